@@ -1,0 +1,186 @@
+//! The plugin configuration: a Struct in Envoy, JSON here. What is wrong with it is refused with a
+//! message that says what to write.
+
+use partywall_tenancy::statement::TrustedKey;
+use partywall_tenancy::{FingerprintKeys, MeshId, Secrets, Trust};
+use partywall_tenant_context::{Role, RootSigner, SlotKeys};
+use serde::Deserialize;
+
+/// A checked configuration.
+pub(crate) struct Config {
+    pub(crate) role: Role,
+    pub(crate) service: Option<String>,
+    pub(crate) bundle: BundleSource,
+    pub(crate) trust: Trust,
+    pub(crate) fingerprint: FingerprintKeys,
+    /// Inbound and outbound.
+    pub(crate) slots: Option<SlotKeys>,
+    /// Edge alone.
+    pub(crate) signer: Option<RootSigner>,
+    pub(crate) reveal_exact: bool,
+}
+
+/// Where bundle and overlay are fetched from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BundleSource {
+    /// The Envoy cluster of the bundle server.
+    pub(crate) cluster: String,
+    /// Path of the bundle.
+    pub(crate) path: String,
+    /// Path of the overlay.
+    pub(crate) overlay_path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    role: RawRole,
+    mesh: String,
+    service: Option<String>,
+    #[serde(default)]
+    direction: Direction,
+    bundle: BundleSource,
+    trusted_keys: RawKeys,
+    #[serde(default)]
+    floor: f64,
+    secrets: RawSecrets,
+    reveal: Option<Reveal>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawRole {
+    Edge,
+    Inbound,
+    Outbound,
+    Egress,
+}
+
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Direction {
+    #[default]
+    Listener,
+    Any,
+}
+
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reveal {
+    Coarse,
+    Exact,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawKeys {
+    List(Vec<String>),
+    Environment { env: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSecrets {
+    fingerprint: String,
+    shared_state: Option<String>,
+    context_signing: Option<String>,
+}
+
+/// What the host says about the listener: `None` where it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListenerDirection {
+    Inbound,
+    Outbound,
+}
+
+impl Config {
+    /// Reads the configuration; `environment` gives the value of an environment variable.
+    pub(crate) fn read(
+        json: &[u8],
+        listener: Option<ListenerDirection>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let raw: Raw =
+            serde_json::from_slice(json).map_err(|e| format!("the plugin configuration is not right: {e}"))?;
+        let role = match raw.role {
+            RawRole::Edge => Role::Edge,
+            RawRole::Inbound => Role::Inbound,
+            RawRole::Outbound => Role::Outbound,
+            RawRole::Egress => Role::Egress,
+        };
+        if raw.direction == Direction::Listener {
+            check_direction(role, listener)?;
+        }
+        if matches!(role, Role::Inbound | Role::Outbound) && raw.service.is_none() {
+            return Err("`service` is missing: write the name of the service whose sidecar this is".into());
+        }
+        let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
+        let secret = |purpose: &str, variable: &str| -> Result<Secrets, String> {
+            let text = environment(variable).filter(|t| !t.is_empty()).ok_or_else(|| {
+                format!(
+                    "secret `{purpose}` is missing: environment variable `{variable}` is not set in the VM; \
+                     set it for Envoy and list it under `vm_config.environment_variables.host_env_keys`"
+                )
+            })?;
+            Secrets::parse(&text).map_err(|e| format!("secret `{purpose}` in environment variable `{variable}` {e}"))
+        };
+        let needed = |purpose: &str, variable: &Option<String>| -> Result<Secrets, String> {
+            let variable = variable.as_ref().ok_or_else(|| {
+                format!("`secrets.{purpose}` is missing: write the name of the environment variable that holds it")
+            })?;
+            secret(purpose, variable)
+        };
+        let slots = match role {
+            Role::Inbound | Role::Outbound => Some(SlotKeys::new(&needed("shared_state", &raw.secrets.shared_state)?)),
+            Role::Edge | Role::Egress => None,
+        };
+        let signer = match role {
+            Role::Edge => {
+                let secrets = needed("context_signing", &raw.secrets.context_signing)?;
+                Some(RootSigner::new(secrets.current()).ok_or("secret `context_signing` must be a key of 32 bytes")?)
+            }
+            _ => None,
+        };
+        // A Struct knows doubles only; a floor beyond 2^53 could not be written in one.
+        if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
+            return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
+        }
+        Ok(Self {
+            role,
+            service: raw.service,
+            bundle: raw.bundle,
+            trust: Trust { mesh, bundle_keys: trusted(raw.trusted_keys, &environment)?, floor: raw.floor as u64 },
+            fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
+            slots,
+            signer,
+            reveal_exact: raw.reveal.map_or(role != Role::Edge, |r| r == Reveal::Exact),
+        })
+    }
+}
+
+fn check_direction(role: Role, listener: Option<ListenerDirection>) -> Result<(), String> {
+    let fits = match listener {
+        None => true,
+        Some(ListenerDirection::Inbound) => matches!(role, Role::Edge | Role::Inbound),
+        Some(ListenerDirection::Outbound) => matches!(role, Role::Outbound | Role::Egress),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err("`role` does not fit the listener's traffic_direction; on a gateway write `direction: any`".into())
+}
+
+fn trusted(raw: RawKeys, environment: impl Fn(&str) -> Option<String>) -> Result<Vec<TrustedKey>, String> {
+    let text = match raw {
+        RawKeys::List(list) => list.join(","),
+        RawKeys::Environment { env } => environment(&env)
+            .ok_or_else(|| format!("`trusted_keys`: environment variable `{env}` is not set in the VM"))?,
+    };
+    let keys = Secrets::parse(&text).map_err(|e| format!("`trusted_keys` {e}"))?;
+    keys.all()
+        .map(|k| {
+            TrustedKey::new(k.id(), k.bytes()).ok_or_else(|| format!("`trusted_keys`: `{}` is no Ed25519 key", k.id()))
+        })
+        .collect()
+}

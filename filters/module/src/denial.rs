@@ -1,0 +1,61 @@
+//! A denial as a response: RFC 9457 problem document, or gRPC trailers.
+
+use proxy_wasm::hostcalls;
+
+use partywall_tenancy::{Coarse, Reason};
+use partywall_tenant_context::TraceParent;
+
+/// How a denial is told.
+pub(crate) struct Denial<'a> {
+    pub(crate) reason: Reason,
+    /// Whether the caller had proved a credential.
+    pub(crate) proved: bool,
+    /// Whether the exact reason may be told.
+    pub(crate) exact: bool,
+    pub(crate) trace: Option<&'a TraceParent>,
+    /// Whether the request is gRPC.
+    pub(crate) grpc: bool,
+}
+
+impl Denial<'_> {
+    /// Answers the request.
+    pub(crate) fn send(&self) {
+        let coarse = self.reason.coarse(self.proved);
+        let (status, word) =
+            if self.exact { (self.reason.status(), self.reason.code()) } else { (coarse.status(), coarse.code()) };
+        if self.grpc {
+            let _ = hostcalls::send_grpc_response(grpc_code(coarse), Some(word), vec![]);
+            return;
+        }
+        let trace = self.trace.map(|t| t.to_string()).unwrap_or_default();
+        let trace_id = trace.split('-').nth(1).unwrap_or_default();
+        // Every part is a word of ours or hex digits, so nothing needs escaping.
+        let body = format!(
+            r#"{{"type":"urn:partywall:denial:{word}","title":"{title}","status":{status},"reason":"{word}","trace":"{trace_id}"}}"#,
+            title = title(coarse),
+        );
+        let headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let _ = hostcalls::send_http_response(status.into(), headers, Some(body.as_bytes()));
+    }
+}
+
+fn title(coarse: Coarse) -> &'static str {
+    match coarse {
+        Coarse::Unauthenticated => "No valid credential",
+        Coarse::BadRequest => "The request can be read in more than one way",
+        Coarse::NotFound => "Not found",
+        Coarse::Forbidden => "Not permitted",
+        Coarse::Unavailable => "No decision can be made right now",
+    }
+}
+
+/// Status codes of gRPC: UNAUTHENTICATED for credentials, PERMISSION_DENIED for decisions, UNAVAILABLE for policy.
+fn grpc_code(coarse: Coarse) -> proxy_wasm::types::GrpcStatusCode {
+    use proxy_wasm::types::GrpcStatusCode as Code;
+    match coarse {
+        Coarse::Unauthenticated => Code::Unauthenticated,
+        Coarse::BadRequest => Code::InvalidArgument,
+        Coarse::NotFound | Coarse::Forbidden => Code::PermissionDenied,
+        Coarse::Unavailable => Code::Unavailable,
+    }
+}

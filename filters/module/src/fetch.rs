@@ -1,0 +1,227 @@
+//! Fetching bundle and overlay: one VM of the process does it, the others read what it kept in
+//! shared data and judge it again.
+
+use std::time::Duration;
+
+use partywall_tenancy::{Trust, statement};
+
+use crate::config::BundleSource;
+use crate::host;
+
+const OVERLAY_EACH_MS: u64 = 1000;
+const BUNDLE_EACH_MS: u64 = 3000;
+/// Until the first bundle and overlay, nobody is served, so asking often costs nothing.
+const FIRST_EACH_MS: u64 = 250;
+const LEASE_MS: u64 = 2000;
+const OVERLAY_TIMEOUT: Duration = Duration::from_millis(900);
+const BUNDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Bundle,
+    Overlay,
+}
+
+impl What {
+    /// The word for logs and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Overlay => "overlay",
+        }
+    }
+}
+
+/// A statement as it came, not yet judged.
+pub(crate) struct Got {
+    pub(crate) what: What,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// When to ask, and what is kept where.
+pub(crate) struct Fetcher {
+    source: BundleSource,
+    keys: SharedKeys,
+    /// This VM in the lease.
+    me: [u8; 8],
+    bundle: Feed,
+    overlay: Feed,
+}
+
+struct SharedKeys {
+    lease: String,
+    head: String,
+    bundle: String,
+    overlay: String,
+}
+
+/// One of the two files.
+#[derive(Default)]
+struct Feed {
+    etag: Option<String>,
+    in_flight: Option<u32>,
+    due_ms: u64,
+    failing: bool,
+    /// Counts what was kept in shared data; as last seen by this VM.
+    kept: u32,
+}
+
+impl Fetcher {
+    pub(crate) fn new(trust: &Trust, source: BundleSource) -> Self {
+        let key = |part: &str| format!("partywall.{}.{}{}.{part}", trust.mesh, source.cluster, source.path);
+        Self {
+            keys: SharedKeys { lease: key("lease"), head: key("head"), bundle: key("bundle"), overlay: key("overlay") },
+            source,
+            me: host::random().unwrap_or_default(),
+            bundle: Feed::default(),
+            overlay: Feed::default(),
+        }
+    }
+
+    /// What other VMs kept since the last look, the bundle first.
+    pub(crate) fn kept(&mut self) -> Vec<Got> {
+        let (bundle, overlay) = self.head().0;
+        let mut got = Vec::new();
+        for (what, counter, key) in
+            [(What::Bundle, bundle, &self.keys.bundle), (What::Overlay, overlay, &self.keys.overlay)]
+        {
+            let feed = match what {
+                What::Bundle => &mut self.bundle,
+                What::Overlay => &mut self.overlay,
+            };
+            if feed.kept != counter {
+                feed.kept = counter;
+                got.extend(host::shared(key).0.map(|bytes| Got { what, bytes }));
+            }
+        }
+        got
+    }
+
+    /// Keeps an accepted statement for the other VMs, and for this one should it be re-created.
+    pub(crate) fn keep(&mut self, got: &Got) {
+        let key = match got.what {
+            What::Bundle => &self.keys.bundle,
+            What::Overlay => &self.keys.overlay,
+        };
+        host::set_shared(key, &got.bytes, None);
+        // Only the holder of the lease writes; a race at its end costs one more reading.
+        let ((bundle, overlay), cas) = self.head();
+        let (bundle, overlay) = match got.what {
+            What::Bundle => (bundle.wrapping_add(1), overlay),
+            What::Overlay => (bundle, overlay.wrapping_add(1)),
+        };
+        let head = [bundle.to_be_bytes(), overlay.to_be_bytes()].concat();
+        if host::set_shared(&self.keys.head, &head, cas) {
+            self.bundle.kept = bundle;
+            self.overlay.kept = overlay;
+        }
+    }
+
+    /// Starts what is due, if this VM holds the lease. Gives back what could not be started.
+    pub(crate) fn fetch_due(&mut self, now_ms: u64, has_bundle: bool, settled: bool) -> Vec<What> {
+        if !self.lease(now_ms) {
+            return Vec::new();
+        }
+        let jitter = u64::from(host::random::<1>().map_or(0, |[b]| b));
+        let mut failed = Vec::new();
+        for what in [What::Bundle, What::Overlay] {
+            // Without a bundle nobody can say who may sign an overlay.
+            if what == What::Overlay && !has_bundle {
+                continue;
+            }
+            let (feed, path, each, timeout) = match what {
+                What::Bundle => (&mut self.bundle, &self.source.path, BUNDLE_EACH_MS, BUNDLE_TIMEOUT),
+                What::Overlay => (&mut self.overlay, &self.source.overlay_path, OVERLAY_EACH_MS, OVERLAY_TIMEOUT),
+            };
+            if feed.in_flight.is_some() || now_ms < feed.due_ms {
+                continue;
+            }
+            let each = if settled { each } else { FIRST_EACH_MS };
+            // Up to 255 ms early, never late: sidecars that start together do not ask together.
+            feed.due_ms = now_ms + each.saturating_sub(jitter);
+            feed.in_flight = host::get(&self.source.cluster, path, feed.etag.as_deref(), timeout);
+            if feed.in_flight.is_none() {
+                failed.push(what);
+            }
+        }
+        failed
+    }
+
+    /// The statement in an answer; nothing when it is unchanged or the answer is not ours.
+    pub(crate) fn on_response(&mut self, token: u32, body_size: usize) -> Result<Option<Got>, (What, String)> {
+        let what = if self.bundle.in_flight == Some(token) {
+            What::Bundle
+        } else if self.overlay.in_flight == Some(token) {
+            What::Overlay
+        } else {
+            return Ok(None);
+        };
+        let feed = self.feed(what);
+        feed.in_flight = None;
+        let headers = host::call_response_headers();
+        let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| String::from_utf8_lossy(v));
+        match header(":status").as_deref() {
+            Some("304") => {
+                feed.failing = false;
+                Ok(None)
+            }
+            Some("200") if body_size <= statement::MAX_SIZE => {
+                feed.failing = false;
+                feed.etag = header("etag").map(|e| e.into_owned());
+                Ok(Some(Got { what, bytes: host::call_response_body(body_size) }))
+            }
+            Some("200") => Err((what, format!("{body_size} bytes are over the bound"))),
+            Some(status) => Err((what, format!("status {status}"))),
+            None => Err((what, "no answer".into())),
+        }
+    }
+
+    /// Whether this is the first failure after a success.
+    pub(crate) fn first_failure(&mut self, what: What) -> bool {
+        !std::mem::replace(&mut self.feed(what).failing, true)
+    }
+
+    /// Asks for the whole file next time, at once.
+    pub(crate) fn forget(&mut self, what: What) {
+        let feed = self.feed(what);
+        feed.etag = None;
+        feed.due_ms = 0;
+    }
+
+    fn feed(&mut self, what: What) -> &mut Feed {
+        match what {
+            What::Bundle => &mut self.bundle,
+            What::Overlay => &mut self.overlay,
+        }
+    }
+
+    fn head(&self) -> ((u32, u32), Option<u32>) {
+        let (bytes, cas) = host::shared(&self.keys.head);
+        let counters = bytes.as_deref().and_then(|b| {
+            let (bundle, rest) = b.split_first_chunk()?;
+            Some((u32::from_be_bytes(*bundle), u32::from_be_bytes(*rest.first_chunk()?)))
+        });
+        (counters.unwrap_or_default(), cas)
+    }
+
+    /// Whether this VM holds the lease, taking it when it is free and renewing it when half is gone.
+    fn lease(&mut self, now_ms: u64) -> bool {
+        let (bytes, cas) = host::shared(&self.keys.lease);
+        let held = bytes.as_deref().and_then(|b| {
+            let (holder, rest) = b.split_first_chunk::<8>()?;
+            Some((*holder, u64::from_be_bytes(*rest.first_chunk()?)))
+        });
+        let until = match held {
+            // A lease further away than any that could have been given is from a clock that went back.
+            Some((holder, until)) if holder != self.me && until > now_ms && until <= now_ms + LEASE_MS => return false,
+            Some((holder, until)) if holder == self.me => until,
+            _ => 0,
+        };
+        if until > now_ms + LEASE_MS / 2 && until <= now_ms + LEASE_MS {
+            return true;
+        }
+        let lease = [self.me, (now_ms + LEASE_MS).to_be_bytes()].concat();
+        host::set_shared(&self.keys.lease, &lease, cas)
+    }
+}

@@ -1,0 +1,110 @@
+//! The host, in the shape this module wants it: no call here can trap, a failed one is `None` or nothing.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+
+pub(crate) type Map = Vec<(String, Vec<u8>)>;
+
+/// Milliseconds since the Unix epoch; 0 if the host does not say, which makes everything look stale.
+pub(crate) fn now_ms() -> u64 {
+    let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|d| u64::try_from(d.as_millis()).ok()).unwrap_or(0)
+}
+
+/// Seconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    now_ms() / 1000
+}
+
+/// Random bytes; `None` when the host has no random source, which the caller must treat as a failure.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+pub(crate) fn log(level: LogLevel, message: &str) {
+    let _ = hostcalls::log(level, message);
+}
+
+pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// A property that is a number (8 bytes, little endian).
+pub(crate) fn property_number(path: &[&str]) -> Option<i64> {
+    Some(i64::from_le_bytes(property(path)?.try_into().ok()?))
+}
+
+pub(crate) fn set_property(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_property(vec![name], Some(value));
+}
+
+pub(crate) fn request_headers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+}
+
+pub(crate) fn set_request_header(name: &str, value: &str) {
+    let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(value));
+}
+
+pub(crate) fn remove_request_header(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpRequestHeaders, name);
+}
+
+pub(crate) fn response_headers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpResponseHeaders).unwrap_or_default()
+}
+
+pub(crate) fn remove_response_header(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
+}
+
+pub(crate) fn shared(key: &str) -> (Option<Vec<u8>>, Option<u32>) {
+    hostcalls::get_shared_data(key).unwrap_or_default()
+}
+
+/// Writes shared data; with `cas` only if nobody else wrote meanwhile. Says whether it was written.
+pub(crate) fn set_shared(key: &str, value: &[u8], cas: Option<u32>) -> bool {
+    hostcalls::set_shared_data(key, Some(value), cas).is_ok()
+}
+
+pub(crate) fn tick_each(period: Duration) {
+    let _ = hostcalls::set_tick_period(period);
+}
+
+/// Starts a GET; the token comes back in `on_http_call_response`.
+pub(crate) fn get(cluster: &str, path: &str, etag: Option<&str>, timeout: Duration) -> Option<u32> {
+    let mut headers = vec![(":method", "GET"), (":path", path), (":authority", cluster)];
+    headers.extend(etag.map(|etag| ("if-none-match", etag)));
+    hostcalls::dispatch_http_call(cluster, headers, None, vec![], timeout).ok()
+}
+
+pub(crate) fn call_response_headers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default()
+}
+
+pub(crate) fn call_response_body(size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten().unwrap_or_default()
+}
+
+pub(crate) fn foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
+    hostcalls::call_foreign_function(name, Some(argument)).ok().flatten()
+}
+
+pub(crate) fn define_counter(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Counter, name).ok()
+}
+
+pub(crate) fn define_gauge(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Gauge, name).ok()
+}
+
+pub(crate) fn count(id: u32) {
+    let _ = hostcalls::increment_metric(id, 1);
+}
+
+pub(crate) fn gauge(id: u32, value: u64) {
+    let _ = hostcalls::record_metric(id, value);
+}

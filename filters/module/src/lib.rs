@@ -1,0 +1,44 @@
+//! The Envoy module: the only crate that knows proxy-wasm. It translates host calls into the
+//! libraries' arguments and their answers into host calls, and holds no rule of its own.
+//!
+//! One module, several root ids; a plugin names the one it wants:
+//!
+//! | root id          | runs                                                           |
+//! |------------------|----------------------------------------------------------------|
+//! | `sidecar`        | context, authorization and log fields, in one stream context   |
+//! | `tenant_context` | the context alone; denies where there is none                  |
+//! | `authorization`  | the decision alone, on what `tenant_context` left in this VM   |
+
+// A trap takes down every tenant on the worker.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
+
+mod config;
+mod crypto;
+mod denial;
+mod fetch;
+mod host;
+mod metrics;
+mod plugin;
+mod policy;
+mod slots;
+mod stream;
+
+use plugin::{Plugin, Stages};
+
+/// The root ids. An unknown one is refused when it is configured.
+fn stages_of(root_id: &str) -> Option<Stages> {
+    match root_id {
+        "sidecar" => Some(Stages { context: true, authorization: true }),
+        "tenant_context" => Some(Stages { context: true, authorization: false }),
+        "authorization" => Some(Stages { context: false, authorization: true }),
+        _ => None,
+    }
+}
+
+#[allow(unsafe_code, missing_docs, reason = "the macro exports the C function that the ABI asks for")]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|_| Box::new(super::Plugin::default()));
+    }}
+}

@@ -1,0 +1,96 @@
+//! One configured plugin: a root id with its configuration.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{ContextType, LogLevel};
+
+use crate::config::{Config, ListenerDirection};
+use crate::metrics::Metrics;
+use crate::policy::{self, Policy};
+use crate::stream::Stream;
+use crate::{host, stages_of};
+
+/// How often state is looked after. Other workers see what one of them fetched within two of these.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a root id runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stages {
+    pub(crate) context: bool,
+    pub(crate) authorization: bool,
+}
+
+/// What all streams of a plugin share.
+pub(crate) struct Setup {
+    pub(crate) stages: Stages,
+    pub(crate) config: Config,
+    pub(crate) policy: Rc<RefCell<Policy>>,
+    pub(crate) metrics: Metrics,
+}
+
+/// The proxy-wasm root context.
+#[derive(Default)]
+pub(crate) struct Plugin {
+    setup: Option<Rc<Setup>>,
+}
+
+impl Plugin {
+    fn configure(&mut self, json: &[u8]) -> Result<(), String> {
+        let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
+        let root_id = String::from_utf8_lossy(&root_id);
+        let stages = stages_of(&root_id).ok_or_else(|| {
+            format!("root id `{root_id}` is unknown: write `sidecar`, `tenant_context` or `authorization`")
+        })?;
+        let listener = match host::property_number(&["listener_direction"]) {
+            Some(1) => Some(ListenerDirection::Inbound),
+            Some(2) => Some(ListenerDirection::Outbound),
+            _ => None,
+        };
+        #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
+        let config = Config::read(json, listener, |name| std::env::var(name).ok())?;
+        let policy = policy::of(&config);
+        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default() }));
+        Ok(())
+    }
+}
+
+impl Context for Plugin {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        if let Some(setup) = &self.setup {
+            setup.policy.borrow_mut().on_response(token, body_size);
+        }
+    }
+}
+
+impl RootContext for Plugin {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let json = self.get_plugin_configuration().unwrap_or_default();
+        match self.configure(&json) {
+            Ok(()) => {
+                host::tick_each(TICK);
+                true
+            }
+            Err(why) => {
+                host::log(LogLevel::Critical, &format!("partywall: configuration refused: {why}"));
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(setup) = &self.setup {
+            setup.policy.borrow_mut().tick(host::now_ms());
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        self.setup.as_ref().map(|setup| Box::new(Stream::new(setup.clone())) as Box<dyn HttpContext>)
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}

@@ -1,0 +1,61 @@
+//! What the access log and the metrics learn about a request.
+
+use partywall_log_redaction::redact_path;
+use partywall_tenancy::{Bundle, TenantId};
+use partywall_tenant_context::{Request, Role};
+use proxy_wasm::types::LogLevel;
+
+use super::{Allowed, Denied};
+use crate::host;
+use crate::plugin::Setup;
+
+/// How many tenants have a metric label of their own; the rest share `other`.
+const ADMITTED: usize = 100;
+
+/// Writes the fields `wasm.partywall.*` of the access log, counts, and tells the operator why.
+pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allowed, Denied>) {
+    let (decision, reason, policy, tenant) = match outcome {
+        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref()),
+        Err(denied) => ("deny", denied.reason.code(), denied.policy.as_str(), denied.tenant.as_ref()),
+    };
+    let fingerprint = tenant.map(|t| setup.config.fingerprint.of(t)).unwrap_or_default();
+    let policy_state = setup.policy.borrow();
+    let bundle = policy_state.bundle();
+    let path = redact_path(request.path, |segment| {
+        let tenant = TenantId::parse(segment).ok()?;
+        bundle?.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id))
+    });
+
+    host::set_property("partywall.decision", decision.as_bytes());
+    host::set_property("partywall.reason", reason.as_bytes());
+    host::set_property("partywall.tenant", fingerprint.as_bytes());
+    host::set_property("partywall.policy", policy.as_bytes());
+    host::set_property("partywall.revision", policy_state.revision().to_string().as_bytes());
+    host::set_property("partywall.path", path.as_bytes());
+
+    let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
+    let label = tenant_label(bundle, tenant, &fingerprint);
+    let labels = [("decision", decision), ("reason", reason), ("tenant", label), ("role", role(setup.config.role))];
+    setup.metrics.count(&format!("{filter}_decisions_total"), &labels);
+
+    if let Err(denied) = outcome {
+        let message = format!("partywall: denied ({reason}) {path}: {}", denied.detail);
+        host::log(LogLevel::Info, &message);
+    }
+}
+
+/// A label from a bounded set: the first tenants of the bundle have their own.
+fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
+    let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };
+    let admitted = bundle.body().tenants.iter().take(ADMITTED).any(|t| t.id == *tenant);
+    if admitted { fingerprint } else { "other" }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Edge => "edge",
+        Role::Inbound => "inbound",
+        Role::Outbound => "outbound",
+        Role::Egress => "egress",
+    }
+}

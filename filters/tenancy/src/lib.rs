@@ -1,0 +1,48 @@
+//! The vocabulary of Partywall. Every other crate speaks it; it speaks to nobody:
+//! no clock, no file, no socket, no host. Time comes in as a number, keys as values.
+//!
+//! ```text
+//! tenancy directory ──`partywall compile`──► statement (signed) ──► Bundle ─┐
+//! overlay.yaml ───────`partywall serve`────► statement (signed) ──► Overlay ─┤
+//!                                                                            ▼
+//!                                                                      PolicyState ──► View
+//! ```
+//!
+//! A [`Bundle`] or [`Overlay`] value exists only after its signature was verified:
+//! there is no other way to make one. [`PolicyState`] decides which of them may
+//! replace which; a [`View`] is what a request is decided against.
+
+// A trap takes down every tenant on the worker.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
+
+mod bundle;
+mod context;
+mod fingerprint;
+mod id;
+mod overlay;
+mod reason;
+mod refusal;
+mod secret;
+mod spiffe;
+mod state;
+pub mod statement;
+
+pub use bundle::{
+    Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, Operation, Owner, RoleKeys, Service,
+    Tenant, TenantScope, TenantStatus,
+};
+pub use context::{ProvedBy, TenantContext};
+pub use fingerprint::{FingerprintKeys, keyed};
+pub use id::{IdError, MeshId, RESERVED, TenantId};
+pub use overlay::{Overlay, OverlayBody, RevokedToken};
+pub use reason::{Coarse, Reason};
+pub use refusal::Refusal;
+pub use secret::{Secret, SecretError, Secrets};
+pub use spiffe::{SpiffeError, SpiffeId};
+pub use state::{Accepted, Freshness, Origin, PolicyState, Trust, View};
+
+/// Seconds since the Unix epoch. Every time in Partywall's statements and tokens is one of these.
+pub type UnixSeconds = u64;
+
+/// Clocks of two machines may differ by this much before a statement or token counts as from the future.
+pub const CLOCK_SKEW: UnixSeconds = 30;

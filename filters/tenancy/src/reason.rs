@@ -1,0 +1,164 @@
+//! Why a request was denied: one word per reason, one place for all of them.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal $coarse:ident;)*) => {
+        /// Why a request was denied. The word stands in access logs and metrics; a caller at the
+        /// edge sees only the [`Coarse`] form, so that a denial tells an attacker nothing.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason, in the order of the contract.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word for logs and metrics, as `tenant_conflict`.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The HTTP status on inner hops.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            fn coarse_when_proved(self) -> Coarse {
+                match self { $(Self::$variant => Coarse::$coarse,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No proving source was there.
+    TenantMissing "tenant_missing" 401 Unauthenticated;
+    /// A credential was claimed and is not valid.
+    CredentialInvalid "credential_invalid" 401 Unauthenticated;
+    /// A credential is past its time.
+    CredentialExpired "credential_expired" 401 Unauthenticated;
+    /// A credential was revoked by the overlay.
+    CredentialRevoked "credential_revoked" 401 Unauthenticated;
+    /// A root context that no allowed signer made for this mesh and tenant.
+    ContextForged "context_forged" 401 Unauthenticated;
+    /// A root context past its time.
+    ContextExpired "context_expired" 401 Unauthenticated;
+    /// The peer proved no SPIFFE ID.
+    CallerUnknown "caller_unknown" 401 Unauthenticated;
+    /// The request could be read in two ways.
+    AmbiguousRequest "ambiguous_request" 400 BadRequest;
+    /// A source names something that is no tenant id.
+    TenantInvalid "tenant_invalid" 400 BadRequest;
+    /// Two sources name different tenants.
+    TenantConflict "tenant_conflict" 403 Forbidden;
+    /// The tenant is not in the bundle.
+    TenantUnknown "tenant_unknown" 403 Forbidden;
+    /// The tenant is suspended, by bundle or overlay.
+    TenantSuspended "tenant_suspended" 403 Forbidden;
+    /// The tenant is quarantined, by bundle or overlay.
+    TenantQuarantined "tenant_quarantined" 403 Forbidden;
+    /// The calling workload may not call this service for this tenant.
+    CallerDenied "caller_denied" 403 Forbidden;
+    /// An outgoing request belongs to no request that this sidecar let in.
+    ContextNoRequest "context_no_request" 403 Forbidden;
+    /// The request names a resource of another tenant.
+    ResourceForeign "resource_foreign" 403 NotFound;
+    /// No operation of the service covers the request.
+    ResourceUnmapped "resource_unmapped" 403 Forbidden;
+    /// No policy permits it, or one forbids it.
+    PolicyDenied "policy_denied" 403 Forbidden;
+    /// No bundle, or no overlay, was accepted yet.
+    PolicyUnavailable "policy_unavailable" 503 Unavailable;
+    /// The last overlay is too old to trust.
+    PolicyStale "policy_stale" 503 Unavailable;
+}
+
+impl Reason {
+    /// What a caller outside the mesh may learn. `proved` says whether it proved a credential:
+    /// whoever did not learns nothing about which tenants exist.
+    pub fn coarse(self, proved: bool) -> Coarse {
+        match self {
+            Self::TenantInvalid
+            | Self::TenantConflict
+            | Self::TenantUnknown
+            | Self::TenantSuspended
+            | Self::TenantQuarantined
+                if !proved =>
+            {
+                Coarse::Unauthenticated
+            }
+            _ => self.coarse_when_proved(),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A denial as told to a caller outside the mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coarse {
+    /// Who are you?
+    Unauthenticated,
+    /// The request is not one request.
+    BadRequest,
+    /// There is no such thing, for you.
+    NotFound,
+    /// No.
+    Forbidden,
+    /// Not now.
+    Unavailable,
+}
+
+impl Coarse {
+    /// The word told, as `forbidden`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The HTTP status told.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Unauthenticated => 401,
+            Self::BadRequest => 400,
+            Self::NotFound => 404,
+            Self::Forbidden => 403,
+            Self::Unavailable => 503,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_words() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert!(codes.iter().all(|c| c.bytes().all(|b| b == b'_' || b.is_ascii_lowercase())));
+    }
+
+    #[test]
+    fn an_unproved_caller_cannot_enumerate_tenants() {
+        for reason in Reason::ALL.iter().filter(|r| r.code().starts_with("tenant_")) {
+            assert_eq!(reason.coarse(false), Coarse::Unauthenticated, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_resource_looks_like_none() {
+        assert_eq!(Reason::ResourceForeign.coarse(true).status(), 404);
+    }
+}

@@ -1,0 +1,82 @@
+//! Why a bundle or overlay was refused. The last good one stays in force.
+
+use std::fmt;
+
+/// Why a signed statement was not accepted. [`Refusal::code`] is the metric label and the first word of the log line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Larger than the bound; carries the size in bytes.
+    TooLarge(usize),
+    /// Not a Partywall statement, or cut short.
+    Garbage(&'static str),
+    /// A statement of another kind (a bundle where an overlay belongs, say).
+    WrongKind,
+    /// No signature by a key that is trusted for this kind verifies.
+    BadSignature,
+    /// The signature verifies, but under a key of another role.
+    WrongRole(String),
+    /// A format this build does not read; carries the format found.
+    Format(u16),
+    /// Made for another mesh; carries that mesh's id.
+    OtherMesh(String),
+    /// Older than what is in force or than the configured floor.
+    Older {
+        /// Revision or sequence offered.
+        offered: u64,
+        /// The lowest that would do.
+        needed: u64,
+    },
+    /// The number in force, with other contents: somebody signed two things under one number.
+    SameNumberOtherContent(u64),
+    /// Past its expiry.
+    Expired,
+    /// Issued later than now, beyond clock skew.
+    FromTheFuture,
+    /// An overlay came before any bundle that could name its keys.
+    NoBundle,
+    /// Signed, yet its contents contradict themselves; says where.
+    Inconsistent(String),
+}
+
+impl Refusal {
+    /// One word for metrics, as `older`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_) => "too_large",
+            Self::Garbage(_) => "garbage",
+            Self::WrongKind => "wrong_kind",
+            Self::BadSignature => "bad_signature",
+            Self::WrongRole(_) => "wrong_role",
+            Self::Format(_) => "format",
+            Self::OtherMesh(_) => "other_mesh",
+            Self::Older { .. } => "older",
+            Self::SameNumberOtherContent(_) => "same_number_other_content",
+            Self::Expired => "expired",
+            Self::FromTheFuture => "from_the_future",
+            Self::NoBundle => "no_bundle",
+            Self::Inconsistent(_) => "inconsistent",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(n) => write!(f, "has {n} bytes, more than the bound"),
+            Self::Garbage(what) => write!(f, "is no Partywall statement: {what}"),
+            Self::WrongKind => f.write_str("is a statement of another kind"),
+            Self::BadSignature => f.write_str("carries no valid signature of a trusted key"),
+            Self::WrongRole(key) => write!(f, "is signed by `{key}`, a key of another role"),
+            Self::Format(n) => write!(f, "has format {n}, which this build does not read"),
+            Self::OtherMesh(mesh) => write!(f, "was made for mesh `{mesh}`"),
+            Self::Older { offered, needed } => write!(f, "is number {offered}; at least {needed} is needed"),
+            Self::SameNumberOtherContent(n) => write!(f, "repeats number {n} with other contents"),
+            Self::Expired => f.write_str("is past its expiry"),
+            Self::FromTheFuture => f.write_str("was issued in the future: check the clocks"),
+            Self::NoBundle => f.write_str("came before any bundle"),
+            Self::Inconsistent(what) => write!(f, "contradicts itself: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,144 @@
+//! Refusing what could be read in two ways, rather than choosing one of them.
+
+use partywall_tenancy::Reason;
+
+use crate::{Rejection, Request, Single};
+
+/// Headers that say who calls: one value, or nobody can tell which one counts.
+const ONCE: &[&str] = &["authorization", "host", "traceparent"];
+
+/// Checks that method, path, authority and identity headers have exactly one reading.
+pub fn check(request: &Request<'_>) -> Result<(), Rejection> {
+    let refuse = |what: &'static str| Err(Rejection::new(Reason::AmbiguousRequest, what));
+    if request.method.is_empty() || !request.method.iter().all(u8::is_ascii_uppercase) {
+        return refuse("the method is not an upper-case word");
+    }
+    if let Some(what) = path_fault(request.path) {
+        return refuse(what);
+    }
+    if let Some(what) = authority_fault(request.authority) {
+        return refuse(what);
+    }
+    if ONCE.iter().any(|name| request.headers.single(name) == Single::Repeated) {
+        return refuse("an identity header is repeated");
+    }
+    Ok(())
+}
+
+/// Whether `path` is anything but the one canonical spelling of itself (RFC 3986, section 6.2.2).
+fn path_fault(path: &[u8]) -> Option<&'static str> {
+    let only = path.split(|b| *b == b'?').next().unwrap_or_default();
+    if only.first() != Some(&b'/') {
+        return Some("the path does not begin with `/`");
+    }
+    if !path.iter().all(u8::is_ascii_graphic) {
+        return Some("the path holds a byte outside printable ASCII");
+    }
+    if only.iter().any(|b| matches!(b, b'\\' | b';' | b'#')) {
+        return Some("the path holds `\\`, `;` or `#`");
+    }
+    // The last segment may be empty (a trailing slash); an empty one inside is `//`.
+    let mut segments = only.split(|b| *b == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            b"." | b".." => return Some("the path holds a dot segment"),
+            b"" if segments.peek().is_some() => return Some("the path holds an empty segment"),
+            _ => {}
+        }
+    }
+    percent_fault(only)
+}
+
+/// Encoded characters are fine where the encoding changes nothing; these change what a segment is.
+fn percent_fault(path: &[u8]) -> Option<&'static str> {
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|b| *b == b'%') {
+        let after = rest.get(at + 1..).unwrap_or_default();
+        let Some(byte) = after.first_chunk().and_then(|[a, b]| Some(hex(*a)? << 4 | hex(*b)?)) else {
+            return Some("the path holds a broken percent-encoding");
+        };
+        match byte {
+            b'/' | b'\\' => return Some("the path holds an encoded slash"),
+            b'%' => return Some("the path is encoded twice"),
+            0..=0x1f | 0x7f => return Some("the path holds an encoded control character"),
+            b'-' | b'.' | b'_' | b'~' | b';' => return Some("the path encodes a character that stands for itself"),
+            _ if byte.is_ascii_alphanumeric() => return Some("the path encodes a character that stands for itself"),
+            _ => {}
+        }
+        rest = after.get(2..).unwrap_or_default();
+    }
+    None
+}
+
+fn authority_fault(authority: &[u8]) -> Option<&'static str> {
+    if authority.is_empty() {
+        return Some("there is no authority");
+    }
+    if authority.contains(&b'@') {
+        return Some("the authority holds user information");
+    }
+    let good = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'[' | b']' | b'_');
+    (!authority.iter().all(good)).then_some("the authority holds a character that no host has")
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_paths_pass() {
+        for good in ["/", "/a/b", "/a/", "/a%20b", "/a%C3%A9", "/a?b=%2f//..", "/~a/b-c_d.e", "/a%2Cb", "/..a"] {
+            assert_eq!(path_fault(good.as_bytes()), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn every_second_reading_is_refused() {
+        for bad in [
+            "",
+            "*",
+            "a",
+            "http://x/a",
+            "//a",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/..",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a%2e%2e/b",
+            "/a%252fb",
+            "/a%00",
+            "/a%0a",
+            "/a;v=1",
+            "/a\\b",
+            "/a#b",
+            "/a%",
+            "/a%g0",
+            "/a%6",
+            "/a b",
+            "/tenants/%61cme",
+            "/a%7Eb",
+            "/a%3bb",
+            "/é",
+        ] {
+            assert!(path_fault(bad.as_bytes()).is_some(), "{bad}");
+        }
+        assert!(path_fault(b"/a\xff").is_some());
+    }
+
+    #[test]
+    fn authorities() {
+        for good in ["acme.shop.example", "acme.shop.example:8080", "[::1]:80", "orders"] {
+            assert_eq!(authority_fault(good.as_bytes()), None, "{good}");
+        }
+        for bad in ["", "user@acme.shop.example", "acme.shop.example/", "a b", "acme\u{2024}shop"] {
+            assert!(authority_fault(bad.as_bytes()).is_some(), "{bad}");
+        }
+    }
+}

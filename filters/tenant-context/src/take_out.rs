@@ -1,0 +1,90 @@
+//! Taking identity headers out of a request, before anything else is looked at.
+
+use crate::{Headers, Single};
+
+/// The request header that carries the root context.
+pub const CONTEXT: &str = "x-partywall-context";
+/// The request header that tells the app its tenant.
+pub const TENANT: &str = "x-partywall-tenant";
+/// The request header that tells the app its principal.
+pub const PRINCIPAL: &str = "x-partywall-principal";
+
+const OURS: &str = "x-partywall-";
+const XFCC: &str = "x-forwarded-client-cert";
+
+/// What was taken out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenOut {
+    /// The root context as sent; checked only where the role says it counts.
+    pub root: Single<Vec<u8>>,
+    /// The names of the headers to remove, each once.
+    pub names: Vec<String>,
+}
+
+/// Finds every identity header: `x-partywall-*`, `x-forwarded-client-cert` and `legacy` ones.
+/// Whatever happens to the request afterwards, these names are removed from it first.
+pub fn take_out(headers: Headers<'_>, legacy: &[String]) -> TakenOut {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in headers.0 {
+        if is_identity_header(name, legacy) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let root = match headers.single(CONTEXT) {
+        Single::Absent => Single::Absent,
+        Single::Once(value) => Single::Once(value.to_vec()),
+        Single::Repeated => Single::Repeated,
+    };
+    TakenOut { root, names }
+}
+
+/// Whether `name` claims an identity. Many servers read `_` as `-` (CGI, RFC 3875 section 4.1.18),
+/// so a header that differs only in that is the same header to them, and to us.
+pub fn is_identity_header(name: &str, legacy: &[String]) -> bool {
+    let same = |a: u8, b: u8| a.to_ascii_lowercase() == b || (a == b'_' && b == b'-');
+    let equal = |a: &str, b: &str| a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| same(a, b));
+    name.get(..OURS.len()).is_some_and(|start| equal(start, OURS))
+        || equal(name, XFCC)
+        || legacy.iter().any(|l| equal(name, l))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+        list.iter().map(|(n, v)| (n.to_string(), v.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn takes_out_ours_xfcc_and_legacy_in_every_spelling() {
+        let all = headers(&[
+            ("x-partywall-tenant", "globex"),
+            ("x_partywall_tenant", "globex"),
+            ("x-partywall-anything", ""),
+            ("x-forwarded-client-cert", "URI=spiffe://x/y"),
+            ("x_tenant-id", "globex"),
+            ("x-partywall-tenant", "acme"),
+            ("accept", "*/*"),
+            ("x-partywal", "no"),
+        ]);
+        let out = take_out(Headers(&all), &["x-tenant-id".into()]);
+        assert_eq!(out.root, Single::Absent);
+        assert_eq!(
+            out.names,
+            [
+                "x-partywall-tenant",
+                "x_partywall_tenant",
+                "x-partywall-anything",
+                "x-forwarded-client-cert",
+                "x_tenant-id"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_repeated_root_is_seen_as_such() {
+        let all = headers(&[(CONTEXT, "a"), (CONTEXT, "b")]);
+        assert_eq!(take_out(Headers(&all), &[]).root, Single::Repeated);
+    }
+}

@@ -1,0 +1,211 @@
+//! A small mesh: one issuer for acme alone, one for all, an edge that signs, two services.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::sync::LazyLock;
+
+use ed25519_dalek::SigningKey;
+use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
+use partywall_tenancy::statement::TrustedKey;
+use partywall_tenancy::{
+    BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, MeshId, Origin, OverlayBody, PolicyState,
+    RevokedToken, RoleKeys, Secrets, Service, SpiffeId, Tenant, TenantId, TenantScope, TenantStatus, Trust, View,
+};
+use partywall_tenant_context::RootSigner;
+use partywall_tenant_context::jwt::{SignatureVerifier, signature_to_der};
+
+pub const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
+pub const NOW: u64 = 1_800_000_000;
+pub const ACME_ISSUER: &str = "https://id.acme.example";
+pub const SHARED_ISSUER: &str = "https://id.shared.example";
+pub const EDGE: &str = "spiffe://mesh.example/ns/edge/sa/gateway";
+pub const INVOICES: &str = "spiffe://mesh.example/ns/shop/sa/invoices";
+
+static RS256: LazyLock<rsa::RsaPrivateKey> =
+    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap());
+static ES256: LazyLock<p256::ecdsa::SigningKey> =
+    LazyLock::new(|| p256::ecdsa::SigningKey::from_slice(&[0x42; 32]).unwrap());
+
+pub fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).unwrap()
+}
+
+pub fn spiffe(id: &str) -> SpiffeId {
+    SpiffeId::parse(id).unwrap()
+}
+
+pub fn ed25519(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+/// The signer whose key has this seed; the bundle knows `edge-1` with seed 3.
+pub fn signer(id: &str, seed: u8) -> RootSigner {
+    use base64::Engine as _;
+    let key = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode([seed; 32]);
+    RootSigner::new(Secrets::parse(&format!("{id}:{key}")).unwrap().current()).unwrap()
+}
+
+pub fn body() -> BundleBody {
+    let issuer = |issuer: &str, key: IssuerKey, tenants| Issuer {
+        issuer: issuer.into(),
+        audiences: vec!["shop".into()],
+        tenant_claim: "/tenant".into(),
+        roles_claim: "/roles".into(),
+        tenants,
+        keys: vec![key],
+    };
+    let service = |name: &str, callers: &[(&str, TenantScope)], max_context_age| Service {
+        name: name.into(),
+        spiffe_id: spiffe(&format!("spiffe://mesh.example/ns/shop/sa/{name}")),
+        clusters: vec![name.into()],
+        callers: callers.iter().map(|(id, t)| Caller { spiffe_id: spiffe(id), tenants: t.clone() }).collect(),
+        max_context_age,
+        operations: vec![],
+    };
+    let record = |id: &str, status| Tenant { id: tenant(id), tier: "gold".into(), status, residency: "eu".into() };
+    let rs = IssuerKey { id: "rs".into(), algorithm: KeyAlgorithm::Rs256, spki: rs256_spki() };
+    let es = IssuerKey { id: "es".into(), algorithm: KeyAlgorithm::Es256, spki: es256_spki() };
+    BundleBody {
+        format: BundleBody::FORMAT,
+        mesh: MeshId::parse(MESH).unwrap(),
+        revision: 5,
+        issued: NOW - 10,
+        expires: NOW + 100_000,
+        source_digest: [0; 32],
+        trust_domain: "mesh.example".into(),
+        stale_after: 300,
+        keys: RoleKeys { overlay: vec![("o".into(), ed25519(2).verifying_key().to_bytes())] },
+        legacy_headers: vec!["x-tenant-id".into()],
+        hosts: vec!["{tenant}.shop.example".into()],
+        issuers: vec![
+            issuer(ACME_ISSUER, rs, TenantScope::Only(vec![tenant("acme")])),
+            issuer(SHARED_ISSUER, es, TenantScope::All),
+        ],
+        signers: vec![ContextSigner {
+            id: "edge-1".into(),
+            workload: spiffe(EDGE),
+            key: ed25519(3).verifying_key().to_bytes(),
+            tenants: TenantScope::All,
+        }],
+        tenants: vec![
+            record("acme", TenantStatus::Active),
+            record("globex", TenantStatus::Active),
+            record("initech", TenantStatus::Suspended),
+        ],
+        services: vec![
+            service("invoices", &[(EDGE, TenantScope::All)], 120),
+            service(
+                "orders",
+                &[(INVOICES, TenantScope::Only(vec![tenant("acme"), tenant("globex")])), (EDGE, TenantScope::All)],
+                120,
+            ),
+        ],
+        program: vec![],
+    }
+}
+
+pub fn overlay() -> OverlayBody {
+    OverlayBody {
+        format: OverlayBody::FORMAT,
+        mesh: MeshId::parse(MESH).unwrap(),
+        sequence: 1,
+        issued: NOW,
+        expires: NOW + 120,
+        suspended: vec![],
+        quarantined: vec![],
+        revoked_tokens: vec![RevokedToken { issuer: SHARED_ISSUER.into(), id: "revoked".into() }],
+        revoked_signers: vec![],
+    }
+}
+
+pub fn view_of(body: &BundleBody, overlay: &OverlayBody) -> View {
+    let key = TrustedKey::new("b", ed25519(1).verifying_key().as_bytes()).unwrap();
+    let mut state = PolicyState::new(Trust { mesh: body.mesh.clone(), bundle_keys: vec![key], floor: 0 });
+    state.offer_bundle(&body.sign(&[("b", &ed25519(1))]).unwrap(), NOW, |_| Ok(())).unwrap();
+    state.offer_overlay(&overlay.sign("o", &ed25519(2)).unwrap(), Origin::Fetched, NOW).unwrap();
+    state.view(NOW).unwrap()
+}
+
+pub fn view() -> View {
+    view_of(&body(), &overlay())
+}
+
+/// Claims of a token that every issuer here may issue; `change` makes it something else.
+pub fn claims(change: impl FnOnce(&mut serde_json::Value)) -> serde_json::Value {
+    let mut claims = serde_json::json!({
+        "iss": SHARED_ISSUER, "sub": "alice", "aud": "shop", "iat": NOW - 5, "exp": NOW + 300,
+        "tenant": "acme", "roles": ["viewer"], "jti": "j1", "scope": "read write",
+    });
+    change(&mut claims);
+    claims
+}
+
+/// A JWS over exactly this header and payload, however wrong, signed by `sign`.
+pub fn jws(header: &str, payload: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    use base64::Engine as _;
+    let b64 = |bytes: &[u8]| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", b64(header.as_bytes()), b64(payload.as_bytes()));
+    let signature = sign(signed.as_bytes());
+    format!("{signed}.{}", b64(&signature))
+}
+
+pub fn es256(message: &[u8]) -> Vec<u8> {
+    let signature: p256::ecdsa::Signature = ES256.sign(message);
+    signature.to_bytes().to_vec()
+}
+
+pub fn rs256(message: &[u8]) -> Vec<u8> {
+    use rsa::signature::SignatureEncoding as _;
+    use rsa::signature::Signer as _;
+    rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new(RS256.clone()).sign(message).to_vec()
+}
+
+pub fn ed25519_sign(seed: u8, message: &[u8]) -> Vec<u8> {
+    use ed25519_dalek::Signer as _;
+    ed25519(seed).sign(message).to_bytes().to_vec()
+}
+
+/// A token of the shared issuer.
+pub fn token(claims: &serde_json::Value) -> String {
+    jws(r#"{"alg":"ES256","kid":"es","typ":"JWT"}"#, &claims.to_string(), es256)
+}
+
+pub fn es256_spki() -> Vec<u8> {
+    p256::PublicKey::from(ES256.verifying_key()).to_public_key_der().unwrap().into_vec()
+}
+
+pub fn rs256_spki() -> Vec<u8> {
+    use rsa::pkcs8::EncodePublicKey as _;
+    RS256.to_public_key().to_public_key_der().unwrap().into_vec()
+}
+
+/// RustCrypto in the place of the host.
+pub struct PureRust;
+
+impl SignatureVerifier for PureRust {
+    fn verify(&self, algorithm: KeyAlgorithm, spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
+        match algorithm {
+            KeyAlgorithm::Es256 => {
+                // Through DER and back, the way the host gets it.
+                let der = signature_to_der(signature);
+                let signature = der.and_then(|der| p256::ecdsa::Signature::from_der(&der).ok());
+                let key = p256::ecdsa::VerifyingKey::from_public_key_der(spki).ok();
+                key.zip(signature).is_some_and(|(key, signature)| key.verify(message, &signature).is_ok())
+            }
+            KeyAlgorithm::Rs256 => {
+                use rsa::pkcs8::DecodePublicKey as _;
+                use rsa::signature::Verifier as _;
+                let key = rsa::RsaPublicKey::from_public_key_der(spki).unwrap();
+                let key = rsa::pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
+                rsa::pkcs1v15::Signature::try_from(signature).is_ok_and(|s| key.verify(message, &s).is_ok())
+            }
+        }
+    }
+}
+
+/// A request's headers; a header in `more` replaces the one that is there already.
+pub fn headers(more: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
+    let base = [(":method", "GET"), (":path", "/invoices/1"), (":authority", "acme.shop.example")];
+    let kept = base.iter().filter(|(name, _)| !more.iter().any(|(n, _)| n == name));
+    kept.chain(more).map(|(n, v)| (n.to_string(), v.as_bytes().to_vec())).collect()
+}

