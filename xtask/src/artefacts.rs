@@ -41,7 +41,7 @@ pub(crate) fn build() -> Result<Artefacts> {
     let module = target.join("partywall.wasm");
     fs::copy(target.join("wasm32-wasip1/module/partywall_module.wasm"), &module).context("the build left no module")?;
     step("build partywall", || {
-        run_command(cargo(&["build", "--package", "partywall-cli", "--package", "integration"]))
+        run_command(cargo(&["build", "--package", "partywall-cli", "--package", "partywall-integration"]))
     })?;
     Ok(Artefacts { module, cli: target.join("debug/partywall") })
 }

@@ -13,6 +13,7 @@ const LONGEST: usize = 600;
 /// Checks them all and names every breach.
 pub(crate) fn check() -> Result<()> {
     let mut breaches = links_of_integration()?;
+    breaches.extend(users_of_the_module()?);
     breaches.extend(long_files(&root())?);
     if breaches.is_empty() {
         return Ok(());
@@ -34,8 +35,28 @@ fn links_of_integration() -> Result<Vec<String>> {
         "--format",
         "{p}",
     ]))?;
-    let ours = tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| name.starts_with("partywall-"));
+    let ours = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| name.starts_with("partywall-") && *name != "partywall-integration");
     Ok(ours.map(|name| format!("integration links {name}")).collect())
+}
+
+/// The module is an end: what could be used elsewhere belongs into a library.
+fn users_of_the_module() -> Result<Vec<String>> {
+    let tree = output(cargo(&[
+        "tree",
+        "--locked",
+        "--workspace",
+        "--invert",
+        "partywall-module",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ]))?;
+    let users = tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| *name != "partywall-module");
+    Ok(users.map(|name| format!("{name} depends on partywall-module")).collect())
 }
 
 fn long_files(root: &Path) -> Result<Vec<String>> {

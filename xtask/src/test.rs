@@ -104,7 +104,7 @@ fn unit() -> Result<()> {
 fn integration() -> Result<()> {
     let envoy = tools::envoy()?;
     let built = artefacts::build()?;
-    let mut test = cargo(&["test", "--locked", "--package", "integration"]);
+    let mut test = cargo(&["test", "--locked", "--package", "partywall-integration"]);
     test.env("ENVOY", envoy).env("PARTYWALL_WASM", built.module).env("PARTYWALL_CLI", built.cli).current_dir(root());
     run_command(test)
 }

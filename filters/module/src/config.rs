@@ -1,10 +1,11 @@
-//! The plugin configuration: a Struct in Envoy, JSON here. What is wrong with it is refused with a
-//! message that says what to write.
+//! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{FingerprintKeys, MeshId, Secrets, Trust};
 use partywall_tenant_context::{Role, RootSigner, SlotKeys};
 use serde::Deserialize;
+
+use crate::protobuf::read_struct;
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -96,13 +97,18 @@ pub(crate) enum ListenerDirection {
 
 impl Config {
     /// Reads the configuration; `environment` gives the value of an environment variable.
+    ///
+    /// It is a `google.protobuf.Struct` as Envoy 1.40 hands it over (serialised, though its documentation
+    /// says JSON), or JSON text, which is what older hosts make of it and what a `StringValue` holds.
     pub(crate) fn read(
-        json: &[u8],
+        bytes: &[u8],
         listener: Option<ListenerDirection>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
+        let value = serde_json::from_slice(bytes).ok().or_else(|| read_struct(bytes));
+        let value = value.ok_or("the plugin configuration is neither a google.protobuf.Struct nor JSON")?;
         let raw: Raw =
-            serde_json::from_slice(json).map_err(|e| format!("the plugin configuration is not right: {e}"))?;
+            serde_json::from_value(value).map_err(|e| format!("the plugin configuration is not right: {e}"))?;
         let role = match raw.role {
             RawRole::Edge => Role::Edge,
             RawRole::Inbound => Role::Inbound,

@@ -4,6 +4,7 @@ use partywall_tenancy::KeyAlgorithm;
 use partywall_tenant_context::jwt::{SignatureVerifier, signature_to_der};
 
 use crate::host;
+use crate::protobuf::write_field;
 
 pub(crate) struct HostVerifier;
 
@@ -22,24 +23,12 @@ impl SignatureVerifier for HostVerifier {
         };
         // envoy.source.extensions.common.wasm.VerifySignatureArguments
         let mut argument = Vec::with_capacity(32 + spki.len() + message.len() + signature.len());
-        field(&mut argument, 1, b"sha256");
-        field(&mut argument, 2, spki);
-        field(&mut argument, 3, signature);
-        field(&mut argument, 4, message);
+        write_field(&mut argument, 1, b"sha256");
+        write_field(&mut argument, 2, spki);
+        write_field(&mut argument, 3, signature);
+        write_field(&mut argument, 4, message);
         // VerifySignatureResult { bool result = 1; string error = 2; }. The host answers OK for a bad
         // signature and for garbage keys too: only `result == true`, the bytes 08 01, is a yes.
         host::foreign("verify_signature", &argument).is_some_and(|answer| answer.starts_with(&[0x08, 0x01]))
     }
-}
-
-/// A length-delimited protobuf field; numbers up to 15.
-fn field(out: &mut Vec<u8>, number: u8, value: &[u8]) {
-    out.push(number << 3 | 2);
-    let mut length = value.len();
-    while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(value);
 }

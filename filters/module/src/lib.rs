@@ -20,6 +20,7 @@ mod host;
 mod metrics;
 mod plugin;
 mod policy;
+mod protobuf;
 mod slots;
 mod stream;
 

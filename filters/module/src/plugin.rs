@@ -38,7 +38,7 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    fn configure(&mut self, json: &[u8]) -> Result<(), String> {
+    fn configure(&mut self, bytes: &[u8]) -> Result<(), String> {
         let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
         let root_id = String::from_utf8_lossy(&root_id);
         let stages = stages_of(&root_id).ok_or_else(|| {
@@ -50,7 +50,7 @@ impl Plugin {
             _ => None,
         };
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
-        let config = Config::read(json, listener, |name| std::env::var(name).ok())?;
+        let config = Config::read(bytes, listener, |name| std::env::var(name).ok())?;
         let policy = policy::of(&config);
         self.setup = Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default() }));
         Ok(())
@@ -67,8 +67,8 @@ impl Context for Plugin {
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, _size: usize) -> bool {
-        let json = self.get_plugin_configuration().unwrap_or_default();
-        match self.configure(&json) {
+        let bytes = self.get_plugin_configuration().unwrap_or_default();
+        match self.configure(&bytes) {
             Ok(()) => {
                 host::tick_each(TICK);
                 true

@@ -35,7 +35,7 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
     let label = tenant_label(bundle, tenant, &fingerprint);
-    let labels = [("decision", decision), ("reason", reason), ("tenant", label), ("role", role(setup.config.role))];
+    let labels = [("decision", decision), ("reason", if reason.is_empty() { "none" } else { reason }), ("tenant", label), ("role", role(setup.config.role))];
     setup.metrics.count(&format!("{filter}_decisions_total"), &labels);
 
     if let Err(denied) = outcome {
