@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let envoy = tools::envoy()?;
     let built = artefacts::build()?;
     let mut demo = command(crate::step::root().join("target/debug/demo"), &[]);
-    demo.args(arguments).env("ENVOY", envoy).env("PARTYWALL_WASM", &built.module).env("PARTYWALL_CLI", &built.cli);
+    demo.args(arguments).env("ENVOY", envoy).env("PARTYWALL_MODULE", &built.module).env("PARTYWALL", &built.cli);
     let status = demo.status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

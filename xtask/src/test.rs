@@ -105,6 +105,6 @@ fn integration() -> Result<()> {
     let envoy = tools::envoy()?;
     let built = artefacts::build()?;
     let mut test = cargo(&["test", "--locked", "--package", "partywall-integration"]);
-    test.env("ENVOY", envoy).env("PARTYWALL_WASM", built.module).env("PARTYWALL_CLI", built.cli).current_dir(root());
+    test.env("ENVOY", envoy).env("PARTYWALL_MODULE", built.module).env("PARTYWALL", built.cli).current_dir(root());
     run_command(test)
 }

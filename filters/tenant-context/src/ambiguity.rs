@@ -22,7 +22,17 @@ pub fn check(request: &Request<'_>) -> Result<(), Rejection> {
     if ONCE.iter().any(|name| request.headers.single(name) == Single::Repeated) {
         return refuse("an identity header is repeated");
     }
+    if request.headers.all("authorization").any(is_joined_bearer) {
+        return refuse("several credentials stand in one header");
+    }
     Ok(())
+}
+
+/// Envoy joins repeated `authorization` headers with commas before a filter sees them. A Bearer token holds
+/// none (RFC 6750, section 2.1), so a comma beside one means that something else was sent as well.
+fn is_joined_bearer(value: &[u8]) -> bool {
+    const BEARER: &[u8] = b"bearer ";
+    value.contains(&b',') && value.windows(BEARER.len()).any(|w| w.eq_ignore_ascii_case(BEARER))
 }
 
 /// Whether `path` is anything but the one canonical spelling of itself (RFC 3986, section 6.2.2).

@@ -168,6 +168,7 @@ fn what_could_be_read_in_two_ways_is_refused_first() {
     let token = format!("Bearer {}", token(&claims(|_| ())));
     for other in [
         ("authorization", "Basic YTpi"),
+        ("authorization", ""),
         (":path", "/a%2fb"),
         (":authority", "u@acme.shop.example"),
         (":method", "get"),
@@ -175,6 +176,18 @@ fn what_could_be_read_in_two_ways_is_refused_first() {
         let outcome = establish(&[("authorization", &token), other]);
         assert_eq!(reason(outcome), Reason::AmbiguousRequest, "{other:?}");
     }
+}
+
+#[test]
+fn credentials_joined_by_the_host_are_seen_as_several() {
+    let good = token(&claims(|_| ()));
+    for joined in
+        [format!("Bearer {good},Bearer {good}"), format!("Basic YTpi, bearer {good}"), format!("Bearer {good},")]
+    {
+        assert_eq!(reason(establish(&[("authorization", &joined)])), Reason::AmbiguousRequest, "{joined}");
+    }
+    let other_scheme = "AWS4-HMAC-SHA256 Credential=a, Signature=b";
+    assert_eq!(reason(establish(&[("authorization", other_scheme)])), Reason::TenantMissing);
 }
 
 #[test]
