@@ -2,6 +2,7 @@
 
 use partywall_tenancy::{ProvedBy, Reason, TenantContext, UnixSeconds, View};
 
+use crate::combine::{Proof, Selection, combine};
 use crate::jwt::{self, SignatureVerifier};
 use crate::{Rejection, Request, Single, host};
 
@@ -31,25 +32,21 @@ pub fn establish(request: &Request<'_>, sources: &EdgeSources<'_>) -> Result<Ten
     };
     let selected = host::tenant(request.authority, &view.bundle().body().hosts)
         .map_err(|r| Rejection { proved: proved.is_some(), ..r })?;
+    let proofs: Vec<_> =
+        proved.iter().map(|p| Proof { source: "the token", tenants: std::slice::from_ref(&p.tenant) }).collect();
+    let selections: Vec<_> = selected.into_iter().map(|tenant| Selection { source: "the host", tenant }).collect();
+    let tenant = combine(&proofs, &selections)
+        .map_err(|r| Rejection { tenant: proved.as_ref().map(|p| p.tenant.clone()), ..r })?;
     let Some(proved) = proved else {
         return Err(Rejection::new(Reason::TenantMissing, "no credential of a configured issuer"));
     };
-    if let Some(selected) = selected
-        && selected != proved.tenant
-    {
-        return Err(Rejection::of_tenant(
-            &proved.tenant,
-            Reason::TenantConflict,
-            "token and host name different tenants",
-        ));
-    }
-    let tenant = view
-        .active_tenant(&proved.tenant)
-        .map_err(|reason| Rejection::of_tenant(&proved.tenant, reason, "the token's tenant may not act"))?;
+    let record = view
+        .active_tenant(&tenant)
+        .map_err(|reason| Rejection::of_tenant(&tenant, reason, "the token's tenant may not act"))?;
     Ok(TenantContext {
-        tier: tenant.tier.clone(),
-        region: tenant.residency.clone(),
-        tenant: proved.tenant,
+        tier: record.tier.clone(),
+        region: record.residency.clone(),
+        tenant,
         principal: proved.subject,
         roles: proved.roles,
         scopes: proved.scopes,

@@ -15,6 +15,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod ambiguity;
+mod combine;
 mod edge;
 mod host;
 mod inbound;
