@@ -183,6 +183,26 @@ fn every_forgery_is_refused() {
     }
 }
 
+/// docs/vectors/context-token.json is what docs/context-token.md promises; another library checks it too.
+#[test]
+fn the_published_vectors_hold() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/vectors/context-token.json");
+    let vectors: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let at = vectors["now"].as_u64().unwrap();
+    assert_eq!(at, NOW, "the fixture's clock is the vectors'");
+    for vector in vectors["vectors"].as_array().unwrap() {
+        let text = |name: &str| vector[name].as_str().unwrap_or_else(|| panic!("{name} in {vector}"));
+        let arrival = Arrival { peer: text("peer"), ..at_orders() };
+        let outcome = arrival.with(&[text("token")]).map_or_else(|r| r.reason.code(), |_| "accepted");
+        assert_eq!(outcome, text("outcome"), "{}", text("name"));
+    }
+    let minted = signer("edge-1", 3).mint(&context("acme"), &view(), NOW, [7; 16]).unwrap();
+    assert_eq!(
+        minted, vectors["vectors"][0]["token"],
+        "Ed25519 is deterministic, so the first vector can be made again"
+    );
+}
+
 fn keys() -> SlotKeys {
     SlotKeys::new(&Secrets::parse("1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap())
 }

@@ -1,18 +1,18 @@
 //! A small mesh: one issuer for acme alone, one for all, an edge that signs, two services.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(dead_code, missing_docs, unreachable_pub, unused_imports, reason = "each test file uses a part of it")]
 
 use std::sync::LazyLock;
 
 use ed25519_dalek::SigningKey;
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
-use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::EncodePublicKey as _;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
     BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, MeshId, Origin, OverlayBody, PolicyState,
     RevokedToken, RoleKeys, Secrets, Service, SpiffeId, Tenant, TenantId, TenantScope, TenantStatus, Trust, View,
 };
 use partywall_tenant_context::RootSigner;
-use partywall_tenant_context::jwt::{SignatureVerifier, signature_to_der};
+pub use partywall_tenant_context::jwt::PureRust;
 
 pub const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 pub const NOW: u64 = 1_800_000_000;
@@ -21,8 +21,10 @@ pub const SHARED_ISSUER: &str = "https://id.shared.example";
 pub const EDGE: &str = "spiffe://mesh.example/ns/edge/sa/gateway";
 pub const INVOICES: &str = "spiffe://mesh.example/ns/shop/sa/invoices";
 
-static RS256: LazyLock<rsa::RsaPrivateKey> =
-    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap());
+static RS256: LazyLock<rsa::PrivateKey> = LazyLock::new(|| {
+    use rsa::Generate as _;
+    rsa::PrivateKey::generate()
+});
 static ES256: LazyLock<p256::ecdsa::SigningKey> =
     LazyLock::new(|| p256::ecdsa::SigningKey::from_slice(&[0x42; 32]).unwrap());
 
@@ -157,7 +159,7 @@ pub fn es256(message: &[u8]) -> Vec<u8> {
 pub fn rs256(message: &[u8]) -> Vec<u8> {
     use rsa::signature::SignatureEncoding as _;
     use rsa::signature::Signer as _;
-    rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new(RS256.clone()).sign(message).to_vec()
+    rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(RS256.clone()).sign(message).to_vec()
 }
 
 pub fn ed25519_sign(seed: u8, message: &[u8]) -> Vec<u8> {
@@ -171,36 +173,12 @@ pub fn token(claims: &serde_json::Value) -> String {
 }
 
 pub fn es256_spki() -> Vec<u8> {
-    p256::PublicKey::from(ES256.verifying_key()).to_public_key_der().unwrap().into_vec()
+    ES256.verifying_key().to_public_key_der().unwrap().into_vec()
 }
 
 pub fn rs256_spki() -> Vec<u8> {
     use rsa::pkcs8::EncodePublicKey as _;
     RS256.to_public_key().to_public_key_der().unwrap().into_vec()
-}
-
-/// RustCrypto in the place of the host.
-pub struct PureRust;
-
-impl SignatureVerifier for PureRust {
-    fn verify(&self, algorithm: KeyAlgorithm, spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
-        match algorithm {
-            KeyAlgorithm::Es256 => {
-                // Through DER and back, the way the host gets it.
-                let der = signature_to_der(signature);
-                let signature = der.and_then(|der| p256::ecdsa::Signature::from_der(&der).ok());
-                let key = p256::ecdsa::VerifyingKey::from_public_key_der(spki).ok();
-                key.zip(signature).is_some_and(|(key, signature)| key.verify(message, &signature).is_ok())
-            }
-            KeyAlgorithm::Rs256 => {
-                use rsa::pkcs8::DecodePublicKey as _;
-                use rsa::signature::Verifier as _;
-                let key = rsa::RsaPublicKey::from_public_key_der(spki).unwrap();
-                let key = rsa::pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
-                rsa::pkcs1v15::Signature::try_from(signature).is_ok_and(|s| key.verify(message, &s).is_ok())
-            }
-        }
-    }
 }
 
 /// A request's headers; a header in `more` replaces the one that is there already.
