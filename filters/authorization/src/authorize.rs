@@ -1,0 +1,160 @@
+//! From a tenant context and a request to one decision.
+
+use std::collections::HashMap;
+
+use partywall_tenancy::{Bundle, Reason, Refusal, Service, Tenant, TenantContext};
+
+use crate::{ActionIndex, Answer, Found, Id, Operations, Outcome, Program, RequestFacts};
+
+/// What a request wants, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// Who acts, as established by `tenant-context`.
+    pub context: &'a TenantContext,
+    /// The tenant of the context, as the bundle has it.
+    pub tenant: &'a Tenant,
+    /// The name of the service called.
+    pub service: &'a str,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path, with or without its query.
+    pub path: &'a str,
+}
+
+/// Whether a request may pass, and what settled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// It may.
+    Allow {
+        /// The policy that permits it.
+        policy: &'a str,
+        /// How many policies could not be evaluated.
+        errors: u32,
+    },
+    /// It may not.
+    Deny {
+        /// Why.
+        reason: Reason,
+        /// The policy that forbids it, if one does.
+        policy: Option<&'a str>,
+        /// More for the log, in plain words.
+        detail: &'static str,
+        /// How many policies could not be evaluated.
+        errors: u32,
+    },
+}
+
+/// Everything of one bundle that decides requests, ready for use.
+#[derive(Debug)]
+pub struct Authorization {
+    program: Program,
+    services: HashMap<Box<str>, CalledService>,
+}
+
+#[derive(Debug)]
+struct CalledService {
+    spiffe_id: Box<str>,
+    operations: Operations,
+    /// The action of each operation, by its position.
+    actions: Box<[ActionIndex]>,
+}
+
+impl Authorization {
+    /// Reads the program of `bundle` and compiles the operations of its services.
+    /// A bundle that fails here must not be installed.
+    pub fn new(bundle: &Bundle) -> Result<Self, Refusal> {
+        let body = bundle.body();
+        let program = Program::read(&body.program).map_err(|e| Refusal::Inconsistent(e.to_string()))?;
+        Self::from_parts(program, &body.services)
+    }
+
+    /// Like [`Authorization::new`], from what a bundle would hold: for checks before it is signed.
+    pub fn from_parts(program: Program, services: &[Service]) -> Result<Self, Refusal> {
+        let mut index = HashMap::with_capacity(services.len());
+        for service in services {
+            let called = CalledService::new(service, &program)
+                .map_err(|what| Refusal::Inconsistent(format!("service `{}`: {what}", service.name)))?;
+            index.insert(service.name.as_str().into(), called);
+        }
+        Ok(Self { program, services: index })
+    }
+
+    /// The decision program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The operation of `service` that covers `method` and `path`.
+    pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
+        self.services.get(service)?.operations.find(method, path)
+    }
+
+    /// Every policy that has something to say about the request, where the program is asked at all.
+    /// Allocates; requests are decided by [`authorize`].
+    pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {
+        let asked = self.before_program(query).ok()?;
+        Some(self.program.answer(asked.action, &asked.facts))
+    }
+
+    /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
+    fn before_program<'a>(&'a self, query: &Query<'a>) -> Result<Asked<'a>, Denial> {
+        let Some(service) = self.services.get(query.service) else {
+            return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
+        };
+        let Some(found) = service.operations.find(query.method, query.path) else {
+            return Err((Reason::ResourceUnmapped, "no operation of the service covers method and path"));
+        };
+        let Some(action) = service.actions.get(found.position()).copied() else {
+            return Err((Reason::ResourceUnmapped, "the operation has no action"));
+        };
+        if query.context.tenant != query.tenant.id {
+            return Err((Reason::TenantConflict, "the context is of another tenant"));
+        }
+        if found.owner().is_some_and(|owner| owner != query.tenant.id.as_str()) {
+            return Err((Reason::ResourceForeign, "the path names another owner"));
+        }
+        let operation = found.operation();
+        let facts = RequestFacts {
+            tenant: query.tenant,
+            subject: &query.context.principal,
+            roles: &query.context.roles,
+            action: &operation.action,
+            resource_type: &operation.resource,
+            resource_id: Id::of_segment(found.id().unwrap_or_default()),
+            // INVARIANT: principal and resource have one tenant, seen in the request or not.
+            owner: query.tenant,
+            service: &service.spiffe_id,
+        };
+        Ok(Asked { action, facts })
+    }
+}
+
+type Denial = (Reason, &'static str);
+
+struct Asked<'a> {
+    action: ActionIndex,
+    facts: RequestFacts<'a>,
+}
+
+impl CalledService {
+    fn new(service: &Service, program: &Program) -> Result<Self, String> {
+        let operations = Operations::compile(service).map_err(|e| e.to_string())?;
+        let action = |name: &str| program.action(name).ok_or_else(|| format!("the program knows no action `{name}`"));
+        let actions = service.operations.iter().map(|o| action(&o.action)).collect::<Result<_, _>>()?;
+        Ok(Self { spiffe_id: service.spiffe_id.as_str().into(), operations, actions })
+    }
+}
+
+/// Decides one request. The decision's texts live as long as `policy`, so they can be logged later.
+pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'a> {
+    let asked = match policy.before_program(query) {
+        Ok(asked) => asked,
+        Err((reason, detail)) => return Decision::Deny { reason, policy: None, detail, errors: 0 },
+    };
+    let denied = |policy, detail, errors| Decision::Deny { reason: Reason::PolicyDenied, policy, detail, errors };
+    match policy.program.decide(asked.action, &asked.facts) {
+        (Outcome::Permitted(by), errors) => Decision::Allow { policy: &by.id, errors },
+        (Outcome::Forbidden(by), errors) => denied(Some(&by.id), "a policy forbids it", errors),
+        (Outcome::NotPermitted, errors) => denied(None, "no policy permits it", errors),
+    }
+}

@@ -1,0 +1,27 @@
+//! MAY they: from an established tenant context to one decision. It knows no host and no clock.
+//!
+//! ```text
+//! Query: context, tenant, service, method, path
+//!   │
+//!   ├─ Operations   method + path ──► operation          none: resource_unmapped
+//!   ├─ owner        what the request shows of its owner  another tenant: resource_foreign
+//!   └─ Program      Cedar policies, lowered by the CLI   policy_denied, or allow
+//! ```
+//!
+//! The first two steps are invariants: no policy can lift them. [`Authorization`] is built once
+//! per bundle; [`authorize`] then allocates nothing and always ends.
+
+mod authorize;
+mod facts;
+mod operations;
+mod program;
+mod value;
+
+pub use authorize::{Authorization, Decision, Query, authorize};
+pub use facts::{Facts, RequestFacts};
+pub use operations::{Found, OperationError, OperationProblem, Operations};
+pub use program::{
+    ActionBody, ActionIndex, Answer, Effect, Literal, Node, Operand, Outcome, Path, PolicyBody, Program, ProgramBody,
+    ProgramError, Root, Target, Test, Verdict,
+};
+pub use value::{Entity, Id, Value};
