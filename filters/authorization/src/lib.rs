@@ -9,7 +9,10 @@
 //! ```
 //!
 //! The first two steps are invariants: no policy can lift them. [`Authorization`] is built once
-//! per bundle; [`authorize`] then allocates nothing and always ends.
+//! per bundle; [`authorize()`] then allocates nothing and always ends.
+
+// A trap takes down every tenant on the worker.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod authorize;
 mod facts;

@@ -44,13 +44,15 @@ impl Test {
     /// Whether it holds; `None` when a value is missing or of another type.
     pub fn holds(&self, facts: &impl Facts) -> Option<bool> {
         match self {
-            Self::Equal(left, right) => Some(left.value(facts)? == right.value(facts)?),
-            Self::In(left, right) => match (left.value(facts)?, right.value(facts)?) {
-                (Value::Entity(child), Value::Entity(ancestor)) => {
-                    Some(child == ancestor || facts.is_in(child, ancestor))
-                }
-                _ => None,
-            },
+            Self::Equal(left, right) => {
+                let (left, right) = (left.value(facts)?, right.value(facts)?);
+                Some(left == right)
+            }
+            Self::In(left, right) => {
+                let (left, right) = (left.value(facts)?, right.value(facts)?);
+                let (Value::Entity(child), Value::Entity(ancestor)) = (&left, &right) else { return None };
+                Some(child == ancestor || facts.is_in(child, ancestor))
+            }
             Self::IsTrue(operand) => match operand.value(facts)? {
                 Value::Bool(value) => Some(value),
                 _ => None,
@@ -98,8 +100,8 @@ mod tests {
             }
         }
 
-        fn is_in(&self, child: Entity<'_>, ancestor: Entity<'_>) -> bool {
-            child.kind == "User" && ancestor == Entity::new("Role", Id::plain("a"))
+        fn is_in(&self, child: &Entity<'_>, ancestor: &Entity<'_>) -> bool {
+            child.kind == "User" && *ancestor == Entity::new("Role", Id::plain("a"))
         }
     }
 

@@ -1,0 +1,99 @@
+//! From policy files to policies with their ids.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use cedar_policy::{Policy, PolicyId, PolicySet};
+use cedar_policy_core::ast;
+
+use super::nesting;
+use super::position::{Finding, error_at};
+use crate::diagnostic::{Diagnostic, Source};
+
+/// One policy as written.
+#[derive(Clone, Debug)]
+pub struct Parsed<'s> {
+    /// The file it stands in.
+    pub source: &'s Source,
+    /// The byte at which it begins.
+    pub offset: usize,
+    /// The policy, under the id that access logs print.
+    pub policy: Policy,
+}
+
+impl Parsed<'_> {
+    /// Its id: `@id("…")`, else `<file stem>#<position in the file>`.
+    pub fn id(&self) -> &str {
+        self.tree().id().as_ref()
+    }
+
+    pub(super) fn tree(&self) -> &ast::Policy {
+        self.policy.as_ref()
+    }
+}
+
+/// The policies of all files in order, and what is wrong with the rest.
+pub fn parse(sources: &[Source]) -> (Vec<Parsed<'_>>, Vec<Diagnostic>) {
+    let (mut parsed, mut errors) = (Vec::new(), Vec::new());
+    for source in sources {
+        if let Some((offset, message)) = nesting::problem(source.text()) {
+            let error = source.error_at(offset, message);
+            errors.push(error.help("write fewer parentheses, or split it into several policies"));
+            continue;
+        }
+        match PolicySet::from_str(source.text()) {
+            Ok(set) => {
+                errors.extend(set.templates().map(|template| template_error(source, template.as_ref())));
+                parsed.extend(in_order(source, &set));
+            }
+            Err(found) => errors.extend(found.iter().map(|e| syntax_error(source, e))),
+        }
+    }
+    errors.extend(id_errors(&parsed));
+    (parsed, errors)
+}
+
+fn in_order<'s>(source: &'s Source, set: &PolicySet) -> Vec<Parsed<'s>> {
+    let place = |policy: &Policy| AsRef::<ast::Policy>::as_ref(policy).loc().map_or(0, |loc| loc.start());
+    let mut policies: Vec<_> = set.policies().map(|policy| (place(policy), policy)).collect();
+    policies.sort_by_key(|(offset, _)| *offset);
+    let stem = source.path().rsplit('/').next().unwrap_or_default().trim_end_matches(".cedar");
+    let named = policies.into_iter().enumerate().map(|(at, (offset, policy))| {
+        let id = policy.annotation("id").map_or_else(|| format!("{stem}#{}", at + 1), str::to_owned);
+        Parsed { source, offset, policy: policy.new_id(PolicyId::new(id)) }
+    });
+    named.collect()
+}
+
+fn syntax_error(source: &Source, error: &cedar_policy::ParseError) -> Diagnostic {
+    let found = Finding::of(error);
+    let help =
+        found.help.unwrap_or_else(|| "write it as `permit (principal, action, resource) when { a == b };`".into());
+    source.error_at(found.offset.unwrap_or(0), found.message).help(help)
+}
+
+fn template_error(source: &Source, template: &ast::Template) -> Diagnostic {
+    let slot = template.slots().find_map(|slot| slot.loc.as_ref());
+    let fallback = template.loc().map_or(0, |loc| loc.start());
+    error_at(source, slot, fallback, "templates are not supported")
+        .help("write the entity itself, as `Role::\"viewer\"`, in place of the slot")
+}
+
+fn id_errors(parsed: &[Parsed<'_>]) -> Vec<Diagnostic> {
+    let mut seen: HashMap<&str, &Parsed<'_>> = HashMap::new();
+    let mut errors = Vec::new();
+    for policy in parsed {
+        let id = policy.id();
+        let printable = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'#' | b':' | b'/');
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(printable) {
+            let message = format!("policy id `{}` cannot stand in a log line", id.escape_debug());
+            let error = policy.source.error_at(policy.offset, message);
+            errors.push(error.help("name it by 1 to 64 of `a-z A-Z 0-9 . _ - # : /`: `@id(\"readers\")`"));
+        } else if let Some(first) = seen.insert(id, policy) {
+            let (line, _) = first.source.position(first.offset);
+            let message = format!("policy id `{id}` is taken by {}:{line}", first.source.path());
+            errors.push(policy.source.error_at(policy.offset, message).help("give each policy its own `@id(\"…\")`"));
+        }
+    }
+    errors
+}

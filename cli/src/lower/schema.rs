@@ -1,0 +1,96 @@
+//! The Cedar schema, generated from the services of a directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use cedar_policy::Schema;
+use partywall_tenancy::Service;
+
+use crate::diagnostic::Diagnostic;
+
+/// Names that the schema or Cedar itself gives a meaning.
+const TAKEN: &[&str] = &[
+    "Action",
+    "Bool",
+    "Boolean",
+    "Entity",
+    "Extension",
+    "Long",
+    "Record",
+    "Role",
+    "Set",
+    "String",
+    "Tenant",
+    "User",
+    "Workload",
+];
+
+/// Why `name` cannot name a resource type; `None` when it can.
+pub fn resource_problem(name: &str) -> Option<&'static str> {
+    let shaped = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.len() <= 64;
+    if !shaped || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        Some("must be 1 to 64 ASCII letters and digits, beginning with a capital, as `Invoice`")
+    } else if TAKEN.contains(&name) {
+        Some("is taken by the schema: choose another name")
+    } else {
+        None
+    }
+}
+
+/// Why `name` cannot name an action; `None` when it can.
+pub fn action_problem(name: &str) -> Option<&'static str> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'-');
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
+        Some("must be 1 to 64 of `a-z A-Z 0-9 : . _ -`, as `invoices:read`")
+    } else {
+        None
+    }
+}
+
+/// The resource types of each action.
+pub(super) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for operation in services.iter().flat_map(|s| &s.operations) {
+        actions.entry(&operation.action).or_default().insert(&operation.resource);
+    }
+    actions
+}
+
+/// The schema as text: what policy authors and editors read. Names must have passed
+/// [`resource_problem`] and [`action_problem`].
+pub fn text(services: &[Service]) -> String {
+    let actions = actions(services);
+    let mut text = String::from(
+        "entity Tenant { tier: String, residency: String };\n\
+         entity Role;\n\
+         entity Workload;\n\
+         entity User in [Role] { tenant: Tenant };\n",
+    );
+    for resource in actions.values().flatten().collect::<BTreeSet<_>>() {
+        let _ = writeln!(text, "entity {resource} {{ tenant: Tenant }};");
+    }
+    for (action, resources) in actions {
+        let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
+        let _ =
+            write!(text, "action \"{action}\" appliesTo {{\n    principal: [User],\n    resource: [{resources}],\n");
+        text.push_str("    context: { service: Workload },\n};\n");
+    }
+    text
+}
+
+pub(super) fn compile(services: &[Service]) -> Result<Schema, Diagnostic> {
+    for service in services {
+        let file = || format!("services/{}.yaml", service.name);
+        for operation in &service.operations {
+            if let Some(problem) = action_problem(&operation.action) {
+                return Err(Diagnostic::of_file(file(), format!("action `{}` {problem}", operation.action)));
+            }
+            if let Some(problem) = resource_problem(&operation.resource) {
+                return Err(Diagnostic::of_file(file(), format!("resource `{}` {problem}", operation.resource)));
+            }
+        }
+    }
+    let (schema, _) = Schema::from_cedarschema_str(&text(services))
+        .map_err(|e| Diagnostic::of_file("(internal)", format!("the generated schema is not valid: {e}")))?;
+    Ok(schema)
+}

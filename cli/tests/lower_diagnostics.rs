@@ -1,0 +1,204 @@
+//! Broken policies: each is refused at its line and column, with what to write instead.
+
+mod lower_support;
+
+use lower_support::{services, tenants};
+use partywall_cli::diagnostic::{Diagnostic, Severity, Source};
+use partywall_cli::lower::{Lowered, Vocabulary, lower};
+
+fn lowered(files: &[(&str, &str)]) -> Result<Lowered, Vec<Diagnostic>> {
+    let sources: Vec<_> = files.iter().map(|(name, text)| Source::new(format!("policies/{name}"), *text)).collect();
+    lower(&Vocabulary { tenants: &tenants(), services: &services() }, &sources)
+}
+
+fn refused(text: &str) -> Vec<Diagnostic> {
+    lowered(&[("a.cedar", text)]).expect_err(text)
+}
+
+#[track_caller]
+fn is_at(found: &Diagnostic, line: usize, column: usize, message: &str, help: &str) {
+    assert_eq!((found.path.as_str(), found.line, found.column), ("policies/a.cedar", line, column), "{found}");
+    assert!(found.message.contains(message), "{found}");
+    assert!(found.help.as_deref().is_some_and(|h| h.contains(help)), "{found}");
+}
+
+#[track_caller]
+fn only(text: &str, line: usize, column: usize, message: &str, help: &str) {
+    let found = refused(text);
+    let [one] = found.as_slice() else { panic!("not one error but {found:#?}") };
+    is_at(one, line, column, message, help);
+}
+
+/// The condition begins at 3:5.
+#[track_caller]
+fn when(condition: &str, column: usize, message: &str, help: &str) {
+    let text = format!("permit (principal, action, resource)\nwhen {{\n    {condition}\n}};\n");
+    only(&text, 3, column, message, help);
+}
+
+#[test]
+fn syntax_errors() {
+    only("permit (principal, action, resource)", 1, 37, "unexpected end of input", "expected `;`");
+    only("\n  allow (principal, action, resource);", 2, 3, "invalid policy effect: allow", "`permit` or `forbid`");
+    when(r#"principal.tenant.tier = "gold""#, 5, "'=' is not a valid operator", "'=='");
+    when(r#"principal.tenant.tier == "gold"#, 30, "invalid token", "strings are closed");
+    when(r#"principle in Role::"viewer""#, 5, "invalid variable: principle", "`principal`");
+    only(
+        "permit (principal, action, resource)\nwhen { };",
+        2,
+        1,
+        "`when` condition clause cannot be empty",
+        "write it as",
+    );
+}
+
+#[test]
+fn type_errors() {
+    when("principal.tenant.tier == 1", 5, "the types Long and String are not compatible", "one type");
+    when(r#"principal.tenant == "acme""#, 5, "the types String and Tenant are not compatible", "one type");
+    when("principal.tenant", 5, "expected Bool but saw Tenant", "a comparison");
+    when(r#"principal in "viewer""#, 18, "expected", "");
+}
+
+#[test]
+fn unknown_names() {
+    when(r#"principal.tenant.teir == "gold""#, 5, "attribute `teir`", "did you mean `tier`?");
+    when(r#"principal.age == "gold""#, 5, "attribute `age`", "");
+    when(r#"principal in Rolle::"viewer""#, 18, "unrecognized entity type `Rolle`", "did you mean `Role`?");
+    when(r#"action == Action::"orders:raed""#, 15, r#"unrecognized action `Action::"orders:raed"`"#, "orders:read");
+    when(r#"principal.tenant in Tenant::"acm""#, 25, "no tenant is called `acm`", "did you mean `acme`?");
+    when(r#"principal == User::"ann""#, 18, "by tenant and subject", r#"User::"<tenant>/<subject>""#);
+    when(r#"principal == User::"acne/ann""#, 18, "no tenant is called `acne`", "did you mean `acme`?");
+    let order = r#"context.service == Workload::"spiffe://mesh.example/ns/shop/sa/order""#;
+    when(order, 24, "no service has the SPIFFE ID", "sa/orders`?");
+}
+
+#[test]
+fn unsupported_operators() {
+    when("principal has tenant", 5, "`has` is not supported", "leave it out");
+    when("principal has tenant.tier", 5, "`has` is not supported", "leave it out");
+    when(r#"principal.tenant.tier like "g*""#, 5, "`like` is not supported", "`==`");
+    when(r#"!(principal in Role::"viewer")"#, 5, "`!` is not supported", "`forbid`");
+    when(r#"principal.tenant.tier != "gold""#, 5, "`!=` is not supported", "`==`");
+    when(r#"["gold"].contains(principal.tenant.tier)"#, 5, "`contains` is not supported", "`||`");
+    when(r#"["a"].containsAll(["a"])"#, 5, "`containsAll` is not supported", "`||`");
+    when(r#"["a"].containsAny(["a"])"#, 5, "`containsAny` is not supported", "`||`");
+    when(r#"["a"].isEmpty()"#, 5, "`isEmpty` is not supported", "`||`");
+    when(r#"if principal in Role::"a" then true else false"#, 5, "`if` is not supported", "one policy for each");
+    when("principal is User", 5, "`is` is not supported", "name the actions");
+    when("1 < 2", 5, "`<` is not supported", "`==`");
+    when("1 <= 2", 5, "`<=` is not supported", "`==`");
+    when("1 > 2", 5, "`>` is not supported", "`==`");
+    when("1 >= 2", 5, "`>=` is not supported", "`==`");
+    when("1 + 1 == 2", 5, "`+` is not supported", "the number itself");
+    when("1 - 1 == 2", 5, "`-` is not supported", "the number itself");
+    when("1 * 1 == 2", 5, "`*` is not supported", "the number itself");
+    when(r#"principal.hasTag("a")"#, 5, "`hasTag` is not supported", "an attribute");
+    when(r#"ip("10.0.0.1").isLoopback()"#, 5, "extension function is not supported", "`==`");
+}
+
+#[test]
+fn unsupported_operands() {
+    when(r#"Tenant::"acme".tier == "gold""#, 5, "an attribute of this is not supported", "begin at `principal`");
+    when(r#"(principal in Role::"a") == true"#, 6, "comparison of conditions is not supported", "the condition itself");
+    when(r#"principal.tenant in [resource.tenant]"#, 26, "only entities", "`a in b || a in c`");
+    when("principal in []", 18, "the list after `in` is empty", "viewer");
+    when(r#""gold""#, 5, "a bare value is not supported", "write a condition");
+    let twice = refused("permit (principal, action, resource) when { context == context };");
+    is_at(&twice[0], 1, 45, "the whole context is not supported", "`context.service`");
+    is_at(&twice[1], 1, 56, "the whole context is not supported", "`context.service`");
+}
+
+#[test]
+fn unsupported_clauses_and_scopes() {
+    let unless = "permit (principal, action, resource)\n  unless { principal in Role::\"a\" };";
+    only(unless, 2, 3, "`unless` is not supported", "`forbid`");
+    only("permit (principal is User, action, resource);", 1, 22, "`is` is not supported", "name the actions");
+    only("permit (principal, action, resource is Order);", 1, 40, "`is` is not supported", "name the actions");
+    only(
+        "permit (principal == ?principal, action, resource);",
+        1,
+        22,
+        "templates are not supported",
+        "the entity itself",
+    );
+    let tenant = "@tenant(\"acme\")\npermit (principal, action, resource);";
+    only(tenant, 1, 1, "`@tenant` is not supported", "principal.tenant ==");
+}
+
+#[test]
+fn bad_policy_ids() {
+    let twice = "@id(\"x\")\npermit (principal, action, resource);\n@id(\"x\")\nforbid (principal, action, resource);";
+    only(twice, 3, 1, "policy id `x` is taken by policies/a.cedar:1", "its own `@id");
+    only("@id(\"x y\")\npermit (principal, action, resource);", 1, 1, "cannot stand in a log line", "@id(\"readers\")");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_files() {
+    let found = lowered(&[
+        ("b.cedar", "permit (principal, action, resource) when { principal has tenant };"),
+        (
+            "a.cedar",
+            "permit (principal, action, resource) when { principal.x == 1 };\n\
+             forbid (principal, action, resource) when { !(1 == 1) || principal.tenant.tier like \"x\" };",
+        ),
+        ("c.cedar", "permit"),
+    ]);
+    let places: Vec<_> = found.unwrap_err().into_iter().map(|d| (d.path, d.line, d.column)).collect();
+    let expected = [("a", 1, 45), ("a", 2, 45), ("a", 2, 58), ("b", 1, 45), ("c", 1, 7)];
+    assert_eq!(places, expected.map(|(file, line, column)| (format!("policies/{file}.cedar"), line, column)));
+}
+
+#[test]
+fn columns_count_characters() {
+    let text =
+        "permit (principal, action, resource) when { principal.tenant.tier == \"größe\" && principal has tenant };";
+    only(text, 1, 81, "`has`", "");
+}
+
+#[test]
+fn too_much_for_one_policy() {
+    let long = (0..600).map(|n| format!("principal in Role::\"r{n}\"")).collect::<Vec<_>>().join(" || ");
+    only(&format!("permit (principal, action, resource) when {{ {long} }};"), 1, 1, "600 times", "split it");
+    // What would overflow the stack of Cedar's parser.
+    let deep = format!("permit (principal, action, resource) when {{ {} }};", "(".repeat(100_000));
+    only(&deep, 1, 76, "nested too deeply", "fewer parentheses");
+    let deep = format!("permit (principal, action, resource) when {{ {} }};", "if a then b else ".repeat(30_000));
+    only(&deep, 1, 572, "nested too deeply", "fewer parentheses");
+    let chain = format!("permit (principal, action, resource) when {{ {} }};", vec!["1 == 1"; 100_000].join(" && "));
+    only(&chain, 1, 41_012, "too long", "split it");
+}
+
+#[test]
+fn too_much_for_a_program() {
+    let many = "permit (principal, action, resource);\n".repeat(16_385);
+    let found = lowered(&[("a.cedar", &many)]).unwrap_err();
+    assert_eq!((found.len(), found[0].path.as_str()), (1, "policies"), "{}", found[0]);
+    assert!(found[0].message.contains("too many policies"), "{}", found[0]);
+}
+
+#[test]
+fn what_is_never_true_is_a_warning_at_its_place() {
+    let text = "permit (principal, action, resource) when {\n  principal.tenant == Tenant::\"acme\" &&\n  principal.tenant == Tenant::\"globex\"\n};";
+    let warnings = lowered(&[("a.cedar", text)]).unwrap().warnings;
+    let [one] = warnings.as_slice() else { panic!("not one warning but {warnings:#?}") };
+    assert_eq!(one.severity, Severity::Warning);
+    is_at(one, 3, 3, "this is never true", "take one of them out");
+}
+
+#[test]
+fn a_name_that_cannot_stand_in_a_schema_is_refused() {
+    for (action, resource, message) in [
+        ("orders:read", "order", "resource `order` must be"),
+        ("orders:read", "Role", "resource `Role` is taken"),
+        ("orders read", "Order", "action `orders read` must be"),
+        ("", "Order", "action `` must be"),
+    ] {
+        let mut services = services();
+        services[1].operations[0].action = action.into();
+        services[1].operations[0].resource = resource.into();
+        let found = lower(&Vocabulary { tenants: &tenants(), services: &services }, &[]).unwrap_err();
+        assert_eq!(found[0].path, "services/orders.yaml");
+        assert!(found[0].message.starts_with(message), "{}", found[0]);
+    }
+}

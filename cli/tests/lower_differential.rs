@@ -1,0 +1,255 @@
+//! Random policies and requests: the program and Cedar's own authorizer must agree on every one.
+
+mod lower_support;
+
+use std::fmt::Write as _;
+
+use lower_support::{services, tenants};
+use partywall_authorization::{Program, ProgramBody};
+use partywall_cli::diagnostic::Source;
+use partywall_cli::lower::cover::{Branch, Case, compare};
+use partywall_cli::lower::oracle::Oracle;
+use partywall_cli::lower::{Coverage, Parsed, Vocabulary, lower, parse, translate};
+use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+
+const SETS: usize = 2_000;
+const REQUESTS: usize = 10;
+
+/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(n).unwrap()).unwrap()
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+const TENANTS: &[&str] = &["acme", "globex", "initech"];
+const SUBJECTS: &[&str] = &["ann", "bob", "a/b", "é"];
+// One is called like a tenant: an id says nothing without its type.
+const ROLES: &[&str] = &["viewer", "accountant", "odd \\\"role\\\"", "acme"];
+const TEXTS: &[&str] = &["gold", "silver", "eu", "us", ""];
+const IDS: &[&str] = &["1", "2", "latest", "%31"];
+const ACTIONS: &[&str] = &["invoices:read", "invoices:delete", "invoices:list", "orders:read", "orders:list"];
+const SERVICES: &[&str] = &["spiffe://mesh.example/ns/shop/sa/invoices", "spiffe://mesh.example/ns/shop/sa/orders"];
+
+fn entity(random: &mut Random, kind: &str) -> String {
+    match kind {
+        "User" => format!("User::\"{}/{}\"", random.of(TENANTS), random.of(SUBJECTS)),
+        "Role" => format!("Role::\"{}\"", random.of(ROLES)),
+        "Tenant" => format!("Tenant::\"{}\"", random.of(TENANTS)),
+        "Workload" => format!("Workload::\"{}\"", random.of(SERVICES)),
+        "Action" => format!("Action::\"{}\"", random.of(ACTIONS)),
+        kind => format!("{kind}::\"{}\"", random.of(IDS)),
+    }
+}
+
+fn resource(random: &mut Random) -> String {
+    let kind = random.of(&["Invoice", "Order"]);
+    entity(random, kind)
+}
+
+/// A comparison that is mostly well typed; `wild` ones have attributes that are not there and types that do not fit.
+fn comparison(random: &mut Random, wild: bool) -> String {
+    if wild && random.chance(25) {
+        let path = |random: &mut Random| {
+            random
+                .of(&[
+                    "principal.nosuch",
+                    "resource.tenant.nosuch.deeper",
+                    "context.nosuch",
+                    "principal.tenant.tier",
+                    "principal.tenant.tier.size",
+                    "principal.tenant",
+                    "action",
+                    "principal",
+                    "context.service",
+                    "resource.tenant.residency",
+                ])
+                .to_owned()
+        };
+        let (left, right) = (path(random), path(random));
+        return match random.below(6) {
+            0 => left,
+            5 => format!("principal in {}", entity(random, "Tenant")),
+            1 => format!("{left} == {right}"),
+            2 => format!("{left} in {right}"),
+            3 => format!("{left} in [{}, {}]", entity(random, "Role"), entity(random, "Tenant")),
+            _ => format!("{left} == {}", random.of(&["1", "true", "\"gold\"", "Role::\"viewer\""])),
+        };
+    }
+    match random.below(12) {
+        0 | 1 => format!("principal in {}", entity(random, "Role")),
+        2 => format!("principal in [{}, {}]", entity(random, "Role"), entity(random, "Role")),
+        3 => format!("principal == {}", entity(random, "User")),
+        4 => format!("principal.tenant == {}", entity(random, "Tenant")),
+        5 => "principal.tenant == resource.tenant".into(),
+        6 => format!("{}.tenant.tier == \"{}\"", random.of(&["principal", "resource"]), random.of(TEXTS)),
+        7 => "principal.tenant.residency == resource.tenant.residency".into(),
+        8 => format!("\"{}\" == {}.tenant.residency", random.of(TEXTS), random.of(&["principal", "resource"])),
+        9 => format!("context.service == {}", entity(random, "Workload")),
+        10 => format!("action {} {}", random.of(&["==", "in"]), entity(random, "Action")),
+        _ => random.of(&["true", "false", "1 == 1", "\"a\" == \"b\"", "Role::\"viewer\" == Role::\"viewer\""]).into(),
+    }
+}
+
+fn condition(random: &mut Random, wild: bool, depth: usize) -> String {
+    if depth == 0 || random.chance(30) {
+        return comparison(random, wild);
+    }
+    let operator = random.of(&[" && ", " || "]);
+    let parts: Vec<_> = (0..2 + random.below(2)).map(|_| condition(random, wild, depth - 1)).collect();
+    format!("({})", parts.join(operator))
+}
+
+fn policy(random: &mut Random, wild: bool) -> String {
+    let principal = match random.below(6) {
+        // Never true, as no user is a role.
+        0 if wild => format!("principal == {}", entity(random, "Role")),
+        0 => format!("principal == {}", entity(random, "User")),
+        1 | 2 => format!("principal in {}", entity(random, "Role")),
+        _ => "principal".into(),
+    };
+    let action = match random.below(5) {
+        0 => format!("action == {}", entity(random, "Action")),
+        1 => format!("action in [{}, {}]", entity(random, "Action"), entity(random, "Action")),
+        2 => format!("action in {}", entity(random, "Action")),
+        _ => "action".into(),
+    };
+    let resource = match random.below(6) {
+        0 => format!("resource == {}", resource(random)),
+        1 => format!("resource in {}", resource(random)),
+        _ => "resource".into(),
+    };
+    let effect = if random.chance(70) { "permit" } else { "forbid" };
+    let mut text = format!("{effect} ({principal}, {action}, {resource})");
+    for _ in 0..random.below(3) {
+        let _ = write!(text, " when {{ {} }}", condition(random, wild, 3));
+    }
+    text + ";\n"
+}
+
+fn tenant(id: &str, random: &mut Random) -> Tenant {
+    Tenant {
+        id: TenantId::parse(id).unwrap(),
+        tier: random.of(TEXTS).into(),
+        status: TenantStatus::Active,
+        residency: random.of(TEXTS).into(),
+    }
+}
+
+fn request(random: &mut Random) -> Case {
+    let principals = random.of(TENANTS);
+    let tenant = tenant(principals, random);
+    let owner = random.of(TENANTS);
+    let action = random.of(ACTIONS);
+    Case {
+        owner: if owner == principals { tenant.clone() } else { self::tenant(owner, random) },
+        tenant,
+        subject: random.of(SUBJECTS).into(),
+        roles: ["viewer", "accountant", "odd \"role\"", "acme"]
+            .iter()
+            .filter(|_| random.chance(40))
+            .map(|r| (*r).into())
+            .collect(),
+        action: action.into(),
+        resource_type: if action.starts_with("invoices") { "Invoice" } else { "Order" }.into(),
+        resource_id: random.of(IDS).into(),
+        service: random.of(SERVICES).into(),
+    }
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("PARTYWALL_SEED").ok();
+    given.map_or(0x05ee_d0fc_a5e5, |seed| seed.parse().expect("PARTYWALL_SEED must be a number"))
+}
+
+#[test]
+fn the_program_is_cedar() {
+    let seed = seed();
+    println!("PARTYWALL_SEED={seed}");
+    let services = services();
+    let mut random = Random(seed);
+    let (mut compared, mut allowed, mut forbidden, mut with_errors) = (0, 0, 0, 0);
+    for _ in 0..SETS {
+        let wild = random.chance(40);
+        let count = 1 + random.below(6);
+        let text: String = (0..count).map(|_| policy(&mut random, wild)).collect();
+        let sources = [Source::new("random.cedar", text.as_str())];
+        let (parsed, errors) = parse(&sources);
+        assert!(errors.is_empty(), "{}\n{text}", errors[0]);
+        let program = translate(&services, &parsed).unwrap_or_else(|e| panic!("{}\n{text}", e[0])).program;
+        let program = Program::read(&program.write().unwrap()).unwrap();
+        let oracle = Oracle::new(parsed.iter().map(|p: &Parsed<'_>| p.policy.clone())).unwrap();
+        for _ in 0..REQUESTS {
+            let case = request(&mut random);
+            let ruling = compare(&program, &oracle, &case.facts()).unwrap_or_else(|e| panic!("{e}\n{case:#?}\n{text}"));
+            compared += 1;
+            allowed += usize::from(ruling.allowed);
+            forbidden += usize::from(!ruling.allowed && !ruling.determining.is_empty());
+            with_errors += usize::from(!ruling.errors.is_empty());
+        }
+    }
+    println!("{compared} compared, 0 differ: {allowed} allowed, {forbidden} forbidden, {with_errors} with errors");
+    // A generator that only ever denies would prove nothing.
+    assert!(compared == SETS * REQUESTS && allowed > 2_000 && forbidden > 2_000 && with_errors > 1_000);
+}
+
+#[test]
+fn what_passes_validation_is_covered_branch_by_branch() {
+    let seed = seed();
+    println!("PARTYWALL_SEED={seed}");
+    let (tenants, services) = (tenants(), services());
+    let vocabulary = Vocabulary { tenants: &tenants, services: &services };
+    let mut random = Random(seed);
+    let (mut sets, mut branches, mut taken, mut impossible, mut requests) = (0, 0, 0, 0, 0);
+    for _ in 0..300 {
+        let count = 1 + random.below(4);
+        let text: String = (0..count).map(|_| policy(&mut random, false)).collect();
+        match lower(&vocabulary, &[Source::new("random.cedar", text.as_str())]) {
+            Ok(lowered) => {
+                let coverage = lowered.coverage;
+                assert_eq!(coverage.taken + coverage.impossible.len(), coverage.branches, "{text}");
+                for _ in 0..200 {
+                    takes_nothing_impossible(&lowered.program, &coverage, &request(&mut random), &text);
+                }
+                sets += 1;
+                branches += coverage.branches;
+                taken += coverage.taken;
+                impossible += coverage.impossible.len();
+                requests += coverage.requests;
+            }
+            Err(found) => panic!("{}\n{text}", found[0]),
+        }
+    }
+    println!("{sets} sets: {branches} branches, {taken} taken, {impossible} impossible, by {requests} requests");
+    assert!(taken > 5_000);
+}
+
+fn takes_nothing_impossible(program: &ProgramBody, coverage: &Coverage, case: &Case, text: &str) {
+    for (at, policy) in program.policies.iter().enumerate() {
+        let applies = program.actions.iter().any(|a| a.name == case.action && a.policies.contains(&(at as u32)));
+        if applies {
+            policy.trace(&case.facts(), |node, outcome| {
+                let branch = Branch { policy: at, node: node as usize, outcome };
+                assert!(!coverage.impossible.contains(&branch), "{branch:?} was taken by {case:#?}\n{text}");
+            });
+        }
+    }
+}
