@@ -5,6 +5,9 @@ use proxy_wasm::hostcalls;
 use partywall_tenancy::{Coarse, Reason};
 use partywall_tenant_context::TraceParent;
 
+/// The response header in which inner hops tell the exact reason to the edge, which tells the coarse one.
+pub(crate) const REASON: &str = "x-partywall-reason";
+
 /// How a denial is told.
 pub(crate) struct Denial<'a> {
     pub(crate) reason: Reason,
@@ -24,7 +27,8 @@ impl Denial<'_> {
         let (status, word) =
             if self.exact { (self.reason.status(), self.reason.code()) } else { (coarse.status(), coarse.code()) };
         if self.grpc {
-            let _ = hostcalls::send_grpc_response(grpc_code(coarse), Some(word), vec![]);
+            let reason = self.exact.then_some((REASON, word.as_bytes()));
+            let _ = hostcalls::send_grpc_response(grpc_code(coarse), Some(word), reason.into_iter().collect());
             return;
         }
         let trace = self.trace.map(|t| t.to_string()).unwrap_or_default();
@@ -34,7 +38,10 @@ impl Denial<'_> {
             r#"{{"type":"urn:partywall:denial:{word}","title":"{title}","status":{status},"reason":"{word}","trace":"{trace_id}"}}"#,
             title = title(coarse),
         );
-        let headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let mut headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        if self.exact {
+            headers.push((REASON, word));
+        }
         let _ = hostcalls::send_http_response(status.into(), headers, Some(body.as_bytes()));
     }
 }

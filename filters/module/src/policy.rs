@@ -1,10 +1,11 @@
 //! The policy in force in this VM: one per mesh and bundle source, shared by all its plugins.
 
 use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Refusal, Trust, UnixSeconds, View};
+use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Trust, UnixSeconds, View};
 use proxy_wasm::types::LogLevel;
 
 use crate::config::{BundleSource, Config};
@@ -40,8 +41,8 @@ pub(crate) struct Policy {
     authorization: Option<Rc<Authorization>>,
     fetcher: Fetcher,
     metrics: Metrics,
-    /// The last refusal of each kind, so that a bad file on the server is logged once, not each second.
-    last_refusal: [Option<Refusal>; 2],
+    /// A hash of the last refused file of each kind, so that it is logged once and not each second.
+    last_refusal: [Option<u64>; 2],
 }
 
 impl Policy {
@@ -154,7 +155,11 @@ impl Policy {
             }
             Err(refusal) => {
                 self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
-                let again = slot.is_some_and(|slot| slot.replace(refusal.clone()).as_ref() == Some(&refusal));
+                let mut hasher = DefaultHasher::new();
+                got.bytes.hash(&mut hasher);
+                refusal.code().hash(&mut hasher);
+                let this = hasher.finish();
+                let again = slot.is_some_and(|slot| slot.replace(this) == Some(this));
                 if !again {
                     let message = format!(
                         "partywall: {kind} refused ({}): it {refusal}; revision {} and overlay {} stay in force",

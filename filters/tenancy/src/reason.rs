@@ -18,6 +18,11 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $code,)* }
             }
 
+            /// The reason with this word.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.code() == code)
+            }
+
             /// The HTTP status on inner hops.
             pub fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)* }

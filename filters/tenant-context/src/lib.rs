@@ -35,7 +35,7 @@ pub use outbound::{Handed, Outbound, recover};
 pub use rejection::Rejection;
 pub use request::{Headers, Request, Single};
 pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootSigner};
-pub use slot::{Handle, LINGER, Record, SLOTS, SlotKeys, candidates, is_free};
+pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, candidates, occupancy};
 pub use take_out::{CONTEXT, PRINCIPAL, TENANT, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};
 

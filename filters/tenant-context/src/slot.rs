@@ -1,8 +1,10 @@
 //! Where a root context waits between an incoming request and the outgoing ones it causes.
 //!
-//! A fixed ring of slots in the host's shared data, so memory is bounded and every worker finds
-//! them. A record is MACed: shared data is not trusted. Tenants are spread over groups of slots,
-//! so that a flood of one tenant's requests fills its own group only.
+//! A fixed set of slots in the host's shared data, so memory is bounded and every worker finds
+//! them. A record is MACed: shared data is not trusted.
+//!
+//! Slots lie in groups, and each tenant may use some groups, chosen by a hash of its id. A tenant
+//! that floods fills its own groups; another one shares some of them perhaps, but never all.
 
 use std::fmt;
 
@@ -12,12 +14,15 @@ use sha2::{Digest, Sha256};
 
 use crate::trace::hex;
 
-/// How many slots there are.
-pub const SLOTS: u16 = 8192;
+/// Slots in a group.
+const GROUP: u16 = 64;
+/// Groups: 65,536 slots, of some 700 bytes each when used.
+const GROUPS: u16 = 1024;
+/// Groups of one tenant: up to 1,024 requests of it are open in one sidecar at once. That two
+/// tenants have all groups in common has a chance of about one in 10^34.
+const GROUPS_PER_TENANT: u16 = 16;
 /// Seconds for which a context stays after its request ended, for work that goes on.
 pub const LINGER: UnixSeconds = 5;
-const GROUP: u16 = 64;
-const PROBES: u16 = 8;
 const MAC: usize = 16;
 const VERSION: u8 = 1;
 
@@ -39,8 +44,7 @@ impl Handle {
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = hex::<18>(text)?;
         let (slot, secret) = bytes.split_first_chunk::<2>()?;
-        let slot = u16::from_be_bytes(*slot);
-        (slot < SLOTS).then_some(Self { slot, secret: secret.try_into().ok()? })
+        Some(Self { slot: u16::from_be_bytes(*slot), secret: secret.try_into().ok()? })
     }
 
     /// The slot it points at.
@@ -61,6 +65,8 @@ impl fmt::Display for Handle {
 pub struct Record {
     /// The handle that opens it.
     pub handle: Handle,
+    /// Whether its request is over, so that it only lingers.
+    pub over: bool,
     /// Until when it counts.
     pub live_until: UnixSeconds,
     /// The trace of the request it was made for.
@@ -83,7 +89,7 @@ impl SlotKeys {
     /// The bytes to keep. `None` when the service's name is longer than 255 bytes.
     pub fn seal(&self, record: &Record) -> Option<Vec<u8>> {
         let name = u8::try_from(record.service.len()).ok()?;
-        let mut out = vec![VERSION];
+        let mut out = vec![VERSION, u8::from(record.over)];
         out.extend_from_slice(&record.live_until.to_be_bytes());
         out.extend_from_slice(&record.handle.slot.to_be_bytes());
         out.extend_from_slice(&record.handle.secret);
@@ -103,7 +109,7 @@ impl SlotKeys {
         if !genuine {
             return None;
         }
-        let rest = body.strip_prefix(&[VERSION])?;
+        let (over, rest) = body.strip_prefix(&[VERSION])?.split_first()?;
         let (live_until, rest) = rest.split_first_chunk()?;
         let (slot, rest) = rest.split_first_chunk()?;
         let (secret, rest) = rest.split_first_chunk()?;
@@ -116,6 +122,7 @@ impl SlotKeys {
         (stored == *handle).then(|| {
             Some(Record {
                 handle: stored,
+                over: *over != 0,
                 live_until: u64::from_be_bytes(*live_until),
                 trace_id: *trace_id,
                 service: str::from_utf8(service).ok()?.to_owned(),
@@ -132,16 +139,43 @@ fn derive(secret: &Secret) -> Hmac<Sha256> {
     keyed(&hash.finalize())
 }
 
-/// The slots that a context of `tenant` may take, in the order to try them. `random` spreads them.
+/// The slots that a context of `tenant` may take, in the order to try them: one in each of its
+/// groups. `random` spreads them.
 pub fn candidates(tenant: &TenantId, random: u16) -> impl Iterator<Item = u16> {
     let hash = Sha256::digest(tenant.as_str().as_bytes());
-    let group = hash.first_chunk::<2>().map_or(0, |b| u16::from_be_bytes(*b)) % (SLOTS / GROUP);
-    (0..PROBES).map(move |n| group * GROUP + (random.wrapping_add(n)) % GROUP)
+    let groups: [u16; GROUPS_PER_TENANT as usize] = std::array::from_fn(|n| {
+        let at = 2 * n;
+        hash.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_be_bytes) % GROUPS
+    });
+    let first = usize::from(random % GROUPS_PER_TENANT);
+    let within = random / GROUPS_PER_TENANT;
+    groups
+        .into_iter()
+        .cycle()
+        .skip(first)
+        .zip(0..GROUPS_PER_TENANT)
+        .map(move |(group, n)| group * GROUP + within.wrapping_add(n) % GROUP)
 }
 
-/// Whether a slot that holds `bytes` may be overwritten at `now`. Live slots never are.
-pub fn is_free(bytes: &[u8], now: UnixSeconds) -> bool {
-    bytes.get(1..9).and_then(|b| b.try_into().ok()).is_none_or(|b| u64::from_be_bytes(b) < now)
+/// Whether a slot may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occupancy {
+    /// Nothing in it counts any more.
+    Free,
+    /// Its request is over and lingers until then: to be taken when nothing is free, the oldest first.
+    Lingering(UnixSeconds),
+    /// Its request is open. It is never taken.
+    Live,
+}
+
+/// What a slot that holds `bytes` is at `now`.
+pub fn occupancy(bytes: &[u8], now: UnixSeconds) -> Occupancy {
+    let until = bytes.get(2..10).and_then(|b| b.try_into().ok()).map_or(0, u64::from_be_bytes);
+    match bytes.get(1) {
+        _ if until < now => Occupancy::Free,
+        Some(0) => Occupancy::Live,
+        _ => Occupancy::Lingering(until),
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +192,7 @@ mod tests {
     fn record() -> Record {
         Record {
             handle: Handle::new(77, [9; 16]),
+            over: false,
             live_until: 1000,
             trace_id: [3; 16],
             service: "invoices".into(),
@@ -189,17 +224,35 @@ mod tests {
     fn a_handle_reads_as_it_is_written() {
         let handle = record().handle;
         assert_eq!(Handle::parse(&handle.to_string()), Some(handle));
-        for bad in ["", "00", "ffff00000000000000000000000000000000", &"0".repeat(37)] {
+        for bad in ["", "00", &"0".repeat(35), &"0".repeat(37), &"g".repeat(36)] {
             assert_eq!(Handle::parse(bad), None, "{bad}");
         }
     }
 
     #[test]
-    fn a_tenant_keeps_to_its_group_and_live_slots_stay() {
-        let acme = TenantId::parse("acme").unwrap();
-        let groups: Vec<u16> = (0..500).flat_map(|r| candidates(&acme, r)).map(|s| s / GROUP).collect();
-        assert!(groups.iter().all(|g| *g == groups[0]));
+    fn live_slots_are_never_taken_and_lingering_ones_last() {
         let sealed = keys(A).seal(&record()).unwrap();
-        assert!(!is_free(&sealed, 1000) && is_free(&sealed, 1001) && is_free(b"", 0));
+        assert_eq!(occupancy(&sealed, 1000), Occupancy::Live);
+        assert_eq!(occupancy(&sealed, 1001), Occupancy::Free);
+        assert_eq!(occupancy(b"", 1), Occupancy::Free);
+        let over = keys(A).seal(&Record { over: true, ..record() }).unwrap();
+        assert_eq!(occupancy(&over, 1000), Occupancy::Lingering(1000));
+        assert!(Occupancy::Free < Occupancy::Lingering(0) && Occupancy::Lingering(u64::MAX) < Occupancy::Live);
+    }
+
+    #[test]
+    fn a_flood_of_one_tenant_leaves_room_for_every_other() {
+        use std::collections::HashSet;
+        let slots_of = |name: &str| -> HashSet<u16> {
+            let tenant = TenantId::parse(name).unwrap();
+            (0..GROUP * GROUPS_PER_TENANT).flat_map(|r| candidates(&tenant, r)).collect()
+        };
+        let flooded = slots_of("acme");
+        assert!((960..=1024).contains(&flooded.len()), "{}", flooded.len());
+        for n in 0..50 {
+            let own = slots_of(&format!("tenant-{n}"));
+            let left = own.difference(&flooded).count();
+            assert!(left >= 768, "tenant-{n} keeps {left} of {}", own.len());
+        }
     }
 }

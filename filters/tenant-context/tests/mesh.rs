@@ -216,7 +216,14 @@ fn handle() -> Handle {
 
 fn record() -> Record {
     let trace_id = 0x0af7651916cd43dd8448eb211c80319c_u128.to_be_bytes();
-    Record { handle: handle(), live_until: NOW + 5, trace_id, service: "invoices".into(), root: root("acme").into() }
+    Record {
+        handle: handle(),
+        over: false,
+        live_until: NOW + 5,
+        trace_id,
+        service: "invoices".into(),
+        root: root("acme").into(),
+    }
 }
 
 fn leave(view: &View, more: &[(&str, &str)], to: Option<&str>, now: u64) -> Result<Handed, Rejection> {

@@ -1,6 +1,6 @@
 //! The context stage: hands request, peer and route to `tenant-context`, and its answer to the request.
 
-use partywall_tenancy::{Reason, View};
+use partywall_tenancy::{Reason, TenantContext, View};
 use partywall_tenant_context::{
     self as tenant_context, CONTEXT, EdgeSources, Handle, Inbound, Outbound, PRINCIPAL, Rejection, Request, Role,
     Single, TENANT, TakenOut, TraceParent, TraceState,
@@ -10,8 +10,9 @@ use proxy_wasm::types::LogLevel;
 use super::Denied;
 use super::handover::Established;
 use crate::crypto::HostVerifier;
+use crate::host;
 use crate::plugin::Setup;
-use crate::{host, slots};
+use crate::slots::{self, Place};
 
 /// Removes every identity header from the request.
 pub(super) fn take_out(setup: &Setup, request: &Request<'_>) -> TakenOut {
@@ -59,6 +60,7 @@ impl Stage<'_> {
             signer.ok_or_else(|| Denied::new(Reason::PolicyUnavailable, "no signing key or no random source"))?;
         let root = signer.mint(&context, self.view, self.now, random)?;
         host::set_request_header(CONTEXT, &root);
+        tell_app(&context);
         write_trace_state(request, None);
         Ok(Established { context, service })
     }
@@ -72,7 +74,8 @@ impl Stage<'_> {
         if let Single::Once(root) = &taken.root {
             if let (Some(keys), Some(trace)) = (&self.setup.config.slots, self.trace) {
                 let live_until = self.now.saturating_add(service.max_context_age.into());
-                handle = slots::place(keys, &context.tenant, trace.trace_id, &service.name, root, live_until);
+                let place = Place { trace_id: trace.trace_id, service: &service.name, root, live_until };
+                handle = slots::place(keys, &context.tenant, &place);
             }
             if let Ok(root) = str::from_utf8(root) {
                 host::set_request_header(CONTEXT, root);
@@ -82,8 +85,7 @@ impl Stage<'_> {
             self.setup.metrics.count("tenant_context_slots_full_total", &[]);
             host::log(LogLevel::Warn, "partywall: no free context slot; calls that this request makes will be denied");
         }
-        host::set_request_header(TENANT, context.tenant.as_str());
-        host::set_request_header(PRINCIPAL, &context.principal);
+        tell_app(&context);
         write_trace_state(request, handle.as_ref());
         Ok((Established { context, service: service.name.clone() }, handle))
     }
@@ -113,6 +115,13 @@ impl Stage<'_> {
             .service(name)
             .ok_or_else(|| Denied::new(Reason::ResourceUnmapped, format!("the bundle knows no service `{name}`")))
     }
+}
+
+/// What an app reads that wants to know. Behind an edge there may be an app without a sidecar; where
+/// there is one, it takes these out and sets them again.
+fn tell_app(context: &TenantContext) {
+    host::set_request_header(TENANT, context.tenant.as_str());
+    host::set_request_header(PRINCIPAL, &context.principal);
 }
 
 /// The service that the request's route leads to.

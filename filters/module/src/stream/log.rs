@@ -3,7 +3,6 @@
 use partywall_log_redaction::redact_path;
 use partywall_tenancy::{Bundle, TenantId};
 use partywall_tenant_context::{Request, Role};
-use proxy_wasm::types::LogLevel;
 
 use super::{Allowed, Denied};
 use crate::host;
@@ -12,7 +11,7 @@ use crate::plugin::Setup;
 /// How many tenants have a metric label of their own; the rest share `other`.
 const ADMITTED: usize = 100;
 
-/// Writes the fields `wasm.partywall.*` of the access log, counts, and tells the operator why.
+/// Writes the fields `wasm.partywall.*` of the access log, and counts.
 pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allowed, Denied>) {
     let (decision, reason, policy, tenant) = match outcome {
         Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref()),
@@ -35,12 +34,16 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
     let label = tenant_label(bundle, tenant, &fingerprint);
-    let labels = [("decision", decision), ("reason", if reason.is_empty() { "none" } else { reason }), ("tenant", label), ("role", role(setup.config.role))];
+    let labels = [
+        ("decision", decision),
+        ("reason", if reason.is_empty() { "none" } else { reason }),
+        ("tenant", label),
+        ("role", role(setup.config.role)),
+    ];
     setup.metrics.count(&format!("{filter}_decisions_total"), &labels);
-
+    // Into the access log and not into Envoy's own: a flood of denials must not become a flood of warnings.
     if let Err(denied) = outcome {
-        let message = format!("partywall: denied ({reason}) {path}: {}", denied.detail);
-        host::log(LogLevel::Info, &message);
+        host::set_property("partywall.detail", denied.detail.as_bytes());
     }
 }
 

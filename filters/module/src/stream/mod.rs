@@ -8,11 +8,11 @@ mod log;
 use std::rc::Rc;
 
 use partywall_tenancy::{Reason, TenantId};
-use partywall_tenant_context::{Handle, Headers, Request, Role, TraceParent, is_identity_header};
+use partywall_tenant_context::{Handle, Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::denial::Denial;
+use crate::denial::{self, Denial};
 use crate::plugin::Setup;
 use crate::{host, slots};
 
@@ -21,6 +21,10 @@ pub(crate) struct Stream {
     setup: Rc<Setup>,
     /// The handle this request may be found by, to be closed with it.
     handle: Option<Handle>,
+    trace: Option<TraceParent>,
+    grpc: bool,
+    /// Whether the response is one of our own.
+    answered: bool,
 }
 
 /// Why a request is turned away, with what the log needs.
@@ -47,7 +51,37 @@ struct Allowed {
 
 impl Stream {
     pub(crate) fn new(setup: Rc<Setup>) -> Self {
-        Self { setup, handle: None }
+        Self { setup, handle: None, trace: None, grpc: false, answered: false }
+    }
+
+    /// Gives a request without a valid `traceparent` one, so that log lines, denial and hops belong together.
+    fn mint_trace(&self) -> Option<TraceParent> {
+        let trace = host::random().map(TraceParent::mint)?;
+        if self.setup.stages.context && self.setup.config.role != Role::Egress {
+            host::remove_request_header("traceparent");
+            host::set_request_header("traceparent", &trace.to_string());
+        }
+        Some(trace)
+    }
+
+    /// What services and sidecars say to each other about tenants stays in the mesh: identity headers
+    /// are taken out, and a denial by an inner hop is told as coarsely as one of our own.
+    fn leave_the_mesh(&mut self) -> Action {
+        let headers = host::response_headers();
+        let inner = headers.iter().find(|(name, _)| name == denial::REASON);
+        let inner = inner.and_then(|(_, word)| Reason::from_code(str::from_utf8(word).ok()?));
+        if let Some(reason) = inner
+            && !self.setup.config.reveal_exact
+        {
+            self.answered = true;
+            // The root that the edge signed is proof that the caller proved a credential.
+            Denial { reason, proved: true, exact: false, trace: self.trace.as_ref(), grpc: self.grpc }.send();
+            return Action::Pause;
+        }
+        for (name, _) in headers.iter().filter(|(name, _)| is_identity_header(name, &[])) {
+            host::remove_response_header(name);
+        }
+        Action::Continue
     }
 
     fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>) -> Result<Allowed, Denied> {
@@ -92,49 +126,36 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let headers = host::request_headers();
         let request = Request::from_headers(&headers);
-        let minted;
-        let trace = match TraceParent::of(Headers(&headers)) {
-            Some(trace) => Some(trace),
-            None => {
-                minted = host::random().map(TraceParent::mint);
-                if self.setup.stages.context
-                    && self.setup.config.role != Role::Egress
-                    && let Some(trace) = &minted
-                {
-                    host::remove_request_header("traceparent");
-                    host::set_request_header("traceparent", &trace.to_string());
-                }
-                minted
-            }
-        };
+        self.grpc = is_grpc(&request);
+        self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
+        let trace = self.trace;
         let outcome = self.run(&request, trace.as_ref());
         log::write(&self.setup, &request, &outcome);
         match outcome {
             Ok(_) => Action::Continue,
             Err(denied) => {
-                Denial {
-                    reason: denied.reason,
-                    proved: denied.proved,
-                    exact: self.setup.config.reveal_exact,
-                    trace: trace.as_ref(),
-                    grpc: is_grpc(&request),
-                }
-                .send();
+                self.answered = true;
+                let exact = self.setup.config.reveal_exact;
+                Denial { reason: denied.reason, proved: denied.proved, exact, trace: trace.as_ref(), grpc: self.grpc }
+                    .send();
                 Action::Pause
             }
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        // What services say to each other about tenants stays in the mesh.
-        if self.setup.stages.context && self.setup.config.role == Role::Edge {
-            for (name, _) in host::response_headers() {
-                if is_identity_header(&name, &[]) {
-                    host::remove_response_header(&name);
-                }
-            }
+        if !self.setup.stages.context || self.answered {
+            return Action::Continue;
         }
-        Action::Continue
+        match self.setup.config.role {
+            Role::Edge => self.leave_the_mesh(),
+            // Only a sidecar may give a reason; an app that does so is not heard.
+            Role::Inbound => {
+                host::remove_response_header(denial::REASON);
+                Action::Continue
+            }
+            Role::Outbound | Role::Egress => Action::Continue,
+        }
     }
 
     fn on_log(&mut self) {
