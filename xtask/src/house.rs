@@ -27,7 +27,7 @@ fn links_of_integration() -> Result<Vec<String>> {
         "tree",
         "--locked",
         "--package",
-        "integration",
+        "partywall-integration",
         "--edges",
         "all",
         "--prefix",

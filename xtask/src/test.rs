@@ -97,7 +97,7 @@ fn unit() -> Result<()> {
         "--exclude",
         "partywall-module",
         "--exclude",
-        "integration",
+        "partywall-integration",
     ]))
 }
 

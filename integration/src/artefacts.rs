@@ -1,0 +1,49 @@
+//! What must have been built before: taken from `target/`, or from where a variable says.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// The target directory of the project.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
+/// The module, `partywall.wasm`.
+pub fn module() -> Result<PathBuf> {
+    find("PARTYWALL_MODULE", &["wasm32-wasip1/module/partywall_module.wasm"], "`cargo xtask build`")
+}
+
+/// The `partywall` command; the newer one of the two builds.
+pub fn command() -> Result<PathBuf> {
+    find("PARTYWALL", &["release/partywall", "debug/partywall"], "`cargo xtask build`")
+}
+
+/// Envoy.
+pub fn envoy() -> Result<PathBuf> {
+    find("ENVOY", &["tools/envoy-1.40.0/envoy"], "`cargo xtask setup`")
+}
+
+/// Absent is an error, never a reason to skip: a test that does not run proves nothing.
+fn find(variable: &str, places: &[&str], made_by: &str) -> Result<PathBuf> {
+    if let Some(path) = env::var_os(variable).map(PathBuf::from) {
+        if path.is_file() {
+            return Ok(path);
+        }
+        bail!("{variable} names `{}`, which is not there", path.display());
+    }
+    let there = places.iter().map(|place| target().join(place)).filter(|path| path.is_file());
+    let newest = there.max_by_key(|path| path.metadata().and_then(|m| m.modified()).ok());
+    let Some(path) = newest else {
+        let looked: Vec<_> = places.iter().map(|place| target().join(place).display().to_string()).collect();
+        bail!("not built yet: {}; run {made_by}, or set {variable}", looked.join(", "));
+    };
+    Ok(path)
+}
