@@ -1,0 +1,161 @@
+//! Reads a tenancy directory into checked values, and tells every mistake with its place.
+//!
+//! ```text
+//! files ──sources──► Source ──yaml──► Node ──mesh, tenant, service──► entries ──cross checks──► Directory
+//! ```
+//!
+//! Each step goes on after a mistake as far as it can, so that one run shows all of them.
+
+mod cross;
+mod fields;
+mod issuer;
+mod jwks;
+mod mesh;
+mod operation;
+mod public_key;
+mod published;
+mod selectors;
+mod service;
+mod sources;
+mod tenant;
+mod values;
+mod yaml;
+
+use std::path::Path;
+
+use partywall_tenancy::{ContextSigner, Issuer, MeshId, Service, Tenant};
+
+use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::directory::fields::Report;
+use crate::directory::mesh::MeshEntry;
+use crate::directory::published::Published;
+use crate::directory::service::ServiceEntry;
+use crate::lower::Vocabulary;
+
+pub(crate) use fields::{Fields, Report as Mistakes, list, text};
+pub(crate) use values::{is_label, parse_duration, tenant_id};
+pub(crate) use yaml::{Located, Node, parse};
+
+/// A checked tenancy directory: everything a bundle says, but for the program and the signature.
+#[derive(Clone, Copy, Debug)]
+pub struct Directory<'r> {
+    /// What holds for the whole mesh.
+    pub mesh: &'r Mesh,
+    /// The tenants, sorted by id.
+    pub tenants: &'r [Tenant],
+    /// The services, sorted by name.
+    pub services: &'r [Service],
+    /// The policies, sorted by file name.
+    pub policies: &'r [Source],
+    /// SHA-256 of the files it was read from.
+    pub digest: [u8; 32],
+}
+
+/// What holds for the whole mesh.
+#[derive(Debug)]
+pub struct Mesh {
+    /// Its id.
+    pub id: MeshId,
+    /// Its SPIFFE trust domain.
+    pub trust_domain: String,
+    /// Seconds without a new overlay after which requests are denied.
+    pub stale_after: u32,
+    /// Host templates.
+    pub hosts: Vec<String>,
+    /// Identity headers of former systems.
+    pub legacy_headers: Vec<String>,
+    /// Ids of the keys that sign bundles.
+    pub bundle_keys: Vec<String>,
+    /// Keys that may sign overlays; empty where no keys folder was given.
+    pub overlay_keys: Vec<(String, [u8; 32])>,
+    /// Who may sign root contexts; empty where no keys folder was given.
+    pub signers: Vec<ContextSigner>,
+    /// Who may issue JWTs; without the keys that lie in files where no keys folder was given.
+    pub issuers: Vec<Issuer>,
+}
+
+/// What came of reading a directory.
+#[derive(Debug)]
+pub struct Reading {
+    /// Mistakes and warnings, in the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+    mesh: Option<Mesh>,
+    tenants: Vec<Tenant>,
+    services: Vec<Service>,
+    policies: Vec<Source>,
+    digest: [u8; 32],
+    policies_apart: bool,
+}
+
+impl Reading {
+    /// The directory, unless there are mistakes.
+    pub fn directory(&self) -> Option<Directory<'_>> {
+        let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
+        let mesh = self.mesh.as_ref().filter(|_| !broken)?;
+        let Self { tenants, services, policies, digest, .. } = self;
+        Some(Directory { mesh, tenants, services, policies, digest: *digest })
+    }
+
+    /// The policies and what they speak about, unless that has mistakes: a mistake in `mesh.yaml`
+    /// is no reason to keep quiet about one in a policy.
+    pub fn policies(&self) -> Option<(Vocabulary<'_>, &[Source])> {
+        let vocabulary = Vocabulary { tenants: &self.tenants, services: &self.services };
+        self.policies_apart.then_some((vocabulary, &self.policies))
+    }
+}
+
+/// Reads `directory`. With a `keys` folder the public keys it names are read, too.
+pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
+    let mut report = Report::default();
+    let sources = sources::read(directory, &mut report);
+
+    let mesh = sources.mesh.as_ref().and_then(|source| document(source, &mut report));
+    let mesh = mesh.map(|node| mesh::read(node, &mut report)).unwrap_or_default();
+    let domain = mesh.trust_domain.as_deref();
+    let tenant = |source| tenant::read(source, document(source, &mut report), &mut report);
+    let tenants: Vec<_> = sources.tenants.iter().map(tenant).collect();
+    let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
+    let services: Vec<_> = sources.services.iter().filter_map(service).collect();
+    cross::check(&mesh, &tenants, &services, &mut report);
+    let published = published::read(&mesh, keys, &mut report);
+
+    let diagnostics = report.into_sorted();
+    let spoken_of = ["tenants", "services", "policies"].map(|folder| directory.join(folder));
+    let policies_apart = !diagnostics.iter().any(|d| {
+        d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
+    });
+    let mut tenants: Vec<Tenant> = tenants.into_iter().filter_map(|t| t.tenant).collect();
+    tenants.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut services: Vec<Service> = services.iter().filter_map(ServiceEntry::to_service).collect();
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+    Reading {
+        diagnostics,
+        mesh: finish(mesh, published),
+        tenants,
+        services,
+        policies: sources.policies,
+        digest: sources.digest,
+        policies_apart,
+    }
+}
+
+fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
+    Some(Mesh {
+        id: mesh.id?,
+        trust_domain: mesh.trust_domain?,
+        stale_after: mesh.stale_after?,
+        hosts: mesh.hosts,
+        legacy_headers: mesh.legacy_headers,
+        bundle_keys: mesh.bundle_keys.into_iter().map(|id| id.value).collect(),
+        overlay_keys: published.overlay_keys,
+        signers: published.signers,
+        issuers: published.issuers,
+    })
+}
+
+fn document<'s>(source: &'s Source, report: &mut Report) -> Option<Node<'s>> {
+    match yaml::parse(source) {
+        Ok(node) => Some(node),
+        Err(diagnostic) => report.add(diagnostic),
+    }
+}

@@ -1,0 +1,195 @@
+//! `mesh.yaml`: what holds for the whole mesh.
+
+use partywall_tenancy::{MeshId, SpiffeId};
+
+use crate::directory::fields::{Fields, Report, list, once_each, text};
+use crate::directory::issuer::{self, IssuerEntry};
+use crate::directory::selectors;
+use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
+use crate::directory::yaml::{Located, Node};
+
+/// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
+#[derive(Debug, Default)]
+pub(crate) struct MeshEntry<'s> {
+    /// `mesh`.
+    pub(crate) id: Option<MeshId>,
+    /// `trust_domain`.
+    pub(crate) trust_domain: Option<String>,
+    /// `stale_after`, in seconds.
+    pub(crate) stale_after: Option<u32>,
+    /// `hosts`.
+    pub(crate) hosts: Vec<String>,
+    /// `legacy_headers`.
+    pub(crate) legacy_headers: Vec<String>,
+    /// `keys.bundle`.
+    pub(crate) bundle_keys: Vec<Located<'s, String>>,
+    /// `keys.overlay`.
+    pub(crate) overlay_keys: Vec<Located<'s, String>>,
+    /// `signers`.
+    pub(crate) signers: Vec<SignerEntry<'s>>,
+    /// `issuers`.
+    pub(crate) issuers: Vec<IssuerEntry<'s>>,
+}
+
+/// One of `signers`.
+#[derive(Debug)]
+pub(crate) struct SignerEntry<'s> {
+    /// `id`.
+    pub(crate) id: Located<'s, String>,
+    /// `workload`.
+    pub(crate) workload: SpiffeId,
+    /// `tenants`.
+    pub(crate) tenants: Scope<'s>,
+}
+
+/// Reads the document of `mesh.yaml`.
+pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
+    let Some(mut fields) = Fields::of(node, "the mesh", report) else { return MeshEntry::default() };
+    let id = fields
+        .required("mesh", "write `mesh: 3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11`", report)
+        .and_then(|node| mesh_id(node, report));
+    let trust_domain = fields
+        .required("trust_domain", "write `trust_domain: mesh.example`", report)
+        .and_then(|node| domain(node, report));
+    let stale_after = match fields.optional("stale_after") {
+        Some(node) => duration(node, "`stale_after`", 30..=3_600, report),
+        None => Some(300),
+    };
+    let hosts = fields.optional("hosts").map_or(vec![], |node| selectors::hosts(node, report));
+    let legacy_headers =
+        fields.optional("legacy_headers").map_or(vec![], |node| selectors::legacy_headers(node, report));
+    let (bundle_keys, overlay_keys) = fields
+        .required("keys", "write `keys: { bundle: [bundle-1], overlay: [overlay-1] }`", report)
+        .map_or_else(Default::default, |node| keys(node, report));
+    let signers = fields.required("signers", SIGNERS, report).map_or(vec![], |node| {
+        list(node, "`signers`", report, |item, report| signer(item, trust_domain.as_deref(), report))
+    });
+    let issuers = fields
+        .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
+        .map_or(vec![], |node| list(node, "`issuers`", report, issuer::read));
+    fields.finish(report);
+    let mesh =
+        MeshEntry { id, trust_domain, stale_after, hosts, legacy_headers, bundle_keys, overlay_keys, signers, issuers };
+    one_role_each(&mesh, report);
+    issuer::once_each(&mesh.issuers, report);
+    mesh
+}
+
+const SIGNERS: &str =
+    "write `signers: [{ id: edge-1, workload: spiffe://mesh.example/ns/edge/sa/gateway, tenants: all }]`";
+
+fn mesh_id(node: Node<'_>, report: &mut Report) -> Option<MeshId> {
+    let found = text(node, "the mesh id", report)?;
+    MeshId::parse(&found.value).map_or_else(
+        |why| {
+            let diagnostic = found.at.error(format!("mesh id `{}` {why}", found.value));
+            report.add(diagnostic.help("make one with `uuidgen | tr A-Z a-z`, once, and never change it"))
+        },
+        Some,
+    )
+}
+
+fn domain(node: Node<'_>, report: &mut Report) -> Option<String> {
+    let found = text(node, "the trust domain", report)?;
+    let good = found.value.len() <= 255
+        && found.value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'));
+    if good {
+        return Some(found.value);
+    }
+    let diagnostic = found.at.error(format!("trust domain `{}` is not of `a-z 0-9 . - _`", found.value));
+    report.add(diagnostic.help("write the name alone, as `mesh.example`: no `spiffe://`, no path"))
+}
+
+type KeyIds<'s> = Vec<Located<'s, String>>;
+
+fn keys<'s>(node: Node<'s>, report: &mut Report) -> (KeyIds<'s>, KeyIds<'s>) {
+    let Some(mut fields) = Fields::of(node, "`keys`", report) else { return Default::default() };
+    let bundle = fields.required("bundle", "write `bundle: [bundle-1]`", report);
+    let overlay = fields.required("overlay", "write `overlay: [overlay-1]`", report);
+    fields.finish(report);
+    (
+        bundle.map_or(vec![], |node| key_ids(node, "`keys.bundle`", report)),
+        overlay.map_or(vec![], |node| key_ids(node, "`keys.overlay`", report)),
+    )
+}
+
+fn key_ids<'s>(node: Node<'s>, what: &str, report: &mut Report) -> KeyIds<'s> {
+    let at = node.at;
+    let mut bad = 0;
+    let found = list(node, what, report, |item, report| {
+        let id = key_id(item, report);
+        bad += usize::from(id.is_none());
+        id
+    });
+    let count = found.len() + bad;
+    if count == 0 || count > 16 {
+        let diagnostic = at.error(format!("{what} has {count} keys; it needs 1 to 16"));
+        report.push(diagnostic.help("write the ids of the key files, as `[bundle-1]`"));
+    }
+    once_each(found, what, report)
+}
+
+fn signer<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<SignerEntry<'s>> {
+    let mut fields = Fields::of(node, "a signer", report)?;
+    let id = fields.required("id", "write `id: edge-1`", report).and_then(|node| key_id(node, report));
+    let workload = fields
+        .required("workload", "write `workload: spiffe://mesh.example/ns/edge/sa/gateway`", report)
+        .and_then(|node| spiffe_id(node, trust_domain, report));
+    let tenants = fields.required("tenants", "write `tenants: all`", report).and_then(|node| scope(node, report));
+    fields.finish(report);
+    Some(SignerEntry { id: id?, workload: workload?.value, tenants: tenants? })
+}
+
+/// INVARIANT: a key has one role. Whoever may only take away (overlay) or speak for a request
+/// (signer) must not be able to sign a bundle.
+fn one_role_each(mesh: &MeshEntry<'_>, report: &mut Report) {
+    let roles = mesh
+        .bundle_keys
+        .iter()
+        .map(|id| ("bundles", id))
+        .chain(mesh.overlay_keys.iter().map(|id| ("overlays", id)))
+        .chain(mesh.signers.iter().map(|signer| ("root contexts", &signer.id)));
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (role, id) in roles {
+        match seen.iter().find(|(_, known)| *known == id.value) {
+            Some((other, _)) if *other == role && role != "root contexts" => {}
+            Some((other, _)) => {
+                let message = format!("key `{}` signs {other} already, and a key signs one kind of thing", id.value);
+                report.push(id.at.error(message).help("make another key, with an id of its own"));
+            }
+            None => seen.push((role, &id.value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Source;
+    use crate::directory::fields::Report;
+    use crate::directory::yaml;
+
+    /// Whatever a file holds, reading it ends, without a panic.
+    #[test]
+    fn every_cut_and_many_broken_characters_are_only_mistakes() {
+        let text = include_str!("../../../envoy-config/tenancy/mesh.yaml");
+        let text: String =
+            text.lines().filter(|l| !l.trim_start().starts_with('#')).map(|l| format!("{l}\n")).collect();
+        let read = |text: &str| {
+            let source = Source::new("mesh.yaml", text);
+            let mut report = Report::default();
+            if let Ok(node) = yaml::parse(&source) {
+                super::read(node, &mut report);
+            }
+            report.into_sorted().iter().for_each(|d| drop(d.to_string()));
+        };
+        for (at, _) in text.char_indices() {
+            read(&text[..at]);
+            for broken in ["{", "}", "[", ":", "-", "\"", "&a ", "*a", "!x ", "|", "\t", "\n", "\0", "ß", "~", "<<: "]
+            {
+                if at % 7 == 0 {
+                    read(&format!("{}{broken}{}", &text[..at], &text[at + 1..]));
+                }
+            }
+        }
+    }
+}

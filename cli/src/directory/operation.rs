@@ -1,0 +1,215 @@
+//! `operations:` of a service: what its paths mean.
+
+use std::collections::HashMap;
+
+use partywall_authorization::{OperationProblem, Operations};
+use partywall_tenancy::{Operation, Owner, Service, SpiffeId};
+
+use crate::directory::fields::{Fields, Report, listed, text};
+use crate::directory::yaml::{At, Located, Node};
+use crate::nearest::nearest;
+
+/// Reads one operation.
+pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Operation>> {
+    let mut fields = Fields::of(node, "an operation", report)?;
+    let http = fields.required("http", "write `http: GET /orders/{id}`", report).and_then(|node| http(node, report));
+    let path = http.as_ref().map(|http| http.value.1.as_str());
+    let action =
+        fields.required("action", "write `action: \"orders:read\"`", report).and_then(|node| action(node, report));
+    let resource =
+        fields.required("resource", "write `resource: Order`", report).and_then(|node| resource(node, report));
+    let id = fields.optional("id").map(|node| parameter(node, path, report));
+    let owner = fields
+        .required(
+            "owner",
+            "write `owner: path.tenant`, or, where nothing in the request shows whose it is, `owner: none`",
+            report,
+        )
+        .and_then(|node| owner(node, path, report));
+    fields.finish(report);
+    let (http, action, resource, owner) = (http?, action?, resource?, owner?);
+    // A bad `id` was reported; an operation without one would be another operation.
+    let id = match id {
+        Some(found) => Some(found?),
+        None => None,
+    };
+    let (method, path) = http.value;
+    let operation = Operation { method, path, action, resource, id, owner };
+    Some(Located { value: operation, at: http.at })
+}
+
+const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// `METHOD /path`, judged by the very code that the sidecar runs.
+fn http<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, String)>> {
+    let found = text(node, "`http`", report)?;
+    let Some((method, path)) = found.value.split_once(' ') else {
+        let diagnostic = found.at.error(format!("`{}` is not a method and a path", found.value));
+        return report.add(diagnostic.help("write both with one blank between, as `GET /orders/{id}`"));
+    };
+    if !METHODS.contains(&method) {
+        let diagnostic = found.at.error(format!("`{method}` is none of the methods that are mapped"));
+        let upper = method.to_ascii_uppercase();
+        return report.add(diagnostic.help(match nearest(&upper.to_lowercase(), METHODS.iter().copied()) {
+            _ if METHODS.contains(&upper.as_str()) => format!("write `{upper}`"),
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write {}", listed(METHODS)),
+        }));
+    }
+    if let Some(problem) = problem(&alone(method, path)) {
+        let diagnostic = found.at.error(format!("path `{path}`: {problem}"));
+        return report.add(diagnostic.help("write a path in its normal form, as `/tenants/{tenant}/orders/{id}`"));
+    }
+    let value = (method.to_owned(), path.to_owned());
+    Some(Located { value, at: found.at })
+}
+
+fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
+    let found = text(node, "an action", report)?;
+    let good = found.value.len() <= 128
+        && found.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.' | b'/'));
+    if good {
+        return Some(found.value);
+    }
+    let diagnostic = found.at.error(format!("action `{}` is not of `a-z A-Z 0-9 : - _ . /`", found.value));
+    report.add(diagnostic.help("write a thing and what is done to it, as `orders:read`"))
+}
+
+/// Types of the generated Cedar schema, and words of Cedar itself.
+const TAKEN: &[&str] = &[
+    "Action",
+    "Bool",
+    "Boolean",
+    "Entity",
+    "Extension",
+    "Long",
+    "Record",
+    "Role",
+    "Set",
+    "String",
+    "Tenant",
+    "User",
+    "Workload",
+    "datetime",
+    "decimal",
+    "duration",
+    "else",
+    "false",
+    "has",
+    "if",
+    "in",
+    "ipaddr",
+    "is",
+    "like",
+    "then",
+    "true",
+];
+
+fn resource(node: Node<'_>, report: &mut Report) -> Option<String> {
+    let found = text(node, "a resource", report)?;
+    let identifier = found.value.len() <= 64
+        && found.value.starts_with(|c: char| c.is_ascii_alphabetic())
+        && found.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !identifier {
+        let diagnostic = found.at.error(format!("resource `{}` is no type name of Cedar", found.value));
+        return report.add(diagnostic.help("write a letter, then letters and digits, as `Order`"));
+    }
+    if TAKEN.contains(&found.value.as_str()) {
+        let diagnostic = found.at.error(format!("`{}` means something else in policies already", found.value));
+        return report.add(diagnostic.help("name the type after the thing, as `Order`"));
+    }
+    Some(found.value)
+}
+
+fn parameter(node: Node<'_>, path: Option<&str>, report: &mut Report) -> Option<String> {
+    let found = text(node, "`id`", report)?;
+    has_parameter(found.at, "", &found.value, path, report).then_some(found.value)
+}
+
+fn owner(node: Node<'_>, path: Option<&str>, report: &mut Report) -> Option<Owner> {
+    let found = text(node, "`owner`", report)?;
+    if found.value == "none" {
+        return Some(Owner::Unseen);
+    }
+    let Some(name) = found.value.strip_prefix("path.") else {
+        let diagnostic = found.at.error(format!("`{}` is no place where an owner can be seen", found.value));
+        return report.add(diagnostic.help("write `path.<parameter>`, or `none` if nothing in the request shows it"));
+    };
+    has_parameter(found.at, "path.", name, path, report).then(|| Owner::Path(name.to_owned()))
+}
+
+/// Where the path itself is no good, that was said; its parameters are not known then.
+fn has_parameter(at: At<'_>, prefix: &str, name: &str, path: Option<&str>, report: &mut Report) -> bool {
+    let Some(path) = path else { return true };
+    let names: Vec<&str> = path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).collect();
+    if names.contains(&name) {
+        return true;
+    }
+    let diagnostic = at.error(format!("the path `{path}` has no parameter `{{{name}}}`"));
+    let help = match (nearest(name, names.iter().copied()), names.as_slice()) {
+        (Some(meant), _) => format!("did you mean `{prefix}{meant}`?"),
+        (None, []) => format!("it has none; write one into the path, as `/…/{{{name}}}`"),
+        (None, _) => {
+            let names: Vec<String> = names.iter().map(|n| format!("{prefix}{n}")).collect();
+            format!("write {}", listed(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+        }
+    };
+    report.push(diagnostic.help(help));
+    false
+}
+
+/// Leaves out, and reports, operations that cover the same requests as another one.
+pub(crate) fn apart<'s>(operations: Vec<Located<'s, Operation>>, report: &mut Report) -> Vec<Located<'s, Operation>> {
+    let mut first = HashMap::new();
+    let mut kept = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let Operation { method, path, .. } = &operation.value;
+        let shown = format!("{method} {path}");
+        let shape: Vec<_> = path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s }).collect();
+        let shape = format!("{method} {}", shape.join("/"));
+        match first.get(&shape) {
+            Some(other) => {
+                let diagnostic = operation.at.error(format!("`{shown}` covers the same requests as `{other}`"));
+                report.push(diagnostic.help("keep one of the two"));
+            }
+            None => {
+                first.insert(shape, shown);
+                kept.push(operation);
+            }
+        }
+    }
+    // The sidecar's own code has the last word.
+    if let Err(error) = Operations::compile(&service_of(kept.iter().map(|o| o.value.clone()).collect()))
+        && let Some(at) = kept.get(error.position).map(|o| o.at)
+    {
+        report.push(at.error(error.problem.to_string()).help("split the service, or change this operation"));
+    }
+    kept
+}
+
+fn problem(service: &Service) -> Option<OperationProblem> {
+    Operations::compile(service).err().map(|error| error.problem)
+}
+
+fn alone(method: &str, path: &str) -> Service {
+    service_of(vec![Operation {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        action: String::new(),
+        resource: String::new(),
+        id: None,
+        owner: Owner::Unseen,
+    }])
+}
+
+/// A service of which only the operations matter.
+fn service_of(operations: Vec<Operation>) -> Service {
+    Service {
+        name: String::new(),
+        spiffe_id: SpiffeId::parse("spiffe://any/any").expect("a constant SPIFFE ID"),
+        clusters: Vec::new(),
+        callers: Vec::new(),
+        max_context_age: 0,
+        operations,
+    }
+}

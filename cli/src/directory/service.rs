@@ -1,0 +1,108 @@
+//! `services/*.yaml`: one service per file.
+
+use partywall_tenancy::{Caller, Operation, Service, SpiffeId};
+
+use crate::directory::fields::{Fields, Report, list, texts};
+use crate::directory::operation;
+use crate::directory::values::{Scope, duration, scope, spiffe_id, word};
+use crate::directory::yaml::{Located, Node};
+
+/// A service as written, each value checked by itself; what could not be read is left out.
+#[derive(Debug)]
+pub(crate) struct ServiceEntry<'s> {
+    /// `service`.
+    pub(crate) name: Option<Located<'s, String>>,
+    /// `spiffe_id`.
+    pub(crate) spiffe_id: Option<Located<'s, SpiffeId>>,
+    /// `clusters`; without it the service's name.
+    pub(crate) clusters: Vec<Located<'s, String>>,
+    /// `max_context_age`, in seconds.
+    pub(crate) max_context_age: Option<u32>,
+    /// `callers`.
+    pub(crate) callers: Vec<CallerEntry<'s>>,
+    /// `operations`.
+    pub(crate) operations: Vec<Located<'s, Operation>>,
+}
+
+/// One of `callers`.
+#[derive(Debug)]
+pub(crate) struct CallerEntry<'s> {
+    /// `spiffe_id`.
+    pub(crate) spiffe_id: Located<'s, SpiffeId>,
+    /// `tenants`.
+    pub(crate) tenants: Scope<'s>,
+}
+
+impl ServiceEntry<'_> {
+    /// The service, if all of it is good.
+    pub(crate) fn to_service(&self) -> Option<Service> {
+        Some(Service {
+            name: self.name.as_ref()?.value.clone(),
+            spiffe_id: self.spiffe_id.as_ref()?.value.clone(),
+            clusters: self.clusters.iter().map(|c| c.value.clone()).collect(),
+            callers: self
+                .callers
+                .iter()
+                .map(|c| Caller { spiffe_id: c.spiffe_id.value.clone(), tenants: c.tenants.to_tenant_scope() })
+                .collect(),
+            max_context_age: self.max_context_age?,
+            operations: self.operations.iter().map(|o| o.value.clone()).collect(),
+        })
+    }
+}
+
+/// Reads the document of one service.
+pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<ServiceEntry<'s>> {
+    let mut fields = Fields::of(node, "a service", report)?;
+    let name = fields
+        .required("service", "write `service: orders`", report)
+        .and_then(|node| word(node, "a service name", report));
+    let its_id = fields
+        .required("spiffe_id", "write `spiffe_id: spiffe://mesh.example/ns/shop/sa/orders`", report)
+        .and_then(|node| spiffe_id(node, trust_domain, report));
+    let clusters = match fields.optional("clusters") {
+        Some(node) => texts(node, "a cluster", report),
+        None => name.iter().cloned().collect(),
+    };
+    let max_context_age = match fields.optional("max_context_age") {
+        Some(node) => duration(node, "`max_context_age`", 1..=3_600, report),
+        None => Some(120),
+    };
+    let callers = fields
+        .required(
+            "callers",
+            "write `callers: [{ spiffe_id: spiffe://mesh.example/ns/edge/sa/gateway, tenants: all }]`",
+            report,
+        )
+        .map_or(vec![], |node| list(node, "`callers`", report, |item, report| caller(item, trust_domain, report)));
+    let operations = fields
+        .required(
+            "operations",
+            "write `operations: [{ http: \"GET /orders/{id}\", action: \"orders:read\", … }]`",
+            report,
+        )
+        .map_or(vec![], |node| list(node, "`operations`", report, operation::read));
+    fields.finish(report);
+    callers_once_each(&callers, report);
+    let operations = operation::apart(operations, report);
+    Some(ServiceEntry { name, spiffe_id: its_id, clusters, max_context_age, callers, operations })
+}
+
+fn caller<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<CallerEntry<'s>> {
+    let mut fields = Fields::of(node, "a caller", report)?;
+    let id = fields
+        .required("spiffe_id", "write `spiffe_id: spiffe://mesh.example/ns/edge/sa/gateway`", report)
+        .and_then(|node| spiffe_id(node, trust_domain, report));
+    let tenants = fields.required("tenants", "write `tenants: all`", report).and_then(|node| scope(node, report));
+    fields.finish(report);
+    Some(CallerEntry { spiffe_id: id?, tenants: tenants? })
+}
+
+fn callers_once_each(callers: &[CallerEntry<'_>], report: &mut Report) {
+    for (n, caller) in callers.iter().enumerate() {
+        if callers.iter().take(n).any(|other| other.spiffe_id.value == caller.spiffe_id.value) {
+            let message = format!("caller `{}` is there twice", caller.spiffe_id.value);
+            report.push(caller.spiffe_id.at.error(message).help("put its tenants into one entry"));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `tenants/*.yaml`: one tenant per file.
+
+use std::path::Path;
+
+use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+
+use crate::diagnostic::Source;
+use crate::directory::fields::{Fields, Report, choice, texts};
+use crate::directory::values::{tenant_id, word};
+use crate::directory::yaml::{Located, Node};
+
+/// What a file of `tenants/` says.
+#[derive(Debug, Default)]
+pub(crate) struct TenantFile<'s> {
+    /// The tenant, if all of it is good.
+    pub(crate) tenant: Option<Tenant>,
+    /// Its id, if at least that is good.
+    pub(crate) id: Option<Located<'s, TenantId>>,
+    /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
+    /// tenant is not wrong, too.
+    pub(crate) named: Option<TenantId>,
+}
+
+/// Reads one file; `node` is its document, if it has one.
+pub(crate) fn read<'s>(source: &'s Source, node: Option<Node<'s>>, report: &mut Report) -> TenantFile<'s> {
+    let stem = Path::new(source.path()).file_stem().unwrap_or_default().to_string_lossy();
+    let named = TenantId::parse(&stem).ok();
+    let file = node.and_then(|node| document(node, report)).unwrap_or_default();
+    TenantFile { named: named.filter(|_| file.id.is_none()), ..file }
+}
+
+fn document<'s>(node: Node<'s>, report: &mut Report) -> Option<TenantFile<'s>> {
+    let mut fields = Fields::of(node, "a tenant", report)?;
+    let id = fields.required("tenant", "write `tenant: acme`", report).and_then(|node| tenant_id(node, report));
+    let tier = fields.required("tier", "write `tier: gold`", report).and_then(|node| word(node, "a tier", report));
+    let status = fields
+        .required("status", "write `status: active`", report)
+        .and_then(|node| choice(node, "a status", STATUSES, report));
+    let residency = fields
+        .required("residency", "write `residency: eu`", report)
+        .and_then(|node| word(node, "a residency", report));
+    if let Some(node) = fields.optional("contacts") {
+        contacts(node, report);
+    }
+    fields.finish(report);
+    let tenant = match (&id, tier, status, residency) {
+        (Some(id), Some(tier), Some(status), Some(residency)) => {
+            Some(Tenant { id: id.value.clone(), tier: tier.value, status, residency: residency.value })
+        }
+        _ => None,
+    };
+    Some(TenantFile { tenant, id, named: None })
+}
+
+const STATUSES: &[(&str, TenantStatus)] = &[
+    ("active", TenantStatus::Active),
+    ("suspended", TenantStatus::Suspended),
+    ("quarantined", TenantStatus::Quarantined),
+];
+
+/// Contacts are for people; they never enter a bundle.
+fn contacts(node: Node<'_>, report: &mut Report) {
+    for contact in texts(node, "a contact", report) {
+        let good = contact.value.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && !host.is_empty() && !contact.value.contains(char::is_whitespace) && !host.contains('@')
+        });
+        if !good {
+            let diagnostic = contact.at.error(format!("contact `{}` is no mail address", contact.value));
+            report.push(diagnostic.help("write `ops@acme.example`"));
+        }
+    }
+}

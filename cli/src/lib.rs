@@ -1,0 +1,25 @@
+//! The `partywall` command as a library: the binary is a thin main, tests and fuzzers call in here.
+//!
+//! ```text
+//! verbs/   one file per verb: arguments in, words and an exit status out
+//!   │
+//!   ├─ directory   the tenancy directory, checked, every mistake with its place
+//!   ├─ lower       its policies, as a decision program
+//!   ├─ compile     both, as a signed bundle
+//!   └─ overlay     overlay.yaml, as a signed overlay
+//! ```
+
+pub mod command;
+mod compile;
+pub mod diagnostic;
+pub mod directory;
+mod exit;
+mod files;
+mod keys;
+pub mod lower;
+mod nearest;
+mod overlay;
+mod server;
+mod show;
+mod unverified;
+mod verbs;

@@ -1,0 +1,9 @@
+//! One file per verb: arguments, what it does, what it prints.
+
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod revoke;
+pub(crate) mod serve;
+pub(crate) mod tenant;

@@ -1,0 +1,153 @@
+//! `partywall inspect`.
+
+use std::path::{Path, PathBuf};
+
+use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement, TrustedKey};
+use partywall_tenancy::{BundleBody, OverlayBody, UnixSeconds};
+use serde_json::{Value, json};
+
+use crate::command::{say, say_json};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::show;
+use crate::unverified::Unverified;
+use crate::{files, keys, overlay};
+
+/// Show what a bundle or an overlay says
+///
+/// With --keys the signature is verified against the public keys there; without it nothing is
+/// proved, and the output says so. Exit status: 0 shown, 1 shown but past its expiry or issued in
+/// the future, 3 no statement or a signature that does not verify.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall inspect served/tenancy.bundle --keys keys
+  partywall inspect served/tenancy.overlay --keys keys --json | jq .body.suspended
+  curl -s http://127.0.0.1:9090/tenancy.bundle -o b && partywall inspect b"
+)]
+pub(crate) struct Args {
+    /// The file
+    file: PathBuf,
+    /// The folder with the public keys
+    #[arg(long)]
+    keys: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let bytes = files::read(&args.file, MAX_SIZE as u64).map_err(|e| Failure::file(&args.file, e))?;
+    let statement = Statement::read(&bytes).map_err(|refusal| Failure::file(&args.file, refusal))?;
+    let unverified = Unverified::read(&bytes).ok_or_else(|| Failure::file(&args.file, "is cut short"))?;
+    let body =
+        Body::of(&unverified).ok_or_else(|| Failure::file(&args.file, "has a body that this build does not read"))?;
+    let signature = match &args.keys {
+        None => Signature::NotLookedAt,
+        Some(folder) => {
+            let trusted = public_keys(&unverified.signed_by, folder)?;
+            statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
+                Failure::file(&args.file, format!("{refusal}, of those in `{}`", folder.display()))
+            })?;
+            Signature::Verified(trusted.into_iter().map(|key| key.id.into()).collect())
+        }
+    };
+    let now = overlay::now_millis() / 1000;
+    let (issued, expires) = body.times();
+    let timely = if expires < now {
+        "past its expiry"
+    } else if issued > now {
+        "issued in the future"
+    } else {
+        "in time"
+    };
+    if args.json {
+        say_json(&json!({
+            "kind": body.kind(),
+            "bytes": bytes.len(),
+            "signed_by": unverified.signed_by,
+            "verified": matches!(signature, Signature::Verified(_)),
+            "timely": timely,
+            "body": body.json(),
+        }))?;
+    } else {
+        say(format_args!("{}: {}, {} bytes, {timely}", args.file.display(), body.kind(), bytes.len()));
+        show::line("signed by", unverified.signed_by.join(", "));
+        show::line("signature", signature.words());
+        body.show();
+    }
+    Ok(if timely == "in time" { Exit::Fine } else { Exit::Findings })
+}
+
+enum Signature {
+    NotLookedAt,
+    Verified(Vec<String>),
+}
+
+impl Signature {
+    fn words(&self) -> String {
+        match self {
+            Self::NotLookedAt => "NOT VERIFIED, nothing below is proved; give --keys".to_owned(),
+            Self::Verified(by) => format!("verified, with the public key of {}", by.join(" or ")),
+        }
+    }
+}
+
+enum Body {
+    Bundle(Box<BundleBody>),
+    Overlay(Box<OverlayBody>),
+}
+
+impl Body {
+    fn of(unverified: &Unverified<'_>) -> Option<Self> {
+        Some(match unverified.kind {
+            Kind::Bundle => Self::Bundle(Box::new(unverified.bundle()?)),
+            Kind::Overlay => Self::Overlay(Box::new(unverified.overlay()?)),
+        })
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Bundle(_) => "bundle",
+            Self::Overlay(_) => "overlay",
+        }
+    }
+
+    fn times(&self) -> (UnixSeconds, UnixSeconds) {
+        match self {
+            Self::Bundle(body) => (body.issued, body.expires),
+            Self::Overlay(body) => (body.issued, body.expires),
+        }
+    }
+
+    fn show(&self) {
+        match self {
+            Self::Bundle(body) => show::bundle(body),
+            Self::Overlay(body) => show::overlay(body),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Bundle(body) => show::bundle_json(body),
+            Self::Overlay(body) => json!(body),
+        }
+    }
+}
+
+/// The public halves of the keys that claim to have signed, as far as they lie in `folder`.
+fn public_keys(ids: &[String], folder: &Path) -> Result<Vec<TrustedKey>, Failure> {
+    let mut found = Vec::new();
+    for id in ids {
+        // The id comes from the file that is looked into, and must not lead out of the folder.
+        if id.starts_with('.') || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+            continue;
+        }
+        match keys::read_public(&keys::public_path(folder, id)) {
+            Ok(key) => found.push(key),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(Failure::invalid(error)),
+        }
+    }
+    Ok(found)
+}

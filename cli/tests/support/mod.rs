@@ -1,0 +1,111 @@
+//! Runs the `partywall` binary on folders made for one test.
+
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of its own for the test called `name`, empty at first.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if path.exists() {
+        fs::remove_dir_all(&path).unwrap();
+    }
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// The sample tenancy directory.
+pub(crate) fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/tenancy")
+}
+
+/// A file of `cli/tests/fixtures`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// Makes `<folder>/keys`: new keys for the sample, and the fixtures' JWK sets.
+pub(crate) fn keys(folder: &Path) -> PathBuf {
+    let keys = folder.join("keys");
+    partywall(&["keys", "new", path(&keys), "--signer", "edge-1=edge", "--sidecar", "orders"]).succeeds();
+    for name in ["id.acme.example.jwks.json", "id.shared.example.jwks.json"] {
+        fs::copy(fixture(name), keys.join(name)).unwrap();
+    }
+    keys
+}
+
+/// A path as an argument.
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Runs `partywall` and waits for it.
+pub(crate) fn partywall(args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_partywall")).args(args).output().unwrap();
+    Ran { args: args.join(" "), output }
+}
+
+/// How a run ended.
+pub(crate) struct Ran {
+    args: String,
+    output: Output,
+}
+
+impl Ran {
+    /// What it printed.
+    pub(crate) fn stdout(&self) -> &str {
+        std::str::from_utf8(&self.output.stdout).unwrap()
+    }
+
+    /// What it complained about.
+    pub(crate) fn stderr(&self) -> &str {
+        std::str::from_utf8(&self.output.stderr).unwrap()
+    }
+
+    /// Its exit status.
+    pub(crate) fn status(&self) -> i32 {
+        self.output.status.code().unwrap()
+    }
+
+    /// It ended with 0.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        self.ends_with(0)
+    }
+
+    /// It ended with `status`.
+    #[track_caller]
+    pub(crate) fn ends_with(self, status: i32) -> Self {
+        assert_eq!(self.status(), status, "partywall {}\n{}{}", self.args, self.stdout(), self.stderr());
+        self
+    }
+
+    /// It complained with these words.
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        let all = format!("{}{}", self.stdout(), self.stderr());
+        assert!(all.contains(words), "`{words}` is not in what partywall {} printed:\n{all}", self.args);
+        self
+    }
+
+    /// What it printed, as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.output.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout()))
+    }
+}
