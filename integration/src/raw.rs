@@ -78,6 +78,12 @@ impl Response {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The reason told: by a sidecar to another one in a header, to everybody else as the word in the document.
+    pub fn reason(&self) -> String {
+        let inside = self.header("x-partywall-reason").map(str::to_owned);
+        inside.unwrap_or_else(|| self.json()["reason"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// The body as JSON; null where it is none.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

@@ -65,7 +65,7 @@ pub enum Root {
 pub struct Expected {
     /// The status told.
     pub status: u16,
-    /// The reason told: coarse at the edge, exact inside, nothing where it is allowed.
+    /// The reason told: coarse to clients and apps, exact to sidecars, nothing where it is allowed.
     pub told: &'static str,
     /// The exact reason in the access log of each hop that the request meets, and of no other.
     pub hops: Vec<(Hop, &'static str)>,
@@ -133,9 +133,14 @@ impl Step {
         self
     }
 
-    /// Denied inside, where the caller is told the reason.
+    /// Denied inside: a sidecar that calls is told the reason, an app is not.
     fn denied(mut self, hop: Hop, reason: &'static str, status: u16) -> Self {
-        self.expected = Expected::denied(hop, reason, status, reason);
+        let told = match (hop, status) {
+            (Hop::InvoicesOutbound, 400) => "bad_request",
+            (Hop::InvoicesOutbound, _) => "forbidden",
+            _ => reason,
+        };
+        self.expected = Expected::denied(hop, reason, status, told);
         self
     }
 }

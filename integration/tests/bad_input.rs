@@ -32,7 +32,7 @@ fn assert_the_vm_lives() {
 }
 
 fn assert_denied(answer: &Response, told: &str, what: &str) {
-    assert_eq!(answer.json()["reason"], told, "{what}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    assert_eq!(answer.reason(), told, "{what}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
     assert!((400..500).contains(&answer.status), "{what}: {}", answer.status);
 }
 
@@ -100,7 +100,7 @@ fn a_byte_that_is_no_text_inside_the_mesh_is_denied() {
     assert_denied(&answer.unwrap(), "context_forged", "root");
     let outbound = request().header("tracestate", *b"pw=\xff\xfe").header("traceparent", *b"\xff");
     let answer = MESH.send(Hop::InvoicesOutbound, Workload::Invoices, &outbound).unwrap();
-    assert_denied(&answer, "context_no_request", "outbound");
+    assert_denied(&answer, "forbidden", "outbound");
     nothing_arrived(&mark);
     assert_the_vm_lives();
 }

@@ -24,8 +24,10 @@ fn without_a_bundle_every_hop_answers_503_and_nothing_passes_until_one_comes() {
         let answer = mesh.send(hop, Workload::Edge, &request).unwrap();
         assert_eq!(answer.status, 503, "{hop}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{hop}");
-        let told = if hop == Hop::Edge { "unavailable" } else { "policy_unavailable" };
-        assert_eq!(answer.json()["reason"], told, "{hop}");
+        let to_a_sidecar = matches!(hop, Hop::InvoicesInbound | Hop::OrdersInbound);
+        let told = if to_a_sidecar { "policy_unavailable" } else { "unavailable" };
+        assert_eq!(answer.json()["reason"], "unavailable", "{hop}");
+        assert_eq!(answer.reason(), told, "{hop}");
         mesh.line(|line| line.hop == hop && line.field("reason") == "policy_unavailable").unwrap();
     }
     for app in [App::Invoices, App::Orders] {

@@ -18,7 +18,8 @@ pub(crate) struct Config {
     pub(crate) slots: Option<SlotKeys>,
     /// Edge alone.
     pub(crate) signer: Option<RootSigner>,
-    pub(crate) reveal_exact: bool,
+    /// Whether denials tell the exact reason to the caller: for development.
+    pub(crate) reveal: bool,
 }
 
 /// Where bundle and overlay are fetched from.
@@ -160,7 +161,7 @@ impl Config {
             fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
             slots,
             signer,
-            reveal_exact: raw.reveal.map_or(role != Role::Edge, |r| r == Reveal::Exact),
+            reveal: raw.reveal == Some(Reveal::Exact),
         })
     }
 }

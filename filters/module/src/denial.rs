@@ -10,11 +10,14 @@ pub(crate) const REASON: &str = "x-partywall-reason";
 
 /// How a denial is told.
 pub(crate) struct Denial<'a> {
-    pub(crate) reason: Reason,
-    /// Whether the caller had proved a credential.
-    pub(crate) proved: bool,
-    /// Whether the exact reason may be told.
-    pub(crate) exact: bool,
+    /// What the document says.
+    pub(crate) coarse: Coarse,
+    /// The reason, where the document is to tell it (`reveal: exact`, for development).
+    pub(crate) revealed: Option<Reason>,
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The exact reason, told in a header; for callers that are sidecars.
+    pub(crate) exact: Option<Reason>,
     pub(crate) trace: Option<&'a TraceParent>,
     /// Whether the request is gRPC.
     pub(crate) grpc: bool,
@@ -23,12 +26,10 @@ pub(crate) struct Denial<'a> {
 impl Denial<'_> {
     /// Answers the request.
     pub(crate) fn send(&self) {
-        let coarse = self.reason.coarse(self.proved);
-        let (status, word) =
-            if self.exact { (self.reason.status(), self.reason.code()) } else { (coarse.status(), coarse.code()) };
+        let (status, word) = (self.status, self.revealed.map_or(self.coarse.code(), Reason::code));
         if self.grpc {
-            let reason = self.exact.then_some((REASON, word.as_bytes()));
-            let _ = hostcalls::send_grpc_response(grpc_code(coarse), Some(word), reason.into_iter().collect());
+            let reason = self.exact.map(|exact| (REASON, exact.code().as_bytes()));
+            let _ = hostcalls::send_grpc_response(grpc_code(self.coarse), Some(word), reason.into_iter().collect());
             return;
         }
         let trace = self.trace.map(|t| t.to_string()).unwrap_or_default();
@@ -36,12 +37,10 @@ impl Denial<'_> {
         // Every part is a word of ours or hex digits, so nothing needs escaping.
         let body = format!(
             r#"{{"type":"urn:partywall:denial:{word}","title":"{title}","status":{status},"reason":"{word}","trace":"{trace_id}"}}"#,
-            title = title(coarse),
+            title = title(self.coarse),
         );
         let mut headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
-        if self.exact {
-            headers.push((REASON, word));
-        }
+        headers.extend(self.exact.map(|exact| (REASON, exact.code())));
         let _ = hostcalls::send_http_response(status.into(), headers, Some(body.as_bytes()));
     }
 }

@@ -13,8 +13,10 @@ const BUNDLE_EACH_MS: u64 = 3000;
 /// Until the first bundle and overlay, nobody is served, so asking often costs nothing.
 const FIRST_EACH_MS: u64 = 250;
 const LEASE_MS: u64 = 2000;
-const OVERLAY_TIMEOUT: Duration = Duration::from_millis(900);
-const BUNDLE_TIMEOUT: Duration = Duration::from_secs(10);
+const OVERLAY_TIMEOUT_MS: u64 = 900;
+const BUNDLE_TIMEOUT_MS: u64 = 10_000;
+/// How long after its timeout an answer may still come.
+const MARGIN_MS: u64 = 500;
 
 /// What is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +62,9 @@ struct SharedKeys {
 #[derive(Default)]
 struct Feed {
     etag: Option<String>,
-    in_flight: Option<u32>,
+    /// The call under way and when to give it up: its answer never comes if the plugin that asked was
+    /// removed meanwhile.
+    in_flight: Option<(u32, u64)>,
     due_ms: u64,
     failing: bool,
     /// Counts what was kept in shared data; as last seen by this VM.
@@ -105,16 +109,21 @@ impl Fetcher {
             What::Overlay => &self.keys.overlay,
         };
         host::set_shared(key, &got.bytes, None);
-        // Only the holder of the lease writes; a race at its end costs one more reading.
-        let ((bundle, overlay), cas) = self.head();
-        let (bundle, overlay) = match got.what {
-            What::Bundle => (bundle.wrapping_add(1), overlay),
-            What::Overlay => (bundle, overlay.wrapping_add(1)),
-        };
-        let head = [bundle.to_be_bytes(), overlay.to_be_bytes()].concat();
-        if host::set_shared(&self.keys.head, &head, cas) {
-            self.bundle.kept = bundle;
-            self.overlay.kept = overlay;
+        // Another VM may write the head at the end of a lease; a few tries are enough to get a word in.
+        for _ in 0..4 {
+            let ((bundle, overlay), cas) = self.head();
+            let (bundle, overlay) = match got.what {
+                What::Bundle => (bundle.wrapping_add(1), overlay),
+                What::Overlay => (bundle, overlay.wrapping_add(1)),
+            };
+            let head = [bundle.to_be_bytes(), overlay.to_be_bytes()].concat();
+            if host::set_shared(&self.keys.head, &head, cas) {
+                match got.what {
+                    What::Bundle => self.bundle.kept = bundle,
+                    What::Overlay => self.overlay.kept = overlay,
+                }
+                return;
+            }
         }
     }
 
@@ -130,17 +139,21 @@ impl Fetcher {
             if what == What::Overlay && !has_bundle {
                 continue;
             }
-            let (feed, path, each, timeout) = match what {
-                What::Bundle => (&mut self.bundle, &self.source.path, BUNDLE_EACH_MS, BUNDLE_TIMEOUT),
-                What::Overlay => (&mut self.overlay, &self.source.overlay_path, OVERLAY_EACH_MS, OVERLAY_TIMEOUT),
+            let (feed, path, each, timeout_ms) = match what {
+                What::Bundle => (&mut self.bundle, &self.source.path, BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
+                What::Overlay => (&mut self.overlay, &self.source.overlay_path, OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
             };
-            if feed.in_flight.is_some() || now_ms < feed.due_ms {
+            let each = if settled { each } else { FIRST_EACH_MS };
+            feed.in_flight =
+                feed.in_flight.filter(|(_, until)| now_ms < *until && *until <= now_ms + MARGIN_MS + timeout_ms);
+            // A due time further away than any that could have been set is from a clock that went back.
+            if feed.in_flight.is_some() || (now_ms < feed.due_ms && feed.due_ms <= now_ms + each) {
                 continue;
             }
-            let each = if settled { each } else { FIRST_EACH_MS };
             // Up to 255 ms early, never late: sidecars that start together do not ask together.
             feed.due_ms = now_ms + each.saturating_sub(jitter);
-            feed.in_flight = host::get(&self.source.cluster, path, feed.etag.as_deref(), timeout);
+            let token = host::get(&self.source.cluster, path, feed.etag.as_deref(), Duration::from_millis(timeout_ms));
+            feed.in_flight = token.map(|token| (token, now_ms + timeout_ms + MARGIN_MS));
             if feed.in_flight.is_none() {
                 failed.push(what);
             }
@@ -150,9 +163,10 @@ impl Fetcher {
 
     /// The statement in an answer; nothing when it is unchanged or the answer is not ours.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) -> Result<Option<Got>, (What, String)> {
-        let what = if self.bundle.in_flight == Some(token) {
+        let asked = |feed: &Feed| feed.in_flight.is_some_and(|(t, _)| t == token);
+        let what = if asked(&self.bundle) {
             What::Bundle
-        } else if self.overlay.in_flight == Some(token) {
+        } else if asked(&self.overlay) {
             What::Overlay
         } else {
             return Ok(None);
@@ -182,11 +196,14 @@ impl Fetcher {
         !std::mem::replace(&mut self.feed(what).failing, true)
     }
 
-    /// Asks for the whole file next time, at once.
+    /// Asks for the whole file next time: what was refused may be right later, when clocks or keys are.
     pub(crate) fn forget(&mut self, what: What) {
-        let feed = self.feed(what);
-        feed.etag = None;
-        feed.due_ms = 0;
+        self.feed(what).etag = None;
+    }
+
+    /// Asks at the next tick.
+    pub(crate) fn hurry(&mut self, what: What) {
+        self.feed(what).due_ms = 0;
     }
 
     fn feed(&mut self, what: What) -> &mut Feed {

@@ -1,4 +1,5 @@
-//! The host, in the shape this module wants it: no call here can trap, a failed one is `None` or nothing.
+//! The host, in the shape this module wants it: a call that fails is `None` or nothing. The SDK panics on
+//! a status that the ABI does not list for a call; Envoy gives none.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
 pub(crate) type Map = Vec<(String, Vec<u8>)>;
 
-/// Milliseconds since the Unix epoch; 0 if the host does not say, which makes everything look stale.
+/// Milliseconds since the Unix epoch; 0 if the host does not say.
 pub(crate) fn now_ms() -> u64 {
     let since = hostcalls::get_current_time().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     since.and_then(|d| u64::try_from(d.as_millis()).ok()).unwrap_or(0)
@@ -61,11 +62,29 @@ pub(crate) fn remove_response_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
 }
 
+pub(crate) fn request_trailers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default()
+}
+
+pub(crate) fn remove_request_trailer(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpRequestTrailers, name);
+}
+
+pub(crate) fn response_trailers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpResponseTrailers).unwrap_or_default()
+}
+
+pub(crate) fn remove_response_trailer(name: &str) {
+    let _ = hostcalls::remove_map_value(MapType::HttpResponseTrailers, name);
+}
+
 pub(crate) fn shared(key: &str) -> (Option<Vec<u8>>, Option<u32>) {
     hostcalls::get_shared_data(key).unwrap_or_default()
 }
 
 /// Writes shared data; with `cas` only if nobody else wrote meanwhile. Says whether it was written.
+/// The ABI has no way to say "only if nothing was there": without `cas` it is always written, so of two
+/// first writers the later one wins, and the other finds a record that its handle does not open.
 pub(crate) fn set_shared(key: &str, value: &[u8], cas: Option<u32>) -> bool {
     hostcalls::set_shared_data(key, Some(value), cas).is_ok()
 }

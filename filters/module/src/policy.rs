@@ -83,6 +83,7 @@ impl Policy {
 
     /// Adopts what other workers fetched, and fetches when this VM holds the lease.
     pub(crate) fn tick(&mut self, now_ms: u64) {
+        self.state.observe(now_ms / 1000);
         for got in self.fetcher.kept() {
             self.offer(&got, Origin::Kept, now_ms);
         }
@@ -133,6 +134,7 @@ impl Policy {
                     self.authorization = authorization;
                     // Its overlay keys may be others: what was refused before may be right now.
                     self.fetcher.forget(What::Overlay);
+                    self.fetcher.hurry(What::Overlay);
                 }
                 outcome
             }
@@ -154,6 +156,7 @@ impl Policy {
                 accepted == Accepted::Installed
             }
             Err(refusal) => {
+                self.fetcher.forget(got.what);
                 self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
                 let mut hasher = DefaultHasher::new();
                 got.bytes.hash(&mut hasher);

@@ -60,12 +60,13 @@ pub(crate) fn open(keys: &SlotKeys, handle: &Handle) -> Option<Record> {
     keys.open(&host::shared(&key(handle.slot())).0?, handle)
 }
 
-/// The request is over: its context lingers, then the slot is free.
-pub(crate) fn close(keys: &SlotKeys, handle: &Handle) {
+/// The request is over: its context lingers, then the slot is free. It is free at once if the request was
+/// denied, since no app heard of it.
+pub(crate) fn close(keys: &SlotKeys, handle: &Handle, denied: bool) {
     let (held, cas) = host::shared(&key(handle.slot()));
     if let Some(mut record) = held.and_then(|bytes| keys.open(&bytes, handle)) {
         record.over = true;
-        record.live_until = record.live_until.min(host::now() + LINGER);
+        record.live_until = if denied { 0 } else { record.live_until.min(host::now() + LINGER) };
         if let Some(sealed) = keys.seal(&record) {
             host::set_shared(&key(handle.slot()), &sealed, cas);
         }

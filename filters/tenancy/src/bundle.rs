@@ -223,7 +223,7 @@ pub struct Bundle {
 impl Bundle {
     /// Verifies `bytes` against the keys trusted to sign bundles and builds the indexes.
     pub fn open(bytes: &[u8], keys: &[TrustedKey]) -> Result<Self, Refusal> {
-        let body = Statement::read(bytes)?.verify(Kind::Bundle, keys, &[])?;
+        let (body, _) = Statement::read(bytes)?.verify(Kind::Bundle, keys, &[])?;
         let (format, _) = postcard::take_from_bytes::<u16>(body).map_err(|_| Refusal::Garbage("no format"))?;
         if format != BundleBody::FORMAT {
             return Err(Refusal::Format(format));

@@ -53,29 +53,41 @@ impl OverlayBody {
 
 /// A verified overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlay(OverlayBody);
+pub struct Overlay {
+    body: OverlayBody,
+    key_id: Box<[u8]>,
+}
 
 impl Overlay {
     /// Verifies `bytes` against the overlay keys that the bundle names.
     pub fn open(bytes: &[u8], keys: &[TrustedKey], other_roles: &[TrustedKey]) -> Result<Self, Refusal> {
-        let body = Statement::read(bytes)?.verify(Kind::Overlay, keys, other_roles)?;
+        let (body, key_id) = Statement::read(bytes)?.verify(Kind::Overlay, keys, other_roles)?;
         let (format, _) = postcard::take_from_bytes::<u16>(body).map_err(|_| Refusal::Garbage("no format"))?;
         if format != OverlayBody::FORMAT {
             return Err(Refusal::Format(format));
         }
-        postcard::from_bytes(body).map(Self).map_err(|_| Refusal::Garbage("unreadable body"))
+        let body: OverlayBody = postcard::from_bytes(body).map_err(|_| Refusal::Garbage("unreadable body"))?;
+        if body.expires > body.issued.saturating_add(OverlayBody::LIFETIME) {
+            return Err(Refusal::Inconsistent("an overlay lives 120 s at most".into()));
+        }
+        Ok(Self { body, key_id: key_id.into() })
+    }
+
+    /// Whether one of `keys` has the id of the key that signed it.
+    pub fn is_signed_by_one_of(&self, keys: &[TrustedKey]) -> bool {
+        keys.iter().any(|k| k.id.as_bytes() == &*self.key_id)
     }
 
     /// What it says.
     pub fn body(&self) -> &OverlayBody {
-        &self.0
+        &self.body
     }
 
     /// The status this overlay imposes on `tenant`, if any.
     pub fn status(&self, tenant: &TenantId) -> Option<TenantStatus> {
-        if self.0.quarantined.contains(tenant) {
+        if self.body.quarantined.contains(tenant) {
             Some(TenantStatus::Quarantined)
-        } else if self.0.suspended.contains(tenant) {
+        } else if self.body.suspended.contains(tenant) {
             Some(TenantStatus::Suspended)
         } else {
             None
@@ -84,11 +96,11 @@ impl Overlay {
 
     /// Whether the token `id` of `issuer` was revoked.
     pub fn revokes_token(&self, issuer: &str, id: &str) -> bool {
-        self.0.revoked_tokens.iter().any(|t| t.issuer == issuer && t.id == id)
+        self.body.revoked_tokens.iter().any(|t| t.issuer == issuer && t.id == id)
     }
 
     /// Whether the context signing key `id` was revoked.
     pub fn revokes_signer(&self, id: &str) -> bool {
-        self.0.revoked_signers.iter().any(|s| s == id)
+        self.body.revoked_signers.iter().any(|s| s == id)
     }
 }

@@ -119,6 +119,17 @@ pub enum Coarse {
 }
 
 impl Coarse {
+    /// The form for a denial of which only the HTTP status is known.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            400 => Self::BadRequest,
+            401 => Self::Unauthenticated,
+            404 => Self::NotFound,
+            500.. => Self::Unavailable,
+            _ => Self::Forbidden,
+        }
+    }
+
     /// The word told, as `forbidden`.
     pub fn code(self) -> &'static str {
         match self {

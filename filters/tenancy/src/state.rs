@@ -42,7 +42,7 @@ pub enum Freshness {
     Fresh,
     /// Bundle or overlay was never there.
     Unavailable,
-    /// The overlay is older than `stale_after`, or the bundle past its expiry.
+    /// The overlay is older than `stale_after`, the bundle past its expiry, or the clock went back.
     Stale,
 }
 
@@ -52,6 +52,8 @@ pub struct PolicyState {
     trust: Trust,
     bundle: Option<(Arc<Bundle>, Digest)>,
     overlay: Option<(Arc<Overlay>, Digest)>,
+    /// The latest time ever seen: a clock that goes back must not make old things fresh.
+    latest: UnixSeconds,
 }
 
 type Digest = [u8; 32];
@@ -59,7 +61,7 @@ type Digest = [u8; 32];
 impl PolicyState {
     /// Nothing in force yet.
     pub fn new(trust: Trust) -> Self {
-        Self { trust, bundle: None, overlay: None }
+        Self { trust, bundle: None, overlay: None, latest: 0 }
     }
 
     /// Offers a bundle as fetched. `examine` looks at the verified bundle before it is installed
@@ -82,6 +84,11 @@ impl PolicyState {
         newer(body.revision, needed, self.bundle.is_some() && in_force == needed)?;
         in_time(body.issued, body.expires, now)?;
         examine(&bundle)?;
+        // An overlay whose key was taken back goes with its sequence, or whoever stole the key could
+        // have written a number that no good overlay ever exceeds.
+        if self.overlay.as_ref().is_some_and(|(overlay, _)| !overlay.is_signed_by_one_of(bundle.overlay_keys())) {
+            self.overlay = None;
+        }
         self.bundle = Some((Arc::new(bundle), digest));
         Ok(Accepted::Installed)
     }
@@ -108,6 +115,11 @@ impl PolicyState {
         Ok(Accepted::Installed)
     }
 
+    /// Takes note of the time, as often as the caller likes.
+    pub fn observe(&mut self, now: UnixSeconds) {
+        self.latest = self.latest.max(now);
+    }
+
     /// Whether requests may be decided at `now`.
     pub fn freshness(&self, now: UnixSeconds) -> Freshness {
         let (Some((bundle, _)), Some((overlay, _))) = (&self.bundle, &self.overlay) else {
@@ -115,7 +127,9 @@ impl PolicyState {
         };
         let body = bundle.body();
         let stale_at = overlay.body().issued.saturating_add(body.stale_after.into());
-        if now > stale_at || now > body.expires { Freshness::Stale } else { Freshness::Fresh }
+        // A host that tells no time at all says 0, which is a clock that went back, too.
+        let went_back = now == 0 || now.saturating_add(CLOCK_SKEW) < self.latest;
+        if went_back || now > stale_at || now > body.expires { Freshness::Stale } else { Freshness::Fresh }
     }
 
     /// What to decide a request against at `now`, or the reason to deny it.
@@ -340,7 +354,12 @@ mod tests {
     #[test]
     fn what_must_not_replace_an_overlay_does_not() {
         assert_eq!(refused_overlay(&overlay(|o| o.sequence = 6)), Refusal::Older { offered: 6, needed: 7 });
-        assert_eq!(refused_overlay(&overlay(|o| o.expires += 1)), Refusal::SameNumberOtherContent(7));
+        assert_eq!(refused_overlay(&overlay(|o| o.expires -= 1)), Refusal::SameNumberOtherContent(7));
+        let long = |o: &mut OverlayBody| {
+            o.sequence = 8;
+            o.expires += 1;
+        };
+        assert_eq!(refused_overlay(&overlay(long)).code(), "inconsistent");
         let expired = |o: &mut OverlayBody| {
             o.sequence = 8;
             o.expires = NOW - 1;
@@ -389,6 +408,30 @@ mod tests {
         assert_eq!(cold.offer_overlay(&overlay(|_| ()), Origin::Kept, later), Ok(Accepted::Installed));
         assert_eq!(cold.freshness(later), Freshness::Fresh);
         assert_eq!(cold.freshness(NOW + 301), Freshness::Stale);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_nothing_fresh() {
+        let mut state = settled();
+        state.observe(NOW + 100);
+        assert_eq!(state.freshness(NOW + 100 - CLOCK_SKEW), Freshness::Fresh);
+        assert_eq!(state.freshness(NOW + 100 - CLOCK_SKEW - 1), Freshness::Stale);
+    }
+
+    #[test]
+    fn an_overlay_goes_with_its_key() {
+        let mut state = settled();
+        let poisoned = overlay(|o| o.sequence = u64::MAX);
+        assert_eq!(state.offer_overlay(&poisoned, Origin::Fetched, NOW), Ok(Accepted::Installed));
+        let rotated = |b: &mut BundleBody| {
+            b.revision = 6;
+            b.keys.overlay = vec![("o2".into(), key(7).verifying_key().to_bytes())];
+        };
+        state.offer_bundle(&bundle(rotated), NOW, |_| Ok(())).unwrap();
+        assert_eq!(state.freshness(NOW), Freshness::Unavailable);
+        let body = OverlayBody { sequence: 8, ..overlay_body() };
+        let good = body.sign("o2", &key(7)).unwrap();
+        assert_eq!(state.offer_overlay(&good, Origin::Fetched, NOW), Ok(Accepted::Installed));
     }
 
     #[test]

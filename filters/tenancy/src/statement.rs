@@ -81,10 +81,15 @@ impl<'a> Statement<'a> {
         Ok(Self { kind, signatures, count, body: cursor })
     }
 
-    /// The body, if one of `trusted` signed it as a statement of `kind`.
+    /// The body and the id of the key, if one of `trusted` signed it as a statement of `kind`.
     ///
     /// `other_roles` are keys that are trusted for something else; they only make the refusal say so.
-    pub fn verify(&self, kind: Kind, trusted: &[TrustedKey], other_roles: &[TrustedKey]) -> Result<&'a [u8], Refusal> {
+    pub fn verify(
+        &self,
+        kind: Kind,
+        trusted: &[TrustedKey],
+        other_roles: &[TrustedKey],
+    ) -> Result<(&'a [u8], &'a [u8]), Refusal> {
         if self.kind != kind {
             return Err(Refusal::WrongKind);
         }
@@ -98,7 +103,7 @@ impl<'a> Statement<'a> {
                 keys.iter().any(|k| k.id.as_bytes() == id && k.key.verify_strict(&message, &signature).is_ok())
             };
             if signed_by(trusted) {
-                return Ok(self.body);
+                return Ok((self.body, id));
             }
             if signed_by(other_roles) {
                 wrong_role = Some(String::from_utf8_lossy(id).into_owned());
@@ -161,7 +166,7 @@ mod tests {
 
     fn refusal(bytes: &[u8], kind: Kind) -> Refusal {
         Statement::read(bytes)
-            .and_then(|s| s.verify(kind, &[trusted("a", 1)], &[trusted("o", 2)]).map(<[u8]>::to_vec))
+            .and_then(|s| s.verify(kind, &[trusted("a", 1)], &[trusted("o", 2)]).map(|(body, _)| body.to_vec()))
             .unwrap_err()
     }
 
@@ -169,7 +174,7 @@ mod tests {
     fn a_signed_body_comes_back() {
         let bytes = sign(Kind::Bundle, b"body", &[("x", &key(9)), ("a", &key(1))]).unwrap();
         let statement = Statement::read(&bytes).unwrap();
-        assert_eq!(statement.verify(Kind::Bundle, &[trusted("a", 1)], &[]).unwrap(), b"body");
+        assert_eq!(statement.verify(Kind::Bundle, &[trusted("a", 1)], &[]).unwrap(), (&b"body"[..], &b"a"[..]));
     }
 
     #[test]

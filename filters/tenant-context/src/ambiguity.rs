@@ -80,6 +80,8 @@ fn percent_fault(path: &[u8]) -> Option<&'static str> {
     None
 }
 
+/// An authority is a host, then perhaps a port (RFC 3986, section 3.2). Whatever else can be written
+/// there, some app takes for the host and another does not.
 fn authority_fault(authority: &[u8]) -> Option<&'static str> {
     if authority.is_empty() {
         return Some("there is no authority");
@@ -87,8 +89,28 @@ fn authority_fault(authority: &[u8]) -> Option<&'static str> {
     if authority.contains(&b'@') {
         return Some("the authority holds user information");
     }
-    let good = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'[' | b']' | b'_');
-    (!authority.iter().all(good)).then_some("the authority holds a character that no host has")
+    let Ok(text) = str::from_utf8(authority) else { return Some("the authority is not text") };
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => ("", port),
+            _ => return Some("the authority holds a bracket that closes no IPv6 address"),
+        },
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    let port_ok = match port.strip_prefix(':') {
+        Some(digits) => (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()),
+        None => port.is_empty(),
+    };
+    if !port_ok {
+        return Some("the authority has something behind the host that is no port");
+    }
+    let label_ok =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if !text.starts_with('[') && !host.split('.').all(label_ok) {
+        return Some("the authority's host has an empty label, or a character that no host has");
+    }
+    None
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -144,10 +166,32 @@ mod tests {
 
     #[test]
     fn authorities() {
-        for good in ["acme.shop.example", "acme.shop.example:8080", "[::1]:80", "orders"] {
+        for good in
+            ["acme.shop.example", "acme.shop.example:8080", "acme.shop.example.:80", "[::1]:80", "[::1]", "orders"]
+        {
             assert_eq!(authority_fault(good.as_bytes()), None, "{good}");
         }
-        for bad in ["", "user@acme.shop.example", "acme.shop.example/", "a b", "acme\u{2024}shop"] {
+        for bad in [
+            "",
+            "user@acme.shop.example",
+            "acme.shop.example/",
+            "a b",
+            "acme\u{2024}shop",
+            "a:1:2",
+            "a:",
+            "a:x80",
+            "a:123456",
+            "a..",
+            "a..b",
+            ".a",
+            ".",
+            ":80",
+            "[::1",
+            "[::1]x",
+            "[acme]",
+            "a]",
+            "::1",
+        ] {
             assert!(authority_fault(bad.as_bytes()).is_some(), "{bad}");
         }
     }

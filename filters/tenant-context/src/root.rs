@@ -14,8 +14,8 @@ use crate::jwt::Compact;
 
 /// Seconds from issue to `exp`.
 pub const ROOT_LIFETIME: UnixSeconds = 60;
-/// The longest root context that is read, in bytes.
-pub const MAX_TOKEN: usize = crate::jwt::MAX_TOKEN;
+/// The longest root context, in bytes: each open request keeps one in shared data.
+pub const MAX_TOKEN: usize = 4096;
 
 const TYPE: &str = "partywall-root+jwt";
 const ALGORITHM: &str = "EdDSA";
@@ -110,7 +110,7 @@ impl RootSigner {
             org: signer.workload.to_string(),
             rev: body.revision,
             iat: now,
-            exp: (now + ROOT_LIFETIME).min(context.expires.max(now + 1)),
+            exp: now.saturating_add(ROOT_LIFETIME).min(context.expires.max(now.saturating_add(1))),
             jti: BASE64_URL_SAFE_NO_PAD.encode(random),
         };
         self.sign(&claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(|| {
@@ -134,6 +134,9 @@ impl RootSigner {
 /// Verifies everything about a root context that does not depend on who sent it.
 pub(crate) fn verify<'a>(token: &[u8], view: &'a View, now: UnixSeconds) -> Result<Verified<'a>, Rejection> {
     let forged = |what: &'static str| Rejection::new(Reason::ContextForged, what);
+    if token.len() > MAX_TOKEN {
+        return Err(forged("it is too long"));
+    }
     let compact = Compact::read(token).ok_or(forged("it is no compact JWS"))?;
     let header: Header<'_> =
         serde_json::from_slice(&compact.header).map_err(|_| forged("its header is not that of a root context"))?;

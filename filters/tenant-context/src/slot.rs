@@ -16,7 +16,7 @@ use crate::trace::hex;
 
 /// Slots in a group.
 const GROUP: u16 = 64;
-/// Groups: 65,536 slots, of some 700 bytes each when used.
+/// Groups: 65,536 slots, of some 700 bytes each when used, and never more than 4.3 KB.
 const GROUPS: u16 = 1024;
 /// Groups of one tenant: up to 1,024 requests of it are open in one sidecar at once. That two
 /// tenants have all groups in common has a chance of about one in 10^34.

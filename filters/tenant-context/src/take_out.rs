@@ -12,6 +12,25 @@ pub const PRINCIPAL: &str = "x-partywall-principal";
 const OURS: &str = "x-partywall-";
 const XFCC: &str = "x-forwarded-client-cert";
 
+/// Headers by which many frameworks let a request be renamed: another host, path or method than the
+/// one that was decided on.
+const RENAMES: &[&str] = &[
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-prefix",
+    "x-forwarded-server",
+    "x-forwarded-uri",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
 /// What was taken out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenOut {
@@ -21,8 +40,8 @@ pub struct TakenOut {
     pub names: Vec<String>,
 }
 
-/// Finds every identity header: `x-partywall-*`, `x-forwarded-client-cert` and `legacy` ones.
-/// Whatever happens to the request afterwards, these names are removed from it first.
+/// Finds every identity header: `x-partywall-*`, `x-forwarded-client-cert`, `legacy` ones, and those
+/// that rename the request. Whatever happens to the request afterwards, these names are removed from it first.
 pub fn take_out(headers: Headers<'_>, legacy: &[String]) -> TakenOut {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.0 {
@@ -45,6 +64,7 @@ pub fn is_identity_header(name: &str, legacy: &[String]) -> bool {
     let equal = |a: &str, b: &str| a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| same(a, b));
     name.get(..OURS.len()).is_some_and(|start| equal(start, OURS))
         || equal(name, XFCC)
+        || RENAMES.iter().any(|r| equal(name, r))
         || legacy.iter().any(|l| equal(name, l))
 }
 
@@ -65,6 +85,8 @@ mod tests {
             ("x-forwarded-client-cert", "URI=spiffe://x/y"),
             ("x_tenant-id", "globex"),
             ("x-partywall-tenant", "acme"),
+            ("X-Original_URL", "/tenants/globex"),
+            ("forwarded", "host=globex"),
             ("accept", "*/*"),
             ("x-partywal", "no"),
         ]);
@@ -77,7 +99,9 @@ mod tests {
                 "x_partywall_tenant",
                 "x-partywall-anything",
                 "x-forwarded-client-cert",
-                "x_tenant-id"
+                "x_tenant-id",
+                "X-Original_URL",
+                "forwarded"
             ]
         );
     }

@@ -68,6 +68,8 @@ impl fmt::Display for TraceParent {
 pub struct TraceState {
     /// The values of all `pw=` members.
     pub ours: Vec<String>,
+    /// Whether something was there that cannot be carried on: too long, or not text.
+    pub unreadable: bool,
     others: Vec<String>,
 }
 
@@ -75,8 +77,9 @@ impl TraceState {
     /// Reads all `tracestate` headers together, in order (section 3.3.1). What is not text, or too
     /// long, is dropped whole: vendors' members are a convenience, never worth a failed request.
     pub fn of(headers: Headers<'_>) -> Self {
-        let mut state = Self { ours: Vec::new(), others: Vec::new() };
+        let mut state = Self { ours: Vec::new(), unreadable: false, others: Vec::new() };
         let total: usize = headers.all("tracestate").map(<[u8]>::len).sum();
+        state.unreadable = total > MAX_STATE || headers.all("tracestate").any(|v| str::from_utf8(v).is_err());
         if total > MAX_STATE {
             return state;
         }
@@ -94,8 +97,18 @@ impl TraceState {
     pub fn with(&self, handle: Option<&Handle>) -> Option<String> {
         let own = handle.map(|h| format!("{OURS}={h}"));
         let room = MAX_MEMBERS - usize::from(own.is_some());
-        let members: Vec<String> = own.into_iter().chain(self.others.iter().take(room).cloned()).collect();
-        (!members.is_empty()).then(|| members.join(","))
+        let mut sent = own.unwrap_or_default();
+        for member in self.others.iter().take(room) {
+            // A whole member or none (section 3.3.1.5), and never more than we would read ourselves.
+            if sent.len() + 1 + member.len() > MAX_STATE {
+                break;
+            }
+            if !sent.is_empty() {
+                sent.push(',');
+            }
+            sent.push_str(member);
+        }
+        (!sent.is_empty()).then_some(sent)
     }
 }
 
@@ -154,6 +167,17 @@ mod tests {
         let state = TraceState::of(Headers(&headers));
         assert_eq!(state.ours, ["x", "y"]);
         assert_eq!(state.with(None).unwrap(), "a=1,b=2,c=3");
+        assert!(state.unreadable, "one of them was not text");
+    }
+
+    #[test]
+    fn what_is_sent_could_be_read_again() {
+        let long = (0..31).map(|n| format!("v{n}={}", "x".repeat(126))).collect::<Vec<_>>().join(",");
+        let headers = vec![("tracestate".to_string(), long.into_bytes())];
+        let sent = TraceState::of(Headers(&headers)).with(Some(&Handle::new(1, [7; 16]))).unwrap();
+        assert!(sent.len() <= MAX_STATE && sent.starts_with("pw="), "{}", sent.len());
+        let headers = vec![("tracestate".to_string(), vec![b'a'; MAX_STATE + 1])];
+        assert!(TraceState::of(Headers(&headers)).unreadable);
     }
 
     #[test]

@@ -24,8 +24,11 @@ pub(super) fn take_out(setup: &Setup, request: &Request<'_>) -> TakenOut {
 }
 
 /// Role egress: the request leaves the mesh, and nothing of ours with it.
-pub(super) fn let_out(request: &Request<'_>) {
+pub(super) fn let_out(request: &Request<'_>) -> Result<(), Denied> {
+    // Also what tells a request that could not be read at all from one without headers of ours.
+    tenant_context::check_unambiguous(request)?;
     write_trace_state(request, None);
+    Ok(())
 }
 
 /// What the context stage decides by.
@@ -125,7 +128,7 @@ fn tell_app(context: &TenantContext) {
 }
 
 /// The service that the request's route leads to.
-fn destination(view: &View) -> Option<String> {
+pub(super) fn destination(view: &View) -> Option<String> {
     let cluster = host::property(&["xds", "cluster_name"])?;
     let cluster = str::from_utf8(&cluster).ok()?;
     view.bundle().service_of_cluster(cluster).map(|s| s.name.clone())
@@ -134,7 +137,7 @@ fn destination(view: &View) -> Option<String> {
 /// Rewrites `tracestate` when it holds our members or is to hold one.
 fn write_trace_state(request: &Request<'_>, handle: Option<&Handle>) {
     let state = TraceState::of(request.headers);
-    if state.ours.is_empty() && handle.is_none() {
+    if state.ours.is_empty() && !state.unreadable && handle.is_none() {
         return;
     }
     host::remove_request_header("tracestate");

@@ -11,9 +11,9 @@ use partywall_tenancy::TenantContext;
 use crate::host;
 
 const PROPERTY: &str = "partywall.handover";
-/// Tickets not yet taken. A filter between the two stages may answer by itself and leave one
-/// behind; more than this at once means exactly that, and the stale ones are dropped.
-const MOST: usize = 4096;
+/// Contexts waiting at once. One waits from its first filter to its second, or to the end of its request
+/// where a filter between them answers; beyond this, new ones are refused and nobody else's is touched.
+const MOST: usize = 16_384;
 
 /// A context with the service that is called.
 pub(super) struct Established {
@@ -25,20 +25,28 @@ thread_local! {
     static WAITING: RefCell<HashMap<[u8; 16], Established>> = RefCell::new(HashMap::new());
 }
 
-/// Leaves `established` for the filter that follows.
-pub(super) fn leave(established: Established) {
-    let Some(ticket) = host::random::<16>() else { return };
+/// What opens a waiting context.
+#[derive(Clone, Copy)]
+pub(super) struct Ticket([u8; 16]);
+
+/// Leaves `established` for the filter that follows; `None` when too many wait.
+pub(super) fn leave(established: Established) -> Option<Ticket> {
+    let ticket = host::random::<16>()?;
     WAITING.with_borrow_mut(|waiting| {
-        if waiting.len() >= MOST {
-            waiting.clear();
-        }
-        waiting.insert(ticket, established);
-    });
+        (waiting.len() < MOST).then(|| waiting.insert(ticket, established))?;
+        Some(())
+    })?;
     host::set_property(PROPERTY, &ticket);
+    Some(Ticket(ticket))
 }
 
 /// Takes what the filter before left; once only.
 pub(super) fn take() -> Option<Established> {
     let ticket: [u8; 16] = host::property(&[PROPERTY])?.try_into().ok()?;
     WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket))
+}
+
+/// The request is over, taken or not.
+pub(super) fn forget(ticket: Ticket) {
+    WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket.0));
 }

@@ -8,6 +8,9 @@ use super::{Allowed, Denied};
 use crate::host;
 use crate::plugin::Setup;
 
+/// The filter state that says how a request was decided.
+pub(super) const DECISION: &str = "partywall.decision";
+
 /// How many tenants have a metric label of their own; the rest share `other`.
 const ADMITTED: usize = 100;
 
@@ -20,12 +23,16 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
     let fingerprint = tenant.map(|t| setup.config.fingerprint.of(t)).unwrap_or_default();
     let policy_state = setup.policy.borrow();
     let bundle = policy_state.bundle();
-    let path = redact_path(request.path, |segment| {
-        let tenant = TenantId::parse(segment).ok()?;
-        bundle?.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id))
-    });
+    // Without a bundle nobody can say which segment is a tenant's name.
+    let path = match bundle {
+        Some(bundle) => redact_path(request.path, |word| {
+            let tenant = TenantId::parse(word).ok()?;
+            bundle.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id))
+        }),
+        None => "/?".to_owned(),
+    };
 
-    host::set_property("partywall.decision", decision.as_bytes());
+    host::set_property(DECISION, decision.as_bytes());
     host::set_property("partywall.reason", reason.as_bytes());
     host::set_property("partywall.tenant", fingerprint.as_bytes());
     host::set_property("partywall.policy", policy.as_bytes());

@@ -7,7 +7,7 @@ mod log;
 
 use std::rc::Rc;
 
-use partywall_tenancy::{Reason, TenantId};
+use partywall_tenancy::{Coarse, Reason, TenantId};
 use partywall_tenant_context::{Handle, Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     setup: Rc<Setup>,
     /// The handle this request may be found by, to be closed with it.
     handle: Option<Handle>,
+    /// The context it left for the filter that follows, to be forgotten with it.
+    ticket: Option<handover::Ticket>,
     trace: Option<TraceParent>,
     grpc: bool,
     /// Whether the response is one of our own.
@@ -51,7 +53,7 @@ struct Allowed {
 
 impl Stream {
     pub(crate) fn new(setup: Rc<Setup>) -> Self {
-        Self { setup, handle: None, trace: None, grpc: false, answered: false }
+        Self { setup, handle: None, ticket: None, trace: None, grpc: false, answered: false }
     }
 
     /// Gives a request without a valid `traceparent` one, so that log lines, denial and hops belong together.
@@ -64,24 +66,40 @@ impl Stream {
         Some(trace)
     }
 
-    /// What services and sidecars say to each other about tenants stays in the mesh: identity headers
-    /// are taken out, and a denial by an inner hop is told as coarsely as one of our own.
+    /// At the edge: what services and sidecars say to each other about tenants stays in the mesh, and a
+    /// denial by an inner hop is told as coarsely as one of our own.
     fn leave_the_mesh(&mut self) -> Action {
         let headers = host::response_headers();
-        let inner = headers.iter().find(|(name, _)| name == denial::REASON);
-        let inner = inner.and_then(|(_, word)| Reason::from_code(str::from_utf8(word).ok()?));
-        if let Some(reason) = inner
-            && !self.setup.config.reveal_exact
+        let value = |name: &str| {
+            let found = headers.iter().find(|(n, _)| n == name);
+            found.map(|(_, v)| String::from_utf8_lossy(v).into_owned())
+        };
+        if let Some(word) = value(denial::REASON)
+            && !self.setup.config.reveal
         {
-            self.answered = true;
+            // A newer sidecar may give a reason that this build does not know; its status says enough.
+            let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
             // The root that the edge signed is proof that the caller proved a credential.
-            Denial { reason, proved: true, exact: false, trace: self.trace.as_ref(), grpc: self.grpc }.send();
+            let coarse = Reason::from_code(&word).map_or(Coarse::of_status(status), |reason| reason.coarse(true));
+            self.deny(coarse, None, coarse.status(), None);
             return Action::Pause;
         }
-        for (name, _) in headers.iter().filter(|(name, _)| is_identity_header(name, &[])) {
-            host::remove_response_header(name);
+        for name in identity_names(&headers, &[]) {
+            host::remove_response_header(&name);
         }
         Action::Continue
+    }
+
+    /// Whether the response is an answer of ours, by this filter or by a stage after it.
+    fn is_own_answer(&self) -> bool {
+        let decided_later = !self.setup.stages.authorization;
+        self.answered || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
+    }
+
+    fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, exact: Option<Reason>) {
+        self.answered = true;
+        let revealed = reason.filter(|_| self.setup.config.reveal);
+        Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
     }
 
     fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>) -> Result<Allowed, Denied> {
@@ -95,9 +113,10 @@ impl Stream {
             .view(now)
             .map_err(|reason| Denied::new(reason, "no bundle and overlay to decide by"))?;
 
+        let role = self.setup.config.role;
         let established = match &taken {
-            Some(_) if self.setup.config.role == Role::Egress => {
-                context::let_out(request);
+            Some(_) if role == Role::Egress => {
+                context::let_out(request)?;
                 return Ok(Allowed::default());
             }
             Some(taken) => {
@@ -110,13 +129,22 @@ impl Stream {
                 Denied::new(Reason::TenantMissing, "no `tenant_context` filter of this VM ran before")
             })?,
         };
-        if self.setup.stages.authorization {
-            decide::authorize(&authorization, &view, &established, request)
-        } else {
-            let tenant = Some(established.context.tenant.clone());
-            handover::leave(established);
-            Ok(Allowed { tenant, policy: String::new() })
+        // INVARIANT: the service that is asked for is the one that the request goes to. Every header that was
+        // written may have changed the route, so it is looked at again, last.
+        if matches!(role, Role::Edge | Role::Outbound)
+            && context::destination(&view).as_deref() != Some(established.service.as_str())
+        {
+            return Err(Denied::new(Reason::AmbiguousRequest, "a header that this filter wrote changes the route"));
         }
+        if self.setup.stages.authorization {
+            return decide::authorize(&authorization, &view, &established, request);
+        }
+        let tenant = Some(established.context.tenant.clone());
+        self.ticket = handover::leave(established);
+        if self.ticket.is_none() {
+            return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
+        }
+        Ok(Allowed { tenant, policy: String::new() })
     }
 }
 
@@ -134,35 +162,69 @@ impl HttpContext for Stream {
         match outcome {
             Ok(_) => Action::Continue,
             Err(denied) => {
-                self.answered = true;
-                let exact = self.setup.config.reveal_exact;
-                Denial { reason: denied.reason, proved: denied.proved, exact, trace: trace.as_ref(), grpc: self.grpc }
-                    .send();
+                let coarse = denied.reason.coarse(denied.proved);
+                // Inner hops answer with the reason's own status, and inbound ones, whose callers are sidecars,
+                // with the reason: see `leave_the_mesh` of the edge.
+                let reason = denied.reason;
+                match self.setup.config.role {
+                    Role::Edge => self.deny(coarse, Some(reason), coarse.status(), None),
+                    Role::Inbound => self.deny(coarse, Some(reason), reason.status(), Some(reason)),
+                    Role::Outbound | Role::Egress => self.deny(coarse, Some(reason), reason.status(), None),
+                }
                 Action::Pause
             }
         }
     }
 
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if self.setup.stages.context {
+            let legacy = self.setup.policy.borrow().legacy_headers();
+            for name in identity_names(&host::request_trailers(), &legacy) {
+                host::remove_request_trailer(&name);
+            }
+        }
+        Action::Continue
+    }
+
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if !self.setup.stages.context || self.answered {
+        if !self.setup.stages.context || self.is_own_answer() {
             return Action::Continue;
         }
         match self.setup.config.role {
             Role::Edge => self.leave_the_mesh(),
-            // Only a sidecar may give a reason; an app that does so is not heard.
-            Role::Inbound => {
-                host::remove_response_header(denial::REASON);
+            // Only sidecars speak about tenants, and to each other: what an app or the world outside says is
+            // taken out, and so is what a sidecar says before an app reads it.
+            Role::Inbound | Role::Outbound | Role::Egress => {
+                for name in identity_names(&host::response_headers(), &[]) {
+                    host::remove_response_header(&name);
+                }
                 Action::Continue
             }
-            Role::Outbound | Role::Egress => Action::Continue,
         }
     }
 
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if self.setup.stages.context && !self.is_own_answer() {
+            for name in identity_names(&host::response_trailers(), &[]) {
+                host::remove_response_trailer(&name);
+            }
+        }
+        Action::Continue
+    }
+
     fn on_log(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            handover::forget(ticket);
+        }
         if let (Some(handle), Some(keys)) = (self.handle.take(), &self.setup.config.slots) {
-            slots::close(keys, &handle);
+            slots::close(keys, &handle, self.answered);
         }
     }
+}
+
+/// The names of all headers that claim an identity.
+fn identity_names(headers: &host::Map, legacy: &[String]) -> Vec<String> {
+    headers.iter().filter(|(name, _)| is_identity_header(name, legacy)).map(|(name, _)| name.clone()).collect()
 }
 
 fn is_grpc(request: &Request<'_>) -> bool {
