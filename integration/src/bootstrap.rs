@@ -41,6 +41,24 @@ impl Bootstrap {
         self
     }
 
+    /// Puts `to` where `from` stands once: for a test of what is not shipped.
+    pub fn replace(mut self, from: &str, to: &str) -> Result<Self> {
+        ensure!(self.text.matches(from).count() == 1, "the bootstrap has not once `{}`", from.trim());
+        self.text = self.text.replace(from, to);
+        Ok(self)
+    }
+
+    /// Takes the listeners out, for Envoy to read them from `file` and to watch it, and gives them as a YAML list.
+    pub fn listeners_from(mut self, file: &Path) -> Result<(Self, String)> {
+        let (before, rest) = self.text.split_once("  listeners:\n").context("the bootstrap has no listeners")?;
+        let (listeners, after) = rest.split_once("  clusters:\n").context("the bootstrap has no clusters")?;
+        let listeners = listeners.to_owned();
+        let watched =
+            format!("dynamic_resources: {{ lds_config: {{ path_config_source: {{ path: {} }} }} }}", file.display());
+        self.text = format!("{before}  clusters:\n{after}\n{watched}\n");
+        Ok((self, listeners))
+    }
+
     /// Runs the named root ids, one filter each and in this order, where the one filter `sidecar` stands:
     /// the block between the marks `# partywall: begin` and `# partywall: end` is written once per root id.
     pub fn with_filters(self, root_ids: &[&str]) -> Result<Self> {

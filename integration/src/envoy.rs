@@ -49,6 +49,8 @@ impl Envoy {
         command.arg("--config-path").arg(config).args(["--concurrency", "2", "--disable-hot-restart"]);
         // The default of ten seconds is long for one who waits for the line.
         command.args(["--file-flush-interval-msec", "20"]);
+        // A listener that is replaced would be kept for ten minutes.
+        command.args(["--drain-time-s", "1"]);
         // What the module says, and warnings of the rest: Envoy's start alone writes a hundred lines.
         command.args(["--log-level", "warning", "--component-log-level", "wasm:info"]);
         command.env_clear().envs(how.environment);

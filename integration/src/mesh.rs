@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::access_log::{Hop, Line};
+use crate::bootstrap::Bootstrap;
 use crate::certificates::Workload;
 use crate::envoy::Envoy;
 use crate::issuers::Token;
@@ -135,6 +136,25 @@ impl Mesh {
         served.context("`partywall serve` serves nothing")?;
         self.bundles = Some(process);
         Ok(())
+    }
+
+    /// Starts the Envoy of `edge`, `invoices` or `orders` anew, with a bootstrap that is not as shipped.
+    pub fn restart(
+        &mut self,
+        workload: &'static str,
+        change: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
+    ) -> Result<()> {
+        let mut how = self.site.start(workload)?;
+        how.bootstrap = change(how.bootstrap)?;
+        let envoy = match workload {
+            "edge" => &mut self.edge,
+            "invoices" => &mut self.invoices,
+            _ => &mut self.orders,
+        };
+        envoy.stop();
+        *envoy = Envoy::start(how)?;
+        envoy.wait_until_ready()?;
+        self.wait_for_policy()
     }
 
     /// Waits until every worker of every Envoy has a bundle and an overlay.

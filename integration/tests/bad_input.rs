@@ -136,6 +136,36 @@ fn two_hosts_in_one_request_are_refused() {
 }
 
 #[test]
+fn a_second_spelling_of_another_tenants_host_is_denied() {
+    let mark = unique();
+    let bearer = MESH.bearer(&accountant(Acme, "acme")).unwrap();
+    for host in [
+        "globex.shop.example:1:2",
+        "globex.shop.example:",
+        "globex.shop.example:x80",
+        "globex.shop.example:80x",
+        "globex.shop.example:123456",
+        "globex.shop.example..",
+        "globex..shop.example",
+        ".globex.shop.example",
+        "x.globex.shop.example",
+        "globex.acme.shop.example",
+        "[globex.shop.example]",
+    ] {
+        let path = format!("/invoices/{mark}");
+        let request = Request::get(&path).header("host", host).header("authorization", bearer.as_str());
+        let answer = MESH.ask(&request).unwrap();
+        assert_denied(&answer, "bad_request", host);
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        let line = MESH.line(|line| line.hop == Hop::Edge && line.field("request_id") == id).unwrap();
+        let reason = line.field("reason");
+        assert!(["ambiguous_request", "tenant_invalid"].contains(&reason.as_str()), "{host}: {}", line.text());
+    }
+    nothing_arrived(&mark);
+    assert_the_vm_lives();
+}
+
+#[test]
 fn tokens_that_are_no_tokens_are_denied() {
     let mark = unique();
     let none = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2lkLmFjbWUuZXhhbXBsZSIsInRlbmFudCI6ImFjbWUifQ.";

@@ -4,12 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use partywall_integration::access_log::Hop;
+use partywall_integration::cli;
 use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::accountant;
 use partywall_integration::mesh::{Mesh, Options, unique};
+use partywall_integration::ports::local;
+use partywall_integration::raw::Request;
 use partywall_integration::site::{FIRST_REVISION, MESH as MESH_ID, compile, new_keys, tenancy};
 use partywall_integration::wait;
 
@@ -162,8 +165,46 @@ fn a_newer_revision_comes_into_force_everywhere_without_a_restart() {
     let _turn = turn();
     let newer = revision_in_force().parse::<u64>().unwrap() + 1;
     compile(&tenancy(), &MESH.site.keys(), &MESH.site.bundles(), Some(newer)).unwrap();
+    assert_in_force_everywhere(newer, SOON);
+}
+
+#[test]
+fn a_bundle_from_the_future_comes_into_force_by_itself_once_its_time_has_come() {
+    let _turn = turn();
+    let before = revision_in_force();
+    let newer = before.parse::<u64>().unwrap() + 1;
+    let out = MESH.site.directory.join("from-the-future");
+    // Clocks may differ by 30 s, so it is refused for ten seconds and more.
+    let issued = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 42;
+    let (directory, keys) = (tenancy(), MESH.site.keys());
+    cli::run(&[
+        "compile",
+        cli::text(&directory).unwrap(),
+        "--keys",
+        cli::text(&keys).unwrap(),
+        "--out",
+        cli::text(&out).unwrap(),
+        "--revision",
+        &newer.to_string(),
+        "--issued",
+        &issued.to_string(),
+    ])
+    .unwrap();
+    let counted = refusals("from_the_future");
+    put(&MESH.site.bundles().join("tenancy.bundle"), &fs::read(out.join("tenancy.bundle")).unwrap());
+    let all = || refusals("from_the_future").iter().zip(&counted).all(|(now, then)| now > then).then_some(());
+    wait::until(SOON, all).expect("refused everywhere at first");
+    assert_eq!(revision_in_force(), before);
+    // Whoever asks with the ETag of what it refused would never see it again.
+    let etag = MESH.bundle_server("/tenancy.bundle").unwrap().header("etag").unwrap().to_owned();
+    let again = Request::get("/tenancy.bundle").header("host", "bundles").header("if-none-match", etag);
+    assert_eq!(again.send(local(MESH.site.ports.bundles)).unwrap().status, 304);
+    assert_in_force_everywhere(newer, Duration::from_secs(12) + SOON);
+}
+
+fn assert_in_force_everywhere(newer: u64, limit: Duration) {
     let envoys = [&MESH.edge, &MESH.invoices, &MESH.orders];
-    wait::until(SOON, || {
+    wait::until(limit, || {
         envoys.iter().all(|e| e.metric("partywall_bundle_revision", &[]).unwrap() >= newer as f64).then_some(())
     })
     .expect("the newer revision");

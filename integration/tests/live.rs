@@ -1,16 +1,23 @@
 //! What is taken away is gone within 1.5 s of the command, at the edge and at both sidecars.
 
+use std::fs;
+use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use partywall_integration::access_log::Hop;
+use axum::Router;
+use axum::extract::{Request as Incoming, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response as Answer};
+use partywall_integration::access_log::{Hop, Line};
 use partywall_integration::certificates::Workload;
 use partywall_integration::cli;
 use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::accountant;
-use partywall_integration::mesh::{Mesh, Options, unique};
+use partywall_integration::mesh::{Mesh, Options, SIDECAR, unique};
 use partywall_integration::play::LIVE;
+use partywall_integration::ports::{free, local};
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::wait;
 
@@ -117,4 +124,79 @@ fn a_revoked_token_is_denied_and_another_of_the_same_person_is_not() {
     assert!(after <= LIVE, "{after:?}");
     MESH.line(|line| line.field("reason") == "credential_revoked").unwrap();
     assert_eq!(ask(&other).status, 200);
+}
+
+/// How long the bundle server of the test below takes for an overlay. The module gives up after 0.9 s.
+const SLOW: Duration = Duration::from_millis(600);
+
+#[test]
+fn a_suspension_is_still_seen_after_listeners_were_replaced_while_an_overlay_was_under_way() {
+    let mut mesh = Mesh::start(&Options::named("live-listeners")).unwrap();
+    let server = tokio::runtime::Runtime::new().unwrap();
+    let [other, slow] = free().unwrap();
+    let (edge, bundles) = (mesh.site.ports.edge, mesh.site.ports.bundles);
+    let relay = Router::new().fallback(slowly).with_state(bundles);
+    let listener = server.block_on(tokio::net::TcpListener::bind(local(slow))).unwrap();
+    server.spawn(async move { axum::serve(listener, relay).await });
+
+    let watched = mesh.site.directory.join("listeners.yaml");
+    let mut listeners = String::new();
+    mesh.restart("edge", |bootstrap| {
+        let placed = bootstrap.with_filters(SIDECAR)?.address("127.0.0.1", bundles, slow)?;
+        let (bootstrap, taken) = placed.listeners_from(&watched)?;
+        listeners = taken;
+        put_listeners(&watched, &[named(&listeners, "edge", edge, edge), named(&listeners, "other", edge, other)]);
+        Ok(bootstrap)
+    })
+    .unwrap();
+    // An overlay is asked for each second, so more often than not one is under way.
+    for _ in 0..5 {
+        put_listeners(&watched, &[named(&listeners, "edge", edge, edge)]);
+        thread::sleep(Duration::from_millis(2300));
+        put_listeners(&watched, &[named(&listeners, "edge", edge, edge), named(&listeners, "other", edge, other)]);
+        thread::sleep(Duration::from_millis(700));
+    }
+
+    let token = accountant(Acme, "acme");
+    let ask = || mesh.ask(&mesh.client("GET", "acme", LIST, &token).unwrap()).unwrap();
+    assert_eq!(ask().status, 200);
+    mesh.tenant("suspend", "acme").unwrap();
+    // The promise, the time that an overlay takes here, and the time after which an answer is given up that
+    // nobody is there to hear.
+    wait::until(Duration::from_secs(4), || {
+        let id = ask().header("x-request-id").unwrap().to_owned();
+        let logged = |line: &Line| line.hop == Hop::Edge && line.field("request_id") == id;
+        (mesh.line(logged).unwrap().field("reason") == "tenant_suspended").then_some(())
+    })
+    .expect("the edge sees the suspension");
+}
+
+/// The edge's listener under another name and port.
+fn named(listener: &str, name: &str, from: u16, port: u16) -> String {
+    let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
+    let item = format!("    - \"@type\": {kind}\n      name: {name}\n");
+    let named = listener.replacen("    - name: edge\n", &item, 1);
+    named.replace(&format!("port_value: {from} }}"), &format!("port_value: {port} }}"))
+}
+
+/// Envoy reads the file when one is moved there.
+fn put_listeners(watched: &Path, listeners: &[String]) {
+    let beside = watched.with_extension("new");
+    fs::write(&beside, format!("resources:\n{}", listeners.concat())).unwrap();
+    fs::rename(beside, watched).unwrap();
+}
+
+async fn slowly(State(bundles): State<u16>, request: Incoming) -> Answer {
+    let path = request.uri().path().to_owned();
+    if path.contains("overlay") {
+        tokio::time::sleep(SLOW).await;
+    }
+    let mut asked = Request::get(&path).header("host", "bundles");
+    if let Some(etag) = request.headers().get("if-none-match") {
+        asked = asked.header("if-none-match", etag.as_bytes());
+    }
+    let answered = tokio::task::spawn_blocking(move || asked.send(local(bundles))).await;
+    let Ok(Ok(answered)) = answered else { return StatusCode::BAD_GATEWAY.into_response() };
+    let etag = answered.header("etag").unwrap_or_default().to_owned();
+    (StatusCode::from_u16(answered.status).unwrap(), [("etag", etag)], answered.body).into_response()
 }
