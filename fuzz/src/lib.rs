@@ -1,0 +1,3 @@
+//! Targets for `cargo fuzz`, and their corpus in `corpus/`.
+
+pub mod targets;
