@@ -198,6 +198,7 @@ mod tests {
                 resource: "Thing".into(),
                 id: path.contains("{id}").then(|| "id".into()),
                 owner: if path.contains("{tenant}") { Owner::Path("tenant".into()) } else { Owner::Unseen },
+                anonymous: false,
             }
         };
         Service {
@@ -206,6 +207,9 @@ mod tests {
             clusters: vec![],
             callers: vec![],
             max_context_age: 60,
+            recover: partywall_tenancy::Recover::Handle,
+            own_tenant: None,
+            act_for: None,
             operations: operations.iter().map(operation).collect(),
         }
     }

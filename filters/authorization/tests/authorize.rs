@@ -5,7 +5,7 @@ use partywall_authorization::{
     Root, Target, Test, authorize,
 };
 use partywall_tenancy::{
-    Operation, Owner, ProvedBy, Reason, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
+    Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -36,6 +36,7 @@ fn service() -> Service {
         resource: "Order".into(),
         id: id.map(Into::into),
         owner,
+        anonymous: false,
     };
     Service {
         name: "orders".into(),
@@ -43,6 +44,9 @@ fn service() -> Service {
         clusters: vec![],
         callers: vec![],
         max_context_age: 120,
+        recover: Recover::Handle,
+        own_tenant: None,
+        act_for: None,
         operations: vec![
             operation("GET", "/orders/{id}", "orders:read", Some("id"), Owner::Unseen),
             operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::Path("tenant".into())),

@@ -2,6 +2,7 @@
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{FingerprintKeys, MeshId, Secrets, Trust};
+use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{Role, RootSigner, SlotKeys};
 use serde::Deserialize;
 
@@ -16,8 +17,14 @@ pub(crate) struct Config {
     pub(crate) fingerprint: FingerprintKeys,
     /// Inbound and outbound.
     pub(crate) slots: Option<SlotKeys>,
-    /// Edge alone.
+    /// Seals what workers share of fetched key sets; without it, each fetches for itself.
+    pub(crate) set_seal: Option<SetSeal>,
+    /// The edge, and sidecars of workloads that act for tenants by themselves.
     pub(crate) signer: Option<RootSigner>,
+    /// Symmetric keys of issuers, by key id.
+    pub(crate) issuer_keys: Option<Secrets>,
+    /// Keys that API keys are hashed with.
+    pub(crate) api_keys: Option<Secrets>,
     /// Whether denials tell the exact reason to the caller: for development.
     pub(crate) reveal: bool,
 }
@@ -87,6 +94,8 @@ struct RawSecrets {
     fingerprint: String,
     shared_state: Option<String>,
     context_signing: Option<String>,
+    issuer_keys: Option<String>,
+    api_keys: Option<String>,
 }
 
 /// What the host says about the listener: `None` where it says nothing.
@@ -142,13 +151,24 @@ impl Config {
             Role::Inbound | Role::Outbound => Some(SlotKeys::new(&needed("shared_state", &raw.secrets.shared_state)?)),
             Role::Edge | Role::Egress => None,
         };
-        let signer = match role {
-            Role::Edge => {
-                let secrets = needed("context_signing", &raw.secrets.context_signing)?;
+        // Asked for by name, a secret must be there; only the edge cannot do without a signing key.
+        let named = |purpose: &str, variable: &Option<String>| -> Result<Option<Secrets>, String> {
+            variable.as_ref().map(|variable| secret(purpose, variable)).transpose()
+        };
+        let signing = match role {
+            Role::Edge => Some(needed("context_signing", &raw.secrets.context_signing)?),
+            Role::Outbound => named("context_signing", &raw.secrets.context_signing)?,
+            Role::Inbound | Role::Egress => None,
+        };
+        let signer = match signing {
+            None => None,
+            Some(secrets) => {
                 Some(RootSigner::new(secrets.current()).ok_or("secret `context_signing` must be a key of 32 bytes")?)
             }
-            _ => None,
         };
+        let set_seal = named("shared_state", &raw.secrets.shared_state)?.map(|secrets| SetSeal::new(&secrets));
+        let issuer_keys = named("issuer_keys", &raw.secrets.issuer_keys)?;
+        let api_keys = named("api_keys", &raw.secrets.api_keys)?;
         // A Struct knows doubles only; a floor beyond 2^53 could not be written in one.
         if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
             return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
@@ -160,7 +180,10 @@ impl Config {
             trust: Trust { mesh, bundle_keys: trusted(raw.trusted_keys, &environment)?, floor: raw.floor as u64 },
             fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
             slots,
+            set_seal,
             signer,
+            issuer_keys,
+            api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
         })
     }

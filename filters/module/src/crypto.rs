@@ -2,34 +2,44 @@
 
 use std::borrow::Cow;
 
-use partywall_tenancy::KeyAlgorithm;
+use partywall_tenancy::{IssuerKey, KeyAlgorithm, Secrets};
 use partywall_tenant_context::jwt::{PureRust, SignatureVerifier, signature_to_der};
 
 use crate::host;
 use crate::protobuf::write_field;
 
-pub(crate) struct HostVerifier;
+pub(crate) struct HostVerifier<'a> {
+    /// The symmetric keys of issuers, by key id.
+    pub(crate) issuer_keys: Option<&'a Secrets>,
+}
 
-impl SignatureVerifier for HostVerifier {
-    fn verify(&self, algorithm: KeyAlgorithm, spki: &[u8], message: &[u8], signature: &[u8]) -> bool {
-        natively(algorithm, spki, message, signature)
-            .unwrap_or_else(|| PureRust.verify(algorithm, spki, message, signature))
+impl SignatureVerifier for HostVerifier<'_> {
+    fn verify(&self, key: &IssuerKey, message: &[u8], signature: &[u8]) -> bool {
+        natively(key, message, signature)
+            .unwrap_or_else(|| PureRust { issuer_keys: self.issuer_keys }.verify(key, message, signature))
     }
 }
 
-/// The host's answer; `None` when it has no `verify_signature`.
-fn natively(algorithm: KeyAlgorithm, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
-    let signature = match algorithm {
-        KeyAlgorithm::Rs256 => Cow::Borrowed(signature),
-        KeyAlgorithm::Es256 => match signature_to_der(signature) {
-            Some(der) => Cow::Owned(der),
-            None => return Some(false),
-        },
+/// The host's answer; `None` when it has no `verify_signature`, or not for this algorithm: it takes
+/// a hash and a key, so it knows neither PSS nor EdDSA, and no symmetric keys.
+fn natively(key: &IssuerKey, message: &[u8], signature: &[u8]) -> Option<bool> {
+    let (hash, number_size) = match key.algorithm {
+        KeyAlgorithm::Rs256 => ("sha256", None),
+        KeyAlgorithm::Rs384 => ("sha384", None),
+        KeyAlgorithm::Rs512 => ("sha512", None),
+        KeyAlgorithm::Es256 => ("sha256", Some(32)),
+        KeyAlgorithm::Es384 => ("sha384", Some(48)),
+        KeyAlgorithm::Ps256 | KeyAlgorithm::EdDsa | KeyAlgorithm::Hs256 => return None,
+    };
+    let signature = match number_size.map(|size| signature_to_der(signature, size)) {
+        None => Cow::Borrowed(signature),
+        Some(Some(der)) => Cow::Owned(der),
+        Some(None) => return Some(false),
     };
     // envoy.source.extensions.common.wasm.VerifySignatureArguments
-    let mut argument = Vec::with_capacity(32 + spki.len() + message.len() + signature.len());
-    write_field(&mut argument, 1, b"sha256");
-    write_field(&mut argument, 2, spki);
+    let mut argument = Vec::with_capacity(32 + key.spki.len() + message.len() + signature.len());
+    write_field(&mut argument, 1, hash.as_bytes());
+    write_field(&mut argument, 2, &key.spki);
     write_field(&mut argument, 3, &signature);
     write_field(&mut argument, 4, message);
     // VerifySignatureResult { bool result = 1; string error = 2; }. The host answers OK for a bad

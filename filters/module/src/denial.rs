@@ -49,6 +49,7 @@ fn title(coarse: Coarse) -> &'static str {
     match coarse {
         Coarse::Unauthenticated => "No valid credential",
         Coarse::BadRequest => "The request can be read in more than one way",
+        Coarse::Misdirected => "The connection was made for another host",
         Coarse::NotFound => "Not found",
         Coarse::Forbidden => "Not permitted",
         Coarse::Unavailable => "No decision can be made right now",
@@ -60,7 +61,7 @@ fn grpc_code(coarse: Coarse) -> proxy_wasm::types::GrpcStatusCode {
     use proxy_wasm::types::GrpcStatusCode as Code;
     match coarse {
         Coarse::Unauthenticated => Code::Unauthenticated,
-        Coarse::BadRequest => Code::InvalidArgument,
+        Coarse::BadRequest | Coarse::Misdirected => Code::InvalidArgument,
         Coarse::NotFound | Coarse::Forbidden => Code::PermissionDenied,
         Coarse::Unavailable => Code::Unavailable,
     }

@@ -152,7 +152,8 @@ impl Fetcher {
             }
             // Up to 255 ms early, never late: sidecars that start together do not ask together.
             feed.due_ms = now_ms + each.saturating_sub(jitter);
-            let token = host::get(&self.source.cluster, path, feed.etag.as_deref(), Duration::from_millis(timeout_ms));
+            let timeout = Duration::from_millis(timeout_ms);
+            let token = host::get(&self.source.cluster, &self.source.cluster, path, feed.etag.as_deref(), timeout);
             feed.in_flight = token.map(|token| (token, now_ms + timeout_ms + MARGIN_MS));
             if feed.in_flight.is_none() {
                 failed.push(what);

@@ -94,8 +94,8 @@ pub(crate) fn tick_each(period: Duration) {
 }
 
 /// Starts a GET; the token comes back in `on_http_call_response`.
-pub(crate) fn get(cluster: &str, path: &str, etag: Option<&str>, timeout: Duration) -> Option<u32> {
-    let mut headers = vec![(":method", "GET"), (":path", path), (":authority", cluster)];
+pub(crate) fn get(cluster: &str, authority: &str, path: &str, etag: Option<&str>, timeout: Duration) -> Option<u32> {
+    let mut headers = vec![(":method", "GET"), (":path", path), (":authority", authority)];
     headers.extend(etag.map(|etag| ("if-none-match", etag)));
     hostcalls::dispatch_http_call(cluster, headers, None, vec![], timeout).ok()
 }

@@ -17,6 +17,7 @@ mod crypto;
 mod denial;
 mod fetch;
 mod host;
+mod jwks;
 mod metrics;
 mod plugin;
 mod policy;

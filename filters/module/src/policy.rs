@@ -5,12 +5,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Trust, UnixSeconds, View};
+use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Source, Trust, UnixSeconds, View};
+use partywall_tenant_context::Role;
+use partywall_tenant_context::jwt::{KeySets, Memo};
 use proxy_wasm::types::LogLevel;
 
 use crate::config::{BundleSource, Config};
 use crate::fetch::{Fetcher, Got, What};
 use crate::host;
+use crate::jwks::Jwks;
 use crate::metrics::Metrics;
 
 thread_local! {
@@ -24,11 +27,15 @@ pub(crate) fn of(config: &Config) -> Rc<RefCell<Policy>> {
             let policy = p.borrow();
             policy.trust == config.trust && policy.source == config.bundle
         });
-        if let Some(policy) = known {
-            return policy.clone();
-        }
-        let policy = Rc::new(RefCell::new(Policy::new(config.trust.clone(), config.bundle.clone())));
-        all.push(policy.clone());
+        let policy = match known {
+            Some(policy) => policy.clone(),
+            None => {
+                let policy = Rc::new(RefCell::new(Policy::new(config.trust.clone(), config.bundle.clone())));
+                all.push(policy.clone());
+                policy
+            }
+        };
+        policy.borrow_mut().serve(config);
         policy
     })
 }
@@ -40,6 +47,11 @@ pub(crate) struct Policy {
     state: PolicyState,
     authorization: Option<Rc<Authorization>>,
     fetcher: Fetcher,
+    /// The roles whose plugins this worker runs: only some read tokens.
+    roles: Vec<Role>,
+    key_sets: Rc<RefCell<KeySets>>,
+    memo: Rc<RefCell<Memo>>,
+    jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
     last_refusal: [Option<u64>; 2],
@@ -49,6 +61,10 @@ impl Policy {
     fn new(trust: Trust, source: BundleSource) -> Self {
         Self {
             fetcher: Fetcher::new(&trust, source.clone()),
+            roles: Vec::new(),
+            key_sets: Rc::default(),
+            memo: Rc::new(RefCell::new(Memo::new(Memo::CAPACITY))),
+            jwks: Jwks::new(format!("partywall.{}.{}{}", trust.mesh, source.cluster, source.path)),
             state: PolicyState::new(trust.clone()),
             trust,
             source,
@@ -56,6 +72,25 @@ impl Policy {
             metrics: Metrics::default(),
             last_refusal: [None, None],
         }
+    }
+
+    /// One more plugin of this worker asks.
+    fn serve(&mut self, config: &Config) {
+        self.jwks.share(config.set_seal.as_ref());
+        if !self.roles.contains(&config.role) {
+            self.roles.push(config.role);
+            self.follow_issuers();
+        }
+    }
+
+    /// The key sets that were fetched.
+    pub(crate) fn key_sets(&self) -> Rc<RefCell<KeySets>> {
+        self.key_sets.clone()
+    }
+
+    /// The tokens that were verified.
+    pub(crate) fn memo(&self) -> Rc<RefCell<Memo>> {
+        self.memo.clone()
     }
 
     /// What to decide a request against, or the reason to deny it.
@@ -75,10 +110,16 @@ impl Policy {
         self.state.revision()
     }
 
-    /// Headers of former systems that claim an identity; none before the first bundle, when every
-    /// request is denied anyway.
+    /// Headers that claim an identity besides our own: those of former systems, and API keys, which are for the
+    /// edge and no service's business. None before the first bundle, when every request is denied anyway.
     pub(crate) fn legacy_headers(&self) -> Vec<String> {
-        self.state.bundle().map(|b| b.body().legacy_headers.clone()).unwrap_or_default()
+        let Some(bundle) = self.state.bundle() else { return Vec::new() };
+        let body = bundle.body();
+        let keys = body.sources.edge.iter().filter_map(|source| match source {
+            Source::ApiKey { header } => Some(header),
+            _ => None,
+        });
+        body.legacy_headers.iter().chain(keys).cloned().collect()
     }
 
     /// Adopts what other workers fetched, and fetches when this VM holds the lease.
@@ -92,11 +133,15 @@ impl Policy {
         for what in self.fetcher.fetch_due(now_ms, has_bundle, settled) {
             self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
         }
+        self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
     }
 
-    /// Takes the answer of the bundle server.
+    /// Takes the answer of the bundle server, or of an issuer.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) {
         let now_ms = host::now_ms();
+        if self.jwks.on_response(token, body_size, &mut self.key_sets.borrow_mut(), &self.metrics, now_ms / 1000) {
+            return;
+        }
         match self.fetcher.on_response(token, body_size) {
             Ok(Some(got)) => {
                 if self.offer(&got, Origin::Fetched, now_ms) {
@@ -177,9 +222,25 @@ impl Policy {
         }
     }
 
-    fn installed(&self, what: What) {
+    /// Follows the issuers of the bundle in force, if any plugin here reads their tokens.
+    fn follow_issuers(&mut self) {
+        let Some(bundle) = self.state.bundle() else { return };
+        let sources = &bundle.body().sources;
+        let reads = self.roles.iter().any(|role| match role {
+            Role::Edge => sources.edge.contains(&Source::Jwt),
+            Role::Inbound => sources.inbound.contains(&Source::Jwt),
+            Role::Outbound | Role::Egress => false,
+        });
+        if reads {
+            self.key_sets.borrow_mut().follow(bundle);
+            self.jwks.look_again();
+        }
+    }
+
+    fn installed(&mut self, what: What) {
         match what {
             What::Bundle => {
+                self.follow_issuers();
                 self.metrics.gauge("bundle_revision", self.state.revision());
                 host::log(LogLevel::Info, &format!("partywall: bundle revision {} is in force", self.state.revision()));
             }

@@ -1,7 +1,9 @@
 //! Context slots in shared data.
 
 use partywall_tenancy::{TenantId, UnixSeconds};
-use partywall_tenant_context::{Handle, LINGER, Occupancy, Record, SlotKeys, candidates, occupancy};
+use partywall_tenant_context::{
+    Handle, LINGER, Occupancy, Record, SlotKeys, Waiting, candidates, occupancy, trace_candidates,
+};
 
 use crate::host;
 
@@ -43,36 +45,92 @@ pub(crate) struct Place<'a> {
 
 impl Place<'_> {
     fn write(&self, keys: &SlotKeys, handle: Handle, cas: Option<u32>) -> bool {
-        let record = Record {
+        self.seal(keys, handle).is_some_and(|sealed| host::set_shared(&key(handle.slot()), &sealed, cas))
+    }
+
+    fn seal(&self, keys: &SlotKeys, handle: Handle) -> Option<Vec<u8>> {
+        keys.seal(&Record {
             handle,
             over: false,
             live_until: self.live_until,
             trace_id: self.trace_id,
             service: self.service.to_owned(),
             root: self.root.to_vec(),
-        };
-        keys.seal(&record).is_some_and(|sealed| host::set_shared(&key(handle.slot()), &sealed, cas))
+        })
     }
 }
 
-/// The record that `handle` opens.
-pub(crate) fn open(keys: &SlotKeys, handle: &Handle) -> Option<Record> {
-    keys.open(&host::shared(&key(handle.slot())).0?, handle)
+/// Another context is open under the same trace id.
+pub(crate) struct Taken;
+
+/// Keeps the root where it is found by trace id alone. `Ok(None)` when there is no room.
+///
+/// INVARIANT: an open request's place is never overwritten by one with another root, so whoever sends
+/// the trace id of somebody else's request is turned away and changes nothing.
+pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Option<Handle>, Taken> {
+    let now = host::now();
+    let Some(secret) = host::random() else { return Ok(None) };
+    let mut free = None;
+    for slot in trace_candidates(place.trace_id) {
+        let (held, cas) = host::shared(&trace_key(slot));
+        let occupied = held.as_deref().map_or(Occupancy::Free, |bytes| occupancy(bytes, now));
+        let known = held.and_then(|bytes| keys.read(&bytes)).filter(|r| r.trace_id == place.trace_id);
+        match known {
+            Some(known) if occupied != Occupancy::Free && known.root != place.root => return Err(Taken),
+            Some(_) => free = Some((slot, cas)),
+            None if occupied == Occupancy::Free => free = free.or(Some((slot, cas))),
+            None => {}
+        }
+    }
+    let Some((slot, cas)) = free else { return Ok(None) };
+    let handle = Handle::new(slot, secret);
+    let sealed = place.seal(keys, handle);
+    Ok(sealed.filter(|sealed| host::set_shared(&trace_key(slot), sealed, cas)).map(|_| handle))
+}
+
+/// The contexts that wait in shared data.
+pub(crate) struct Slots<'a>(pub(crate) Option<&'a SlotKeys>);
+
+impl Waiting for Slots<'_> {
+    fn by_handle(&self, handle: &Handle) -> Option<Record> {
+        self.0?.open(&host::shared(&key(handle.slot())).0?, handle)
+    }
+
+    fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record> {
+        let keys = self.0?;
+        let now = host::now();
+        trace_candidates(trace_id)
+            .filter_map(|slot| keys.read(&host::shared(&trace_key(slot)).0?))
+            .find(|record| record.trace_id == trace_id && record.live_until >= now)
+    }
 }
 
 /// The request is over: its context lingers, then the slot is free. It is free at once if the request was
 /// denied, since no app heard of it.
 pub(crate) fn close(keys: &SlotKeys, handle: &Handle, denied: bool) {
-    let (held, cas) = host::shared(&key(handle.slot()));
+    linger(keys, handle, &key(handle.slot()), denied);
+}
+
+/// The same for a context found by trace id, if no later request with the same root took it over.
+pub(crate) fn close_by_trace(keys: &SlotKeys, handle: &Handle, denied: bool) {
+    linger(keys, handle, &trace_key(handle.slot()), denied);
+}
+
+fn linger(keys: &SlotKeys, handle: &Handle, key: &str, denied: bool) {
+    let (held, cas) = host::shared(key);
     if let Some(mut record) = held.and_then(|bytes| keys.open(&bytes, handle)) {
         record.over = true;
         record.live_until = if denied { 0 } else { record.live_until.min(host::now() + LINGER) };
         if let Some(sealed) = keys.seal(&record) {
-            host::set_shared(&key(handle.slot()), &sealed, cas);
+            host::set_shared(key, &sealed, cas);
         }
     }
 }
 
 fn key(slot: u16) -> String {
     format!("partywall.slot.{slot}")
+}
+
+fn trace_key(slot: u16) -> String {
+    format!("partywall.trace.{slot}")
 }

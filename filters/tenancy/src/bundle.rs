@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind, Statement, TrustedKey};
-use crate::{MeshId, Refusal, SpiffeId, TenantId, UnixSeconds};
+use crate::{ApiKey, MeshId, Refusal, Sources, SpiffeId, TenantId, UnixSeconds};
 
 /// What a bundle says. Written by `partywall compile`, read through [`Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +31,10 @@ pub struct BundleBody {
     pub keys: RoleKeys,
     /// Identity headers of former systems, lower case: taken out of every request.
     pub legacy_headers: Vec<String>,
-    /// Host templates with one `{tenant}`, as `{tenant}.shop.example`: a selecting source at the edge.
-    pub hosts: Vec<String>,
+    /// Where tenants are learned from, per role.
+    pub sources: Sources,
+    /// API keys, sorted by id.
+    pub api_keys: Vec<ApiKey>,
     /// Who may issue JWTs, and for which tenants.
     pub issuers: Vec<Issuer>,
     /// Who may sign root contexts, and for which tenants.
@@ -78,14 +80,48 @@ pub struct Issuer {
     pub issuer: String,
     /// Accepted values of `aud`; one must match.
     pub audiences: Vec<String>,
-    /// Where the tenant stands in the claims: a JSON pointer (RFC 6901).
+    /// Where the tenant stands in the claims: a JSON pointer (RFC 6901) to a string, or to an array of
+    /// strings of which a selecting source must pick one.
     pub tenant_claim: String,
     /// Where the roles stand in the claims: a JSON pointer to an array of strings.
     pub roles_claim: String,
+    /// Where the client stands in the claims: a JSON pointer to a string, as `/azp`.
+    pub client_claim: String,
     /// Which tenants this issuer may name.
     pub tenants: TenantScope,
+    /// What a token for a tenant must show besides; sorted by tenant. Tenants without a binding have none.
+    pub bindings: Vec<TenantBinding>,
     /// Its public keys.
-    pub keys: Vec<IssuerKey>,
+    pub keys: KeySource,
+}
+
+/// What a token must show to prove one tenant: a token of another client of the same issuer is none for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantBinding {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Audiences of which `aud` must hold one; empty for those of the issuer.
+    pub audiences: Vec<String>,
+    /// Clients of which the client claim must be one; empty for any.
+    pub clients: Vec<String>,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeySource {
+    /// They are in the bundle.
+    Inline(Vec<IssuerKey>),
+    /// They are a JWK set that the sidecar fetches, never while a request waits.
+    Fetched {
+        /// The Envoy cluster that leads to it.
+        cluster: String,
+        /// The host asked for.
+        authority: String,
+        /// The path asked for, as `/.well-known/jwks.json`.
+        path: String,
+        /// Seconds for which the last good set counts when it cannot be fetched again.
+        max_age: u32,
+    },
 }
 
 /// One key of an issuer, bound to one algorithm.
@@ -95,17 +131,55 @@ pub struct IssuerKey {
     pub id: String,
     /// The one algorithm this key is for.
     pub algorithm: KeyAlgorithm,
-    /// SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7).
+    /// SubjectPublicKeyInfo in DER (RFC 5280, section 4.1.2.7). Empty for a symmetric key, which is
+    /// no part of a bundle: the sidecar has it as the secret of this id, purpose `issuer_keys`.
     pub spki: Vec<u8>,
 }
 
-/// JWS algorithms of issuers (RFC 7518, section 3.1).
+/// JWS algorithms of issuers (RFC 7518, section 3.1; RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
+    /// RSASSA-PSS with SHA-256 and MGF1 with SHA-256.
+    Ps256,
     /// ECDSA with P-256 and SHA-256.
     Es256,
+    /// ECDSA with P-384 and SHA-384.
+    Es384,
+    /// EdDSA with Ed25519.
+    EdDsa,
+    /// HMAC with SHA-256, for keys declared symmetric and no others.
+    Hs256,
+}
+
+impl KeyAlgorithm {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa, Self::Hs256];
+
+    /// The value of `alg`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+            Self::Hs256 => "HS256",
+        }
+    }
+
+    /// The algorithm that `alg` names, compared byte by byte.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.name() == name)
+    }
 }
 
 /// A workload that may sign root contexts.
@@ -158,8 +232,23 @@ pub struct Service {
     pub callers: Vec<Caller>,
     /// Seconds from its issue for which a root context is accepted from callers other than its signer.
     pub max_context_age: u32,
+    /// How its outgoing calls find the context of the request that caused them.
+    pub recover: Recover,
+    /// The tenant it works for when no request caused a call; its sidecar needs a signing key then.
+    pub own_tenant: Option<TenantId>,
+    /// The tenants it may name in `x-partywall-act-for`; its sidecar needs a signing key then.
+    pub act_for: Option<TenantScope>,
     /// What it does.
     pub operations: Vec<Operation>,
+}
+
+/// How the context of an outgoing call is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recover {
+    /// By the handle in `tracestate`.
+    Handle,
+    /// By the handle, or by the trace id where an app carries `traceparent` alone.
+    TraceParent,
 }
 
 /// A workload that may call a service.
@@ -186,6 +275,8 @@ pub struct Operation {
     pub id: Option<String>,
     /// Where the resource's owner can be seen.
     pub owner: Owner,
+    /// Whether it is open to callers without a credential (a login, say). They never get a root context.
+    pub anonymous: bool,
 }
 
 /// Where the owner of a resource can be seen.
@@ -236,6 +327,9 @@ impl Bundle {
         if !body.tenants.is_sorted_by(|a, b| a.id < b.id) {
             return Err(Refusal::Inconsistent("tenants are not sorted, or one is there twice".into()));
         }
+        if !body.api_keys.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(Refusal::Inconsistent("API keys are not sorted, or one is there twice".into()));
+        }
         let overlay_keys = body
             .keys
             .overlay
@@ -273,6 +367,12 @@ impl Bundle {
     /// The issuer whose `iss` is exactly this; O(1).
     pub fn issuer(&self, issuer: &str) -> Option<&Issuer> {
         self.body.issuers.get(*self.issuers.get(issuer)?)
+    }
+
+    /// The API key with this id; O(log n).
+    pub fn api_key(&self, id: &str) -> Option<&ApiKey> {
+        let at = self.body.api_keys.binary_search_by(|k| k.id.as_str().cmp(id)).ok()?;
+        self.body.api_keys.get(at)
     }
 
     /// The context signer with this key id; O(1).

@@ -5,10 +5,18 @@ use crate::{SpiffeId, TenantId, UnixSeconds};
 /// What proved the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProvedBy {
-    /// A JWT of a configured issuer, at the edge.
+    /// A JWT of a configured issuer.
     Jwt,
+    /// An API key of the bundle.
+    ApiKey,
+    /// A client certificate inside a tenant template.
+    Certificate,
     /// A root context from an allowed caller.
     Root,
+    /// The workload itself: its own tenant, or one that it may act for.
+    Workload,
+    /// Nothing: an anonymous operation. The tenant was selected, not proved.
+    Nothing,
 }
 
 /// One verified tenant and who acts for it. Made by `tenant-context`, read by everybody else.

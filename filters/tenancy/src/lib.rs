@@ -23,21 +23,23 @@ mod overlay;
 mod reason;
 mod refusal;
 mod secret;
+mod source;
 mod spiffe;
 mod state;
 pub mod statement;
 
 pub use bundle::{
-    Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, Operation, Owner, RoleKeys, Service,
-    Tenant, TenantScope, TenantStatus,
+    Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, Operation, Owner, Recover,
+    RoleKeys, Service, Tenant, TenantBinding, TenantScope, TenantStatus,
 };
 pub use context::{ProvedBy, TenantContext};
 pub use fingerprint::{FingerprintKeys, keyed};
 pub use id::{IdError, MeshId, RESERVED, TenantId};
-pub use overlay::{Overlay, OverlayBody, RevokedToken};
+pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use secret::{Secret, SecretError, Secrets};
+pub use source::{ApiKey, Source, Sources};
 pub use spiffe::{SpiffeError, SpiffeId};
 pub use state::{Accepted, Freshness, Origin, PolicyState, Trust, View};
 

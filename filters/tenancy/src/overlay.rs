@@ -25,16 +25,42 @@ pub struct OverlayBody {
     pub quarantined: Vec<TenantId>,
     /// Tokens that no longer prove anything.
     pub revoked_tokens: Vec<RevokedToken>,
+    /// Subjects whose tokens no longer prove anything.
+    pub revoked_subjects: Vec<RevokedSubject>,
+    /// Keys of issuers that no longer sign for anybody.
+    pub revoked_keys: Vec<RevokedKey>,
+    /// Issuers whose tokens no longer prove anything.
+    pub revoked_issuers: Vec<String>,
     /// Ids of context signing keys that no longer sign for anybody.
     pub revoked_signers: Vec<String>,
+    /// Ids of API keys that no longer prove anything.
+    pub revoked_api_keys: Vec<String>,
 }
 
 /// One revoked token: its issuer and its `jti`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RevokedToken {
     /// `iss` of the token.
     pub issuer: String,
     /// `jti` of the token (RFC 7519, section 4.1.7).
+    pub id: String,
+}
+
+/// One revoked subject: whatever this issuer says of it proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RevokedSubject {
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// `sub` of its tokens (RFC 7519, section 4.1.2).
+    pub subject: String,
+}
+
+/// One revoked key of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RevokedKey {
+    /// The issuer whose key it is.
+    pub issuer: String,
+    /// `kid`.
     pub id: String,
 }
 
@@ -70,7 +96,7 @@ impl Overlay {
         if body.expires > body.issued.saturating_add(OverlayBody::LIFETIME) {
             return Err(Refusal::Inconsistent("an overlay lives 120 s at most".into()));
         }
-        Ok(Self { body, key_id: key_id.into() })
+        Ok(Self::sorted(body, key_id))
     }
 
     /// Whether one of `keys` has the id of the key that signed it.
@@ -78,16 +104,29 @@ impl Overlay {
         keys.iter().any(|k| k.id.as_bytes() == &*self.key_id)
     }
 
-    /// What it says.
+    /// Sorts what is looked up on every request; the order in which it was signed means nothing.
+    fn sorted(mut body: OverlayBody, key_id: &[u8]) -> Self {
+        body.suspended.sort_unstable();
+        body.quarantined.sort_unstable();
+        body.revoked_tokens.sort_unstable();
+        body.revoked_subjects.sort_unstable();
+        body.revoked_keys.sort_unstable();
+        body.revoked_issuers.sort_unstable();
+        body.revoked_signers.sort_unstable();
+        body.revoked_api_keys.sort_unstable();
+        Self { body, key_id: key_id.into() }
+    }
+
+    /// What it says, each list sorted.
     pub fn body(&self) -> &OverlayBody {
         &self.body
     }
 
-    /// The status this overlay imposes on `tenant`, if any.
+    /// The status this overlay imposes on `tenant`, if any; O(log n), as all that follows.
     pub fn status(&self, tenant: &TenantId) -> Option<TenantStatus> {
-        if self.body.quarantined.contains(tenant) {
+        if self.body.quarantined.binary_search(tenant).is_ok() {
             Some(TenantStatus::Quarantined)
-        } else if self.body.suspended.contains(tenant) {
+        } else if self.body.suspended.binary_search(tenant).is_ok() {
             Some(TenantStatus::Suspended)
         } else {
             None
@@ -96,11 +135,76 @@ impl Overlay {
 
     /// Whether the token `id` of `issuer` was revoked.
     pub fn revokes_token(&self, issuer: &str, id: &str) -> bool {
-        self.body.revoked_tokens.iter().any(|t| t.issuer == issuer && t.id == id)
+        holds(&self.body.revoked_tokens, (issuer, id), |t| (&t.issuer, &t.id))
+    }
+
+    /// Whether every token of `issuer` for `subject` was revoked.
+    pub fn revokes_subject(&self, issuer: &str, subject: &str) -> bool {
+        holds(&self.body.revoked_subjects, (issuer, subject), |s| (&s.issuer, &s.subject))
+    }
+
+    /// Whether the key `id` of `issuer` was revoked.
+    pub fn revokes_key(&self, issuer: &str, id: &str) -> bool {
+        holds(&self.body.revoked_keys, (issuer, id), |k| (&k.issuer, &k.id))
+    }
+
+    /// Whether every token of `issuer` was revoked.
+    pub fn revokes_issuer(&self, issuer: &str) -> bool {
+        self.body.revoked_issuers.binary_search_by(|i| i.as_str().cmp(issuer)).is_ok()
     }
 
     /// Whether the context signing key `id` was revoked.
     pub fn revokes_signer(&self, id: &str) -> bool {
-        self.body.revoked_signers.iter().any(|s| s == id)
+        self.body.revoked_signers.binary_search_by(|s| s.as_str().cmp(id)).is_ok()
+    }
+
+    /// Whether the API key `id` was revoked.
+    pub fn revokes_api_key(&self, id: &str) -> bool {
+        self.body.revoked_api_keys.binary_search_by(|k| k.as_str().cmp(id)).is_ok()
+    }
+}
+
+fn holds<T>(sorted: &[T], sought: (&str, &str), names: impl for<'a> Fn(&'a T) -> (&'a str, &'a str)) -> bool {
+    sorted.binary_search_by(|entry| names(entry).cmp(&sought)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_revoked_is_found_in_whatever_order_it_was_signed() {
+        let names = ["https://c", "https://a", "https://b"].map(String::from);
+        let overlay = Overlay::sorted(
+            OverlayBody {
+                format: OverlayBody::FORMAT,
+                mesh: MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
+                sequence: 1,
+                issued: 0,
+                expires: OverlayBody::LIFETIME,
+                suspended: ["initech", "acme"].map(|t| TenantId::parse(t).unwrap()).into(),
+                quarantined: vec![],
+                revoked_tokens: names.clone().map(|issuer| RevokedToken { issuer, id: "1".into() }).into(),
+                revoked_subjects: names.clone().map(|issuer| RevokedSubject { issuer, subject: "1".into() }).into(),
+                revoked_keys: names.clone().map(|issuer| RevokedKey { issuer, id: "1".into() }).into(),
+                revoked_issuers: names.clone().into(),
+                revoked_signers: names.clone().into(),
+                revoked_api_keys: names.clone().into(),
+            },
+            b"o",
+        );
+        for name in &names {
+            for (id, revoked) in [("1", true), ("0", false), ("2", false), ("", false)] {
+                assert_eq!(overlay.revokes_token(name, id), revoked);
+                assert_eq!(overlay.revokes_subject(name, id), revoked);
+                assert_eq!(overlay.revokes_key(name, id), revoked);
+            }
+            assert!(overlay.revokes_issuer(name) && overlay.revokes_signer(name));
+            assert!(overlay.revokes_api_key(name));
+        }
+        assert!(!overlay.revokes_issuer("https://d") && !overlay.revokes_token("https://d", "1"));
+        for (tenant, status) in [("acme", Some(TenantStatus::Suspended)), ("globex", None)] {
+            assert_eq!(overlay.status(&TenantId::parse(tenant).unwrap()), status);
+        }
     }
 }

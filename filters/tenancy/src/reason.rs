@@ -52,6 +52,8 @@ reasons! {
     CallerUnknown "caller_unknown" 401 Unauthenticated;
     /// The request could be read in two ways.
     AmbiguousRequest "ambiguous_request" 400 BadRequest;
+    /// The connection was made for another host than the request names.
+    MisdirectedRequest "misdirected_request" 421 Misdirected;
     /// A source names something that is no tenant id.
     TenantInvalid "tenant_invalid" 400 BadRequest;
     /// Two sources name different tenants.
@@ -66,6 +68,8 @@ reasons! {
     CallerDenied "caller_denied" 403 Forbidden;
     /// An outgoing request belongs to no request that this sidecar let in.
     ContextNoRequest "context_no_request" 403 Forbidden;
+    /// A workload may not act for the tenant it names, or has a context already.
+    ActForDenied "act_for_denied" 403 Forbidden;
     /// The request names a resource of another tenant.
     ResourceForeign "resource_foreign" 403 NotFound;
     /// No operation of the service covers the request.
@@ -110,6 +114,8 @@ pub enum Coarse {
     Unauthenticated,
     /// The request is not one request.
     BadRequest,
+    /// Ask the other host on a connection of its own.
+    Misdirected,
     /// There is no such thing, for you.
     NotFound,
     /// No.
@@ -135,6 +141,7 @@ impl Coarse {
         match self {
             Self::Unauthenticated => "unauthenticated",
             Self::BadRequest => "bad_request",
+            Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
             Self::Forbidden => "forbidden",
             Self::Unavailable => "unavailable",
@@ -146,6 +153,7 @@ impl Coarse {
         match self {
             Self::Unauthenticated => 401,
             Self::BadRequest => 400,
+            Self::Misdirected => 421,
             Self::NotFound => 404,
             Self::Forbidden => 403,
             Self::Unavailable => 503,

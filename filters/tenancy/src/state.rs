@@ -255,7 +255,8 @@ mod tests {
             stale_after: 300,
             keys: RoleKeys { overlay: vec![("o".into(), key(2).verifying_key().to_bytes())] },
             legacy_headers: vec![],
-            hosts: vec![],
+            sources: crate::Sources::default(),
+            api_keys: vec![],
             issuers: vec![],
             signers: vec![],
             tenants: vec![Tenant {
@@ -281,7 +282,11 @@ mod tests {
             suspended: vec![],
             quarantined: vec![],
             revoked_tokens: vec![],
+            revoked_subjects: vec![],
+            revoked_keys: vec![],
+            revoked_issuers: vec![],
             revoked_signers: vec![],
+            revoked_api_keys: vec![],
         };
         change(&mut body);
         body.sign("o", &key(2)).unwrap()

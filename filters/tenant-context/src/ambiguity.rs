@@ -2,6 +2,7 @@
 
 use partywall_tenancy::Reason;
 
+use crate::sources::without_port;
 use crate::{Rejection, Request, Single};
 
 /// Headers that say who calls: one value, or nobody can tell which one counts.
@@ -26,6 +27,19 @@ pub fn check(request: &Request<'_>) -> Result<(), Rejection> {
         return refuse("several credentials stand in one header");
     }
     Ok(())
+}
+
+/// Checks that the request names the host that its connection was made for. A browser may reuse a
+/// connection for every host of the server's certificate (RFC 9113, section 9.1.1); told 421 it makes
+/// a new one. Without SNI there is nothing to compare.
+pub(crate) fn check_directed(request: &Request<'_>, server_name: &[u8]) -> Result<(), Rejection> {
+    let authority = str::from_utf8(request.authority).unwrap_or_default();
+    let host = without_port(authority);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if server_name.is_empty() || server_name.eq_ignore_ascii_case(host.as_bytes()) {
+        return Ok(());
+    }
+    Err(Rejection::new(Reason::MisdirectedRequest, "the connection was made for another host than the authority"))
 }
 
 /// Envoy joins repeated `authorization` headers with commas before a filter sees them. A Bearer token holds
@@ -162,6 +176,18 @@ mod tests {
             assert!(path_fault(bad.as_bytes()).is_some(), "{bad}");
         }
         assert!(path_fault(b"/a\xff").is_some());
+    }
+
+    #[test]
+    fn a_request_belongs_to_the_host_of_its_connection() {
+        let directed = |authority: &str, server_name: &str| {
+            let headers = vec![(":authority".to_string(), authority.as_bytes().to_vec())];
+            check_directed(&Request::from_headers(&headers), server_name.as_bytes()).is_ok()
+        };
+        assert!(directed("acme.shop.example:8443", "acme.shop.example"));
+        assert!(directed("ACME.shop.example.", "acme.shop.example"));
+        assert!(directed("acme.shop.example", ""));
+        assert!(!directed("globex.shop.example", "acme.shop.example"));
     }
 
     #[test]

@@ -1,70 +1,104 @@
-//! Role inbound: the boundary of a service. A root context counts only from a listed caller.
+//! Role inbound: the boundary of a service. A tenant counts only from a listed caller.
 
-use partywall_tenancy::{CLOCK_SKEW, Reason, Service, SpiffeId, TenantContext, UnixSeconds, View};
+use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, SpiffeId, TenantContext, TenantId};
 
+use crate::edge::Established;
+use crate::sources::{Evidence, Gathered, Proven};
 use crate::{Rejection, Request, Single, TakenOut, root};
 
-/// What an inbound filter looks at besides the request.
-pub struct Inbound<'a> {
-    /// Bundle and overlay.
-    pub view: &'a View,
-    /// The service behind this filter.
-    pub service: &'a Service,
-    /// The URI SAN of the peer's certificate as Envoy verified it, empty where there is none.
-    pub peer: &'a [u8],
-    /// Now.
-    pub now: UnixSeconds,
-}
-
-/// Verifies the root context in `taken` for a request that `peer` sent.
+/// Verifies the root context in `taken`, and every source of role inbound, for a request that the
+/// evidence's peer sent to `service`.
 ///
-/// INVARIANT: the tenant was signed by a key that may name it, and the workload that sent the
-/// request is listed by this service for this tenant. A stolen root is worth nothing to others.
-pub fn establish(request: &Request<'_>, taken: &TakenOut, sources: &Inbound<'_>) -> Result<TenantContext, Rejection> {
+/// INVARIANT: the tenant was signed by a key that may name it, or stands in the peer's own
+/// certificate, and the peer is listed by this service for this tenant. A stolen root is worth
+/// nothing to others.
+pub fn establish(
+    request: &Request<'_>,
+    taken: &TakenOut,
+    service: &Service,
+    evidence: &Evidence<'_>,
+    anonymous: bool,
+) -> Result<Established, Rejection> {
     crate::check_unambiguous(request)?;
-    let caller = caller(sources)?;
-    let mut listed = sources.service.callers.iter().filter(|c| c.spiffe_id == caller).peekable();
+    let caller = caller(evidence)?;
     // Before any signature is checked: a stranger costs nothing.
-    if listed.peek().is_none() {
+    if !service.callers.iter().any(|c| c.spiffe_id == caller) {
         return Err(Rejection::new(Reason::CallerDenied, format!("`{caller}` is no caller of this service")));
     }
-    let token = match &taken.root {
-        Single::Once(token) => token,
-        Single::Absent => return Err(Rejection::new(Reason::TenantMissing, "no root context")),
+    let root = match &taken.root {
+        Single::Once(token) => Some(proven_by_root(token, &caller, service, evidence)?),
+        Single::Absent => None,
         Single::Repeated => return Err(Rejection::new(Reason::AmbiguousRequest, "two root contexts")),
     };
-    let verified = root::verify(token, sources.view, sources.now)?;
-    let claims = &verified.claims;
-    let ends = if verified.signer.workload == caller {
-        claims.exp
+    let mut gathered = Gathered::from(&evidence.view.bundle().body().sources.inbound, request, evidence)?;
+    // The root names the principal: it stands for whom the edge let in.
+    gathered.proven.splice(0..0, root);
+    let established = if gathered.proven.is_empty() {
+        if !anonymous {
+            return Err(Rejection::new(Reason::TenantMissing, "no root context"));
+        }
+        Established::Anonymous(for_caller(gathered.settle_anonymous(evidence.view)?, &caller))
     } else {
-        claims.iat.saturating_add(sources.service.max_context_age.into())
+        Established::Proved(for_caller(gathered.settle(evidence.view)?, &caller))
     };
-    if sources.now > ends.saturating_add(CLOCK_SKEW) {
-        return Err(Rejection::new(Reason::ContextExpired, "the root context is too old for this service"));
-    }
-    if !listed.any(|c| c.tenants.contains(&verified.tenant)) {
-        return Err(Rejection::of_tenant(
-            &verified.tenant,
-            Reason::CallerDenied,
-            format!("`{caller}` may not call this service for this tenant"),
-        ));
-    }
-    sources
-        .view
-        .active_tenant(&verified.tenant)
-        .map_err(|reason| Rejection::of_tenant(&verified.tenant, reason, "the root context's tenant may not act"))?;
-    Ok(verified.context(Some(caller)))
+    let (Established::Proved(context) | Established::Anonymous(context)) = &established;
+    listed(service, &caller, &context.tenant)?;
+    Ok(established)
 }
 
-fn caller(sources: &Inbound<'_>) -> Result<SpiffeId, Rejection> {
+fn for_caller(context: TenantContext, caller: &SpiffeId) -> TenantContext {
+    TenantContext { caller: Some(caller.clone()), ..context }
+}
+
+fn listed(service: &Service, caller: &SpiffeId, tenant: &TenantId) -> Result<(), Rejection> {
+    if service.callers.iter().any(|c| c.spiffe_id == *caller && c.tenants.contains(tenant)) {
+        return Ok(());
+    }
+    Err(Rejection::of_tenant(
+        tenant,
+        Reason::CallerDenied,
+        format!("`{caller}` may not call this service for this tenant"),
+    ))
+}
+
+fn proven_by_root(
+    token: &[u8],
+    caller: &SpiffeId,
+    service: &Service,
+    evidence: &Evidence<'_>,
+) -> Result<Proven, Rejection> {
+    let verified = root::verify(token, evidence.view, evidence.now)?;
+    let claims = &verified.claims;
+    let ends = if verified.signer.workload == *caller {
+        claims.exp
+    } else {
+        claims.iat.saturating_add(service.max_context_age.into())
+    };
+    if evidence.now > ends.saturating_add(CLOCK_SKEW) {
+        return Err(Rejection::new(Reason::ContextExpired, "the root context is too old for this service"));
+    }
+    // Before the tenant's own state is looked at: a caller learns nothing about tenants it may not call for.
+    listed(service, caller, &verified.tenant)?;
+    Ok(Proven {
+        by: ProvedBy::Root,
+        source: "the root context",
+        tenants: vec![verified.tenant],
+        principal: verified.claims.sub,
+        roles: verified.claims.rol,
+        scopes: verified.claims.scp,
+        token_id: verified.claims.jti,
+        expires: verified.claims.exp,
+        token: None,
+    })
+}
+
+fn caller(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
     let unknown = |what: &'static str| Rejection::new(Reason::CallerUnknown, what);
-    if sources.peer.is_empty() {
+    if evidence.peer.uri.is_empty() {
         return Err(unknown("the peer showed no certificate with a URI"));
     }
-    let text = str::from_utf8(sources.peer).map_err(|_| unknown("the peer's URI is not text"))?;
-    let caller = SpiffeId::parse(text).map_err(|_| unknown("the peer's URI is no SPIFFE ID"))?;
-    if caller.trust_domain() != sources.view.bundle().body().trust_domain {
+    let caller = evidence.peer.spiffe_id().ok_or(unknown("the peer's URI is no SPIFFE ID"))?;
+    if caller.trust_domain() != evidence.view.bundle().body().trust_domain {
         return Err(unknown("the peer is of another trust domain"));
     }
     Ok(caller)

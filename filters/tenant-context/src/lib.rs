@@ -1,9 +1,9 @@
 //! WHO is calling: from everything a request brings to one verified tenant, or a denial.
 //!
 //! ```text
-//!            ┌ edge      JWT (proves) + host (selects) ──────► TenantContext, root minted
+//!            ┌ edge      sources: proving + selecting ───────► TenantContext, root signed
 //! request ─► │ inbound   root context + caller's SPIFFE ID ──► TenantContext, handle minted
-//!  take_out  │ outbound  handle in tracestate ───────────────► the same root, sent on
+//!  take_out  │ outbound  handle, trace, act-for, own tenant ─► the same root, or one signed here
 //!            └ egress    ────────────────────────────────────► nothing of ours leaves
 //! ```
 //!
@@ -15,9 +15,9 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod ambiguity;
+mod baggage;
 mod combine;
 mod edge;
-mod host;
 mod inbound;
 pub mod jwt;
 mod outbound;
@@ -25,18 +25,22 @@ mod rejection;
 mod request;
 mod root;
 mod slot;
+mod sources;
 mod take_out;
+mod template;
 mod trace;
 
 pub use ambiguity::check as check_unambiguous;
-pub use edge::{EdgeSources, establish as establish_edge};
-pub use inbound::{Inbound, establish as establish_inbound};
-pub use outbound::{Handed, Outbound, recover};
+pub use baggage::{Baggage, take_out as take_out_baggage};
+pub use edge::{Established, establish as establish_edge};
+pub use inbound::establish as establish_inbound;
+pub use outbound::{Handed, Outbound, Waiting, recover};
 pub use rejection::Rejection;
 pub use request::{Headers, Request, Single};
 pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootSigner};
-pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, candidates, occupancy};
-pub use take_out::{CONTEXT, PRINCIPAL, TENANT, TakenOut, is_identity_header, take_out};
+pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, candidates, occupancy, trace_candidates};
+pub use sources::{Evidence, Peer, api_key_digest};
+pub use take_out::{ACT_FOR, CONTEXT, PRINCIPAL, TENANT, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};
 
 /// Where in the mesh a filter stands. Mandatory in its configuration.

@@ -1,8 +1,11 @@
-//! Role outbound: an app calls on, and the context of the request that made it do so is found again.
+//! Role outbound: an app calls on, and it is found out for whom.
+//!
+//! In this order: the handle in `tracestate`; the trace id, where the service asks for it; the tenant
+//! that the workload names itself (`x-partywall-act-for`), where it may; its own tenant; else a denial.
 
-use partywall_tenancy::{CLOCK_SKEW, Reason, Service, TenantContext, UnixSeconds, View};
+use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, TenantContext, TenantId, UnixSeconds, View};
 
-use crate::{Handle, Record, Rejection, Request, TraceParent, TraceState, root};
+use crate::{ACT_FOR, Handle, Record, Rejection, Request, Single, TraceParent, TraceState, root};
 
 /// What an outbound filter looks at besides the request.
 pub struct Outbound<'a> {
@@ -16,70 +19,151 @@ pub struct Outbound<'a> {
     pub now: UnixSeconds,
 }
 
-/// A context found again, with the root to send on.
-#[derive(Debug)]
-pub struct Handed {
-    /// Who the app acts for.
-    pub context: TenantContext,
-    /// The root context, unchanged since it was signed.
-    pub root: Vec<u8>,
+/// The contexts that wait for outgoing requests.
+pub trait Waiting {
+    /// The record that `handle` opens.
+    fn by_handle(&self, handle: &Handle) -> Option<Record>;
+    /// The record of the request with this trace id, where only one was open.
+    fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record>;
 }
 
-/// Finds the context of an outgoing request. `open` gives the record that a handle opens.
+/// For whom an outgoing request is made.
+#[derive(Debug)]
+pub enum Handed {
+    /// For the request that caused it: its root context goes on unchanged.
+    Found {
+        /// The context.
+        context: TenantContext,
+        /// The root context, as it was signed.
+        root: Vec<u8>,
+    },
+    /// For a tenant that the workload works for by itself: its sidecar signs a root context.
+    ToSign(TenantContext),
+}
+
+/// Finds out for whom a request is made.
 ///
-/// INVARIANT: the root sent on is one that this process let in, for this service, in this trace,
-/// and not longer ago than its request plus a linger.
-pub fn recover(
-    request: &Request<'_>,
-    sources: &Outbound<'_>,
-    open: impl FnOnce(&Handle) -> Option<Record>,
-) -> Result<Handed, Rejection> {
+/// INVARIANT: a root sent on is one that this process let in, for this service, in this trace, and not
+/// longer ago than its request plus a linger. A tenant that a workload names by itself is one that the
+/// directory lets it name, and never beside a context that was found: an app that could choose would
+/// be a confused deputy.
+pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<Handed, Rejection> {
     crate::check_unambiguous(request)?;
+    let found = find(request, sources, waiting);
+    let act_for = match request.headers.single(ACT_FOR) {
+        Single::Absent => None,
+        Single::Once(value) => Some(value),
+        Single::Repeated => return Err(Rejection::new(Reason::AmbiguousRequest, "two x-partywall-act-for headers")),
+    };
+    match (found, act_for) {
+        (Ok(record), None) => send_on(record, sources),
+        (Err(rejection), _) if rejection.reason == Reason::AmbiguousRequest => Err(rejection),
+        (Ok(_), Some(_)) => Err(Rejection::new(
+            Reason::ActForDenied,
+            "the call belongs to a request of a tenant; it cannot be made for another one that the app names",
+        )),
+        (Err(_), Some(value)) => by_itself(named(value, sources)?, sources),
+        (Err(rejection), None) => match &sources.own.own_tenant {
+            Some(tenant) => by_itself(tenant.clone(), sources),
+            None => Err(rejection),
+        },
+    }
+}
+
+fn find(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<Record, Rejection> {
     let none = |what: &'static str| Rejection::new(Reason::ContextNoRequest, what);
+    let trace = TraceParent::of(request.headers);
     let ours = TraceState::of(request.headers).ours;
-    let text = match ours.as_slice() {
-        [one] => one,
+    let record = match ours.as_slice() {
+        [one] => {
+            let handle = Handle::parse(one).ok_or(none("`pw=` is no handle"))?;
+            waiting.by_handle(&handle).ok_or(none("the handle opens nothing here"))?
+        }
+        [] if sources.own.recover == partywall_tenancy::Recover::TraceParent => {
+            let trace = trace.ok_or(none("no valid `traceparent`"))?;
+            waiting.by_trace(trace.trace_id).ok_or(none("no open request has this trace id"))?
+        }
         [] => return Err(none("no `pw=` in `tracestate`: does the app carry trace headers along?")),
         _ => return Err(Rejection::new(Reason::AmbiguousRequest, "two `pw=` in `tracestate`")),
     };
-    let handle = Handle::parse(text).ok_or(none("`pw=` is no handle"))?;
-    let trace = TraceParent::of(request.headers).ok_or(none("no valid `traceparent` beside `pw=`"))?;
-    let record = open(&handle).ok_or(none("the handle opens nothing here"))?;
+    let trace = trace.ok_or(none("no valid `traceparent` beside `pw=`"))?;
     if record.service != sources.own.name || record.trace_id != trace.trace_id {
         return Err(none("the handle was made for another service or trace"));
     }
     if sources.now > record.live_until {
         return Err(none("the request that it belongs to is over"));
     }
+    Ok(record)
+}
+
+fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> {
     let verified = root::verify(&record.root, sources.view, sources.now)?;
-    let Some(destination) = sources.destination else {
-        return Err(Rejection::of_tenant(
-            &verified.tenant,
-            Reason::CallerDenied,
-            "the route leads to no service of the directory: use role egress for the world outside",
-        ));
-    };
-    if sources.now > verified.claims.iat.saturating_add(destination.max_context_age.into()).saturating_add(CLOCK_SKEW) {
+    let destination = destination(sources)?;
+    let ends = verified.claims.iat.saturating_add(destination.max_context_age.into()).saturating_add(CLOCK_SKEW);
+    if sources.now > ends {
         return Err(Rejection::of_tenant(
             &verified.tenant,
             Reason::ContextExpired,
             "the root context is too old for the destination",
         ));
     }
-    let allowed = destination
-        .callers
-        .iter()
-        .any(|c| c.spiffe_id == sources.own.spiffe_id && c.tenants.contains(&verified.tenant));
-    if !allowed {
-        return Err(Rejection::of_tenant(
-            &verified.tenant,
+    may_call(&verified.tenant, destination, sources)?;
+    Ok(Handed::Found { context: verified.context(None), root: record.root })
+}
+
+fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejection> {
+    let destination = destination(sources)?;
+    may_call(&tenant, destination, sources)?;
+    let record = sources
+        .view
+        .active_tenant(&tenant)
+        .map_err(|reason| Rejection::of_tenant(&tenant, reason, "the workload's tenant may not act"))?;
+    Ok(Handed::ToSign(TenantContext {
+        tier: record.tier.clone(),
+        region: record.residency.clone(),
+        tenant,
+        principal: sources.own.spiffe_id.to_string(),
+        roles: Vec::new(),
+        scopes: Vec::new(),
+        proved_by: ProvedBy::Workload,
+        token_id: String::new(),
+        expires: UnixSeconds::MAX,
+        caller: None,
+    }))
+}
+
+/// The tenant in `x-partywall-act-for`, if the directory lets this workload name it.
+fn named(value: &[u8], sources: &Outbound<'_>) -> Result<TenantId, Rejection> {
+    let text = str::from_utf8(value).unwrap_or_default();
+    let tenant = TenantId::parse(text)
+        .map_err(|e| Rejection::new(Reason::TenantInvalid, format!("the tenant in x-partywall-act-for {e}")))?;
+    if sources.own.act_for.as_ref().is_some_and(|scope| scope.contains(&tenant)) {
+        return Ok(tenant);
+    }
+    Err(Rejection::new(Reason::ActForDenied, "the directory does not let this workload act for this tenant"))
+}
+
+fn destination<'a>(sources: &Outbound<'a>) -> Result<&'a Service, Rejection> {
+    sources.destination.ok_or_else(|| {
+        Rejection::of_proved(
             Reason::CallerDenied,
-            format!("`{}` does not list `{}` as a caller for this tenant", destination.name, sources.own.spiffe_id),
+            "the route leads to no service of the directory: use role egress for the world outside",
+        )
+    })
+}
+
+fn may_call(tenant: &TenantId, destination: &Service, sources: &Outbound<'_>) -> Result<(), Rejection> {
+    let own = &sources.own.spiffe_id;
+    if !destination.callers.iter().any(|c| c.spiffe_id == *own && c.tenants.contains(tenant)) {
+        return Err(Rejection::of_tenant(
+            tenant,
+            Reason::CallerDenied,
+            format!("`{}` does not list `{own}` as a caller for this tenant", destination.name),
         ));
     }
     sources
         .view
-        .active_tenant(&verified.tenant)
-        .map_err(|reason| Rejection::of_tenant(&verified.tenant, reason, "the context's tenant may not act"))?;
-    Ok(Handed { context: verified.context(None), root: record.root })
+        .active_tenant(tenant)
+        .map(|_| ())
+        .map_err(|reason| Rejection::of_tenant(tenant, reason, "the context's tenant may not act"))
 }

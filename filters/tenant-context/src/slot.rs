@@ -104,6 +104,13 @@ impl SlotKeys {
 
     /// The record that `handle` opens, if these bytes hold it, unaltered.
     pub fn open(&self, bytes: &[u8], handle: &Handle) -> Option<Record> {
+        // The MAC makes the bytes ours; comparing 128 random bits by time leaks nothing useful,
+        // since a handle is good for one open request of the same pod.
+        self.read(bytes).filter(|record| record.handle == *handle)
+    }
+
+    /// The record that these bytes hold, unaltered, whoever asks.
+    pub fn read(&self, bytes: &[u8]) -> Option<Record> {
         let (body, tag) = bytes.split_at_checked(bytes.len().checked_sub(MAC)?)?;
         let genuine = self.0.iter().any(|key| key.clone().chain_update(body).verify_truncated_left(tag).is_ok());
         if !genuine {
@@ -116,19 +123,14 @@ impl SlotKeys {
         let (trace_id, rest) = rest.split_first_chunk()?;
         let (name, rest) = rest.split_first()?;
         let (service, root) = rest.split_at_checked((*name).into())?;
-        let stored = Handle { slot: u16::from_be_bytes(*slot), secret: *secret };
-        // The MAC makes the bytes ours; comparing 128 random bits by time leaks nothing useful,
-        // since a handle is good for one open request of the same pod.
-        (stored == *handle).then(|| {
-            Some(Record {
-                handle: stored,
-                over: *over != 0,
-                live_until: u64::from_be_bytes(*live_until),
-                trace_id: *trace_id,
-                service: str::from_utf8(service).ok()?.to_owned(),
-                root: root.to_vec(),
-            })
-        })?
+        Some(Record {
+            handle: Handle { slot: u16::from_be_bytes(*slot), secret: *secret },
+            over: *over != 0,
+            live_until: u64::from_be_bytes(*live_until),
+            trace_id: *trace_id,
+            service: str::from_utf8(service).ok()?.to_owned(),
+            root: root.to_vec(),
+        })
     }
 }
 
@@ -155,6 +157,16 @@ pub fn candidates(tenant: &TenantId, random: u16) -> impl Iterator<Item = u16> {
         .skip(first)
         .zip(0..GROUPS_PER_TENANT)
         .map(move |(group, n)| group * GROUP + within.wrapping_add(n) % GROUP)
+}
+
+/// How many places there are for contexts found by trace id.
+const TRACE_SLOTS: u16 = 8192;
+
+/// The places where the context of a trace may lie, in the order to try them.
+pub fn trace_candidates(trace_id: [u8; 16]) -> impl Iterator<Item = u16> {
+    let hash = Sha256::digest(trace_id);
+    let first = hash.first_chunk::<2>().map_or(0, |b| u16::from_be_bytes(*b));
+    (0..4).map(move |n| first.wrapping_add(n) % TRACE_SLOTS)
 }
 
 /// Whether a slot may be taken.

@@ -9,6 +9,9 @@ pub const TENANT: &str = "x-partywall-tenant";
 /// The request header that tells the app its principal.
 pub const PRINCIPAL: &str = "x-partywall-principal";
 
+/// The request header in which a workload names the tenant it acts for.
+pub const ACT_FOR: &str = "x-partywall-act-for";
+
 const OURS: &str = "x-partywall-";
 const XFCC: &str = "x-forwarded-client-cert";
 
@@ -60,12 +63,21 @@ pub fn take_out(headers: Headers<'_>, legacy: &[String]) -> TakenOut {
 /// Whether `name` claims an identity. Many servers read `_` as `-` (CGI, RFC 3875 section 4.1.18),
 /// so a header that differs only in that is the same header to them, and to us.
 pub fn is_identity_header(name: &str, legacy: &[String]) -> bool {
-    let same = |a: u8, b: u8| a.to_ascii_lowercase() == b || (a == b'_' && b == b'-');
-    let equal = |a: &str, b: &str| a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| same(a, b));
     name.get(..OURS.len()).is_some_and(|start| equal(start, OURS))
         || equal(name, XFCC)
         || RENAMES.iter().any(|r| equal(name, r))
         || legacy.iter().any(|l| equal(name, l))
+}
+
+/// Whether a baggage key claims an identity.
+pub(crate) fn is_claim(key: &str, legacy: &[String]) -> bool {
+    is_identity_header(key, legacy) || ["tenant", "tenant-id", "tenant.id", "tenantid"].iter().any(|t| equal(key, t))
+}
+
+/// Whether `a` is `b` to a reader that knows neither case nor the difference between `_` and `-`.
+fn equal(a: &str, b: &str) -> bool {
+    let same = |a: u8, b: u8| a.to_ascii_lowercase() == b || (a == b'_' && b == b'-');
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| same(a, b))
 }
 
 #[cfg(test)]

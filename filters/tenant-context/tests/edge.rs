@@ -3,15 +3,22 @@
 
 mod common;
 
+use std::cell::RefCell;
+
 use common::*;
 use partywall_tenancy::{Reason, TenantContext};
-use partywall_tenant_context::{EdgeSources, Rejection, Request, establish_edge};
+use partywall_tenant_context::jwt::Memo;
+use partywall_tenant_context::{Established, Rejection, Request, establish_edge};
 use serde_json::json;
 
 fn establish(more: &[(&str, &str)]) -> Result<TenantContext, Rejection> {
     let headers = headers(more);
-    let sources = EdgeSources { view: &view(), now: NOW, verifier: &PureRust };
-    establish_edge(&Request::from_headers(&headers), &sources)
+    let view = view();
+    let memo = RefCell::new(Memo::new(Memo::CAPACITY));
+    match establish_edge(&Request::from_headers(&headers), &evidence(&view, &memo, NOW, b""), false)? {
+        Established::Proved(context) => Ok(context),
+        Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
+    }
 }
 
 fn with_token(token: &str) -> Result<TenantContext, Rejection> {
@@ -101,7 +108,8 @@ fn every_wrong_claim_is_refused() {
         ("jti", json!(1), Reason::CredentialInvalid),
         ("jti", json!("revoked"), Reason::CredentialRevoked),
         ("scope", json!(["read"]), Reason::CredentialInvalid),
-        ("tenant", json!(["acme"]), Reason::CredentialInvalid),
+        ("tenant", json!([]), Reason::CredentialInvalid),
+        ("tenant", json!({"id": "acme"}), Reason::CredentialInvalid),
         ("roles", json!({"a": 1}), Reason::CredentialInvalid),
     ];
     for (claim, value, why) in cases {

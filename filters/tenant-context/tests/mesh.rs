@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::cell::RefCell;
+
 use common::*;
-use partywall_tenancy::{ProvedBy, Reason, Secrets, TenantContext, View};
+use partywall_tenancy::{ProvedBy, Reason, TenantContext, View};
+use partywall_tenant_context::jwt::Memo;
 use partywall_tenant_context::{
-    CONTEXT, Handed, Handle, Headers, Inbound, Outbound, Record, Rejection, Request, SlotKeys, establish_inbound,
-    recover, take_out,
+    ACT_FOR, CONTEXT, Established, Handed, Handle, Headers, Outbound, Record, Rejection, Request, Waiting,
+    establish_inbound, recover, take_out,
 };
 
 fn context(tenant_id: &str) -> TenantContext {
@@ -42,8 +45,12 @@ impl Arrival<'_> {
         let headers = headers(&roots);
         let taken = take_out(Headers(&headers), &[]);
         let service = self.view.bundle().service(self.service).unwrap();
-        let sources = Inbound { view: &self.view, service, peer: self.peer.as_bytes(), now: self.now };
-        establish_inbound(&Request::from_headers(&headers), &taken, &sources)
+        let memo = RefCell::new(Memo::new(Memo::CAPACITY));
+        let evidence = evidence(&self.view, &memo, self.now, self.peer.as_bytes());
+        match establish_inbound(&Request::from_headers(&headers), &taken, service, &evidence, false)? {
+            Established::Proved(context) => Ok(context),
+            Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
+        }
     }
 
     fn reason(&self, roots: &[&str]) -> Reason {
@@ -203,10 +210,6 @@ fn the_published_vectors_hold() {
     );
 }
 
-fn keys() -> SlotKeys {
-    SlotKeys::new(&Secrets::parse("1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap())
-}
-
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER_TRACE: &str = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -226,23 +229,46 @@ fn record() -> Record {
     }
 }
 
+/// One record, found by its handle, and by its trace id.
+struct One(Option<Record>);
+
+impl Waiting for One {
+    fn by_handle(&self, handle: &Handle) -> Option<Record> {
+        self.0.clone().filter(|r| r.handle == *handle)
+    }
+
+    fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record> {
+        self.0.clone().filter(|r| r.trace_id == trace_id)
+    }
+}
+
 fn leave(view: &View, more: &[(&str, &str)], to: Option<&str>, now: u64) -> Result<Handed, Rejection> {
+    leave_with(view, more, to, now, One(Some(record())))
+}
+
+fn leave_with(
+    view: &View,
+    more: &[(&str, &str)],
+    to: Option<&str>,
+    now: u64,
+    waiting: One,
+) -> Result<Handed, Rejection> {
     let headers = headers(more);
-    let sealed = keys().seal(&record()).unwrap();
     let sources = Outbound {
         view,
         own: view.bundle().service("invoices").unwrap(),
         destination: to.map(|name| view.bundle().service(name).unwrap()),
         now,
     };
-    recover(&Request::from_headers(&headers), &sources, |h| keys().open(&sealed, h))
+    recover(&Request::from_headers(&headers), &sources, &waiting)
 }
 
 #[test]
 fn an_app_that_carries_trace_headers_along_keeps_its_context() {
     let state = format!("vendor=1,pw={}", handle());
     let handed = leave(&view(), &[("traceparent", TRACE), ("tracestate", &state)], Some("orders"), NOW).unwrap();
-    assert_eq!((handed.context.tenant.as_str(), handed.root), ("acme", root("acme").into_bytes()));
+    let Handed::Found { context, root: sent } = handed else { panic!("{handed:?}") };
+    assert_eq!((context.tenant.as_str(), sent), ("acme", root("acme").into_bytes()));
 }
 
 #[test]
@@ -281,18 +307,68 @@ fn a_context_ends_with_its_request_and_goes_nowhere_it_may_not() {
     let mut old = body();
     old.services[1].max_context_age = 0;
     let old = view_of(&old, &overlay());
-    let mut record = record();
-    record.live_until = NOW + 100;
-    let headers = headers(more);
-    let sources = Outbound {
-        view: &old,
-        own: old.bundle().service("invoices").unwrap(),
-        destination: old.bundle().service("orders"),
-        now: NOW + 31,
-    };
-    let denied = recover(&Request::from_headers(&headers), &sources, |_| Some(record)).unwrap_err();
+    let live = One(Some(Record { live_until: NOW + 100, ..record() }));
+    let denied = leave_with(&old, more, Some("orders"), NOW + 31, live).unwrap_err();
     assert_eq!(denied.reason, Reason::ContextExpired);
     let mut suspended = overlay();
     suspended.suspended = vec![tenant("acme")];
     assert_eq!(reason(&view_of(&body(), &suspended), Some("orders"), NOW), Reason::TenantSuspended);
+}
+
+#[test]
+fn an_app_that_carries_traceparent_alone_is_found_where_the_service_asks_for_it() {
+    let more: &[(&str, &str)] = &[("traceparent", TRACE)];
+    assert_eq!(leave(&view(), more, Some("orders"), NOW).unwrap_err().reason, Reason::ContextNoRequest);
+    let mut body = body();
+    body.services[0].recover = partywall_tenancy::Recover::TraceParent;
+    let view = view_of(&body, &overlay());
+    assert!(matches!(leave(&view, more, Some("orders"), NOW), Ok(Handed::Found { .. })));
+    let other = leave(&view, &[("traceparent", OTHER_TRACE)], Some("orders"), NOW).unwrap_err();
+    assert_eq!(other.reason, Reason::ContextNoRequest);
+    assert_eq!(leave(&view, &[], Some("orders"), NOW).unwrap_err().reason, Reason::ContextNoRequest);
+}
+
+/// A mesh in which `invoices` may act for acme by itself, or always works for it.
+fn by_itself(change: impl FnOnce(&mut partywall_tenancy::Service)) -> View {
+    let mut body = body();
+    change(&mut body.services[0]);
+    view_of(&body, &overlay())
+}
+
+#[test]
+fn a_workload_acts_for_the_tenants_the_directory_lets_it_name() {
+    use partywall_tenancy::TenantScope::Only;
+    let view = by_itself(|s| s.act_for = Some(Only(vec![tenant("acme")])));
+    let act_for = |name: &str| leave_with(&view, &[(ACT_FOR, name)], Some("orders"), NOW, One(None));
+    let Handed::ToSign(context) = act_for("acme").unwrap() else { panic!("a root is signed anew") };
+    assert_eq!((context.tenant.as_str(), context.principal.as_str()), ("acme", INVOICES));
+    assert!(context.roles.is_empty());
+    assert_eq!(act_for("globex").unwrap_err().reason, Reason::ActForDenied);
+    assert_eq!(act_for("Acme").unwrap_err().reason, Reason::TenantInvalid);
+    let twice = leave_with(&view, &[(ACT_FOR, "acme"), (ACT_FOR, "acme")], Some("orders"), NOW, One(None));
+    assert_eq!(twice.unwrap_err().reason, Reason::AmbiguousRequest);
+    let not_asked = leave_with(&common::view(), &[(ACT_FOR, "acme")], Some("orders"), NOW, One(None));
+    assert_eq!(not_asked.unwrap_err().reason, Reason::ActForDenied);
+}
+
+#[test]
+fn a_call_that_has_a_context_cannot_be_made_for_another_tenant() {
+    let view = by_itself(|s| s.act_for = Some(partywall_tenancy::TenantScope::All));
+    let state = format!("pw={}", handle());
+    let deputy =
+        leave(&view, &[("traceparent", TRACE), ("tracestate", &state), (ACT_FOR, "globex")], Some("orders"), NOW);
+    assert_eq!(deputy.unwrap_err().reason, Reason::ActForDenied);
+}
+
+#[test]
+fn a_workload_of_one_tenant_acts_for_it_when_no_request_made_it_call() {
+    let view = by_itself(|s| s.own_tenant = Some(tenant("globex")));
+    let own = leave_with(&view, &[], Some("orders"), NOW, One(None)).unwrap();
+    assert!(matches!(&own, Handed::ToSign(c) if c.tenant == tenant("globex")), "{own:?}");
+    let state = format!("pw={}", handle());
+    let caused = leave(&view, &[("traceparent", TRACE), ("tracestate", &state)], Some("orders"), NOW).unwrap();
+    assert!(matches!(&caused, Handed::Found { context, .. } if context.tenant == tenant("acme")), "{caused:?}");
+    let stranger = by_itself(|s| s.own_tenant = Some(tenant("initech")));
+    let denied = leave_with(&stranger, &[], Some("orders"), NOW, One(None)).unwrap_err();
+    assert_eq!(denied.reason, Reason::CallerDenied, "orders does not list invoices for initech");
 }

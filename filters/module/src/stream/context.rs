@@ -1,24 +1,31 @@
 //! The context stage: hands request, peer and route to `tenant-context`, and its answer to the request.
 
-use partywall_tenancy::{Reason, TenantContext, View};
+use partywall_authorization::Authorization;
+use partywall_tenancy::{Bundle, ProvedBy, Reason, Service, Source, TenantContext, UnixSeconds, View};
 use partywall_tenant_context::{
-    self as tenant_context, CONTEXT, EdgeSources, Handle, Inbound, Outbound, PRINCIPAL, Rejection, Request, Role,
-    Single, TENANT, TakenOut, TraceParent, TraceState,
+    self as tenant_context, Baggage, CONTEXT, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection, Request,
+    Role, Single, TENANT, TakenOut, TraceParent, TraceState, jwt,
 };
-use proxy_wasm::types::LogLevel;
 
 use super::Denied;
 use super::handover::Established;
 use crate::crypto::HostVerifier;
 use crate::host;
 use crate::plugin::Setup;
-use crate::slots::{self, Place};
+use crate::slots::{self, Place, Slots};
 
-/// Removes every identity header from the request.
+/// Removes every identity header, and every claim in `baggage`, from the request.
 pub(super) fn take_out(setup: &Setup, request: &Request<'_>) -> TakenOut {
-    let taken = tenant_context::take_out(request.headers, &setup.policy.borrow().legacy_headers());
+    let legacy = setup.policy.borrow().legacy_headers();
+    let taken = tenant_context::take_out(request.headers, &legacy);
     for name in &taken.names {
         host::remove_request_header(name);
+    }
+    if let Baggage::Replace(rest) = tenant_context::take_out_baggage(request.headers, &legacy) {
+        host::remove_request_header("baggage");
+        if !rest.is_empty() {
+            host::set_request_header("baggage", &rest);
+        }
     }
     taken
 }
@@ -35,8 +42,16 @@ pub(super) fn let_out(request: &Request<'_>) -> Result<(), Denied> {
 pub(super) struct Stage<'a> {
     pub(super) setup: &'a Setup,
     pub(super) view: &'a View,
-    pub(super) now: u64,
+    pub(super) authorization: &'a Authorization,
+    pub(super) now: UnixSeconds,
     pub(super) trace: Option<&'a TraceParent>,
+}
+
+/// What the stage leaves behind, to be tidied up when the request ends.
+#[derive(Default)]
+pub(super) struct Placed {
+    pub(super) handle: Option<Handle>,
+    pub(super) trace: Option<Handle>,
 }
 
 impl Stage<'_> {
@@ -45,73 +60,165 @@ impl Stage<'_> {
         &self,
         request: &Request<'_>,
         taken: &TakenOut,
-    ) -> Result<(Established, Option<Handle>), Denied> {
+        placed: &mut Placed,
+    ) -> Result<Established, Denied> {
         match self.setup.config.role {
-            Role::Edge => self.edge(request).map(|e| (e, None)),
-            Role::Inbound => self.inbound(request, taken),
-            Role::Outbound | Role::Egress => self.outbound(request).map(|e| (e, None)),
+            Role::Edge => self.edge(request),
+            Role::Inbound => self.inbound(request, taken, placed),
+            Role::Outbound | Role::Egress => self.outbound(request),
         }
     }
 
     fn edge(&self, request: &Request<'_>) -> Result<Established, Denied> {
-        let sources = EdgeSources { view: self.view, now: self.now, verifier: &HostVerifier };
-        let context = tenant_context::establish_edge(request, &sources)?;
-        let service = destination(self.view)
+        let service = destination(self.view.bundle())
             .ok_or_else(|| Denied::new(Reason::ResourceUnmapped, "the route leads to no service of the directory"))?;
-        let signer = self.setup.config.signer.as_ref().zip(host::random());
-        let (signer, random) =
-            signer.ok_or_else(|| Denied::new(Reason::PolicyUnavailable, "no signing key or no random source"))?;
-        let root = signer.mint(&context, self.view, self.now, random)?;
-        host::set_request_header(CONTEXT, &root);
-        tell_app(&context);
+        let sources = &self.view.bundle().body().sources.edge;
+        let established = self.with_evidence(sources, |evidence| {
+            tenant_context::establish_edge(request, evidence, self.is_anonymous(&service, request))
+        })?;
         write_trace_state(request, None);
+        let context = match established {
+            tenant_context::Established::Proved(context) => {
+                host::set_request_header(CONTEXT, &self.sign(&context)?);
+                tell_app(&context);
+                context
+            }
+            // INVARIANT: what nobody proved never gets a root context.
+            tenant_context::Established::Anonymous(context) => {
+                tell_app(&context);
+                context
+            }
+        };
         Ok(Established { context, service })
     }
 
-    fn inbound(&self, request: &Request<'_>, taken: &TakenOut) -> Result<(Established, Option<Handle>), Denied> {
+    fn inbound(&self, request: &Request<'_>, taken: &TakenOut, placed: &mut Placed) -> Result<Established, Denied> {
         let service = self.own_service()?;
-        let peer = host::property(&["connection", "uri_san_peer_certificate"]).unwrap_or_default();
-        let sources = Inbound { view: self.view, service, peer: &peer, now: self.now };
-        let context = tenant_context::establish_inbound(request, taken, &sources)?;
-        let mut handle = None;
-        if let Single::Once(root) = &taken.root {
-            if let (Some(keys), Some(trace)) = (&self.setup.config.slots, self.trace) {
-                let live_until = self.now.saturating_add(service.max_context_age.into());
-                let place = Place { trace_id: trace.trace_id, service: &service.name, root, live_until };
-                handle = slots::place(keys, &context.tenant, &place);
+        let sources = &self.view.bundle().body().sources.inbound;
+        let anonymous = self.is_anonymous(&service.name, request);
+        let established = self.with_evidence(sources, |evidence| {
+            tenant_context::establish_inbound(request, taken, service, evidence, anonymous)
+        })?;
+        let context = match established {
+            tenant_context::Established::Proved(context) => context,
+            tenant_context::Established::Anonymous(context) => {
+                tell_app(&context);
+                write_trace_state(request, None);
+                return Ok(Established { context, service: service.name.clone() });
             }
+        };
+        if let Single::Once(root) = &taken.root {
+            self.place(&context, service, root, placed)?;
             if let Ok(root) = str::from_utf8(root) {
                 host::set_request_header(CONTEXT, root);
             }
         }
-        if handle.is_none() {
-            self.setup.metrics.count("tenant_context_slots_full_total", &[]);
-            host::log(LogLevel::Warn, "partywall: no free context slot; calls that this request makes will be denied");
-        }
         tell_app(&context);
-        write_trace_state(request, handle.as_ref());
-        Ok((Established { context, service: service.name.clone() }, handle))
+        write_trace_state(request, placed.handle.as_ref());
+        Ok(Established { context, service: service.name.clone() })
+    }
+
+    /// Keeps the root context for the calls that the app will make.
+    fn place(
+        &self,
+        context: &TenantContext,
+        service: &Service,
+        root: &[u8],
+        placed: &mut Placed,
+    ) -> Result<(), Denied> {
+        let (Some(keys), Some(trace)) = (&self.setup.config.slots, self.trace) else { return Ok(()) };
+        let live_until = self.now.saturating_add(service.max_context_age.into());
+        let place = Place { trace_id: trace.trace_id, service: &service.name, root, live_until };
+        placed.handle = slots::place(keys, &context.tenant, &place);
+        if placed.handle.is_none() {
+            self.setup.metrics.count("tenant_context_slots_full_total", &[]);
+        }
+        if service.recover == partywall_tenancy::Recover::TraceParent {
+            match slots::place_by_trace(keys, &place) {
+                Ok(handle) => placed.trace = handle,
+                Err(slots::Taken) => {
+                    return Err(Denied::new(
+                        Reason::AmbiguousRequest,
+                        "the trace id belongs to an open request with another context",
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn outbound(&self, request: &Request<'_>) -> Result<Established, Denied> {
         // Whatever the app sends on, the handle in it is not for others.
         write_trace_state(request, None);
-        let destination = destination(self.view);
+        let destination = destination(self.view.bundle());
         let sources = Outbound {
             view: self.view,
             own: self.own_service()?,
             destination: destination.as_deref().and_then(|name| self.view.bundle().service(name)),
             now: self.now,
         };
-        let keys = self.setup.config.slots.as_ref();
-        let handed = tenant_context::recover(request, &sources, |handle| slots::open(keys?, handle))?;
-        if let Ok(root) = str::from_utf8(&handed.root) {
-            host::set_request_header(CONTEXT, root);
-        }
-        Ok(Established { context: handed.context, service: destination.unwrap_or_default() })
+        let waiting = Slots(self.setup.config.slots.as_ref());
+        let (context, root) = match tenant_context::recover(request, &sources, &waiting)? {
+            Handed::Found { context, root } => (context, String::from_utf8(root).unwrap_or_default()),
+            Handed::ToSign(context) => {
+                let root = self.sign(&context)?;
+                (context, root)
+            }
+        };
+        host::set_request_header(CONTEXT, &root);
+        Ok(Established { context, service: destination.unwrap_or_default() })
     }
 
-    fn own_service(&self) -> Result<&partywall_tenancy::Service, Denied> {
+    fn sign(&self, context: &TenantContext) -> Result<String, Denied> {
+        let signer = self.setup.config.signer.as_ref().zip(host::random());
+        let (signer, random) = signer.ok_or_else(|| {
+            Denied::new(Reason::PolicyUnavailable, "no `context_signing` secret, or the host gives no random bytes")
+        })?;
+        Ok(signer.mint(context, self.view, self.now, random)?)
+    }
+
+    fn with_evidence<T>(
+        &self,
+        sources: &[Source],
+        establish: impl FnOnce(&Evidence<'_>) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let config = &self.setup.config;
+        let inbound = config.role == Role::Inbound;
+        // Host calls cost more than looking through the list.
+        let asks = |wanted: fn(&Source) -> bool| sources.iter().any(wanted);
+        let by_certificate =
+            asks(|s| matches!(s, Source::UriSan { .. } | Source::DnsSan { .. } | Source::Header { .. }));
+        let property = |ask: bool, name: &str| {
+            if ask { host::property(&["connection", name]).unwrap_or_default() } else { Vec::new() }
+        };
+        let uri = property(inbound || by_certificate, "uri_san_peer_certificate");
+        let dns = property(asks(|s| matches!(s, Source::DnsSan { .. })), "dns_san_peer_certificate");
+        let server_name = property(!inbound, "requested_server_name");
+        let (sets, memo) = {
+            let policy = self.setup.policy.borrow();
+            (policy.key_sets(), policy.memo())
+        };
+        let sets = sets.borrow();
+        establish(&Evidence {
+            view: self.view,
+            now: self.now,
+            peer: Peer { uri: &uri, dns: &dns },
+            server_name: &server_name,
+            verifier: &HostVerifier { issuer_keys: config.issuer_keys.as_ref() },
+            keys: jwt::Keys::new(&sets, self.now),
+            memo: &memo,
+            api_keys: config.api_keys.as_ref(),
+        })
+    }
+
+    fn is_anonymous(&self, service: &str, request: &Request<'_>) -> bool {
+        let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
+            return false;
+        };
+        self.authorization.operation(service, method, path).is_some_and(|found| found.operation().anonymous)
+    }
+
+    fn own_service(&self) -> Result<&Service, Denied> {
         let name = self.setup.config.service.as_deref().unwrap_or_default();
         self.view
             .bundle()
@@ -124,14 +231,17 @@ impl Stage<'_> {
 /// there is one, it takes these out and sets them again.
 fn tell_app(context: &TenantContext) {
     host::set_request_header(TENANT, context.tenant.as_str());
-    host::set_request_header(PRINCIPAL, &context.principal);
+    // Nobody is there to be named in an anonymous operation.
+    if context.proved_by != ProvedBy::Nothing {
+        host::set_request_header(PRINCIPAL, &context.principal);
+    }
 }
 
 /// The service that the request's route leads to.
-pub(super) fn destination(view: &View) -> Option<String> {
+pub(super) fn destination(bundle: &Bundle) -> Option<String> {
     let cluster = host::property(&["xds", "cluster_name"])?;
     let cluster = str::from_utf8(&cluster).ok()?;
-    view.bundle().service_of_cluster(cluster).map(|s| s.name.clone())
+    bundle.service_of_cluster(cluster).map(|s| s.name.clone())
 }
 
 /// Rewrites `tracestate` when it holds our members or is to hold one.

@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Authorization, Decision, Query};
-use partywall_tenancy::{Reason, View};
+use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
 use super::handover::Established;
@@ -15,7 +15,7 @@ pub(super) fn authorize(
 ) -> Result<Allowed, Denied> {
     let context = &established.context;
     let known = |mut denied: Denied| {
-        denied.proved = true;
+        denied.proved = context.proved_by != ProvedBy::Nothing;
         denied.tenant = Some(context.tenant.clone());
         denied
     };

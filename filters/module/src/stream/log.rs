@@ -1,7 +1,7 @@
 //! What the access log and the metrics learn about a request.
 
 use partywall_log_redaction::redact_path;
-use partywall_tenancy::{Bundle, TenantId};
+use partywall_tenancy::{Bundle, Reason, TenantId};
 use partywall_tenant_context::{Request, Role};
 
 use super::{Allowed, Denied};
@@ -52,6 +52,17 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
     if let Err(denied) = outcome {
         host::set_property("partywall.detail", denied.detail.as_bytes());
     }
+}
+
+/// The request was allowed for one service and went to another: its answer is kept back, and this is why.
+pub(super) fn rerouted(setup: &Setup) {
+    host::set_property(DECISION, b"deny");
+    host::set_property("partywall.reason", Reason::AmbiguousRequest.code().as_bytes());
+    host::set_property(
+        "partywall.detail",
+        b"a route follows a header that this filter writes: it led to another service than was decided for",
+    );
+    setup.metrics.count("authorization_rerouted_total", &[("role", role(setup.config.role))]);
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.

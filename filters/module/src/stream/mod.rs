@@ -8,7 +8,7 @@ mod log;
 use std::rc::Rc;
 
 use partywall_tenancy::{Coarse, Reason, TenantId};
-use partywall_tenant_context::{Handle, Request, Role, TraceParent, is_identity_header};
+use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -19,10 +19,12 @@ use crate::{host, slots};
 /// The proxy-wasm stream context.
 pub(crate) struct Stream {
     setup: Rc<Setup>,
-    /// The handle this request may be found by, to be closed with it.
-    handle: Option<Handle>,
+    /// Where this request's context waits for its calls, to be closed with it.
+    placed: context::Placed,
     /// The context it left for the filter that follows, to be forgotten with it.
     ticket: Option<handover::Ticket>,
+    /// The service that the route led to when the request was decided.
+    decided_for: Option<String>,
     trace: Option<TraceParent>,
     grpc: bool,
     /// Whether the response is one of our own.
@@ -53,7 +55,8 @@ struct Allowed {
 
 impl Stream {
     pub(crate) fn new(setup: Rc<Setup>) -> Self {
-        Self { setup, handle: None, ticket: None, trace: None, grpc: false, answered: false }
+        let placed = context::Placed::default();
+        Self { setup, placed, ticket: None, decided_for: None, trace: None, grpc: false, answered: false }
     }
 
     /// Gives a request without a valid `traceparent` one, so that log lines, denial and hops belong together.
@@ -90,6 +93,15 @@ impl Stream {
         Action::Continue
     }
 
+    /// Whether the request went to another service than it was decided for. Envoy looks for the route again
+    /// after any header was written, and only when this filter is done; it tells the new one with the response.
+    /// The service that got the request has an inbound filter of its own; its answer goes no further.
+    fn went_elsewhere(&self) -> bool {
+        let Some(decided) = &self.decided_for else { return false };
+        let policy = self.setup.policy.borrow();
+        policy.bundle().and_then(context::destination).is_some_and(|actual| actual != *decided)
+    }
+
     /// Whether the response is an answer of ours, by this filter or by a stage after it.
     fn is_own_answer(&self) -> bool {
         let decided_later = !self.setup.stages.authorization;
@@ -120,21 +132,16 @@ impl Stream {
                 return Ok(Allowed::default());
             }
             Some(taken) => {
-                let stage = context::Stage { setup: &self.setup, view: &view, now, trace };
-                let (established, handle) = stage.establish(request, taken)?;
-                self.handle = handle;
-                established
+                let stage =
+                    context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
+                stage.establish(request, taken, &mut self.placed)?
             }
             None => handover::take().ok_or_else(|| {
                 Denied::new(Reason::TenantMissing, "no `tenant_context` filter of this VM ran before")
             })?,
         };
-        // INVARIANT: the service that is asked for is the one that the request goes to. Every header that was
-        // written may have changed the route, so it is looked at again, last.
-        if matches!(role, Role::Edge | Role::Outbound)
-            && context::destination(&view).as_deref() != Some(established.service.as_str())
-        {
-            return Err(Denied::new(Reason::AmbiguousRequest, "a header that this filter wrote changes the route"));
+        if matches!(role, Role::Edge | Role::Outbound) {
+            self.decided_for = Some(established.service.clone());
         }
         if self.setup.stages.authorization {
             return decide::authorize(&authorization, &view, &established, request);
@@ -190,6 +197,12 @@ impl HttpContext for Stream {
         if !self.setup.stages.context || self.is_own_answer() {
             return Action::Continue;
         }
+        if self.went_elsewhere() {
+            log::rerouted(&self.setup);
+            let reason = Reason::AmbiguousRequest;
+            self.deny(reason.coarse(true), Some(reason), reason.status(), None);
+            return Action::Pause;
+        }
         match self.setup.config.role {
             Role::Edge => self.leave_the_mesh(),
             // Only sidecars speak about tenants, and to each other: what an app or the world outside says is
@@ -216,8 +229,13 @@ impl HttpContext for Stream {
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }
-        if let (Some(handle), Some(keys)) = (self.handle.take(), &self.setup.config.slots) {
+        let placed = std::mem::take(&mut self.placed);
+        let Some(keys) = &self.setup.config.slots else { return };
+        if let Some(handle) = placed.handle {
             slots::close(keys, &handle, self.answered);
+        }
+        if let Some(handle) = placed.trace {
+            slots::close_by_trace(keys, &handle, self.answered);
         }
     }
 }

@@ -3,6 +3,9 @@
 use partywall_tenancy::{Issuer, UnixSeconds};
 use serde_json::Value;
 
+/// The most tenants that one token may name.
+const MAX_TENANTS: usize = 64;
+
 /// The claims that matter, of the right types; not yet judged.
 #[derive(Debug)]
 pub(crate) struct Claims {
@@ -13,7 +16,8 @@ pub(crate) struct Claims {
     pub(crate) issued: Option<UnixSeconds>,
     pub(crate) id: Option<String>,
     pub(crate) scopes: Vec<String>,
-    pub(crate) tenant: String,
+    pub(crate) tenants: Vec<String>,
+    pub(crate) client: Option<String>,
     pub(crate) roles: Vec<String>,
 }
 
@@ -34,7 +38,11 @@ impl Claims {
                 .ok_or("`scope` is no string")?
                 .map(|s| s.split(' ').filter(|s| !s.is_empty()).map(str::to_owned).collect())
                 .unwrap_or_default(),
-            tenant: text(payload.pointer(&issuer.tenant_claim)).ok_or("the tenant claim is missing or no string")?,
+            tenants: strings(payload.pointer(&issuer.tenant_claim))
+                .filter(|tenants| (1..=MAX_TENANTS).contains(&tenants.len()))
+                .ok_or("the tenant claim is missing, or no string or array of 1 to 64 strings")?,
+            client: optional(payload.pointer(&issuer.client_claim), |v| text(Some(v)))
+                .ok_or("the client claim is no string")?,
             roles: match payload.pointer(&issuer.roles_claim) {
                 None => Vec::new(),
                 roles => strings(roles).ok_or("the roles claim is no string or array of strings")?,

@@ -1,6 +1,9 @@
 //! A small mesh: one issuer for acme alone, one for all, an edge that signs, two services.
 #![allow(dead_code, missing_docs, unreachable_pub, unused_imports, reason = "each test file uses a part of it")]
 
+pub mod algorithms;
+
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use ed25519_dalek::SigningKey;
@@ -8,11 +11,13 @@ use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, MeshId, Origin, OverlayBody, PolicyState,
-    RevokedToken, RoleKeys, Secrets, Service, SpiffeId, Tenant, TenantId, TenantScope, TenantStatus, Trust, View,
+    BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, Origin, OverlayBody,
+    PolicyState, Recover, RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantId,
+    TenantScope, TenantStatus, Trust, View,
 };
 use partywall_tenant_context::RootSigner;
-pub use partywall_tenant_context::jwt::PureRust;
+use partywall_tenant_context::jwt::{Keys, Memo, PureRust};
+use partywall_tenant_context::{Evidence, Peer};
 
 pub const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 pub const NOW: u64 = 1_800_000_000;
@@ -21,7 +26,7 @@ pub const SHARED_ISSUER: &str = "https://id.shared.example";
 pub const EDGE: &str = "spiffe://mesh.example/ns/edge/sa/gateway";
 pub const INVOICES: &str = "spiffe://mesh.example/ns/shop/sa/invoices";
 
-static RS256: LazyLock<rsa::PrivateKey> = LazyLock::new(|| {
+pub static RS256: LazyLock<rsa::PrivateKey> = LazyLock::new(|| {
     use rsa::Generate as _;
     rsa::PrivateKey::generate()
 });
@@ -53,8 +58,10 @@ pub fn body() -> BundleBody {
         audiences: vec!["shop".into()],
         tenant_claim: "/tenant".into(),
         roles_claim: "/roles".into(),
+        client_claim: "/azp".into(),
         tenants,
-        keys: vec![key],
+        bindings: vec![],
+        keys: KeySource::Inline(vec![key]),
     };
     let service = |name: &str, callers: &[(&str, TenantScope)], max_context_age| Service {
         name: name.into(),
@@ -62,6 +69,9 @@ pub fn body() -> BundleBody {
         clusters: vec![name.into()],
         callers: callers.iter().map(|(id, t)| Caller { spiffe_id: spiffe(id), tenants: t.clone() }).collect(),
         max_context_age,
+        recover: Recover::Handle,
+        own_tenant: None,
+        act_for: None,
         operations: vec![],
     };
     let record = |id: &str, status| Tenant { id: tenant(id), tier: "gold".into(), status, residency: "eu".into() };
@@ -78,7 +88,11 @@ pub fn body() -> BundleBody {
         stale_after: 300,
         keys: RoleKeys { overlay: vec![("o".into(), ed25519(2).verifying_key().to_bytes())] },
         legacy_headers: vec!["x-tenant-id".into()],
-        hosts: vec!["{tenant}.shop.example".into()],
+        sources: Sources {
+            edge: vec![Source::Jwt, Source::Host { template: "{tenant}.shop.example".into() }],
+            inbound: vec![],
+        },
+        api_keys: vec![],
         issuers: vec![
             issuer(ACME_ISSUER, rs, TenantScope::Only(vec![tenant("acme")])),
             issuer(SHARED_ISSUER, es, TenantScope::All),
@@ -116,7 +130,11 @@ pub fn overlay() -> OverlayBody {
         suspended: vec![],
         quarantined: vec![],
         revoked_tokens: vec![RevokedToken { issuer: SHARED_ISSUER.into(), id: "revoked".into() }],
+        revoked_subjects: vec![],
+        revoked_keys: vec![],
+        revoked_issuers: vec![],
         revoked_signers: vec![],
+        revoked_api_keys: vec![],
     }
 }
 
@@ -179,6 +197,20 @@ pub fn es256_spki() -> Vec<u8> {
 pub fn rs256_spki() -> Vec<u8> {
     use rsa::pkcs8::EncodePublicKey as _;
     RS256.to_public_key().to_public_key_der().unwrap().into_vec()
+}
+
+/// What sources are asked with, for a request over a connection of the peer with this URI.
+pub fn evidence<'a>(view: &'a View, memo: &'a RefCell<Memo>, now: u64, uri: &'a [u8]) -> Evidence<'a> {
+    Evidence {
+        view,
+        now,
+        peer: Peer { uri, dns: b"" },
+        server_name: b"",
+        verifier: &PureRust { issuer_keys: None },
+        keys: Keys::inline(),
+        memo,
+        api_keys: None,
+    }
 }
 
 /// A request's headers; a header in `more` replaces the one that is there already.
