@@ -71,6 +71,11 @@ impl Source {
         self.diagnostic(Severity::Warning, line, column, message.into())
     }
 
+    /// Something meant so, yet to be seen, at `line` and `column`.
+    pub fn note(&self, line: usize, column: usize, message: impl Into<String>) -> Diagnostic {
+        self.diagnostic(Severity::Note, line, column, message.into())
+    }
+
     fn diagnostic(&self, severity: Severity, line: usize, column: usize, message: String) -> Diagnostic {
         let (line, column) = (line.max(1), column.max(1));
         let source_line = self.line(line).map(str::to_owned);
@@ -86,6 +91,8 @@ pub enum Severity {
     Error,
     /// Allowed, yet worth knowing.
     Warning,
+    /// As it was meant; listed, so that nobody overlooks it.
+    Note,
 }
 
 impl fmt::Display for Severity {
@@ -93,6 +100,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         })
     }
 }

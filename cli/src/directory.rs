@@ -6,33 +6,40 @@
 //!
 //! Each step goes on after a mistake as far as it can, so that one run shows all of them.
 
+mod api_keys;
 mod cross;
 mod fields;
+mod headers;
 mod issuer;
 mod jwks;
 mod mesh;
 mod operation;
 mod public_key;
 mod published;
-mod selectors;
 mod service;
+mod signing;
 mod sources;
+mod template;
 mod tenant;
+mod tenant_sources;
 mod values;
 mod yaml;
 
 use std::path::Path;
 
-use partywall_tenancy::{ContextSigner, Issuer, MeshId, Service, Tenant};
+use partywall_tenancy::{ApiKey, ContextSigner, Issuer, MeshId, Service, Sources, Tenant};
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::directory::api_keys::{ApiKeyEntry, ApiKeys};
 use crate::directory::fields::Report;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::published::Published;
 use crate::directory::service::ServiceEntry;
 use crate::lower::Vocabulary;
 
+pub(crate) use api_keys::is_id as is_api_key_id;
 pub(crate) use fields::{Fields, Report as Mistakes, list, text};
+pub(crate) use sources::API_KEYS;
 pub(crate) use values::{is_label, parse_duration, tenant_id};
 pub(crate) use yaml::{Located, Node, parse};
 
@@ -41,6 +48,8 @@ pub(crate) use yaml::{Located, Node, parse};
 pub struct Directory<'r> {
     /// What holds for the whole mesh.
     pub mesh: &'r Mesh,
+    /// The API keys, sorted by id.
+    pub api_keys: &'r [ApiKey],
     /// The tenants, sorted by id.
     pub tenants: &'r [Tenant],
     /// The services, sorted by name.
@@ -60,9 +69,9 @@ pub struct Mesh {
     pub trust_domain: String,
     /// Seconds without a new overlay after which requests are denied.
     pub stale_after: u32,
-    /// Host templates.
-    pub hosts: Vec<String>,
-    /// Identity headers of former systems.
+    /// Where tenants are learned from.
+    pub sources: Sources,
+    /// Identity headers of former systems, and those of selecting sources.
     pub legacy_headers: Vec<String>,
     /// Ids of the keys that sign bundles.
     pub bundle_keys: Vec<String>,
@@ -80,6 +89,7 @@ pub struct Reading {
     /// Mistakes and warnings, in the order of files and lines.
     pub diagnostics: Vec<Diagnostic>,
     mesh: Option<Mesh>,
+    api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
     services: Vec<Service>,
     policies: Vec<Source>,
@@ -92,8 +102,13 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { tenants, services, policies, digest, .. } = self;
-        Some(Directory { mesh, tenants, services, policies, digest: *digest })
+        let Self { api_keys, tenants, services, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
+    }
+
+    /// The tenants whose files are good, sorted by id, whatever else is wrong.
+    pub(crate) fn tenants(&self) -> &[Tenant] {
+        &self.tenants
     }
 
     /// The policies and what they speak about, unless that has mistakes: a mistake in `mesh.yaml`
@@ -116,7 +131,10 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let tenants: Vec<_> = sources.tenants.iter().map(tenant).collect();
     let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
-    cross::check(&mesh, &tenants, &services, &mut report);
+    let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
+    let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
+    cross::check(&mesh, api_keys.as_ref(), &tenants, &services, &mut report);
+    signing::check(&mesh, &services, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
@@ -130,6 +148,7 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     services.sort_by(|a, b| a.name.cmp(&b.name));
     Reading {
         diagnostics,
+        api_keys: sorted(api_keys.as_ref()),
         mesh: finish(mesh, published),
         tenants,
         services,
@@ -139,13 +158,34 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     }
 }
 
+/// The API keys in a file like `api-keys.yaml`, sorted by id, or what is wrong with it.
+pub(crate) fn api_keys(source: &Source) -> Result<Vec<ApiKey>, Vec<Diagnostic>> {
+    let mut report = Report::default();
+    let file = document(source, &mut report).and_then(|node| api_keys::read(node, &mut report));
+    let mistakes = report.into_sorted();
+    if mistakes.is_empty() { Ok(sorted(file.as_ref())) } else { Err(mistakes) }
+}
+
+fn sorted(file: Option<&ApiKeys<'_>>) -> Vec<ApiKey> {
+    let mut keys: Vec<ApiKey> = file.iter().flat_map(|file| &file.entries).map(ApiKeyEntry::to_api_key).collect();
+    keys.sort_by(|a, b| a.id.cmp(&b.id));
+    keys
+}
+
 fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
+    let sources = mesh.sources?;
+    let mut legacy_headers = mesh.legacy_headers;
+    for header in sources.selecting_headers() {
+        if !legacy_headers.contains(header) {
+            legacy_headers.push(header.clone());
+        }
+    }
     Some(Mesh {
         id: mesh.id?,
         trust_domain: mesh.trust_domain?,
         stale_after: mesh.stale_after?,
-        hosts: mesh.hosts,
-        legacy_headers: mesh.legacy_headers,
+        sources: sources.to_sources(),
+        legacy_headers,
         bundle_keys: mesh.bundle_keys.into_iter().map(|id| id.value).collect(),
         overlay_keys: published.overlay_keys,
         signers: published.signers,

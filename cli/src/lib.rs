@@ -21,5 +21,6 @@ mod nearest;
 mod overlay;
 mod server;
 mod show;
+mod time;
 mod unverified;
 mod verbs;

@@ -5,7 +5,7 @@
 mod edit;
 mod issuing;
 
-use partywall_tenancy::{OverlayBody, RevokedToken, TenantId};
+use partywall_tenancy::{OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{Fields, Located, Mistakes, Node, list, parse, tenant_id, text};
@@ -27,8 +27,16 @@ pub(crate) struct Withdrawn {
     pub(crate) quarantined: Vec<TenantId>,
     /// Tokens that no longer prove anything.
     pub(crate) revoked_tokens: Vec<RevokedToken>,
+    /// Subjects whose tokens no longer prove anything.
+    pub(crate) revoked_subjects: Vec<RevokedSubject>,
+    /// Keys of issuers that no longer sign for anybody.
+    pub(crate) revoked_keys: Vec<RevokedKey>,
+    /// Issuers whose tokens no longer prove anything.
+    pub(crate) revoked_issuers: Vec<String>,
     /// Ids of context signing keys that no longer sign for anybody.
     pub(crate) revoked_signers: Vec<String>,
+    /// Ids of API keys that no longer prove anything.
+    pub(crate) revoked_api_keys: Vec<String>,
 }
 
 impl From<&OverlayBody> for Withdrawn {
@@ -37,7 +45,11 @@ impl From<&OverlayBody> for Withdrawn {
             suspended: body.suspended.clone(),
             quarantined: body.quarantined.clone(),
             revoked_tokens: body.revoked_tokens.clone(),
+            revoked_subjects: body.revoked_subjects.clone(),
+            revoked_keys: body.revoked_keys.clone(),
+            revoked_issuers: body.revoked_issuers.clone(),
             revoked_signers: body.revoked_signers.clone(),
+            revoked_api_keys: body.revoked_api_keys.clone(),
         }
     }
 }
@@ -63,25 +75,49 @@ impl Withdrawn {
         };
         let suspended = tenants("suspended", mistakes).unwrap_or_default();
         let quarantined = tenants("quarantined", mistakes).unwrap_or_default();
-        let revoked_tokens =
-            fields.optional("revoked_tokens").map_or(vec![], |n| list(n, "`revoked_tokens`", mistakes, token));
-        let revoked_signers = fields
-            .optional("revoked_signers")
-            .map_or(vec![], |n| plain(list(n, "`revoked_signers`", mistakes, |n, m| text(n, "a signer's key id", m))));
+        let pairs = |fields: &mut Fields<'_>, name, of: Pair, mistakes: &mut Mistakes| {
+            let node = fields.optional(name)?;
+            Some(list(node, &format!("`{name}`"), mistakes, |node, mistakes| pair(node, &of, mistakes)))
+        };
+        let names = |fields: &mut Fields<'_>, name, what: &str, mistakes: &mut Mistakes| {
+            let node = fields.optional(name)?;
+            Some(plain(list(node, &format!("`{name}`"), mistakes, |node, mistakes| text(node, what, mistakes))))
+        };
+        let tokens = pairs(&mut fields, "revoked_tokens", TOKEN, mistakes).unwrap_or_default();
+        let subjects = pairs(&mut fields, "revoked_subjects", SUBJECT, mistakes).unwrap_or_default();
+        let keys = pairs(&mut fields, "revoked_keys", KEY, mistakes).unwrap_or_default();
+        let read = Self {
+            suspended,
+            quarantined,
+            revoked_tokens: tokens.into_iter().map(|(issuer, id)| RevokedToken { issuer, id }).collect(),
+            revoked_subjects: subjects
+                .into_iter()
+                .map(|(issuer, subject)| RevokedSubject { issuer, subject })
+                .collect(),
+            revoked_keys: keys.into_iter().map(|(issuer, id)| RevokedKey { issuer, id }).collect(),
+            revoked_issuers: names(&mut fields, "revoked_issuers", "an issuer", mistakes).unwrap_or_default(),
+            revoked_signers: names(&mut fields, "revoked_signers", "a signer's key id", mistakes).unwrap_or_default(),
+            revoked_api_keys: names(&mut fields, "revoked_api_keys", "the id of an API key", mistakes)
+                .unwrap_or_default(),
+        };
         fields.finish(mistakes);
-        Some(Self { suspended, quarantined, revoked_tokens, revoked_signers }.sorted())
+        Some(read.sorted())
     }
 
     /// One order, whatever was written, so that equal contents are equal bytes.
     fn sorted(mut self) -> Self {
-        self.suspended.sort();
-        self.suspended.dedup();
-        self.quarantined.sort();
-        self.quarantined.dedup();
-        self.revoked_tokens.sort_by(|a, b| (&a.issuer, &a.id).cmp(&(&b.issuer, &b.id)));
-        self.revoked_tokens.dedup();
-        self.revoked_signers.sort();
-        self.revoked_signers.dedup();
+        fn sort<T: Ord>(list: &mut Vec<T>) {
+            list.sort();
+            list.dedup();
+        }
+        sort(&mut self.suspended);
+        sort(&mut self.quarantined);
+        sort(&mut self.revoked_tokens);
+        sort(&mut self.revoked_subjects);
+        sort(&mut self.revoked_keys);
+        sort(&mut self.revoked_issuers);
+        sort(&mut self.revoked_signers);
+        sort(&mut self.revoked_api_keys);
         self
     }
 
@@ -98,9 +134,16 @@ impl Withdrawn {
         };
         section("suspended", self.suspended.iter().map(|t| quoted(t.as_str())).collect());
         section("quarantined", self.quarantined.iter().map(|t| quoted(t.as_str())).collect());
-        let token = |t: &RevokedToken| format!("{{ issuer: {}, id: {} }}", quoted(&t.issuer), quoted(&t.id));
-        section("revoked_tokens", self.revoked_tokens.iter().map(token).collect());
+        let of = |issuer: &str, name: &str, value: &str| {
+            format!("{{ issuer: {}, {name}: {} }}", quoted(issuer), quoted(value))
+        };
+        section("revoked_tokens", self.revoked_tokens.iter().map(|t| of(&t.issuer, TOKEN.name, &t.id)).collect());
+        let subjects = self.revoked_subjects.iter();
+        section("revoked_subjects", subjects.map(|s| of(&s.issuer, SUBJECT.name, &s.subject)).collect());
+        section("revoked_keys", self.revoked_keys.iter().map(|k| of(&k.issuer, KEY.name, &k.id)).collect());
+        section("revoked_issuers", self.revoked_issuers.iter().map(|i| quoted(i)).collect());
         section("revoked_signers", self.revoked_signers.iter().map(|s| quoted(s)).collect());
+        section("revoked_api_keys", self.revoked_api_keys.iter().map(|k| quoted(k)).collect());
         out
     }
 
@@ -110,7 +153,11 @@ impl Withdrawn {
             (self.suspended.len(), "suspended"),
             (self.quarantined.len(), "quarantined"),
             (self.revoked_tokens.len(), "tokens revoked"),
+            (self.revoked_subjects.len(), "subjects revoked"),
+            (self.revoked_keys.len(), "keys revoked"),
+            (self.revoked_issuers.len(), "issuers revoked"),
             (self.revoked_signers.len(), "signers revoked"),
+            (self.revoked_api_keys.len(), "API keys revoked"),
         ];
         let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if parts.is_empty() { "nothing withdrawn".to_owned() } else { parts.join(", ") }
@@ -124,7 +171,7 @@ const HEAD: &str = "\
 
 /// A double-quoted scalar (YAML 1.2.2, section 7.3.1), in ASCII: YAML holds no control characters,
 /// and a token id may be anything.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -140,16 +187,28 @@ fn plain<T>(found: Vec<Located<'_, T>>) -> Vec<T> {
     found.into_iter().map(|located| located.value).collect()
 }
 
-fn token(node: Node<'_>, mistakes: &mut Mistakes) -> Option<RevokedToken> {
-    let mut fields = Fields::of(node, "a revoked token", mistakes)?;
+/// Something of an issuer: how its field is called, and what it is in words.
+struct Pair {
+    what: &'static str,
+    name: &'static str,
+    value: &'static str,
+    help: &'static str,
+}
+
+const TOKEN: Pair =
+    Pair { what: "a revoked token", name: "id", value: "a token id", help: "write `id: <the token's jti>`" };
+const SUBJECT: Pair =
+    Pair { what: "a revoked subject", name: "subject", value: "a subject", help: "write `subject: <its sub>`" };
+const KEY: Pair = Pair { what: "a revoked key", name: "kid", value: "a key id", help: "write `kid: <its kid>`" };
+
+fn pair(node: Node<'_>, of: &Pair, mistakes: &mut Mistakes) -> Option<(String, String)> {
+    let mut fields = Fields::of(node, of.what, mistakes)?;
     let issuer = fields
         .required("issuer", "write `issuer: https://id.acme.example`", mistakes)
         .and_then(|node| text(node, "an issuer", mistakes));
-    let id = fields
-        .required("id", "write `id: <the token's jti>`", mistakes)
-        .and_then(|node| text(node, "a token id", mistakes));
+    let value = fields.required(of.name, of.help, mistakes).and_then(|node| text(node, of.value, mistakes));
     fields.finish(mistakes);
-    Some(RevokedToken { issuer: issuer?.value, id: id?.value })
+    Some((issuer?.value, value?.value))
 }
 
 #[cfg(test)]
@@ -163,7 +222,11 @@ mod tests {
             suspended: vec![TenantId::parse("acme").unwrap(), TenantId::parse("0x1").unwrap()],
             quarantined: vec![TenantId::parse("123").unwrap()],
             revoked_tokens: vec![RevokedToken { issuer: "https://id".into(), id: strange.into() }],
+            revoked_subjects: vec![RevokedSubject { issuer: strange.into(), subject: strange.into() }],
+            revoked_keys: vec![RevokedKey { issuer: "https://id".into(), id: "null".into() }],
+            revoked_issuers: vec!["https://id".into(), "1e5".into()],
             revoked_signers: vec!["edge-1".into(), "true".into()],
+            revoked_api_keys: vec!["0000000000000001".into()],
         }
         .sorted();
         let text = withdrawn.write();
@@ -177,7 +240,14 @@ mod tests {
         for text in ["", "\n", "# only a comment\n", "suspended:\n"] {
             assert_eq!(Withdrawn::read(&Source::new("o", text)), Ok(Withdrawn::default()), "{text}");
         }
-        for text in ["suspended: acme", "suspended: [Acme]", "suspnded: [acme]", "[", "revoked_tokens: [{id: x}]"] {
+        for text in [
+            "suspended: acme",
+            "suspended: [Acme]",
+            "suspnded: [acme]",
+            "[",
+            "revoked_tokens: [{id: x}]",
+            "revoked_keys: [{issuer: i, id: x}]",
+        ] {
             assert!(Withdrawn::read(&Source::new("o", text)).is_err(), "{text}");
         }
     }

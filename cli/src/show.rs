@@ -2,10 +2,13 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
-use partywall_tenancy::{BundleBody, KeyAlgorithm, OverlayBody, Owner, TenantScope, TenantStatus, UnixSeconds};
+use partywall_tenancy::{
+    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, TenantStatus, UnixSeconds,
+};
 use serde_json::{Value, json};
 
 use crate::command::say;
+use crate::time::rfc3339;
 
 /// One line of a list of names and values.
 pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
@@ -22,14 +25,17 @@ pub(crate) fn bundle(body: &BundleBody) {
     line("trust domain", &body.trust_domain);
     line("stale after", format_args!("{} s", body.stale_after));
     line("overlay keys", body.keys.overlay.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", "));
-    line("hosts", body.hosts.join(", "));
     line("legacy headers", body.legacy_headers.join(", "));
-    for issuer in &body.issuers {
-        let keys: Vec<String> = issuer.keys.iter().map(|k| format!("{} ({})", k.id, algorithm(k.algorithm))).collect();
-        let audiences = issuer.audiences.join(", ");
+    for (role, sources) in [("edge source", &body.sources.edge), ("inbound source", &body.sources.inbound)] {
+        sources.iter().for_each(|s| line(role, source(s)));
+    }
+    body.issuers.iter().for_each(issuer);
+    for key in &body.api_keys {
+        let (roles, scopes) = (or_none(key.roles.join(", ")), or_none(key.scopes.join(", ")));
+        let who = format!("{} of {}, roles {roles}, scopes {scopes}", key.principal, key.tenant);
         line(
-            "issuer",
-            format_args!("{} for {audiences}, {}, keys {}", issuer.issuer, scope(&issuer.tenants), keys.join(", ")),
+            "API key",
+            format_args!("{}: {who}, hashed with {}, until {}", key.id, key.hashed_with, time(key.expires)),
         );
     }
     for signer in &body.signers {
@@ -39,25 +45,69 @@ pub(crate) fn bundle(body: &BundleBody) {
         let status = status(tenant.status);
         line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));
     }
-    for service in &body.services {
-        line(
-            "service",
-            format_args!("{}, {}, clusters {}", service.name, service.spiffe_id, service.clusters.join(", ")),
-        );
-        for caller in &service.callers {
-            line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
-        }
-        for operation in &service.operations {
-            let owner = match &operation.owner {
-                Owner::Path(parameter) => format!("owner in {{{parameter}}}"),
-                Owner::Unseen => "owner not shown".to_owned(),
-            };
-            line("", format_args!("{} {} is {}, {owner}", operation.method, operation.path, operation.action));
-        }
-    }
+    body.services.iter().for_each(service);
     match policies(body) {
         Some(ids) => line("policies", ids.join(", ")),
         None => line("policies", "UNREADABLE: a sidecar would refuse this bundle"),
+    }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::Jwt => "proving: a JWT".to_owned(),
+        Source::ApiKey { header } => format!("proving: an API key in {header}"),
+        Source::UriSan { template } => format!("proving: certificate URI {template}"),
+        Source::DnsSan { template } => format!("proving: certificate DNS name {template}"),
+        Source::Host { template } => format!("selecting: host {template}"),
+        Source::Path { template } => format!("selecting: path {template}"),
+        Source::Header { name, peers } => format!("selecting: header {name} from {}", peers.join(", ")),
+    }
+}
+
+fn issuer(issuer: &Issuer) {
+    let audiences = issuer.audiences.join(", ");
+    let keys = match &issuer.keys {
+        KeySource::Inline(keys) => {
+            let keys: Vec<String> = keys.iter().map(|k| format!("{} ({})", k.id, k.algorithm.name())).collect();
+            format!("keys {}", keys.join(", "))
+        }
+        KeySource::Fetched { cluster, authority, path, max_age } => {
+            format!("keys from {authority}{path} by cluster {cluster}, kept for {max_age} s")
+        }
+    };
+    line("issuer", format_args!("{} for {audiences}, {}, {keys}", issuer.issuer, scope(&issuer.tenants)));
+    let claims = [("tenant", &issuer.tenant_claim), ("roles", &issuer.roles_claim), ("client", &issuer.client_claim)];
+    line("", claims.map(|(name, claim)| format!("{name} in {claim}")).join(", "));
+    for binding in &issuer.bindings {
+        let any = |list: &[String]| if list.is_empty() { "any".to_owned() } else { list.join(", ") };
+        let audiences = if binding.audiences.is_empty() { audiences.clone() } else { binding.audiences.join(", ") };
+        line("", format_args!("{} only for {audiences} by client {}", binding.tenant, any(&binding.clients)));
+    }
+}
+
+fn service(service: &Service) {
+    line("service", format_args!("{}, {}, clusters {}", service.name, service.spiffe_id, service.clusters.join(", ")));
+    let by = match service.recover {
+        Recover::Handle => "the handle",
+        Recover::TraceParent => "the handle or the trace id",
+    };
+    line("", format_args!("contexts up to {} s old, found again by {by}", service.max_context_age));
+    if let Some(own) = &service.own_tenant {
+        line("", format_args!("works for {own} by itself"));
+    }
+    if let Some(tenants) = &service.act_for {
+        line("", format_args!("may act for {}", scope(tenants)));
+    }
+    for caller in &service.callers {
+        line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
+    }
+    for operation in &service.operations {
+        let owner = match &operation.owner {
+            Owner::Path(parameter) => format!("owner in {{{parameter}}}"),
+            Owner::Unseen => "owner not shown".to_owned(),
+        };
+        let anybody = if operation.anonymous { ", FOR ANYBODY" } else { "" };
+        line("", format_args!("{} {} is {}, {owner}{anybody}", operation.method, operation.path, operation.action));
     }
 }
 
@@ -72,7 +122,14 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("quarantined", or_none(ids(&body.quarantined)));
     let tokens: Vec<String> = body.revoked_tokens.iter().map(|t| format!("{} of {}", t.id, t.issuer)).collect();
     line("revoked tokens", or_none(tokens.join(", ")));
+    let subjects: Vec<String> =
+        body.revoked_subjects.iter().map(|s| format!("{} of {}", s.subject, s.issuer)).collect();
+    line("revoked subjects", or_none(subjects.join(", ")));
+    let keys: Vec<String> = body.revoked_keys.iter().map(|k| format!("{} of {}", k.id, k.issuer)).collect();
+    line("revoked keys", or_none(keys.join(", ")));
+    line("revoked issuers", or_none(body.revoked_issuers.join(", ")));
     line("revoked signers", or_none(body.revoked_signers.join(", ")));
+    line("revoked API keys", or_none(body.revoked_api_keys.join(", ")));
 }
 
 /// A bundle in JSON: as its body is, with bytes as text.
@@ -85,9 +142,13 @@ pub(crate) fn bundle_json(body: &BundleBody) -> Value {
     for (signer, written) in body.signers.iter().zip(array(&mut value["signers"])) {
         written["key"] = json!(base64url(&signer.key));
     }
+    for (key, written) in body.api_keys.iter().zip(array(&mut value["api_keys"])) {
+        written["digest"] = json!(base64url(&key.digest));
+    }
     for (issuer, written) in body.issuers.iter().zip(array(&mut value["issuers"])) {
-        for (key, written) in issuer.keys.iter().zip(array(&mut written["keys"])) {
-            written["algorithm"] = json!(algorithm(key.algorithm));
+        let KeySource::Inline(keys) = &issuer.keys else { continue };
+        for (key, written) in keys.iter().zip(array(&mut written["keys"]["Inline"])) {
+            written["algorithm"] = json!(key.algorithm.name());
             written["spki"] = json!(base64url(&key.spki));
         }
     }
@@ -124,13 +185,6 @@ fn status(status: TenantStatus) -> &'static str {
     }
 }
 
-fn algorithm(algorithm: KeyAlgorithm) -> &'static str {
-    match algorithm {
-        KeyAlgorithm::Rs256 => "RS256",
-        KeyAlgorithm::Es256 => "ES256",
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -139,44 +193,6 @@ fn base64url(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// As RFC 3339 writes it, in UTC.
 fn time(seconds: UnixSeconds) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Far beyond any calendar the plain number says more.
-    if days > 2_900_000 {
-        return seconds.to_string();
-    }
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z ({seconds})", rest / 3_600, rest / 60 % 60, rest % 60)
-}
-
-/// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar: years are
-/// counted from March, so that the day that may be missing is the last one.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_dates() {
-        for (seconds, date) in [
-            (0, "1970-01-01T00:00:00Z (0)"),
-            (951_782_400, "2000-02-29T00:00:00Z (951782400)"),
-            (1_767_225_599, "2025-12-31T23:59:59Z (1767225599)"),
-            (4_107_542_400, "2100-03-01T00:00:00Z (4107542400)"),
-            (u64::MAX, "18446744073709551615"),
-        ] {
-            assert_eq!(time(seconds), date);
-        }
-    }
+    format!("{} ({seconds})", rfc3339(seconds))
 }

@@ -61,7 +61,11 @@ mod tests {
             suspended: Vec::new(),
             quarantined: Vec::new(),
             revoked_tokens: Vec::new(),
+            revoked_subjects: Vec::new(),
+            revoked_keys: Vec::new(),
+            revoked_issuers: Vec::new(),
             revoked_signers: Vec::new(),
+            revoked_api_keys: Vec::new(),
         };
         let bytes = body.sign("overlay-1", &SigningKey::from_bytes(&[1; 32])).unwrap();
         let read = Unverified::read(&bytes).unwrap();

@@ -143,7 +143,10 @@ fn a_bundle_says_what_the_directory_says() {
     assert_eq!(body["mesh"], "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11");
     assert_eq!((&body["revision"], &body["stale_after"]), (&7.into(), &300.into()));
     assert_eq!(body["trust_domain"], "mesh.example");
-    assert_eq!(body["hosts"], serde_json::json!(["{tenant}.shop.example"]));
+    let host = serde_json::json!({ "Host": { "template": "{tenant}.shop.example" } });
+    let api_key = serde_json::json!({ "ApiKey": { "header": "x-api-key" } });
+    assert_eq!(body["sources"], serde_json::json!({ "edge": ["Jwt", api_key, host], "inbound": [] }));
+    assert_eq!(body["issuers"][0]["client_claim"], "/azp");
     assert_eq!(body["legacy_headers"], serde_json::json!(["x-tenant-id"]));
     let tenants: Vec<&str> =
         body["tenants"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
@@ -153,6 +156,8 @@ fn a_bundle_says_what_the_directory_says() {
     assert_eq!(body["signers"][0]["workload"], "spiffe://mesh.example/ns/edge/sa/gateway");
     assert_eq!(body["services"][1]["clusters"], serde_json::json!(["orders"]));
     assert_eq!(body["services"][1]["max_context_age"], 120);
+    assert_eq!(body["services"][1]["recover"], "Handle");
+    assert_eq!(body["services"][1]["operations"][0]["anonymous"], false);
     assert_eq!(body["services"][1]["operations"][1]["owner"], serde_json::json!({ "Path": "tenant" }));
     assert_eq!(
         body["program"]["policies"],
@@ -167,17 +172,101 @@ fn a_bundle_says_what_the_directory_says() {
 #[test]
 fn keys_come_out_as_openssl_writes_them() {
     let here = folder("compile-spki");
-    let keys = keys(&here);
-    let body = inspect(&compiled(&here, &keys, &TIMES), &keys);
-    let mut compared = 0;
-    for key in body["issuers"].as_array().unwrap().iter().flat_map(|issuer| issuer["keys"].as_array().unwrap()) {
+    let (keys, tenancy) = (keys(&here), here.join("tenancy"));
+    fs::copy(fixture("id.more.example.jwks.json"), keys.join("id.more.example.jwks.json")).unwrap();
+    copy(&sample(), &tenancy);
+    let mesh = fs::read_to_string(tenancy.join("mesh.yaml")).unwrap()
+        + "  - { issuer: x, audiences: [a], tenant_claim: /t, roles_claim: /r, jwks: id.more.example.jwks.json, tenants: all }\n";
+    fs::write(tenancy.join("mesh.yaml"), mesh).unwrap();
+    compile(&tenancy, &keys, &here.join("out"), &TIMES).succeeds();
+    let body = inspect(&here.join("out/tenancy.bundle"), &keys);
+    let mut compared = Vec::new();
+    let inline = body["issuers"].as_array().unwrap().iter().map(|issuer| issuer["keys"]["Inline"].as_array().unwrap());
+    for key in inline.flatten() {
         let pem = fs::read_to_string(fixture(&format!("{}.pem", key["id"].as_str().unwrap()))).unwrap();
         let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let wanted = BASE64_STANDARD.decode(base64).unwrap();
         assert_eq!(BASE64_URL_SAFE_NO_PAD.decode(key["spki"].as_str().unwrap()).unwrap(), wanted, "{}", key["id"]);
-        compared += 1;
+        compared.push(key["algorithm"].as_str().unwrap().to_owned());
     }
-    assert_eq!(compared, 5);
+    assert_eq!(compared, ["RS256", "RS256", "RS256", "ES256", "ES256", "RS384", "RS512", "PS256", "ES384", "EdDSA"]);
+}
+
+/// A directory that says everything there is to say.
+#[test]
+fn every_source_and_binding_reaches_the_bundle() {
+    let here = folder("compile-everything");
+    let (keys, tenancy) = (keys(&here), here.join("tenancy"));
+    copy(&sample(), &tenancy);
+    let edit = |name: &str, change: &dyn Fn(String) -> String| {
+        let path = tenancy.join(name);
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    };
+    // What the sample shows as comments is meant to be used.
+    edit("mesh.yaml", &|mesh| {
+        let mesh = ["- certificate", "- path", "- header", "inbound:", "  - certificate", "client_claim", "bindings"]
+            .iter()
+            .fold(mesh, |mesh, start| mesh.replace(&format!("# {start}"), start))
+            .replace("    # symmetric_keys", "    symmetric_keys")
+            .replace("tenants: all # or a list", "tenants: all\n  - { id: orders-1, workload: spiffe://mesh.example/ns/shop/sa/orders, tenants: [acme] } #");
+        mesh + "  - { issuer: f, audiences: [a], tenant_claim: /t, roles_claim: /r, tenants: all, jwks: { cluster: identity, authority: id.example, path: /jwks.json } }\n"
+    });
+    edit("services/orders.yaml", &|orders| {
+        let named =
+            ["own_tenant", "act_for"].iter().fold(orders, |o, n| o.replace(&format!("# {n}:"), &format!("{n}:")));
+        named.replace("# recover: handle", "recover: traceparent")
+            + "  - { http: POST /login, action: \"orders:login\", resource: Order, owner: none, anonymous: true }\n"
+    });
+    fs::write(keys.join("orders-1.pub"), "orders-1:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\n").unwrap();
+    let env = keys.join("edge.env");
+    let args =
+        ["--tenant", "acme", "--principal", "export", "--role", "viewer", "--expires", "90d", "--env", path(&env)];
+    let made = ["5f2c09b1d3e47a86", "0f2c09b1d3e47a86"];
+    for id in made {
+        partywall(&[&["keys", "api-key", "--id", id, "--append", path(&tenancy)], &args[..]].concat()).succeeds();
+    }
+    compile(&tenancy, &keys, &here.join("out"), &[]).succeeds().says("note: anybody may call `POST /login`");
+
+    let file = here.join("out/tenancy.bundle");
+    let body = inspect(&file, &keys);
+    assert_eq!(body["sources"]["edge"].as_array().unwrap().len(), 7, "{}", body["sources"]);
+    assert_eq!(body["sources"]["inbound"].as_array().unwrap().len(), 1);
+    assert_eq!(body["legacy_headers"], serde_json::json!(["x-tenant-id", "x-shop-tenant"]));
+    let ids: Vec<_> = body["api_keys"].as_array().unwrap().iter().map(|k| k["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["0f2c09b1d3e47a86", "5f2c09b1d3e47a86"], "sorted, as sidecars ask for");
+    let acme = &body["issuers"][0];
+    let bound = serde_json::json!([{ "tenant": "acme", "audiences": ["shop"], "clients": ["web-app"] }]);
+    assert_eq!(acme["bindings"], bound);
+    let last = acme["keys"]["Inline"].as_array().unwrap().last().unwrap();
+    assert_eq!(*last, serde_json::json!({ "id": "hs-1", "algorithm": "HS256", "spki": "" }));
+    let fetched = serde_json::json!({ "Fetched": { "cluster": "identity", "authority": "id.example", "path": "/jwks.json", "max_age": 3600 } });
+    assert_eq!(body["issuers"][2]["keys"], fetched);
+    let orders = &body["services"][1];
+    assert_eq!((&orders["recover"], &orders["own_tenant"]), (&"TraceParent".into(), &"acme".into()));
+    assert_eq!(orders["act_for"], serde_json::json!({ "Only": ["acme"] }));
+    assert_eq!(orders["operations"][2]["anonymous"], true);
+    partywall(&["inspect", path(&file)])
+        .says("selecting: header x-shop-tenant from spiffe://mesh.example/ns/*/sa/partner-gateway")
+        .says("proving: certificate DNS name {tenant}.clients.example")
+        .says("acme only for shop by client web-app")
+        .says("hs-1 (HS256)")
+        .says("id.example/jwks.json by cluster identity")
+        .says("export of acme, roles viewer, scopes none, hashed with 1, until ")
+        .says("works for acme by itself")
+        .says("POST /login is orders:login, owner not shown, FOR ANYBODY");
+
+    let out = here.join("out");
+    let revoke = |args: &[&str]| partywall(&[&["revoke"], args, &["--dir", path(&out)]].concat());
+    revoke(&["api-key", "5f2c09b1d3e47a87"]).ends_with(3).says("did you mean `5f2c09b1d3e47a86`?");
+    let whole = revoke(&["api-key", "pw1.5f2c09b1d3e47a86.ICEiIyQl"]).ends_with(2).says("between the two dots");
+    assert!(!whole.stderr().contains("ICEiIyQl"), "a key was printed");
+    revoke(&["api-key", "5f2c09b1d3e47a86"]).succeeds().says("is revoked");
+    let overlay = fs::read_to_string(out.join("overlay.yaml")).unwrap();
+    assert!(overlay.contains("revoked_api_keys:\n  - \"5f2c09b1d3e47a86\"\n"), "{overlay}");
+    let key = |issuer, kid| revoke(&["key", "--issuer", issuer, "--kid", kid]);
+    key("https://id.acme.example", "acme-rs-9").ends_with(3).says("did you mean `acme-rs-");
+    // What a sidecar fetches is not known here.
+    key("f", "any").succeeds().says("is revoked");
 }
 
 #[test]

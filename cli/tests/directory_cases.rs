@@ -44,6 +44,9 @@ struct Then {
     /// Some of the warnings.
     #[serde(default)]
     warnings: Vec<Expected>,
+    /// All notes, and no others.
+    #[serde(default)]
+    notes: Vec<Expected>,
     /// Never printed.
     #[serde(default)]
     never: Vec<String>,
@@ -67,7 +70,7 @@ fn every_broken_directory_is_told_with_its_place() {
     let keys = keys(&root);
     let mut cases = Vec::new();
     find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/directory"), &mut cases);
-    assert!(cases.len() >= 30, "only {} cases were found", cases.len());
+    assert!(cases.len() >= 200, "only {} cases were found", cases.len());
     let wrong: Vec<String> = cases.iter().filter_map(|case| play(case, &root, &keys).err()).collect();
     assert!(wrong.is_empty(), "{} of {} cases differ\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
 }
@@ -104,9 +107,14 @@ fn play(file: &Path, root: &Path, keys: &Path) -> Result<(), String> {
     if errors.len() != case.then.errors.len() {
         wrong.push(format!("{} errors, not {}", errors.len(), case.then.errors.len()));
     }
-    for (expected, severity) in
-        case.then.errors.iter().map(|e| (e, "error")).chain(case.then.warnings.iter().map(|w| (w, "warning")))
-    {
+    let notes = found.iter().filter(|f| f.severity == "note").count();
+    if notes != case.then.notes.len() {
+        wrong.push(format!("{notes} notes, not {}", case.then.notes.len()));
+    }
+    let Then { errors: expected, warnings, notes, .. } = &case.then;
+    let expected = expected.iter().map(|e| (e, "error"));
+    let allowed = warnings.iter().map(|w| (w, "warning")).chain(notes.iter().map(|n| (n, "note")));
+    for (expected, severity) in expected.chain(allowed) {
         if !found.iter().any(|f| f.severity == severity && f.is(expected, &here)) {
             wrong.push(format!("no {severity} at {}: {} … {}", expected.at, expected.message, expected.help));
         }

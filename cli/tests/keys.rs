@@ -32,6 +32,8 @@ fn a_set_of_keys_is_whole_and_private() {
         assert!(variable(workload, "PARTYWALL_SHARED_STATE").unwrap().starts_with("1:"));
         let signs = variable(workload, "PARTYWALL_CONTEXT_SIGNING");
         assert_eq!(signs.is_some_and(|key| key.starts_with("edge-1:")), workload == "edge.env");
+        let hashes = variable(workload, "PARTYWALL_API_KEYS");
+        assert_eq!(hashes.is_some_and(|key| key.starts_with("1:")), workload == "edge.env");
     }
     let states: BTreeSet<_> =
         ["edge.env", "invoices.env", "orders.env"].map(|f| variable(f, "PARTYWALL_SHARED_STATE")).into();
@@ -40,6 +42,76 @@ fn a_set_of_keys_is_whole_and_private() {
     for secret in ["bundle-1.key", "overlay-1.key", "edge.env"].map(read) {
         assert!(!ran.stdout().contains(secret.trim()), "a secret was printed");
     }
+}
+
+#[test]
+fn every_edge_hashes_alike_and_no_sidecar_does() {
+    let keys = folder("keys-edges").join("keys");
+    let signers = ["--signer", "edge-1=edge", "--signer", "edge-2=edge-eu", "--signer", "orders-1=orders"];
+    partywall(&[&["keys", "new", path(&keys), "--sidecar", "orders"], &signers[..]].concat()).succeeds();
+    let line = |file: &str| {
+        let text = fs::read_to_string(keys.join(file)).unwrap();
+        text.lines().find(|line| line.starts_with("PARTYWALL_API_KEYS=")).map(str::to_owned)
+    };
+    assert!(line("edge.env").is_some());
+    assert_eq!(line("edge.env"), line("edge-eu.env"));
+    assert_eq!(line("orders.env"), None, "a sidecar that signs is still no edge");
+}
+
+const API_KEY: [&str; 8] = ["keys", "api-key", "--tenant", "acme", "--principal", "export", "--expires", "90d"];
+
+#[test]
+fn an_api_key_is_shown_once_and_its_entry_reads_back() {
+    let here = folder("keys-api-key");
+    let (keys, tenancy) = (support::keys(&here), here.join("tenancy"));
+    support::copy(&support::sample(), &tenancy);
+    let env = keys.join("edge.env");
+    let make = |more: &[&str]| partywall(&[&API_KEY[..], &["--env", path(&env)], more].concat());
+
+    let ran = make(&["--role", "viewer", "--scope", "read"]).succeeds();
+    let key = ran.stdout().lines().next().unwrap().to_owned();
+    let parts: Vec<&str> = key.split('.').collect();
+    assert_eq!((parts.len(), parts[0], parts[1].len(), parts[2].len()), (3, "pw1", 16, 43), "{key}");
+    let entry = ran.stdout().lines().nth(1).unwrap();
+    assert!(entry.contains(parts[1]) && !entry.contains(parts[2]), "{entry}");
+    fs::write(tenancy.join("api-keys.yaml"), format!("# Ours.\napi_keys:\n{entry}\n")).unwrap();
+    partywall(&["check", path(&tenancy), "--keys", path(&keys)]).succeeds();
+
+    // Added to what is there, comments and all, in either way to indent a list.
+    for start in ["# Ours.\napi_keys:\n- ", "# Ours.\napi_keys:\n  - "] {
+        fs::write(tenancy.join("api-keys.yaml"), format!("{start}{}", entry.trim_start_matches("  - "))).unwrap();
+        let json = make(&["--append", path(&tenancy), "--json"]).succeeds().json();
+        let text = fs::read_to_string(tenancy.join("api-keys.yaml")).unwrap();
+        assert!(text.starts_with("# Ours.") && text.contains(json["id"].as_str().unwrap()), "{text}");
+        assert!(!text.contains(json["key"].as_str().unwrap()));
+        partywall(&["check", path(&tenancy), "--keys", path(&keys)]).succeeds();
+    }
+    fs::remove_file(tenancy.join("api-keys.yaml")).unwrap();
+    make(&["--append", path(&tenancy), "--id", "00000000000000ff"]).succeeds();
+    make(&["--append", path(&tenancy), "--id", "00000000000000ff"]).ends_with(3).says("this id is there already");
+    partywall(&["check", path(&tenancy), "--keys", path(&keys)]).succeeds();
+}
+
+#[test]
+fn an_api_key_that_would_prove_nothing_is_not_made() {
+    let here = folder("keys-api-key-wrong");
+    let (keys, tenancy) = (support::keys(&here), support::sample());
+    let (edge, orders) = (keys.join("edge.env"), keys.join("orders.env"));
+    let make = |args: &[&str]| {
+        let ran = partywall(&[&["keys", "api-key", "--principal", "export"], args].concat());
+        assert!(!ran.stdout().contains("pw1."), "{}", ran.stdout());
+        ran
+    };
+    let to = ["--expires", "90d", "--env", path(&edge)];
+    make(&["--tenant", "acme", "--expires", "90d", "--env", path(&orders)]).ends_with(3).says("of the edge");
+    make(&["--tenant", "acme", "--expires", "soon", "--env", path(&edge)]).ends_with(2).says("is no time");
+    make(&["--tenant", "acme", "--expires", "2020-01-01T00:00:00Z", "--env", path(&edge)]).ends_with(2).says("future");
+    make(&[&["--tenant", "acme", "--id", "x"], &to[..]].concat()).ends_with(2).says("16 of");
+    make(&[&["--tenant", "Acme"], &to[..]].concat()).ends_with(2);
+    make(&[&["--tenant", "acme", "--role", "a b"], &to[..]].concat()).ends_with(3).says("a role has no blanks");
+    let append = ["--append", path(&tenancy)];
+    make(&[&["--tenant", "acne"], &to[..], &append[..]].concat()).ends_with(3).says("did you mean `acme`?");
+    assert!(!tenancy.join("api-keys.yaml").exists());
 }
 
 #[test]
@@ -79,6 +151,7 @@ fn every_verb_has_help_with_an_example() {
         &["compile"],
         &["keys"],
         &["keys", "new"],
+        &["keys", "api-key"],
         &["serve"],
         &["tenant"],
         &["tenant", "suspend"],
@@ -86,6 +159,10 @@ fn every_verb_has_help_with_an_example() {
         &["tenant", "resume"],
         &["revoke"],
         &["revoke", "token"],
+        &["revoke", "subject"],
+        &["revoke", "key"],
+        &["revoke", "issuer"],
+        &["revoke", "api-key"],
         &["revoke", "signer"],
         &["inspect"],
     ] {

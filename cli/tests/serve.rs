@@ -46,6 +46,9 @@ fn a_suspension_is_live_within_a_second() {
         (&["tenant", "quarantine", "initech"], "initech is quarantined"),
         (&["revoke", "token", "--issuer", "https://id.acme.example", "--jti", "a\"b: #"], "is revoked"),
         (&["revoke", "signer", "edge-1"], "is revoked"),
+        (&["revoke", "subject", "--issuer", "https://id.acme.example", "--subject", "mallory"], "is revoked"),
+        (&["revoke", "key", "--issuer", "https://id.acme.example", "--kid", "acme-rs-2"], "is revoked"),
+        (&["revoke", "issuer", "https://id.shared.example"], "is revoked"),
     ] {
         let before = server.overlay()["sequence"].as_u64().unwrap();
         partywall(&[command, &["--dir", path(&mesh.out())]].concat()).succeeds().says(then);
@@ -59,6 +62,10 @@ fn a_suspension_is_live_within_a_second() {
         serde_json::json!([{ "issuer": "https://id.acme.example", "id": "a\"b: #" }])
     );
     assert_eq!(overlay["revoked_signers"], serde_json::json!(["edge-1"]));
+    let acme = "https://id.acme.example";
+    assert_eq!(overlay["revoked_subjects"], serde_json::json!([{ "issuer": acme, "subject": "mallory" }]));
+    assert_eq!(overlay["revoked_keys"], serde_json::json!([{ "issuer": acme, "id": "acme-rs-2" }]));
+    assert_eq!(overlay["revoked_issuers"], serde_json::json!(["https://id.shared.example"]));
     assert_eq!(overlay["expires"].as_u64().unwrap() - overlay["issued"].as_u64().unwrap(), 120);
     partywall(&["tenant", "resume", "globex", "--dir", path(&mesh.out())]).succeeds().says("active again");
     server.until(|overlay| overlay["suspended"] == serde_json::json!([]));

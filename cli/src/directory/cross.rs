@@ -4,15 +4,19 @@ use std::collections::HashMap;
 
 use partywall_tenancy::{Owner, TenantId};
 
+use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
+use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
+use crate::overlay;
 
 /// Reports what does not fit together.
 pub(crate) fn check(
     mesh: &MeshEntry<'_>,
+    api_keys: Option<&ApiKeys<'_>>,
     tenants: &[TenantFile<'_>],
     services: &[ServiceEntry<'_>],
     report: &mut Report,
@@ -21,10 +25,19 @@ pub(crate) fn check(
     for scope in mesh.issuers.iter().map(|i| &i.tenants).chain(mesh.signers.iter().map(|s| &s.tenants)) {
         scope.check(&known, report);
     }
-    for service in services {
-        service.callers.iter().for_each(|caller| caller.tenants.check(&known, report));
-        unseen_writes(service, report);
+    for binding in mesh.issuers.iter().flat_map(|issuer| &issuer.bindings) {
+        is_known(&binding.tenant, &known, report);
     }
+    for key in api_keys.iter().flat_map(|file| &file.entries) {
+        is_known(&key.tenant, &known, report);
+    }
+    for service in services {
+        let acts_for = service.act_for.iter().map(|scope| &scope.value);
+        service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
+        service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
+        operations(service, report);
+    }
+    useless(mesh, api_keys, report);
     once_each(
         "service",
         services.iter().filter_map(|s| Some((s.name.as_ref()?.value.as_str(), s.name.as_ref()?.at))),
@@ -64,10 +77,17 @@ fn once_each<'s, 'n>(what: &str, names: impl Iterator<Item = (&'n str, At<'s>)>,
     }
 }
 
-/// What nobody shows, nobody can guard: told, not forbidden.
-fn unseen_writes(service: &ServiceEntry<'_>, report: &mut Report) {
+/// What nobody shows, nobody can guard: told, not forbidden. So is what anybody may call.
+fn operations(service: &ServiceEntry<'_>, report: &mut Report) {
     for operation in &service.operations {
         let Located { value, at } = operation;
+        if value.anonymous {
+            let message = format!("anybody may call `{} {}`, without a credential", value.method, value.path);
+            report.push(
+                at.note(message)
+                    .help("no root context goes with it: the service learns at most which tenant was selected"),
+            );
+        }
         let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE");
         if writes && value.owner == Owner::Unseen {
             let message = format!(
@@ -78,5 +98,34 @@ fn unseen_writes(service: &ServiceEntry<'_>, report: &mut Report) {
                 "the service itself must keep tenants apart here; a path with `{tenant}` and `owner: path.tenant` lets the sidecar do it",
             ));
         }
+    }
+}
+
+/// Credentials that prove nothing: nobody reads them, or they have ended.
+fn useless(mesh: &MeshEntry<'_>, api_keys: Option<&ApiKeys<'_>>, report: &mut Report) {
+    let now = overlay::now_millis() / 1000;
+    for key in api_keys.iter().flat_map(|file| &file.entries) {
+        if key.expires.value <= now {
+            let message = format!("this API key of `{}` has expired", key.tenant.value);
+            let help = "take it out, and make another one with `partywall keys api-key` if it is needed";
+            report.push(key.expires.at.warning(message).help(help));
+        }
+    }
+    let Some(sources) = &mesh.sources else { return };
+    if let Some(file) = api_keys.filter(|file| !file.entries.is_empty() && !sources.has_api_key()) {
+        let diagnostic = file.at.warning("no source reads API keys, so that these prove nothing");
+        report.push(diagnostic.help("add `- api_key: { header: x-api-key }` to `sources.edge` in mesh.yaml"));
+    }
+    match (sources.jwt(), mesh.issuers.first()) {
+        (Some(at), None) if mesh.issuers_whole => {
+            let diagnostic = at.error("`jwt` is a source, but there is no issuer whose tokens could be one");
+            report.push(diagnostic.help("add an issuer to `issuers`, or take `jwt` out"));
+        }
+        (None, Some(issuer)) => {
+            let diagnostic =
+                issuer.issuer.at.warning("`jwt` is no source, so that the tokens of issuers prove nothing");
+            report.push(diagnostic.help("add `- jwt` to `sources.edge`"));
+        }
+        _ => {}
     }
 }

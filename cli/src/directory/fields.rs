@@ -108,6 +108,12 @@ impl<'s> Fields<'s> {
         Some(node)
     }
 
+    /// A field of a former version, if somebody still writes it; it is not among those that are suggested.
+    pub(crate) fn former(&mut self, name: &str) -> Option<Located<'s, String>> {
+        let at = self.entries.iter().position(|(key, _)| key.value == name)?;
+        Some(self.entries.remove(at).0)
+    }
+
     /// Reports every entry that nobody asked for.
     pub(crate) fn finish(self, report: &mut Report) {
         for (key, _) in self.entries {
@@ -195,6 +201,18 @@ pub(crate) fn choice<T: Copy>(node: Node<'_>, what: &str, choices: &[(&str, T)],
         None => format!("write {}", listed(&words)),
     };
     report.add(found.at.error(format!("{what} is never `{}`", found.value)).help(help))
+}
+
+/// `true` or `false`.
+pub(crate) fn flag(node: Node<'_>, what: &str, report: &mut Report) -> Option<bool> {
+    match &node.value {
+        Value::Scalar(word) if word == "true" => Some(true),
+        Value::Scalar(word) if word == "false" => Some(false),
+        Value::Text(word) | Value::Scalar(word) => {
+            report.add(node.at.error(format!("{what} is never `{word}`")).help("write `true` or `false`"))
+        }
+        other => report.add(node.at.error(format!("{what} is not {}", other.kind())).help("write `true` or `false`")),
+    }
 }
 
 /// "`a`, `b` or `c`".

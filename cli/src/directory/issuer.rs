@@ -1,8 +1,14 @@
 //! `issuers:` of `mesh.yaml`: who may issue JWTs, and for which tenants.
 
-use crate::directory::fields::{Fields, Report, text, texts};
+mod binding;
+mod key_set;
+
+use crate::directory::fields::{Fields, Report, list, text, texts};
 use crate::directory::values::{Scope, scope};
-use crate::directory::yaml::{Located, Node, Value};
+use crate::directory::yaml::{Located, Node};
+
+pub(crate) use binding::BindingEntry;
+pub(crate) use key_set::{Fetched, JwksEntry};
 
 /// One of `issuers`.
 #[derive(Debug)]
@@ -15,19 +21,16 @@ pub(crate) struct IssuerEntry<'s> {
     pub(crate) tenant_claim: String,
     /// `roles_claim`.
     pub(crate) roles_claim: String,
-    /// `jwks`.
-    pub(crate) jwks: JwksEntry<'s>,
+    /// `client_claim`.
+    pub(crate) client_claim: String,
+    /// `jwks`; `None` for an issuer that has symmetric keys only.
+    pub(crate) jwks: Option<JwksEntry<'s>>,
+    /// `symmetric_keys`.
+    pub(crate) symmetric_keys: Vec<Located<'s, String>>,
     /// `tenants`.
     pub(crate) tenants: Scope<'s>,
-}
-
-/// Where an issuer's keys are written.
-#[derive(Debug)]
-pub(crate) enum JwksEntry<'s> {
-    /// In this file of the keys folder.
-    File(Located<'s, String>),
-    /// Right here.
-    Inline(Node<'s>),
+    /// `bindings`.
+    pub(crate) bindings: Vec<BindingEntry<'s>>,
 }
 
 /// Reads one issuer.
@@ -45,17 +48,34 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<IssuerEntr
     let roles_claim = fields
         .required("roles_claim", "write `roles_claim: /roles`", report)
         .and_then(|node| pointer(node, "roles_claim", report));
-    let jwks =
-        fields.required("jwks", "write `jwks: id.acme.example.jwks.json`", report).and_then(|node| jwks(node, report));
+    let client_claim = match fields.optional("client_claim") {
+        Some(node) => pointer(node, "client_claim", report),
+        None => Some("/azp".to_owned()),
+    };
+    let symmetric = fields.optional("symmetric_keys");
+    let jwks = match &symmetric {
+        Some(_) => fields.optional("jwks"),
+        None => fields.required("jwks", "write `jwks: id.acme.example.jwks.json`", report),
+    };
+    let without_jwks = symmetric.is_some() && jwks.is_none();
+    let jwks = jwks.and_then(|node| key_set::read(node, report));
+    let symmetric_keys = symmetric.map(|node| key_set::symmetric(node, jwks.as_ref(), report));
     let tenants = fields.required("tenants", "write `tenants: [acme]`", report).and_then(|node| scope(node, report));
+    let bindings = fields.optional("bindings").map_or(vec![], |node| list(node, "`bindings`", report, binding::read));
     fields.finish(report);
+    if let Some(tenants) = &tenants {
+        binding::check(&bindings, tenants, report);
+    }
     Some(IssuerEntry {
         issuer: issuer?,
         audiences: audiences?.into_iter().map(|a| a.value).collect(),
         tenant_claim: tenant_claim?,
         roles_claim: roles_claim?,
-        jwks: jwks?,
+        client_claim: client_claim?,
+        jwks: if without_jwks { None } else { Some(jwks?) },
+        symmetric_keys: symmetric_keys.unwrap_or_default(),
         tenants: tenants?,
+        bindings,
     })
 }
 
@@ -65,6 +85,17 @@ pub(crate) fn once_each(issuers: &[IssuerEntry<'_>], report: &mut Report) {
         if issuers.iter().take(n).any(|other| other.issuer.value == entry.issuer.value) {
             let message = format!("issuer `{}` is there twice", entry.issuer.value);
             report.push(entry.issuer.at.error(message).help("put its keys and tenants into one entry"));
+        }
+    }
+    // INVARIANT: a key is of one issuer. A sidecar finds a symmetric key by its id alone, among its secrets.
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for (issuer, key) in issuers.iter().flat_map(|i| i.symmetric_keys.iter().map(|key| (&i.issuer.value, key))) {
+        match seen.iter().find(|(_, id)| *id == key.value) {
+            Some((other, _)) => {
+                let message = format!("symmetric key `{}` is one of `{other}` already", key.value);
+                report.push(key.at.error(message).help("give each issuer keys of its own, with ids of their own"));
+            }
+            None => seen.push((issuer, &key.value)),
         }
     }
 }
@@ -91,22 +122,5 @@ fn pointer(node: Node<'_>, what: &str, report: &mut Report) -> Option<String> {
             .at
             .error(format!("`{what}` is a JSON pointer (RFC 6901), this is `{}`", found.value))
             .help(format!("write `{what}: /{name}`, where `~` in a name is `~0` and `/` is `~1`")),
-    )
-}
-
-fn jwks<'s>(node: Node<'s>, report: &mut Report) -> Option<JwksEntry<'s>> {
-    if matches!(node.value, Value::Map(_)) {
-        return Some(JwksEntry::Inline(node));
-    }
-    let found = text(node, "`jwks`", report)?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    if found.value.bytes().all(plain) && !found.value.starts_with('.') && found.value.len() <= 200 {
-        return Some(JwksEntry::File(found));
-    }
-    let diagnostic = found.at.error(format!("`{}` is no plain file name", found.value));
-    report.add(
-        diagnostic.help(
-            "name a file of the keys folder, as `id.acme.example.jwks.json`; keys are never fetched from a URL here",
-        ),
     )
 }

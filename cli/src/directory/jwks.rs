@@ -3,12 +3,13 @@
 //! JSON is YAML, so that a set in a file and one written into `mesh.yaml` are read alike, and a
 //! mistake in either has its line and column.
 
+mod material;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_tenancy::{IssuerKey, KeyAlgorithm};
 
 use crate::diagnostic::Diagnostic;
 use crate::directory::fields::{Report, listed};
-use crate::directory::public_key;
 use crate::directory::yaml::{At, Node, Value};
 
 /// The most keys of one issuer.
@@ -62,15 +63,23 @@ fn read_key(node: &Node<'_>) -> Result<IssuerKey, Box<Diagnostic>> {
     let id = jwk.text("kid", "an id of this key, as the `kid` in the header of its tokens")?;
     let algorithm = jwk.algorithm()?;
     jwk.refuse_other_use()?;
-    let spki = match algorithm {
-        KeyAlgorithm::Rs256 => jwk.rsa()?,
-        KeyAlgorithm::Es256 => jwk.p256()?,
-    };
+    let spki = material::spki(&jwk, algorithm)?;
     if id.len() > 256 {
         return Err(error(jwk.at_of("kid"), "this `kid` is longer than 256 bytes", "use a shorter one"));
     }
     Ok(IssuerKey { id: id.to_owned(), algorithm, spki })
 }
+
+/// Algorithms with public keys, and the type of key each needs.
+const PUBLISHED: &[(KeyAlgorithm, &str)] = &[
+    (KeyAlgorithm::Rs256, "RSA"),
+    (KeyAlgorithm::Rs384, "RSA"),
+    (KeyAlgorithm::Rs512, "RSA"),
+    (KeyAlgorithm::Ps256, "RSA"),
+    (KeyAlgorithm::Es256, "EC"),
+    (KeyAlgorithm::Es384, "EC"),
+    (KeyAlgorithm::EdDsa, "OKP"),
+];
 
 struct Jwk<'n, 's> {
     at: At<'s>,
@@ -129,22 +138,24 @@ impl<'n, 's> Jwk<'n, 's> {
     }
 
     fn algorithm(&self) -> Result<KeyAlgorithm, Box<Diagnostic>> {
-        const ALGORITHMS: &[&str] = &["RS256", "ES256"];
-        let alg = self.text("alg", "the one algorithm this key is for, `RS256` or `ES256`")?;
-        let kty = self.text("kty", "`RSA` or `EC`")?;
-        let (algorithm, needed) = match alg {
-            "RS256" => (KeyAlgorithm::Rs256, "RSA"),
-            "ES256" => (KeyAlgorithm::Es256, "EC"),
-            other => {
-                let message = format!("`alg` `{other}` is not verified here");
-                return Err(error(self.at_of("alg"), message, format!("use a key for {}", listed(ALGORITHMS))));
-            }
+        let known: Vec<&str> = PUBLISHED.iter().map(|(algorithm, _)| algorithm.name()).collect();
+        let known = listed(&known);
+        let alg = self.text("alg", &format!("the one algorithm this key is for, {known}"))?;
+        let kty = self.text("kty", "`RSA`, `EC` or `OKP`")?;
+        let Some((algorithm, needed)) = PUBLISHED.iter().find(|(algorithm, _)| algorithm.name() == alg) else {
+            let message = format!("`alg` `{alg}` is not verified here");
+            let help = if alg == KeyAlgorithm::Hs256.name() {
+                "a shared secret is no part of a JWK set; write its id under `symmetric_keys` of the issuer".to_owned()
+            } else {
+                format!("use a key for {known}")
+            };
+            return Err(error(self.at_of("alg"), message, help));
         };
-        if kty != needed {
+        if kty != *needed {
             let message = format!("`alg` `{alg}` needs a key of type `{needed}`, this is `{kty}`");
             return Err(error(self.at_of("kty"), message, "copy the key from its issuer again"));
         }
-        Ok(algorithm)
+        Ok(*algorithm)
     }
 
     /// `use` and `key_ops`, where they are there (RFC 7517, sections 4.2 and 4.3).
@@ -160,65 +171,6 @@ impl<'n, 's> Jwk<'n, 's> {
             }
             None => Ok(()),
         }
-    }
-
-    /// SubjectPublicKeyInfo of an RSA key (RFC 7518, section 6.3.1; RFC 8017, appendix A.1.1).
-    fn rsa(&self) -> Result<Vec<u8>, Box<Diagnostic>> {
-        let modulus = self.number("n", "the modulus, in base64url")?;
-        let exponent = self.number("e", "the exponent, in base64url: `AQAB`")?;
-        let bits = modulus.len() * 8 - modulus.first().map_or(0, |b| b.leading_zeros() as usize);
-        if !(2048..=8192).contains(&bits) {
-            let message = format!("this RSA key has {bits} bits; 2048 to 8192 are accepted");
-            return Err(error(self.at_of("n"), message, "let the issuer make a key of 3072 bits, and revoke this one"));
-        }
-        if modulus.last().is_none_or(|b| b % 2 == 0) {
-            return Err(error(
-                self.at_of("n"),
-                "this is no RSA modulus: it is even",
-                "copy the key from its issuer again",
-            ));
-        }
-        if exponent != [1, 0, 1] {
-            let message = "this RSA key has an exponent other than 65537";
-            return Err(error(self.at_of("e"), message, "let the issuer make a key with `\"e\": \"AQAB\"`"));
-        }
-        public_key::rsa(&modulus, &exponent).map_err(|e| self.unwritable(&e))
-    }
-
-    /// SubjectPublicKeyInfo of a P-256 key (RFC 7518, section 6.2.1; RFC 5480, section 2).
-    fn p256(&self) -> Result<Vec<u8>, Box<Diagnostic>> {
-        let curve = self.text("crv", "`P-256`")?;
-        if curve != "P-256" {
-            let message = format!("`alg` `ES256` needs the curve `P-256`, this is `{curve}`");
-            return Err(error(self.at_of("crv"), message, "let the issuer make a key of that curve"));
-        }
-        let x = self.coordinate("x")?;
-        let y = self.coordinate("y")?;
-        let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        if !public_key::is_on_p256(&point) {
-            let message = "this point does not lie on the curve `P-256`";
-            return Err(error(self.at, message, "copy the key from its issuer again"));
-        }
-        public_key::p256(&point).map_err(|e| self.unwritable(&e))
-    }
-
-    fn unwritable(&self, why: &spki::Error) -> Box<Diagnostic> {
-        error(self.at, format!("this key cannot be written as DER: {why}"), "copy it from its issuer again")
-    }
-
-    fn coordinate(&self, name: &str) -> Result<Vec<u8>, Box<Diagnostic>> {
-        let bytes = self.base64url(name, "a coordinate of the point, in base64url")?;
-        if bytes.len() == 32 {
-            return Ok(bytes);
-        }
-        let message = format!("`{name}` has {} bytes; a coordinate of `P-256` has 32", bytes.len());
-        Err(error(self.at_of(name), message, "write leading zeros, too (RFC 7518, section 6.2.1.2)"))
-    }
-
-    /// A number in big-endian bytes, without leading zeros.
-    fn number(&self, name: &str, what: &str) -> Result<Vec<u8>, Box<Diagnostic>> {
-        let bytes = self.base64url(name, what)?;
-        Ok(bytes.into_iter().skip_while(|b| *b == 0).collect())
     }
 
     fn base64url(&self, name: &str, what: &str) -> Result<Vec<u8>, Box<Diagnostic>> {

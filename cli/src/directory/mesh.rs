@@ -3,10 +3,11 @@
 use partywall_tenancy::{MeshId, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, list, once_each, text};
+use crate::directory::headers;
 use crate::directory::issuer::{self, IssuerEntry};
-use crate::directory::selectors;
+use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
-use crate::directory::yaml::{Located, Node};
+use crate::directory::yaml::{Located, Node, Value};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -17,8 +18,8 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) trust_domain: Option<String>,
     /// `stale_after`, in seconds.
     pub(crate) stale_after: Option<u32>,
-    /// `hosts`.
-    pub(crate) hosts: Vec<String>,
+    /// `sources`; `None` where one of them is no good.
+    pub(crate) sources: Option<SourcesEntry<'s>>,
     /// `legacy_headers`.
     pub(crate) legacy_headers: Vec<String>,
     /// `keys.bundle`.
@@ -29,6 +30,10 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) signers: Vec<SignerEntry<'s>>,
     /// `issuers`.
     pub(crate) issuers: Vec<IssuerEntry<'s>>,
+    /// Whether every signer could be read, so that a signer that is not there is missing.
+    pub(crate) signers_whole: bool,
+    /// Whether every issuer could be read.
+    pub(crate) issuers_whole: bool,
 }
 
 /// One of `signers`.
@@ -55,24 +60,63 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         Some(node) => duration(node, "`stale_after`", 30..=3_600, report),
         None => Some(300),
     };
-    let hosts = fields.optional("hosts").map_or(vec![], |node| selectors::hosts(node, report));
-    let legacy_headers =
-        fields.optional("legacy_headers").map_or(vec![], |node| selectors::legacy_headers(node, report));
+    let sources = sources(&mut fields, trust_domain.as_deref(), report);
+    let legacy_headers = fields.optional("legacy_headers").map_or(vec![], |node| headers::legacy(node, report));
     let (bundle_keys, overlay_keys) = fields
         .required("keys", "write `keys: { bundle: [bundle-1], overlay: [overlay-1] }`", report)
         .map_or_else(Default::default, |node| keys(node, report));
-    let signers = fields.required("signers", SIGNERS, report).map_or(vec![], |node| {
-        list(node, "`signers`", report, |item, report| signer(item, trust_domain.as_deref(), report))
+    let (signers, signers_whole) = fields.required("signers", SIGNERS, report).map_or((vec![], false), |node| {
+        whole(node, "`signers`", report, |item, report| signer(item, trust_domain.as_deref(), report))
     });
-    let issuers = fields
+    let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
-        .map_or(vec![], |node| list(node, "`issuers`", report, issuer::read));
+        .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
     fields.finish(report);
-    let mesh =
-        MeshEntry { id, trust_domain, stale_after, hosts, legacy_headers, bundle_keys, overlay_keys, signers, issuers };
+    let mesh = MeshEntry {
+        id,
+        trust_domain,
+        stale_after,
+        sources,
+        legacy_headers,
+        bundle_keys,
+        overlay_keys,
+        signers,
+        issuers,
+        signers_whole,
+        issuers_whole,
+    };
     one_role_each(&mesh, report);
     issuer::once_each(&mesh.issuers, report);
     mesh
+}
+
+const SOURCES: &str = "write `sources: { edge: [jwt, { host: \"{tenant}.shop.example\" }] }`";
+
+fn sources<'s>(fields: &mut Fields<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<SourcesEntry<'s>> {
+    if let Some(hosts) = fields.former("hosts") {
+        let diagnostic = hosts.at.error("`hosts` is one of the sources now");
+        report.push(diagnostic.help(SOURCES));
+        // What is missing without it was told by that.
+        return fields.optional("sources").and_then(|node| tenant_sources::read(node, trust_domain, report));
+    }
+    let node = fields.required("sources", SOURCES, report)?;
+    tenant_sources::read(node, trust_domain, report)
+}
+
+/// A list, and whether each of its items was good.
+fn whole<'s, T>(
+    node: Node<'s>,
+    what: &str,
+    report: &mut Report,
+    mut each: impl FnMut(Node<'s>, &mut Report) -> Option<T>,
+) -> (Vec<T>, bool) {
+    let mut whole = matches!(node.value, Value::List(_));
+    let found = list(node, what, report, |item, report| {
+        let good = each(item, report);
+        whole &= good.is_some();
+        good
+    });
+    (found, whole)
 }
 
 const SIGNERS: &str =

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use partywall_authorization::{OperationProblem, Operations};
-use partywall_tenancy::{Operation, Owner, Service, SpiffeId};
+use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId};
 
-use crate::directory::fields::{Fields, Report, listed, text};
+use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::yaml::{At, Located, Node};
 use crate::nearest::nearest;
 
@@ -26,6 +26,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
             report,
         )
         .and_then(|node| owner(node, path, report));
+    let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     fields.finish(report);
     let (http, action, resource, owner) = (http?, action?, resource?, owner?);
     // A bad `id` was reported; an operation without one would be another operation.
@@ -33,8 +34,12 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         Some(found) => Some(found?),
         None => None,
     };
+    let anonymous = match anonymous {
+        Some(found) => found?,
+        None => false,
+    };
     let (method, path) = http.value;
-    let operation = Operation { method, path, action, resource, id, owner };
+    let operation = Operation { method, path, action, resource, id, owner, anonymous };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -138,6 +143,15 @@ fn owner(node: Node<'_>, path: Option<&str>, report: &mut Report) -> Option<Owne
     has_parameter(found.at, "path.", name, path, report).then(|| Owner::Path(name.to_owned()))
 }
 
+/// INVARIANT: an owner is compared with a proved tenant, and here nobody proves one.
+fn anonymous(node: Node<'_>, owner: Option<&Owner>, report: &mut Report) -> Option<bool> {
+    let at = node.at;
+    let anonymous = flag(node, "`anonymous`", report)?;
+    let Some(Owner::Path(name)) = owner.filter(|_| anonymous) else { return Some(anonymous) };
+    let message = format!("anybody may call this, so that nothing guards the owner in `path.{name}`");
+    report.add(at.error(message).help("take `anonymous` out, or write `owner: none` on a path that names no tenant"))
+}
+
 /// Where the path itself is no good, that was said; its parameters are not known then.
 fn has_parameter(at: At<'_>, prefix: &str, name: &str, path: Option<&str>, report: &mut Report) -> bool {
     let Some(path) = path else { return true };
@@ -191,6 +205,11 @@ fn problem(service: &Service) -> Option<OperationProblem> {
     Operations::compile(service).err().map(|error| error.problem)
 }
 
+/// What is wrong with a path template, if anything.
+pub(crate) fn path_problem(path: &str) -> Option<OperationProblem> {
+    problem(&alone("GET", path))
+}
+
 fn alone(method: &str, path: &str) -> Service {
     service_of(vec![Operation {
         method: method.to_owned(),
@@ -199,6 +218,7 @@ fn alone(method: &str, path: &str) -> Service {
         resource: String::new(),
         id: None,
         owner: Owner::Unseen,
+        anonymous: false,
     }])
 }
 
@@ -210,6 +230,9 @@ fn service_of(operations: Vec<Operation>) -> Service {
         clusters: Vec::new(),
         callers: Vec::new(),
         max_context_age: 0,
+        recover: Recover::Handle,
+        own_tenant: None,
+        act_for: None,
         operations,
     }
 }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use partywall_tenancy::{ContextSigner, Issuer, IssuerKey};
+use partywall_tenancy::{ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::fields::Report;
-use crate::directory::issuer::{IssuerEntry, JwksEntry};
+use crate::directory::issuer::{BindingEntry, Fetched, IssuerEntry, JwksEntry};
 use crate::directory::mesh::{MeshEntry, SignerEntry};
 use crate::directory::yaml::Located;
 use crate::directory::{jwks, yaml};
@@ -62,23 +62,47 @@ fn signer(entry: &SignerEntry<'_>, keys: &[PublicKey<'_>]) -> Option<ContextSign
 }
 
 fn issuer(entry: &IssuerEntry<'_>, keys: Option<&Path>, report: &mut Report) -> Issuer {
+    let mut bindings: Vec<_> = entry.bindings.iter().map(BindingEntry::to_binding).collect();
+    bindings.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     Issuer {
         issuer: entry.issuer.value.clone(),
         audiences: entry.audiences.clone(),
         tenant_claim: entry.tenant_claim.clone(),
         roles_claim: entry.roles_claim.clone(),
+        client_claim: entry.client_claim.clone(),
         tenants: entry.tenants.to_tenant_scope(),
-        keys: issuer_keys(&entry.jwks, keys, report),
+        bindings,
+        keys: key_source(entry, keys, report),
     }
 }
 
-fn issuer_keys(jwks: &JwksEntry<'_>, keys: Option<&Path>, report: &mut Report) -> Vec<IssuerKey> {
-    let file = match (jwks, keys) {
-        (JwksEntry::Inline(node), _) => return jwks::read(node, report),
-        (JwksEntry::File(_), None) => return Vec::new(),
-        (JwksEntry::File(name), Some(folder)) => (name, folder.join(&name.value)),
+fn key_source(entry: &IssuerEntry<'_>, keys: Option<&Path>, report: &mut Report) -> KeySource {
+    let mut found = match &entry.jwks {
+        Some(JwksEntry::Fetched(Fetched { cluster, authority, path, max_age })) => {
+            return KeySource::Fetched {
+                cluster: cluster.clone(),
+                authority: authority.clone(),
+                path: path.clone(),
+                max_age: *max_age,
+            };
+        }
+        Some(JwksEntry::Inline(node)) => jwks::read(node, report),
+        Some(JwksEntry::File(name)) => keys.map_or(vec![], |folder| key_file(name, folder, report)),
+        None => Vec::new(),
     };
-    let (name, path) = file;
+    for key in &entry.symmetric_keys {
+        if found.iter().any(|other| other.id == key.value) {
+            let message = format!("key id `{}` is there twice: in the JWK set, too", key.value);
+            report.push(key.at.error(message).help("give each key an id of its own"));
+        }
+        found.push(IssuerKey { id: key.value.clone(), algorithm: KeyAlgorithm::Hs256, spki: Vec::new() });
+    }
+    KeySource::Inline(found)
+}
+
+/// The keys in a file of the keys folder.
+fn key_file(name: &Located<'_, String>, folder: &Path, report: &mut Report) -> Vec<IssuerKey> {
+    let path = folder.join(&name.value);
     let text = match files::read_text(&path, MAX_JWKS) {
         Ok(text) => text,
         Err(error) => {

@@ -1,10 +1,10 @@
 //! `services/*.yaml`: one service per file.
 
-use partywall_tenancy::{Caller, Operation, Service, SpiffeId};
+use partywall_tenancy::{Caller, Operation, Recover, Service, SpiffeId, TenantId};
 
-use crate::directory::fields::{Fields, Report, list, texts};
+use crate::directory::fields::{Fields, Report, choice, list, texts};
 use crate::directory::operation;
-use crate::directory::values::{Scope, duration, scope, spiffe_id, word};
+use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::yaml::{Located, Node};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
@@ -18,6 +18,12 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) clusters: Vec<Located<'s, String>>,
     /// `max_context_age`, in seconds.
     pub(crate) max_context_age: Option<u32>,
+    /// `recover`.
+    pub(crate) recover: Option<Recover>,
+    /// `own_tenant`.
+    pub(crate) own_tenant: Option<Located<'s, TenantId>>,
+    /// `act_for`, and where it stands.
+    pub(crate) act_for: Option<Located<'s, Scope<'s>>>,
     /// `callers`.
     pub(crate) callers: Vec<CallerEntry<'s>>,
     /// `operations`.
@@ -46,6 +52,9 @@ impl ServiceEntry<'_> {
                 .map(|c| Caller { spiffe_id: c.spiffe_id.value.clone(), tenants: c.tenants.to_tenant_scope() })
                 .collect(),
             max_context_age: self.max_context_age?,
+            recover: self.recover?,
+            own_tenant: self.own_tenant.as_ref().map(|t| t.value.clone()),
+            act_for: self.act_for.as_ref().map(|scope| scope.value.to_tenant_scope()),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
         })
     }
@@ -68,6 +77,15 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
         Some(node) => duration(node, "`max_context_age`", 1..=3_600, report),
         None => Some(120),
     };
+    let recover = match fields.optional("recover") {
+        Some(node) => choice(node, "`recover`", RECOVER, report),
+        None => Some(Recover::Handle),
+    };
+    let own_tenant = fields.optional("own_tenant").and_then(|node| tenant_id(node, report));
+    let act_for = fields.optional("act_for").and_then(|node| {
+        let at = node.at;
+        scope(node, report).map(|value| Located { value, at })
+    });
     let callers = fields
         .required(
             "callers",
@@ -85,8 +103,20 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
     fields.finish(report);
     callers_once_each(&callers, report);
     let operations = operation::apart(operations, report);
-    Some(ServiceEntry { name, spiffe_id: its_id, clusters, max_context_age, callers, operations })
+    Some(ServiceEntry {
+        name,
+        spiffe_id: its_id,
+        clusters,
+        max_context_age,
+        recover,
+        own_tenant,
+        act_for,
+        callers,
+        operations,
+    })
 }
+
+const RECOVER: &[(&str, Recover)] = &[("handle", Recover::Handle), ("traceparent", Recover::TraceParent)];
 
 fn caller<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<CallerEntry<'s>> {
     let mut fields = Fields::of(node, "a caller", report)?;

@@ -24,6 +24,8 @@ const MAX_TOTAL: usize = 64 * 1024 * 1024;
 pub(crate) struct Sources {
     /// `mesh.yaml`.
     pub(crate) mesh: Option<Source>,
+    /// `api-keys.yaml`, if there is one.
+    pub(crate) api_keys: Option<Source>,
     /// `tenants/*.yaml`.
     pub(crate) tenants: Vec<Source>,
     /// `services/*.yaml`.
@@ -34,13 +36,18 @@ pub(crate) struct Sources {
     pub(crate) digest: [u8; 32],
 }
 
+/// The file of API keys.
+pub(crate) const API_KEYS: &str = "api-keys.yaml";
+
 const FOLDERS: [(&str, &str); 3] = [("policies", ".cedar"), ("services", ".yaml"), ("tenants", ".yaml")];
 
 /// Reads all files below `directory`. Hidden files and `README.md` are let be; anything else that
 /// nobody would read is a mistake: a policy in a file with a mistyped ending protects nothing.
 pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     let mut reader = Reader { directory, hash: Sha256::new(), total: 0, report };
-    let mut sources = Sources { mesh: reader.mesh(), ..Sources::default() };
+    let mesh = reader.mesh();
+    let api_keys = directory.join(API_KEYS).exists().then(|| reader.file(API_KEYS)).flatten();
+    let mut sources = Sources { mesh, api_keys, ..Sources::default() };
     for (folder, ending) in FOLDERS {
         let found = reader.folder(folder, ending);
         match folder {
@@ -69,12 +76,12 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            if name != "mesh.yaml" && !FOLDERS.iter().any(|(folder, _)| folder == name) {
-                let known = ["mesh.yaml", "tenants", "services", "policies"];
+            if name != "mesh.yaml" && name != API_KEYS && !FOLDERS.iter().any(|(folder, _)| folder == name) {
+                let known = ["mesh.yaml", API_KEYS, "tenants", "services", "policies"];
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `tenants/`, `services/` and `policies/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `tenants/`, `services/` and `policies/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);

@@ -47,17 +47,21 @@ impl Scope<'_> {
     /// Reports the tenants named that are not among `known`, which is sorted.
     pub(crate) fn check(&self, known: &[TenantId], report: &mut Report) {
         let Self::Only(list) = self else { return };
-        for tenant in list {
-            if known.binary_search(&tenant.value).is_err() && !report.is_full() {
-                let diagnostic = tenant.at.error(format!("there is no tenant `{}`", tenant.value));
-                let meant = nearest(tenant.value.as_str(), known.iter().map(TenantId::as_str));
-                report.push(diagnostic.help(match meant {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("write `tenants/{}.yaml`, or take it out of this list", tenant.value),
-                }));
-            }
-        }
+        list.iter().for_each(|tenant| is_known(tenant, known, report));
     }
+}
+
+/// Reports `tenant` where it is not among `known`, which is sorted.
+pub(crate) fn is_known(tenant: &Located<'_, TenantId>, known: &[TenantId], report: &mut Report) {
+    if known.binary_search(&tenant.value).is_ok() || report.is_full() {
+        return;
+    }
+    let diagnostic = tenant.at.error(format!("there is no tenant `{}`", tenant.value));
+    let meant = nearest(tenant.value.as_str(), known.iter().map(TenantId::as_str));
+    report.push(diagnostic.help(match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("write `tenants/{}.yaml`, or take it out here", tenant.value),
+    }));
 }
 
 /// `all`, or a list of tenant ids with at least one.
@@ -104,6 +108,38 @@ pub(crate) fn spiffe_id<'s>(
         ),
         Ok(value) => Some(Located { value, at: found.at }),
     }
+}
+
+/// A pattern of SPIFFE IDs in which `*` stands for one whole segment.
+pub(crate) fn spiffe_pattern<'s>(
+    node: Node<'s>,
+    trust_domain: Option<&str>,
+    report: &mut Report,
+) -> Option<Located<'s, String>> {
+    let found = text(node, "a pattern of SPIFFE IDs", report)?;
+    let pattern = &found.value;
+    let domain = trust_domain.unwrap_or("mesh.example");
+    let help = format!("write `spiffe://{domain}/ns/*/sa/partner-gateway`, where `*` is one whole segment");
+    let (scheme, rest) = pattern.split_at(pattern.len().min("spiffe://".len()));
+    let (its_domain, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let wrong = if scheme == "spiffe://" && its_domain.contains('*') {
+        Some("has a `*` for its trust domain".to_owned())
+    } else if let Some(segment) = path.split('/').find(|segment| segment.contains('*') && *segment != "*") {
+        Some(format!("has something beside `*` in the segment `{segment}`"))
+    } else {
+        let plain: Vec<&str> = path.split('/').map(|segment| if segment == "*" { "x" } else { segment }).collect();
+        let plain = if path.is_empty() { pattern.clone() } else { format!("{scheme}{its_domain}/{}", plain.join("/")) };
+        SpiffeId::parse(&plain).err().map(|why| why.to_string())
+    };
+    if let Some(wrong) = wrong {
+        return report.add(found.at.error(format!("pattern `{pattern}` {wrong}")).help(help));
+    }
+    if trust_domain.is_some_and(|domain| domain != its_domain) {
+        let message = format!("`{pattern}` lies outside the mesh's trust domain `{domain}`");
+        let help = format!("write `spiffe://{domain}/…`: no peer of another trust domain is believed");
+        return report.add(found.at.error(message).help(help));
+    }
+    Some(found)
 }
 
 /// A duration in whole seconds, within `bounds`: `30s`, `5m`, `2h`.

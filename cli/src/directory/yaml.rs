@@ -32,6 +32,11 @@ impl<'s> At<'s> {
     pub(crate) fn warning(self, message: impl Into<String>) -> Diagnostic {
         self.source.warning(self.line, self.column, message)
     }
+
+    /// Something meant so, yet to be seen here.
+    pub(crate) fn note(self, message: impl Into<String>) -> Diagnostic {
+        self.source.note(self.line, self.column, message)
+    }
 }
 
 impl fmt::Display for At<'_> {

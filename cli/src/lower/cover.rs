@@ -151,7 +151,7 @@ fn internal(message: String) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use partywall_tenancy::{Operation, Owner, SpiffeId};
+    use partywall_tenancy::{Operation, Owner, Recover, SpiffeId};
 
     use super::super::{parse, translate};
     use super::*;
@@ -165,6 +165,7 @@ mod tests {
             resource: "Order".into(),
             id: None,
             owner: Owner::Unseen,
+            anonymous: false,
         };
         vec![Service {
             name: "orders".into(),
@@ -172,6 +173,9 @@ mod tests {
             clusters: vec![],
             callers: vec![],
             max_context_age: 60,
+            recover: Recover::Handle,
+            own_tenant: None,
+            act_for: None,
             operations: vec![operation],
         }]
     }

@@ -36,7 +36,11 @@ impl Issuer {
             suspended: withdrawn.suspended.clone(),
             quarantined: withdrawn.quarantined.clone(),
             revoked_tokens: withdrawn.revoked_tokens.clone(),
+            revoked_subjects: withdrawn.revoked_subjects.clone(),
+            revoked_keys: withdrawn.revoked_keys.clone(),
+            revoked_issuers: withdrawn.revoked_issuers.clone(),
             revoked_signers: withdrawn.revoked_signers.clone(),
+            revoked_api_keys: withdrawn.revoked_api_keys.clone(),
         };
         Some((sequence, body.sign(&self.key.id, &self.key.key)?))
     }

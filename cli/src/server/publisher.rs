@@ -223,7 +223,7 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::SigningKey;
-    use partywall_tenancy::{Overlay, OverlayBody, RoleKeys};
+    use partywall_tenancy::{Overlay, OverlayBody, RoleKeys, Sources};
 
     use super::*;
 
@@ -249,7 +249,8 @@ mod tests {
             stale_after: 300,
             keys: RoleKeys { overlay: vec![("key-1".into(), key(1).key.verifying_key().to_bytes())] },
             legacy_headers: vec![],
-            hosts: vec![],
+            sources: Sources::default(),
+            api_keys: vec![],
             issuers: vec![],
             signers: vec![],
             tenants: vec![],

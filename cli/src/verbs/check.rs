@@ -12,7 +12,7 @@ use crate::exit::{Exit, Outcome};
 /// Tell every mistake of a tenancy directory, with its place and what to write instead
 ///
 /// Also lists the operations that change something whose owner nothing in the request shows: what
-/// nobody shows, nobody can guard. Those do not fail the check.
+/// nobody shows, nobody can guard. And, as notes, those that anybody may call. Neither fails the check.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -36,6 +36,7 @@ pub(crate) struct Args {
 struct Report<'d> {
     errors: usize,
     warnings: usize,
+    notes: usize,
     tenants: usize,
     services: usize,
     diagnostics: &'d [Diagnostic],
@@ -45,16 +46,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let checked = check(&args.dir, args.keys.as_deref());
     let diagnostics = &checked.diagnostics;
     let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
     let good = checked.good().map(|(directory, _)| directory);
     let (tenants, services) = good.map_or((0, 0), |d| (d.tenants.len(), d.services.len()));
     if args.json {
-        say_json(&Report { errors, warnings, tenants, services, diagnostics })?;
+        say_json(&Report { errors, warnings, notes, tenants, services, diagnostics })?;
     } else {
         diagnostics.iter().for_each(|d| say(format_args!("{d}\n")));
         let about = good.map_or_else(String::new, |_| format!("{tenants} tenants, {services} services, "));
         let unread = if args.keys.is_none() { "; without --keys no key file or JWK set was looked at" } else { "" };
-        say(format_args!("{}: {about}{errors} errors, {warnings} warnings{unread}", args.dir.display()));
+        say(format_args!("{}: {about}{errors} errors, {warnings} warnings, {notes} notes{unread}", args.dir.display()));
     }
     Ok(if errors > 0 { Exit::Invalid } else { Exit::Fine })
 }

@@ -1,5 +1,7 @@
 //! `partywall keys`.
 
+mod api_key;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,9 @@ use crate::keys::line;
 
 /// Make the keys of a mesh
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  partywall keys new keys --signer edge-1=edge --sidecar invoices --sidecar orders")]
+#[command(after_help = "Examples:
+  partywall keys new keys --signer edge-1=edge --sidecar invoices --sidecar orders
+  partywall keys api-key --tenant acme --principal nightly-export --role viewer --expires 90d --env keys/edge.env")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -24,6 +28,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum What {
     New(New),
+    ApiKey(api_key::Args),
 }
 
 /// Make a keys folder: keys for bundles and overlays, and an environment file per workload
@@ -32,6 +37,9 @@ enum What {
 /// NAME.env with the variables its Envoy needs. Everything secret has mode 0600. Nothing is ever
 /// overwritten. The .key files belong on the machines that compile and serve, each .env file with
 /// its workload alone.
+///
+/// A workload that --signer names and --sidecar does not is an edge: its file also holds
+/// PARTYWALL_API_KEYS, which `partywall keys api-key` hashes API keys with.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -45,7 +53,7 @@ struct New {
     /// A workload that signs root contexts, as KEY_ID=WORKLOAD; may be given more than once
     #[arg(long, value_name = "KEY_ID=WORKLOAD", value_parser = parse_signer)]
     signer: Vec<SignerOf>,
-    /// A workload that only verifies them; may be given more than once
+    /// A workload behind the edge; may be given more than once
     #[arg(long, value_name = "WORKLOAD", value_parser = parse_workload)]
     sidecar: Vec<String>,
     /// Print JSON: the files written
@@ -65,6 +73,7 @@ const OVERLAY: &str = "overlay-1";
 pub(crate) fn run(args: &Args) -> Outcome {
     match &args.what {
         What::New(new) => make(new),
+        What::ApiKey(args) => api_key::run(args),
     }
 }
 
@@ -106,6 +115,7 @@ fn plan(args: &New) -> Result<Vec<Planned>, Failure> {
     let mut files = Vec::new();
     let bundle = new_key()?;
     let fingerprint = line("1", &random()?);
+    let api_keys = line("1", &random()?);
     for (id, key) in [(BUNDLE, &bundle), (OVERLAY, &new_key()?)] {
         files.push(file(format!("{id}.key"), line(id, key.as_bytes()), files::PRIVATE));
         files.push(file(format!("{id}.pub"), line(id, key.verifying_key().as_bytes()), files::PUBLIC));
@@ -134,6 +144,10 @@ fn plan(args: &New) -> Result<Vec<Planned>, Failure> {
             line(BUNDLE, bundle.verifying_key().as_bytes()),
             line("1", &random()?),
         );
+        // Whoever holds this key can tell whether a guessed API key is one; sidecars have no use for it.
+        if !args.sidecar.iter().any(|sidecar| sidecar == workload) {
+            text.push_str(&format!("{}={api_keys}\n", api_key::VARIABLE));
+        }
         if !secrets.is_empty() {
             text.push_str(&format!("PARTYWALL_CONTEXT_SIGNING={}\n", secrets.join(",")));
         }

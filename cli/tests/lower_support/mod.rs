@@ -1,6 +1,6 @@
 //! The shop of the sample mesh, as values.
 
-use partywall_tenancy::{Operation, Owner, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
 
 /// acme (gold, eu), globex (silver, us), initech (bronze, eu).
 pub(crate) fn tenants() -> Vec<Tenant> {
@@ -24,6 +24,7 @@ pub(crate) fn services() -> Vec<Service> {
             resource: resource.into(),
             id: id.map(Into::into),
             owner: owner.map_or(Owner::Unseen, |name| Owner::Path(name.into())),
+            anonymous: false,
         }
     };
     let service = |name: &str, operations| Service {
@@ -32,6 +33,9 @@ pub(crate) fn services() -> Vec<Service> {
         clusters: vec![name.into()],
         callers: vec![],
         max_context_age: 120,
+        recover: Recover::Handle,
+        own_tenant: None,
+        act_for: None,
         operations,
     };
     let invoices = vec![
