@@ -29,4 +29,5 @@ pub mod report;
 pub mod services;
 pub mod site;
 pub mod story;
+pub mod variant;
 pub mod wait;

@@ -1,0 +1,512 @@
+//! A mesh that differs from the sample in what a test is about: another tenancy directory, other keys,
+//! another Envoy configuration. What is not changed is what is shipped.
+//!
+//! Changes are text put in the place of text. What a change does not find is an error, so that a test
+//! cannot go on testing the sample.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use jwt_simple::prelude::{Claims, Duration as Span, Ed25519KeyPair, EdDSAKeyPairLike};
+use rcgen::{CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::access_log::{Hop, Line};
+use crate::bootstrap::Bootstrap;
+use crate::certificates::Workload;
+use crate::envoy::{Envoy, Start};
+use crate::mesh::unique;
+use crate::ports::local;
+use crate::process::Process;
+use crate::raw::{Request, Response};
+use crate::services::{App, Place, serve};
+use crate::site::{FIRST_REVISION, Site, compile, tenancy};
+use crate::{artefacts, cli, wait};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// As in `mesh`: so many answers in a row mean that every worker decides.
+const IN_A_ROW: usize = 12;
+
+/// Ports are free until somebody listens there, so one mesh of a process starts after the other.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// A mesh about to be started.
+pub struct Variant {
+    /// Its directory.
+    pub site: Site,
+    /// Text of the bootstrap of each workload.
+    bootstraps: Vec<(&'static str, String)>,
+    /// More addresses of bootstraps, and the ports they stand for.
+    addresses: Vec<(&'static str, String, u16, u16)>,
+    secrets: Vec<(&'static str, String, String)>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Variant {
+    /// Prepares `target/mesh/<name>` with a copy of the sample tenancy directory, for these workloads.
+    pub fn prepare(name: &str, workloads: &[&'static str]) -> Result<Self> {
+        let turn = STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let site = Site::prepare(name, |_| ())?;
+        copy(&tenancy(), &site.directory.join("tenancy"))?;
+        let folder = artefacts::root().join("envoy-config/bootstraps");
+        let read = |workload: &&'static str| -> Result<_> {
+            Ok((*workload, fs::read_to_string(folder.join(format!("{workload}.yaml")))?))
+        };
+        let bootstraps = workloads.iter().map(read).collect::<Result<_>>()?;
+        Ok(Self { site, bootstraps, addresses: Vec::new(), secrets: Vec::new(), _turn: turn })
+    }
+
+    /// A file of the tenancy directory.
+    pub fn tenancy(&self, file: &str) -> PathBuf {
+        self.site.directory.join("tenancy").join(file)
+    }
+
+    /// Puts `to` where `from` stands in a file of the tenancy directory.
+    pub fn replace(&self, file: &str, from: &str, to: &str) -> Result<()> {
+        let path = self.tenancy(file);
+        fs::write(&path, replaced(&fs::read_to_string(&path)?, file, from, to)?)?;
+        Ok(())
+    }
+
+    /// Writes at the end of a file of the tenancy directory.
+    pub fn append(&self, file: &str, text: &str) -> Result<()> {
+        let path = self.tenancy(file);
+        fs::write(&path, fs::read_to_string(&path).unwrap_or_default() + text)?;
+        Ok(())
+    }
+
+    /// Puts `to` where `from` stands in the bootstrap of `workload`.
+    pub fn envoy(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
+        let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);
+        let (_, text) = found.with_context(|| format!("{workload} is not part of this mesh"))?;
+        *text = replaced(text, workload, from, to)?;
+        Ok(())
+    }
+
+    /// Adds a plain HTTP cluster to the bootstrap of `workload` that leads to `port` of this machine.
+    pub fn cluster(&mut self, workload: &'static str, name: &str, port: u16) -> Result<()> {
+        const BEFORE: &str = "    # `partywall serve`.";
+        let cluster = format!(
+            "    - name: {name}\n      type: STATIC\n      connect_timeout: 1s\n      load_assignment:\n        \
+             cluster_name: {name}\n        endpoints:\n          - lb_endpoints:\n              - endpoint: \
+             {{ address: {{ socket_address: {{ address: {name}, port_value: 443 }} }} }}\n{BEFORE}"
+        );
+        self.addresses.push((workload, name.into(), 443, port));
+        self.envoy(workload, BEFORE, &cluster)
+    }
+
+    /// Gives `workload` one more secret: an environment variable, let into the VM under `purpose`.
+    pub fn secret(&mut self, workload: &'static str, purpose: &str, variable: &str, value: String) -> Result<()> {
+        self.envoy(workload, "PARTYWALL_SHARED_STATE", &format!("PARTYWALL_SHARED_STATE, {variable}"))?;
+        let wrong = format!("shared_state: PARTYWALL_SHARED_STATE, {variable}");
+        let right = format!("shared_state: PARTYWALL_SHARED_STATE, {purpose}: {variable}");
+        self.envoy(workload, &wrong, &right)?;
+        self.secrets.push((workload, variable.into(), value));
+        Ok(())
+    }
+
+    /// Makes the keys of the mesh again, with more signers of root contexts (`KEY=WORKLOAD`).
+    pub fn sign_also(&self, signers: &[&str]) -> Result<()> {
+        let keys = self.site.keys();
+        fs::remove_dir_all(&keys)?;
+        let mut arguments = vec!["keys", "new", cli::text(&keys)?, "--signer", "edge-1=edge"];
+        arguments.extend(signers.iter().flat_map(|signer| ["--signer", *signer]));
+        arguments.extend(["--sidecar", "invoices", "--sidecar", "orders"]);
+        cli::run(&arguments)?;
+        self.site.issuers.write_key_sets(&keys)
+    }
+
+    /// `partywall keys api-key --append` for a viewer of `tenant`; gives the key.
+    pub fn api_key(&self, tenant: &str) -> Result<String> {
+        let (env, folder) = (self.site.keys().join("edge.env"), self.tenancy(""));
+        let output = cli::run(&[
+            "keys",
+            "api-key",
+            "--tenant",
+            tenant,
+            "--principal",
+            "nightly-export",
+            "--role",
+            "viewer",
+            "--expires",
+            "90d",
+            "--env",
+            cli::text(&env)?,
+            "--append",
+            cli::text(&folder)?,
+            "--json",
+        ])?;
+        let made: Value = serde_json::from_str(&output)?;
+        Ok(made["key"].as_str().context("no key in the answer")?.into())
+    }
+
+    /// Compiles, and starts the Envoys, the bundle server and these apps; waits until every worker decides.
+    pub fn start(self, apps: &[App]) -> Result<Running> {
+        let site = &self.site;
+        compile(&self.tenancy(""), &site.keys(), &site.bundles(), Some(FIRST_REVISION + 1))?;
+        let mut serving = cli::serve(&site.bundles(), &site.keys(), site.ports.bundles)?;
+        let bundles = Process::start("bundles", &mut serving, &site.directory.join("logs"))?;
+        let runtime = Runtime::new()?;
+        let p = site.ports;
+        for app in apps {
+            let (listen, control, outbound) = match app {
+                App::Invoices => (p.invoices_app, p.invoices_control, Some(local(p.invoices_outbound))),
+                App::Orders => (p.orders_app, p.orders_control, None),
+            };
+            let place = Place { app: *app, listen: local(listen), control: Some(local(control)), outbound };
+            runtime.spawn(async move {
+                if let Err(error) = serve(place).await {
+                    eprintln!("{error:#}");
+                }
+            });
+        }
+        let mut envoys = Vec::new();
+        for (workload, text) in &self.bootstraps {
+            envoys.push((*workload, self.start_one(workload, text)?));
+        }
+        for (_, envoy) in &mut envoys {
+            envoy.wait_until_ready()?;
+        }
+        Ok(Running { site: self.site, envoys, _bundles: bundles, _apps: runtime })
+    }
+
+    fn start_one(&self, workload: &'static str, text: &str) -> Result<Envoy> {
+        let (site, p) = (&self.site, self.site.ports);
+        let changed = site.directory.join(format!("{workload}.changed.yaml"));
+        fs::write(&changed, text)?;
+        let read = Bootstrap::read(cli::text(&changed)?)?.address("bundles", 8400, p.bundles)?;
+        let (mut placed, admin) =
+            match workload {
+                "edge" => (
+                    read.address("0.0.0.0", 8080, p.edge)?
+                        .address("127.0.0.1", 9901, p.edge_admin)?
+                        .address("invoices-sidecar", 15006, p.invoices_inbound)?
+                        .address("orders-sidecar", 15006, p.orders_inbound)?,
+                    p.edge_admin,
+                ),
+                "invoices" => (
+                    read.address("0.0.0.0", 15006, p.invoices_inbound)?
+                        .address("127.0.0.1", 15001, p.invoices_outbound)?
+                        .address("127.0.0.1", 9901, p.invoices_admin)?
+                        .address("127.0.0.1", 8080, p.invoices_app)?
+                        .address("orders-sidecar", 15006, p.orders_inbound)?,
+                    p.invoices_admin,
+                ),
+                _ => (
+                    read.address("0.0.0.0", 15006, p.orders_inbound)?
+                        .address("127.0.0.1", 9901, p.orders_admin)?
+                        .address("127.0.0.1", 8080, p.orders_app)?,
+                    p.orders_admin,
+                ),
+            };
+        for (_, address, from, port) in self.addresses.iter().filter(|(of, ..)| *of == workload) {
+            placed = placed.address(address, *from, *port)?;
+        }
+        let mut environment = site.environment(workload)?;
+        let secrets = self.secrets.iter().filter(|(of, ..)| *of == workload);
+        environment.extend(secrets.map(|(_, name, value)| (name.clone(), value.clone())));
+        Envoy::start(Start {
+            name: workload,
+            bootstrap: placed.installed_in(&site.directory.join("etc")),
+            admin: Some(admin),
+            environment,
+            directory: &site.directory,
+        })
+    }
+}
+
+/// A mesh that runs. It stops when it is dropped, or when this process ends in any other way.
+pub struct Running {
+    /// Its directory.
+    pub site: Site,
+    envoys: Vec<(&'static str, Envoy)>,
+    _bundles: Process,
+    _apps: Runtime,
+}
+
+impl Running {
+    /// Where a hop listens.
+    pub fn address(&self, hop: Hop) -> SocketAddr {
+        let p = &self.site.ports;
+        local(match hop {
+            Hop::Edge => p.edge,
+            Hop::InvoicesInbound => p.invoices_inbound,
+            Hop::InvoicesOutbound => p.invoices_outbound,
+            Hop::OrdersInbound => p.orders_inbound,
+        })
+    }
+
+    /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
+    pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
+        let to = self.address(hop);
+        match hop {
+            Hop::Edge | Hop::InvoicesOutbound => request.send(to),
+            Hop::InvoicesInbound | Hop::OrdersInbound => request.send_as(self.site.certificates.of(workload), to),
+        }
+    }
+
+    /// Waits until `ask` is answered by every worker with anything but 503.
+    pub fn wait_for(&self, what: &str, ask: impl Fn() -> Result<Response>) -> Result<()> {
+        let mut in_a_row = 0;
+        let ready = wait::until(PATIENCE, || {
+            in_a_row = if ask().is_ok_and(|answer| answer.status != 503) { in_a_row + 1 } else { 0 };
+            (in_a_row >= IN_A_ROW).then_some(())
+        });
+        let logs =
+            || self.envoys.iter().map(|(name, envoy)| format!("{name}:\n{}", envoy.errors())).collect::<String>();
+        ready.with_context(|| format!("{what} has no bundle after {} s\n{}", PATIENCE.as_secs(), logs()))
+    }
+
+    /// The same for these hops, with a request that says nothing.
+    pub fn wait_for_policy(&self, hops: &[Hop]) -> Result<()> {
+        let probe = Request::get("/ready-yet").header("host", "orders");
+        hops.iter().try_for_each(|hop| self.wait_for(&hop.to_string(), || self.send(*hop, Workload::Edge, &probe)))
+    }
+
+    /// The line of the request with this id at `hop`, once it is written.
+    pub fn line(&self, hop: Hop, id: &str) -> Result<Line> {
+        let all = || self.envoys.iter().flat_map(|(_, envoy)| envoy.log().lines());
+        let found = wait::until(Duration::from_secs(3), || {
+            all().find(|line| line.hop == hop && line.field("request_id") == id)
+        });
+        found.with_context(|| format!("{hop} logged no request {id}"))
+    }
+
+    /// The status of an answer of the edge, and the exact reason in its log: empty where it let the request on.
+    pub fn outcome(&self, answer: &Response) -> (u16, String) {
+        let id = answer.header("x-request-id").expect("the edge tells the request's id");
+        let reason = self.line(Hop::Edge, id).expect("the edge logs each request").field("reason");
+        (answer.status, reason.trim_start_matches('-').into())
+    }
+
+    /// What reached an app of the requests whose path holds the word `mark`.
+    pub fn seen_of(&self, app: App, mark: &str) -> Result<Vec<Value>> {
+        let port = match app {
+            App::Invoices => self.site.ports.invoices_control,
+            App::Orders => self.site.ports.orders_control,
+        };
+        let answer = Request::get("/__seen").header("host", "control").send(local(port))?;
+        let all = answer.json().as_array().cloned().unwrap_or_default();
+        // `r1x2` is no part of `r1x20`.
+        let holds = |path: &str| path.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == mark);
+        Ok(all.into_iter().filter(|seen| seen["path"].as_str().is_some_and(holds)).collect())
+    }
+}
+
+/// An OpenID provider of a test's own (EdDSA).
+pub struct OwnIssuer {
+    key: Ed25519KeyPair,
+    id: String,
+    name: String,
+}
+
+impl OwnIssuer {
+    /// `name` is its `iss`, `id` that of its key.
+    pub fn make(name: &str, id: &str) -> Self {
+        Self { key: Ed25519KeyPair::generate().with_key_id(id), id: id.into(), name: name.into() }
+    }
+
+    /// Its JWK set.
+    pub fn key_set(&self) -> Result<String> {
+        let mut key: Value = serde_json::from_str(&self.key.public_key().with_key_id(&self.id).to_jwk())?;
+        key["alg"] = json!("EdDSA");
+        Ok(json!({ "keys": [key] }).to_string())
+    }
+
+    /// Its entry of `issuers`, with keys in a file of the keys folder, which is written.
+    pub fn entry(&self, keys: &Path) -> Result<String> {
+        let file = format!("{}.jwks.json", self.id);
+        fs::write(keys.join(&file), self.key_set()?)?;
+        Ok(self.entry_with(&file))
+    }
+
+    /// Its entry of `issuers`, with this `jwks`.
+    pub fn entry_with(&self, jwks: &str) -> String {
+        entry(&self.name, &format!("jwks: {jwks}"))
+    }
+
+    /// A viewer's token; `tenant` is a name or an array of names.
+    pub fn token(&self, tenant: &Value) -> Result<String> {
+        self.key.sign(claims(&self.name, tenant))
+    }
+
+    /// The same as the value of `Authorization`.
+    pub fn bearer(&self, tenant: &Value) -> Result<String> {
+        Ok(format!("Bearer {}", self.token(tenant)?))
+    }
+}
+
+/// An entry of `issuers` for every tenant.
+pub fn entry(issuer: &str, keys: &str) -> String {
+    format!(
+        "  - issuer: {issuer}\n    audiences: [shop]\n    tenant_claim: /tenant\n    roles_claim: /roles\n    {keys}\n    \
+         tenants: all\n"
+    )
+}
+
+/// Claims of a viewer, for ten minutes from now.
+pub fn claims(issuer: &str, tenant: &Value) -> jwt_simple::claims::JWTClaims<Value> {
+    Claims::with_custom_claims(json!({ "tenant": tenant, "roles": ["viewer"] }), Span::from_mins(10))
+        .with_issuer(issuer)
+        .with_subject("carol")
+        .with_audience("shop")
+        .with_jwt_id(unique())
+}
+
+/// An authority for certificates of clients, with what it issued.
+pub struct Clients {
+    params: CertificateParams,
+    key: KeyPair,
+    pem: String,
+}
+
+/// A client's certificate with its key.
+#[derive(Clone)]
+pub struct Client {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Clients {
+    /// Makes the authority.
+    pub fn make() -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { params, key, pem })
+    }
+
+    /// Its own certificate.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// A certificate with this URI and no other name.
+    pub fn issue(&self, uri: &str) -> Result<Client> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.subject_alt_names = vec![SanType::URI(uri.try_into()?)];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate()?;
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        Ok(Client { certificate: params.signed_by(&key, &issuer)?.der().clone(), key: key.serialize_der() })
+    }
+}
+
+/// Sends a request over TLS, with this SNI if any and as this client if any.
+pub fn over_tls(to: SocketAddr, sni: Option<&str>, client: Option<&Client>, request: &Request) -> Result<Response> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)));
+    let mut config = match client {
+        None => config.with_no_client_auth(),
+        Some(client) => {
+            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(client.key.clone()));
+            config.with_client_auth_cert(vec![client.certificate.clone()], key)?
+        }
+    };
+    config.enable_sni = sni.is_some();
+    let name = ServerName::try_from(sni.unwrap_or("edge.invalid").to_owned())?;
+    let tcp = TcpStream::connect_timeout(&to, TIMEOUT)?;
+    tcp.set_read_timeout(Some(TIMEOUT))?;
+    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp);
+    stream.write_all(&request.bytes())?;
+    let mut got = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        let n = stream.read(&mut chunk)?;
+        got.extend_from_slice(chunk.get(..n).unwrap_or_default());
+        if let Some(response) = read(&got)? {
+            return Ok(response);
+        }
+        ensure!(n > 0, "closed after {} bytes, before a whole answer", got.len());
+    }
+}
+
+/// The answer, once all of it is there. Envoy and the apps say how long each one is.
+fn read(got: &[u8]) -> Result<Option<Response>> {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(at) = head.parse(got).context("not an HTTP/1 answer")? else { return Ok(None) };
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers: Vec<_> = head.headers.iter().map(|h| (h.name.to_ascii_lowercase(), text(h.value))).collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value);
+    let length: usize = length.context("an answer without content-length")?.parse()?;
+    let body = got.get(at..at + length).map(<[u8]>::to_vec);
+    Ok(body.map(|body| Response { status: head.code.unwrap_or_default(), headers, body }))
+}
+
+/// Who answers does not matter here: what is asked of the client is under test.
+#[derive(Debug)]
+struct AnyServer(Arc<rustls::crypto::CryptoProvider>);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.3 alone is spoken here".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn replaced(text: &str, name: &str, from: &str, to: &str) -> Result<String> {
+    ensure!(text.contains(from), "{name} has no `{from}`");
+    Ok(text.replace(from, to))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
