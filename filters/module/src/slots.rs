@@ -82,10 +82,12 @@ pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Optio
             None => {}
         }
     }
-    let Some((slot, cas)) = free else { return Ok(None) };
+    // Let in without a place of its own, its calls would find whatever lies under its trace id: another worker's
+    // request, perhaps of another tenant. So no room, and a race that was lost, are refusals.
+    let (slot, cas) = free.ok_or(Taken)?;
     let handle = Handle::new(slot, secret);
-    let sealed = place.seal(keys, handle);
-    Ok(sealed.filter(|sealed| host::set_shared(&trace_key(slot), sealed, cas)).map(|_| handle))
+    let sealed = place.seal(keys, handle).ok_or(Taken)?;
+    if host::set_shared(&trace_key(slot), &sealed, cas) { Ok(Some(handle)) } else { Err(Taken) }
 }
 
 /// The contexts that wait in shared data.

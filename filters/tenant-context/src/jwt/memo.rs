@@ -58,7 +58,7 @@ impl Memo {
         Self { capacity, entries: HashMap::new(), owners: HashMap::new(), by_size: BTreeSet::new(), swept: 0 }
     }
 
-    /// As [`verify`](super::verify), from memory where that has the token.
+    /// As [`verify`](fn@super::verify), from memory where that has the token.
     ///
     /// INVARIANT: the answer for a token is the one that `verify` would give now, except that the
     /// signature of these very bytes is not checked twice under one key.
