@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use partywall_tenant_context::Role;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
@@ -11,7 +12,7 @@ use crate::config::{Config, ListenerDirection};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
 use crate::stream::Stream;
-use crate::{host, stages_of};
+use crate::{host, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
 const TICK: Duration = Duration::from_millis(100);
@@ -51,6 +52,9 @@ impl Plugin {
         };
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
         let config = Config::read(bytes, listener, |name| std::env::var(name).ok())?;
+        if config.role == Role::Inbound {
+            slots::prepare_traces();
+        }
         let policy = policy::of(&config);
         self.setup = Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default() }));
         Ok(())

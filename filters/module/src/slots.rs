@@ -2,7 +2,7 @@
 
 use partywall_tenancy::{TenantId, UnixSeconds};
 use partywall_tenant_context::{
-    Handle, LINGER, Occupancy, Record, SlotKeys, Waiting, candidates, occupancy, trace_candidates,
+    Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, Waiting, candidates, occupancy, trace_candidates,
 };
 
 use crate::host;
@@ -63,6 +63,18 @@ impl Place<'_> {
 /// Another context is open under the same trace id.
 pub(crate) struct Taken;
 
+/// Puts something into every place for contexts found by trace id. The ABI cannot say "write only if nothing is
+/// there", so two first writers would not see each other; after this nobody is the first. It runs when a plugin
+/// is configured, which the host does on its main thread before any worker takes requests.
+pub(crate) fn prepare_traces() {
+    for slot in 0..TRACE_SLOTS {
+        let key = trace_key(slot);
+        if host::shared(&key).1.is_none_or(|cas| cas == 0) {
+            host::set_shared(&key, &[0], None);
+        }
+    }
+}
+
 /// Keeps the root where it is found by trace id alone. `Ok(None)` when there is no room.
 ///
 /// INVARIANT: an open request's place is never overwritten by one with another root, so whoever sends
@@ -78,7 +90,7 @@ pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Optio
         match known {
             Some(known) if occupied != Occupancy::Free && known.root != place.root => return Err(Taken),
             Some(_) => free = Some((slot, cas)),
-            None if occupied == Occupancy::Free => free = free.or(Some((slot, cas))),
+            None if occupied == Occupancy::Free && cas.is_some() => free = free.or(Some((slot, cas))),
             None => {}
         }
     }

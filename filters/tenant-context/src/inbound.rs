@@ -1,6 +1,6 @@
 //! Role inbound: the boundary of a service. A tenant counts only from a listed caller.
 
-use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, SpiffeId, TenantContext, TenantId};
+use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, Source, SpiffeId, TenantContext, TenantId};
 
 use crate::edge::Established;
 use crate::sources::{Evidence, Gathered, Proven};
@@ -37,6 +37,10 @@ pub fn establish(
         if !anonymous {
             return Err(Rejection::new(Reason::TenantMissing, "no root context"));
         }
+        // Nobody signed what the edge selected, so it is selected again, from what the edge looked at and passed on.
+        let selecting = |s: &&Source| matches!(s, Source::Host { .. } | Source::Path { .. });
+        let edge: Vec<_> = evidence.view.bundle().body().sources.edge.iter().filter(selecting).cloned().collect();
+        gathered.selections.extend(Gathered::from(&edge, request, evidence)?.selections);
         Established::Anonymous(for_caller(gathered.settle_anonymous(evidence.view)?, &caller))
     } else {
         Established::Proved(for_caller(gathered.settle(evidence.view)?, &caller))

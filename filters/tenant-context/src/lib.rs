@@ -38,7 +38,7 @@ pub use outbound::{Handed, Outbound, Waiting, recover};
 pub use rejection::Rejection;
 pub use request::{Headers, Request, Single};
 pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootSigner};
-pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, candidates, occupancy, trace_candidates};
+pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, candidates, occupancy, trace_candidates};
 pub use sources::{Evidence, Peer, api_key_digest};
 pub use take_out::{ACT_FOR, CONTEXT, PRINCIPAL, TENANT, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};

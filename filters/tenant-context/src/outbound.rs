@@ -58,6 +58,9 @@ pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Wait
     match (found, act_for) {
         (Ok(record), None) => send_on(record, sources),
         (Err(rejection), _) if rejection.reason == Reason::AmbiguousRequest => Err(rejection),
+        // A handle says that a request caused the call. Where that one is not found any more, it is too late,
+        // and nobody else's tenant takes its place.
+        (Err(rejection), _) if !TraceState::of(request.headers).ours.is_empty() => Err(rejection),
         (Ok(_), Some(_)) => Err(Rejection::new(
             Reason::ActForDenied,
             "the call belongs to a request of a tenant; it cannot be made for another one that the app names",

@@ -160,7 +160,7 @@ pub fn candidates(tenant: &TenantId, random: u16) -> impl Iterator<Item = u16> {
 }
 
 /// How many places there are for contexts found by trace id.
-const TRACE_SLOTS: u16 = 8192;
+pub const TRACE_SLOTS: u16 = 8192;
 
 /// The places where the context of a trace may lie, in the order to try them.
 pub fn trace_candidates(trace_id: [u8; 16]) -> impl Iterator<Item = u16> {

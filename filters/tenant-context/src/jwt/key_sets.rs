@@ -122,7 +122,7 @@ impl KeySets {
         let keys = jwk::read_set(json)?;
         if let Some(set) = self.sets.get_mut(issuer) {
             set.asking = None;
-            set.schedule.succeeded(now, jitter);
+            set.schedule.succeeded(now, set.max_age, jitter);
             let kept = Kept::next(set.known.as_ref().map(|known| &known.kept), keys, now);
             set.replace(kept, &mut self.generation);
         }

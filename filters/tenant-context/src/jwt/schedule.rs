@@ -53,10 +53,12 @@ impl Schedule {
         self.not_before
     }
 
-    /// A good set came.
-    pub(super) fn succeeded(&mut self, now: UnixSeconds, jitter: u8) {
+    /// A good set came, which counts for `max_age`: it is fetched again well before that is over.
+    pub(super) fn succeeded(&mut self, now: UnixSeconds, max_age: UnixSeconds, jitter: u8) {
         self.not_before = now;
-        self.due = now.saturating_add(REFRESH).saturating_sub(JITTER * u64::from(jitter) / 256);
+        let refresh = REFRESH.min(max_age / 2);
+        let early = JITTER.min(refresh / 4) * u64::from(jitter) / 256;
+        self.due = now.saturating_add(refresh).saturating_sub(early);
         self.failures = 0;
     }
 
@@ -115,16 +117,23 @@ mod tests {
         }
         assert_eq!(waits[..10], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
         assert_eq!(waits.last(), Some(&MAX_BACK_OFF));
-        schedule.succeeded(NOW, 0);
+        schedule.succeeded(NOW, 3600, 0);
         assert!(schedule.failed(NOW, 255), "the next outage is a new one");
         assert!(schedule.not_before <= NOW + 2);
+    }
+
+    #[test]
+    fn a_set_that_counts_for_a_minute_is_fetched_twice_in_it() {
+        let mut schedule = Schedule::default();
+        schedule.succeeded(NOW, 60, 0);
+        assert!(!schedule.is_due(false, NOW + 29) && schedule.is_due(false, NOW + 30));
     }
 
     #[test]
     fn a_refresh_is_early_by_jitter_and_never_late() {
         for jitter in [0, 1, 128, 255] {
             let mut schedule = Schedule::default();
-            schedule.succeeded(NOW, jitter);
+            schedule.succeeded(NOW, 3600, jitter);
             assert!((NOW + REFRESH - JITTER..=NOW + REFRESH).contains(&schedule.due), "{jitter}");
             assert!(!schedule.is_due(false, NOW + REFRESH - JITTER - 1) && schedule.is_due(false, NOW + REFRESH));
         }
