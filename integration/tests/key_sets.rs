@@ -86,7 +86,7 @@ struct Mesh {
     issuers: HashMap<&'static str, OwnIssuer>,
 }
 
-static MESH: LazyLock<Mesh> = LazyLock::new(|| start("key-sets", &["first", "rotates", "flooded", "goes-down"]));
+static MESH: LazyLock<Mesh> = LazyLock::new(|| start("key-sets", &["rotates", "flooded", "goes-down"]));
 
 /// A mesh with these issuers; all publish their sets but `never`.
 fn start(name: &str, names: &[&'static str]) -> Mesh {
@@ -154,17 +154,17 @@ fn fetched(name: &str) -> &'static OwnIssuer {
 
 #[test]
 fn the_first_set_is_fetched_before_any_token_asks_for_it_and_once_for_all_workers() {
-    let issuer = &MESH.issuers["first"];
-    wait::until(SLACK, || (!MESH.server.asked(&path("first")).is_empty()).then_some(())).expect("fetched by itself");
-    until_let_in(&MESH, issuer, SLACK).expect("let in");
-    let asked = MESH.server.asked(&path("first")).len();
-    println!("first: {asked} fetches for two workers");
-    assert_eq!(asked, 1);
+    let mesh = start("key-sets-first", &["first"]);
+    let (good, asked) = (&mesh.issuers["first"], || mesh.server.asked(&path("first")).len());
+    wait::until(SLACK, || (asked() > 0).then_some(())).expect("fetched by itself");
+    until_let_in(&mesh, good, SLACK).expect("let in");
+    println!("first: {} fetches for two workers", asked());
+    assert_eq!(asked(), 1);
     for _ in 0..20 {
-        assert_eq!(outcome(issuer), let_in());
+        assert_eq!(outcome_in(&mesh, good), let_in());
     }
-    assert_eq!(outcome(&self::issuer("first", "1")), unknown(), "another key under the same id");
-    assert_eq!(MESH.server.asked(&path("first")).len(), 1, "no request fetches");
+    assert_eq!(outcome_in(&mesh, &issuer("first", "1")), unknown(), "another key under the same id");
+    assert_eq!(asked(), 1, "no request fetches");
 }
 
 #[test]
@@ -176,7 +176,6 @@ fn a_new_key_is_fetched_when_a_token_names_it_and_the_former_still_counts() {
     let after = until_let_in(&MESH, &next, EACH + SLACK).expect("the new key is learned");
     println!("rotates: the new key counted {} ms after its first token", after.as_millis());
     assert_eq!(outcome(former), let_in(), "tokens of the former key are on their way");
-    assert_eq!(MESH.server.asked(&path("rotates")).len(), 2);
 }
 
 #[test]
@@ -192,9 +191,10 @@ fn a_flood_of_unknown_keys_fetches_once_in_thirty_seconds() {
     let asked = MESH.server.asked(&path("flooded"));
     println!("flooded: {} fetches, {floods} tokens with unknown keys", asked.len());
     assert!(floods > 50, "{floods}");
-    assert_eq!(asked.len(), 2, "one by itself, one for the flood");
+    assert!(asked.len() >= 2, "one by itself, one for the flood");
     // The filter's clock counts whole seconds.
-    assert!(asked[1] - asked[0] >= EACH - Duration::from_secs(1), "{:?}", asked[1] - asked[0]);
+    let gaps: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().all(|gap| *gap >= EACH - Duration::from_secs(1)), "{gaps:?}");
 }
 
 #[test]
@@ -247,4 +247,14 @@ fn without_any_set_every_token_of_the_issuer_is_denied_and_nobody_else_is_concer
     assert!((1..=6).contains(&tries), "{tries} tries: it backs off");
     mesh.server.publish(&path("never"), never.key_set().unwrap());
     until_let_in(&mesh, never, EACH + SLACK).expect("let in once there is a set");
+}
+
+#[test]
+fn a_set_is_fetched_again_before_its_max_age_is_over() {
+    let mesh = start("key-sets-renewed", &["ages"]);
+    let good = &mesh.issuers["ages"];
+    until_let_in(&mesh, good, SLACK).expect("let in");
+    let since = mesh.server.asked(&path("ages"))[0];
+    thread::sleep(Duration::from_secs(63).saturating_sub(since.elapsed()));
+    assert_eq!(outcome_in(&mesh, good), let_in());
 }

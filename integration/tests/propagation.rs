@@ -312,3 +312,40 @@ fn what_no_request_caused_is_done_for_the_workloads_own_tenant() {
     let two = [("traceparent", &*trace()), ("tracestate", "pw=AAAAAAAAAAAAAAAAAAAAAA,pw=BBBBBBBBBBBBBBBBBBBBBB")];
     assert_eq!(call(&BY_ITSELF, &unique(), &two), (400, "ambiguous_request".into()));
 }
+
+#[test]
+fn two_roots_that_race_for_one_trace_id_never_get_each_other() {
+    let roots = ["acme", "globex"].map(|tenant| (tenant, root(&BY_TRACE, tenant)));
+    for round in 0..40 {
+        let trace = trace();
+        let asked: Vec<_> = (0..6)
+            .map(|n| {
+                let ((tenant, root), trace, mark) = (roots[n % 2].clone(), trace.clone(), unique());
+                thread::spawn(move || (to_invoices(&root, &trace, &mark).0.status, tenant, mark))
+            })
+            .collect();
+        for (status, tenant, mark) in asked.into_iter().map(|asked| asked.join().unwrap()) {
+            let told = told(&BY_TRACE, &mark, "x-partywall-tenant");
+            assert!(
+                told.iter().all(|told| told == tenant),
+                "round {round}: {tenant} was answered {status} as {told:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_call_that_comes_too_late_for_its_request_is_not_done_for_the_workloads_own_tenant() {
+    let mark = unique();
+    assert_eq!(client(&BY_ITSELF, "acme", &format!("/invoices/{mark}")).status, 200);
+    let seen = BY_ITSELF.seen_of(App::Invoices, &mark).unwrap().pop().unwrap();
+    let of = |name| headers(&seen, name).pop().unwrap();
+    let (traceparent, tracestate) = (of("traceparent"), of("tracestate"));
+    thread::sleep(LINGER + Duration::from_secs(2));
+    let carried = [("traceparent", traceparent.as_str()), ("tracestate", tracestate.as_str())];
+    let late = unique();
+    assert_eq!(call(&BY_ITSELF, &late, &carried), (403, "context_no_request".into()));
+    assert!(BY_ITSELF.seen_of(App::Orders, &late).unwrap().is_empty());
+    let named = [&carried[..], &[("x-partywall-act-for", "globex")]].concat();
+    assert_ne!(call(&BY_ITSELF, &unique(), &named).0, 200);
+}

@@ -351,3 +351,10 @@ fn certificates_of_another_authority_are_refused_by_the_edge() {
     let answer = over_tls(MESH.running.address(Hop::Edge), Some(ACME), Some(&stranger), &request);
     assert!(answer.is_err(), "{answer:?}");
 }
+
+#[test]
+fn an_anonymous_login_may_name_its_tenant_by_the_host_alone() {
+    let login = Ask { method: "POST", ..at(ACME).path("/orders/login?{mark}") };
+    let came = login.header("content-length", "0").send();
+    assert_eq!((came.answer.status, came.seen.len()), (200, 1), "{came:?}");
+}
