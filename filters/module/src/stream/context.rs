@@ -70,11 +70,15 @@ impl Stage<'_> {
     }
 
     fn edge(&self, request: &Request<'_>) -> Result<Established, Denied> {
-        let service = destination(self.view.bundle())
-            .ok_or_else(|| Denied::new(Reason::ResourceUnmapped, "the route leads to no service of the directory"))?;
+        let service = destination(self.view.bundle());
+        let anonymous = service.as_deref().is_some_and(|service| self.is_anonymous(service, request));
         let sources = &self.view.bundle().body().sources.edge;
-        let established = self.with_evidence(sources, |evidence| {
-            tenant_context::establish_edge(request, evidence, self.is_anonymous(&service, request))
+        let established =
+            self.with_evidence(sources, |evidence| tenant_context::establish_edge(request, evidence, anonymous))?;
+        // After the credential: who has none does not learn which routes lead somewhere.
+        let service = service.ok_or_else(|| Denied {
+            proved: true,
+            ..Denied::new(Reason::ResourceUnmapped, "the route leads to no service of the directory")
         })?;
         write_trace_state(request, None);
         let context = match established {
