@@ -28,6 +28,14 @@ const LINGER: Duration = Duration::from_secs(5);
 static BY_TRACE: LazyLock<Running> = LazyLock::new(|| {
     let variant = Variant::prepare("by-trace", &["edge", "invoices", "orders"]).unwrap();
     variant.append("services/invoices.yaml", "\nrecover: traceparent\n").unwrap();
+    // An invoice is open to everybody here, so that there are requests that bring no root context.
+    let (closed, open) =
+        ("resource: Invoice, id: id, owner: none }", "resource: Invoice, id: id, owner: none, anonymous: true }");
+    variant
+        .replace("services/invoices.yaml", &format!("invoices:read\", {closed}"), &format!("invoices:read\", {open}"))
+        .unwrap();
+    let everybody = "\n@id(\"everybody\")\npermit (principal, action == Action::\"invoices:read\", resource);\n";
+    variant.append("policies/readers.cedar", everybody).unwrap();
     let p = variant.site.ports;
     let (app, outbound) = (local(p.invoices_app), local(p.invoices_outbound));
     let listener = TcpListener::bind(app).unwrap();
@@ -135,12 +143,20 @@ fn trace() -> String {
 
 /// The edge's own request to `invoices`, with a trace id of the caller's choice.
 fn to_invoices(root: &str, trace: &str, id: &str) -> (Response, String) {
+    invoice(trace, id, &[("host", "invoices"), ("x-partywall-context", root)])
+}
+
+/// The same without a root context, for the tenant that the host selects.
+fn to_invoices_as_nobody(tenant: &str, trace: &str, id: &str) -> (Response, String) {
+    invoice(trace, id, &[("host", &format!("{tenant}.shop.example"))])
+}
+
+fn invoice(trace: &str, id: &str, more: &[(&str, &str)]) -> (Response, String) {
     let request_id = unique();
     let request = Request::get(&format!("/invoices/{id}"))
-        .header("host", "invoices")
         .header("x-request-id", request_id.as_str())
-        .header("traceparent", trace)
-        .header("x-partywall-context", root);
+        .header("traceparent", trace);
+    let request = more.iter().fold(request, |request, (name, value)| request.header(name, *value));
     let answer = BY_TRACE.send(Hop::InvoicesInbound, Workload::Edge, &request).unwrap();
     let reason = BY_TRACE.line(Hop::InvoicesInbound, &request_id).unwrap().field("reason");
     (answer, reason.trim_start_matches('-').into())
@@ -212,6 +228,32 @@ fn a_trace_id_of_an_open_request_is_refused_with_another_root_and_the_open_one_i
     assert_eq!(to_invoices(&globex, &trace, &unique()).1, "ambiguous_request");
     // The same root may come twice: a request that is tried again.
     assert_eq!(to_invoices(&acme[0], &trace, &unique()).0.status, 200);
+}
+
+#[test]
+fn a_request_without_a_root_gets_nobodys_context_by_its_trace_id() {
+    let (acme, taken) = (root(&BY_TRACE, "acme"), trace());
+    let victim = format!("slow{}", unique());
+    let open = {
+        let (acme, taken, victim) = (acme.clone(), taken.clone(), victim.clone());
+        thread::spawn(move || to_invoices(&acme, &taken, &victim))
+    };
+    wait::until(Duration::from_secs(5), || reached(&victim)).expect("the victim's request reached the app");
+    let mark = unique();
+    assert_eq!(to_invoices_as_nobody("globex", &taken, &mark).1, "ambiguous_request");
+    assert!(reached(&mark).is_none(), "it reached no app");
+    assert_eq!(open.join().unwrap().0.status, 200);
+
+    // The other way round: nobody is there first.
+    let (own, mark) = (trace(), format!("slow{}", unique()));
+    let open = {
+        let (own, mark) = (own.clone(), mark.clone());
+        thread::spawn(move || to_invoices_as_nobody("globex", &own, &mark))
+    };
+    wait::until(Duration::from_secs(5), || reached(&mark)).expect("it is open to everybody");
+    assert_eq!(to_invoices(&acme, &own, &unique()).1, "ambiguous_request");
+    open.join().unwrap();
+    assert!(told(&BY_TRACE, &mark, "x-partywall-tenant").is_empty(), "its call had no context");
 }
 
 #[test]

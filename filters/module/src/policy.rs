@@ -46,6 +46,7 @@ pub(crate) struct Policy {
     source: BundleSource,
     state: PolicyState,
     authorization: Option<Rc<Authorization>>,
+    claims: Rc<[String]>,
     fetcher: Fetcher,
     /// The roles whose plugins this worker runs: only some read tokens.
     roles: Vec<Role>,
@@ -69,6 +70,7 @@ impl Policy {
             trust,
             source,
             authorization: None,
+            claims: Rc::default(),
             metrics: Metrics::default(),
             last_refusal: [None, None],
         }
@@ -112,14 +114,8 @@ impl Policy {
 
     /// Headers that claim an identity besides our own: those of former systems, and API keys, which are for the
     /// edge and no service's business. None before the first bundle, when every request is denied anyway.
-    pub(crate) fn legacy_headers(&self) -> Vec<String> {
-        let Some(bundle) = self.state.bundle() else { return Vec::new() };
-        let body = bundle.body();
-        let keys = body.sources.edge.iter().filter_map(|source| match source {
-            Source::ApiKey { header } => Some(header),
-            _ => None,
-        });
-        body.legacy_headers.iter().chain(keys).cloned().collect()
+    pub(crate) fn claims(&self) -> Rc<[String]> {
+        self.claims.clone()
     }
 
     /// Adopts what other workers fetched, and fetches when this VM holds the lease.
@@ -177,6 +173,7 @@ impl Policy {
                 });
                 if outcome == Ok(Accepted::Installed) {
                     self.authorization = authorization;
+                    self.claims = self.state.bundle().map(claims).unwrap_or_default();
                     // Its overlay keys may be others: what was refused before may be right now.
                     self.fetcher.forget(What::Overlay);
                     self.fetcher.hurry(What::Overlay);
@@ -247,4 +244,13 @@ impl Policy {
             What::Overlay => self.metrics.gauge("bundle_overlay_sequence", self.state.sequence()),
         }
     }
+}
+
+fn claims(bundle: &Bundle) -> Rc<[String]> {
+    let body = bundle.body();
+    let keys = body.sources.edge.iter().filter_map(|source| match source {
+        Source::ApiKey { header } => Some(header),
+        _ => None,
+    });
+    body.legacy_headers.iter().chain(keys).cloned().collect()
 }

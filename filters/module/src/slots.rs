@@ -60,7 +60,7 @@ impl Place<'_> {
     }
 }
 
-/// Another context is open under the same trace id.
+/// A request cannot have a place of its own under its trace id.
 pub(crate) struct Taken;
 
 /// Puts something into every place for contexts found by trace id. The ABI cannot say "write only if nothing is
@@ -75,13 +75,16 @@ pub(crate) fn prepare_traces() {
     }
 }
 
-/// Keeps the root where it is found by trace id alone. `Ok(None)` when there is no room.
+/// Keeps the root where it is found by trace id alone; for a request that brought none, an empty one,
+/// which opens nothing.
 ///
-/// INVARIANT: an open request's place is never overwritten by one with another root, so whoever sends
-/// the trace id of somebody else's request is turned away and changes nothing.
-pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Option<Handle>, Taken> {
+/// INVARIANT: every request that is let in has a place of its own under its trace id, or its calls would
+/// find whatever lies there: another request's context, perhaps of another tenant. And an open request's
+/// place is never overwritten by one with another root. So whoever sends the trace id of somebody else's
+/// request is turned away and changes nothing; and so is who finds no room or loses a race.
+pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Handle, Taken> {
     let now = host::now();
-    let Some(secret) = host::random() else { return Ok(None) };
+    let secret = host::random().ok_or(Taken)?;
     let mut free = None;
     for slot in trace_candidates(place.trace_id) {
         let (held, cas) = host::shared(&trace_key(slot));
@@ -94,12 +97,10 @@ pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Optio
             None => {}
         }
     }
-    // Let in without a place of its own, its calls would find whatever lies under its trace id: another worker's
-    // request, perhaps of another tenant. So no room, and a race that was lost, are refusals.
     let (slot, cas) = free.ok_or(Taken)?;
     let handle = Handle::new(slot, secret);
     let sealed = place.seal(keys, handle).ok_or(Taken)?;
-    if host::set_shared(&trace_key(slot), &sealed, cas) { Ok(Some(handle)) } else { Err(Taken) }
+    if host::set_shared(&trace_key(slot), &sealed, cas) { Ok(handle) } else { Err(Taken) }
 }
 
 /// The contexts that wait in shared data.

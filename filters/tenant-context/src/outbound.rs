@@ -3,7 +3,9 @@
 //! In this order: the handle in `tracestate`; the trace id, where the service asks for it; the tenant
 //! that the workload names itself (`x-partywall-act-for`), where it may; its own tenant; else a denial.
 
-use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, TenantContext, TenantId, UnixSeconds, View};
+use partywall_tenancy::{
+    CLOCK_SKEW, ProvedBy, Reason, Recover, Service, Tenant, TenantContext, TenantId, UnixSeconds, View,
+};
 
 use crate::{ACT_FOR, Handle, Record, Rejection, Request, Single, TraceParent, TraceState, root};
 
@@ -49,7 +51,8 @@ pub enum Handed {
 /// be a confused deputy.
 pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<Handed, Rejection> {
     crate::check_unambiguous(request)?;
-    let found = find(request, sources, waiting);
+    let ours = TraceState::of(request.headers).ours;
+    let found = find(request, &ours, sources, waiting);
     let act_for = match request.headers.single(ACT_FOR) {
         Single::Absent => None,
         Single::Once(value) => Some(value),
@@ -60,7 +63,7 @@ pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Wait
         (Err(rejection), _) if rejection.reason == Reason::AmbiguousRequest => Err(rejection),
         // A handle says that a request caused the call. Where that one is not found any more, it is too late,
         // and nobody else's tenant takes its place.
-        (Err(rejection), _) if !TraceState::of(request.headers).ours.is_empty() => Err(rejection),
+        (Err(rejection), _) if !ours.is_empty() => Err(rejection),
         (Ok(_), Some(_)) => Err(Rejection::new(
             Reason::ActForDenied,
             "the call belongs to a request of a tenant; it cannot be made for another one that the app names",
@@ -73,16 +76,20 @@ pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Wait
     }
 }
 
-fn find(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<Record, Rejection> {
+fn find(
+    request: &Request<'_>,
+    ours: &[String],
+    sources: &Outbound<'_>,
+    waiting: &dyn Waiting,
+) -> Result<Record, Rejection> {
     let none = |what: &'static str| Rejection::new(Reason::ContextNoRequest, what);
     let trace = TraceParent::of(request.headers);
-    let ours = TraceState::of(request.headers).ours;
-    let record = match ours.as_slice() {
+    let record = match ours {
         [one] => {
             let handle = Handle::parse(one).ok_or(none("`pw=` is no handle"))?;
             waiting.by_handle(&handle).ok_or(none("the handle opens nothing here"))?
         }
-        [] if sources.own.recover == partywall_tenancy::Recover::TraceParent => {
+        [] if sources.own.recover == Recover::TraceParent => {
             let trace = trace.ok_or(none("no valid `traceparent`"))?;
             waiting.by_trace(trace.trace_id).ok_or(none("no open request has this trace id"))?
         }
@@ -100,6 +107,12 @@ fn find(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) ->
 }
 
 fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> {
+    if record.root.is_empty() {
+        return Err(Rejection::new(
+            Reason::ContextNoRequest,
+            "the request that caused the call brought no root context that could be sent on",
+        ));
+    }
     let verified = root::verify(&record.root, sources.view, sources.now)?;
     let destination = destination(sources)?;
     let ends = verified.claims.iat.saturating_add(destination.max_context_age.into()).saturating_add(CLOCK_SKEW);
@@ -116,11 +129,7 @@ fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> 
 
 fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejection> {
     let destination = destination(sources)?;
-    may_call(&tenant, destination, sources)?;
-    let record = sources
-        .view
-        .active_tenant(&tenant)
-        .map_err(|reason| Rejection::of_tenant(&tenant, reason, "the workload's tenant may not act"))?;
+    let record = may_call(&tenant, destination, sources)?;
     Ok(Handed::ToSign(TenantContext {
         tier: record.tier.clone(),
         region: record.residency.clone(),
@@ -155,7 +164,7 @@ fn destination<'a>(sources: &Outbound<'a>) -> Result<&'a Service, Rejection> {
     })
 }
 
-fn may_call(tenant: &TenantId, destination: &Service, sources: &Outbound<'_>) -> Result<(), Rejection> {
+fn may_call<'a>(tenant: &TenantId, destination: &Service, sources: &Outbound<'a>) -> Result<&'a Tenant, Rejection> {
     let own = &sources.own.spiffe_id;
     if !destination.callers.iter().any(|c| c.spiffe_id == *own && c.tenants.contains(tenant)) {
         return Err(Rejection::of_tenant(
@@ -167,6 +176,5 @@ fn may_call(tenant: &TenantId, destination: &Service, sources: &Outbound<'_>) ->
     sources
         .view
         .active_tenant(tenant)
-        .map(|_| ())
         .map_err(|reason| Rejection::of_tenant(tenant, reason, "the context's tenant may not act"))
 }

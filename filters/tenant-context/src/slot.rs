@@ -18,8 +18,8 @@ use crate::trace::hex;
 const GROUP: u16 = 64;
 /// Groups: 65,536 slots, of some 700 bytes each when used, and never more than 4.3 KB.
 const GROUPS: u16 = 1024;
-/// Groups of one tenant: up to 1,024 requests of it are open in one sidecar at once. That two
-/// tenants have all groups in common has a chance of about one in 10^34.
+/// Groups of one tenant: up to 1,024 requests of it are open in one sidecar at once. That all
+/// groups of one tenant are among those of another has a chance of about one in 10^29.
 const GROUPS_PER_TENANT: u16 = 16;
 /// Seconds for which a context stays after its request ended, for work that goes on.
 pub const LINGER: UnixSeconds = 5;
@@ -73,7 +73,7 @@ pub struct Record {
     pub trace_id: [u8; 16],
     /// The service whose sidecar made it.
     pub service: String,
-    /// The root context.
+    /// The root context; empty for a request that brought none.
     pub root: Vec<u8>,
 }
 

@@ -1,7 +1,7 @@
 //! The context stage: hands request, peer and route to `tenant-context`, and its answer to the request.
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::{Bundle, ProvedBy, Reason, Service, Source, TenantContext, UnixSeconds, View};
+use partywall_tenancy::{Bundle, ProvedBy, Reason, Recover, Service, Source, TenantContext, UnixSeconds, View};
 use partywall_tenant_context::{
     self as tenant_context, Baggage, CONTEXT, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection, Request,
     Role, Single, TENANT, TakenOut, TraceParent, TraceState, jwt,
@@ -16,7 +16,7 @@ use crate::slots::{self, Place, Slots};
 
 /// Removes every identity header, and every claim in `baggage`, from the request.
 pub(super) fn take_out(setup: &Setup, request: &Request<'_>) -> TakenOut {
-    let legacy = setup.policy.borrow().legacy_headers();
+    let legacy = setup.policy.borrow().claims();
     let taken = tenant_context::take_out(request.headers, &legacy);
     for name in &taken.names {
         host::remove_request_header(name);
@@ -99,54 +99,45 @@ impl Stage<'_> {
     fn inbound(&self, request: &Request<'_>, taken: &TakenOut, placed: &mut Placed) -> Result<Established, Denied> {
         let service = self.own_service()?;
         let sources = &self.view.bundle().body().sources.inbound;
-        let anonymous = self.is_anonymous(&service.name, request);
+        // Who brings a root is somebody; the operation is looked for once more when it is decided on.
+        let anonymous = taken.root == Single::Absent && self.is_anonymous(&service.name, request);
         let established = self.with_evidence(sources, |evidence| {
             tenant_context::establish_inbound(request, taken, service, evidence, anonymous)
         })?;
-        let context = match established {
-            tenant_context::Established::Proved(context) => context,
-            tenant_context::Established::Anonymous(context) => {
-                tell_app(&context);
-                write_trace_state(request, None);
-                return Ok(Established { context, service: service.name.clone() });
-            }
+        let (tenant_context::Established::Proved(context) | tenant_context::Established::Anonymous(context)) =
+            established;
+        let root = match &taken.root {
+            Single::Once(root) => str::from_utf8(root).unwrap_or_default(),
+            Single::Absent | Single::Repeated => "",
         };
-        if let Single::Once(root) = &taken.root {
-            self.place(&context, service, root, placed)?;
-            if let Ok(root) = str::from_utf8(root) {
-                host::set_request_header(CONTEXT, root);
-            }
+        self.place(&context, service, root, placed)?;
+        if !root.is_empty() {
+            host::set_request_header(CONTEXT, root);
         }
         tell_app(&context);
         write_trace_state(request, placed.handle.as_ref());
         Ok(Established { context, service: service.name.clone() })
     }
 
-    /// Keeps the root context for the calls that the app will make.
-    fn place(
-        &self,
-        context: &TenantContext,
-        service: &Service,
-        root: &[u8],
-        placed: &mut Placed,
-    ) -> Result<(), Denied> {
+    /// Keeps the root context, if the request brought one, for the calls that the app will make.
+    fn place(&self, context: &TenantContext, service: &Service, root: &str, placed: &mut Placed) -> Result<(), Denied> {
         let (Some(keys), Some(trace)) = (&self.setup.config.slots, self.trace) else { return Ok(()) };
         let live_until = self.now.saturating_add(service.max_context_age.into());
-        let place = Place { trace_id: trace.trace_id, service: &service.name, root, live_until };
-        placed.handle = slots::place(keys, &context.tenant, &place);
-        if placed.handle.is_none() {
-            self.setup.metrics.count("tenant_context_slots_full_total", &[]);
-        }
-        if service.recover == partywall_tenancy::Recover::TraceParent {
-            match slots::place_by_trace(keys, &place) {
-                Ok(handle) => placed.trace = handle,
-                Err(slots::Taken) => {
-                    return Err(Denied::new(
-                        Reason::AmbiguousRequest,
-                        "the trace id belongs to an open request with another context",
-                    ));
-                }
+        let place = Place { trace_id: trace.trace_id, service: &service.name, root: root.as_bytes(), live_until };
+        if !root.is_empty() {
+            placed.handle = slots::place(keys, &context.tenant, &place);
+            if placed.handle.is_none() {
+                self.setup.metrics.count("tenant_context_slots_full_total", &[]);
             }
+        }
+        if service.recover == Recover::TraceParent {
+            let handle = slots::place_by_trace(keys, &place).map_err(|slots::Taken| {
+                Denied::new(
+                    Reason::AmbiguousRequest,
+                    "the trace id belongs to an open request with another context, or there is no room for it",
+                )
+            })?;
+            placed.trace = Some(handle);
         }
         Ok(())
     }

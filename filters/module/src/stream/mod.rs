@@ -185,7 +185,7 @@ impl HttpContext for Stream {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         if self.setup.stages.context {
-            let legacy = self.setup.policy.borrow().legacy_headers();
+            let legacy = self.setup.policy.borrow().claims();
             for name in identity_names(&host::request_trailers(), &legacy) {
                 host::remove_request_trailer(&name);
             }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::{SignatureVerifier, spki};
 
-/// Needs nothing but the CPU, and fifty times as much of it as the host does.
+/// Needs nothing but the CPU, and much more of it than the host does.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust<'a> {
     /// The symmetric keys of issuers, by key id. Without them no HS256 signature verifies.

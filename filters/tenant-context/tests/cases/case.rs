@@ -137,6 +137,8 @@ struct Record_ {
     live_until: Option<u64>,
     root: Jws,
     /// One bit was changed in shared data.
+    /// The request brought no root context.
+    rootless: bool,
     altered: bool,
     /// Sealed by a process with another secret.
     foreign: bool,
@@ -519,7 +521,7 @@ impl Record_ {
             live_until: self.live_until.unwrap_or(NOW + 120),
             trace_id: trace.trace_id,
             service: self.service.clone().unwrap_or_else(|| "invoices".into()),
-            root: self.root.root(mesh).into_bytes(),
+            root: if self.rootless { Vec::new() } else { self.root.root(mesh).into_bytes() },
         };
         let mut sealed = slot_keys(self.foreign).seal(&record).unwrap();
         if self.altered {
