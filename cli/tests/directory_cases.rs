@@ -5,10 +5,10 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
-use support::{copy, folder, keys, partywall, path, sample};
+use support::{cases, copy, folder, keys, partywall, path, sample};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,23 +68,10 @@ struct Expected {
 fn every_broken_directory_is_told_with_its_place() {
     let root = folder("directory-cases");
     let keys = keys(&root);
-    let mut cases = Vec::new();
-    find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/directory"), &mut cases);
+    let cases = cases("directory");
     assert!(cases.len() >= 200, "only {} cases were found", cases.len());
     let wrong: Vec<String> = cases.iter().filter_map(|case| play(case, &root, &keys).err()).collect();
     assert!(wrong.is_empty(), "{} of {} cases differ\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
-}
-
-fn find(folder: &Path, cases: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            find(&path, cases);
-        } else {
-            cases.push(path);
-        }
-    }
-    cases.sort();
 }
 
 fn play(file: &Path, root: &Path, keys: &Path) -> Result<(), String> {

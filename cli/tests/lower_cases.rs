@@ -5,14 +5,14 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use partywall_authorization::{Authorization, Decision, Program, Query, authorize};
 use partywall_cli::directory::{self, Reading};
 use partywall_cli::lower::{Vocabulary, lower};
 use partywall_tenancy::{ProvedBy, TenantContext};
 use serde::Deserialize;
-use support::{copy, folder, sample};
+use support::{cases, copy, folder, sample};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,24 +63,11 @@ struct Then {
 #[test]
 fn every_case_is_decided_as_it_says() {
     let root = folder("authorization-cases");
-    let mut cases = Vec::new();
-    find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/authorization"), &mut cases);
+    let cases = cases("authorization");
     assert!(cases.len() >= 60, "only {} cases were found", cases.len());
     let wrong: Vec<String> = cases.iter().filter_map(|case| play(case, &root).err()).collect();
     assert!(wrong.is_empty(), "{} of {} cases differ\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
     println!("{} cases", cases.len());
-}
-
-fn find(folder: &Path, cases: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            find(&path, cases);
-        } else {
-            cases.push(path);
-        }
-    }
-    cases.sort();
 }
 
 fn play(file: &Path, root: &Path) -> Result<(), String> {

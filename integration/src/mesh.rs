@@ -179,11 +179,7 @@ impl Mesh {
 
     /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
     pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
-        let to = self.address(hop);
-        match hop {
-            Hop::Edge | Hop::InvoicesOutbound => request.send(to),
-            Hop::InvoicesInbound | Hop::OrdersInbound => request.send_as(self.site.certificates.of(workload), to),
-        }
+        self.site.send(hop, workload, request)
     }
 
     /// Sends a request to the edge, as a client.
@@ -193,13 +189,7 @@ impl Mesh {
 
     /// Where a hop listens.
     pub fn address(&self, hop: Hop) -> SocketAddr {
-        let p = &self.site.ports;
-        local(match hop {
-            Hop::Edge => p.edge,
-            Hop::InvoicesInbound => p.invoices_inbound,
-            Hop::InvoicesOutbound => p.invoices_outbound,
-            Hop::OrdersInbound => p.orders_inbound,
-        })
+        self.site.address(hop)
     }
 
     /// A GET to the bundle server.

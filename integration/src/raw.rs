@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use crate::certificates::Identity;
@@ -97,14 +97,25 @@ pub fn plain(to: SocketAddr, bytes: &[u8]) -> Result<Response> {
 
 /// Sends `bytes` over mutual TLS, as `identity`, and reads one answer.
 pub fn mutual_tls(to: SocketAddr, identity: &Identity, bytes: &[u8]) -> Result<Response> {
-    let (chain, key) = identity.for_rustls();
+    tls(to, Some("sidecar.invalid"), Some(identity.for_rustls()), bytes)
+}
+
+/// A certificate chain with its private key.
+pub type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Sends `bytes` over TLS 1.3, with this SNI if any and this certificate if any, and reads one answer.
+pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8]) -> Result<Response> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
-        .with_client_auth_cert(chain, key)?;
-    let name = ServerName::try_from("sidecar.invalid")?;
+        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)));
+    let mut config = match client {
+        None => config.with_no_client_auth(),
+        Some((chain, key)) => config.with_client_auth_cert(chain, key)?,
+    };
+    config.enable_sni = sni.is_some();
+    let name = ServerName::try_from(sni.unwrap_or("nobody.invalid").to_owned())?;
     let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, connect(to)?);
     exchange(&mut stream, bytes)
 }

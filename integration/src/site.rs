@@ -10,16 +10,19 @@
 //! ```
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::access_log::Hop;
 use crate::bootstrap::Bootstrap;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Workload};
 use crate::envoy::{self, Start};
 use crate::issuers::Issuers;
 use crate::ports;
+use crate::raw::{Request, Response};
 use crate::{artefacts, cli};
 
 /// The mesh of the sample tenancy directory.
@@ -116,6 +119,26 @@ impl Site {
     /// The environment of a workload's Envoy.
     pub fn environment(&self, workload: &str) -> Result<Vec<(String, String)>> {
         envoy::environment(&self.keys().join(format!("{workload}.env")))
+    }
+
+    /// Where a hop listens.
+    pub fn address(&self, hop: Hop) -> SocketAddr {
+        let p = &self.ports;
+        ports::local(match hop {
+            Hop::Edge => p.edge,
+            Hop::InvoicesInbound => p.invoices_inbound,
+            Hop::InvoicesOutbound => p.invoices_outbound,
+            Hop::OrdersInbound => p.orders_inbound,
+        })
+    }
+
+    /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
+    pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
+        let to = self.address(hop);
+        match hop {
+            Hop::Edge | Hop::InvoicesOutbound => request.send(to),
+            Hop::InvoicesInbound | Hop::OrdersInbound => request.send_as(self.certificates.of(workload), to),
+        }
     }
 
     /// The bootstrap of `edge`, `invoices` or `orders`, made to run here.

@@ -5,18 +5,15 @@
 //! cannot go on testing the sample.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jwt_simple::prelude::{Claims, Duration as Span, Ed25519KeyPair, EdDSAKeyPairLike};
 use rcgen::{CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -27,13 +24,12 @@ use crate::envoy::{Envoy, Start};
 use crate::mesh::unique;
 use crate::ports::local;
 use crate::process::Process;
-use crate::raw::{Request, Response};
+use crate::raw::{self, Request, Response};
 use crate::services::{App, Place, serve};
 use crate::site::{FIRST_REVISION, Site, compile, tenancy};
 use crate::{artefacts, cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// As in `mesh`: so many answers in a row mean that every worker decides.
 const IN_A_ROW: usize = 12;
 
@@ -235,24 +231,9 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where a hop listens.
-    pub fn address(&self, hop: Hop) -> SocketAddr {
-        let p = &self.site.ports;
-        local(match hop {
-            Hop::Edge => p.edge,
-            Hop::InvoicesInbound => p.invoices_inbound,
-            Hop::InvoicesOutbound => p.invoices_outbound,
-            Hop::OrdersInbound => p.orders_inbound,
-        })
-    }
-
     /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
     pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
-        let to = self.address(hop);
-        match hop {
-            Hop::Edge | Hop::InvoicesOutbound => request.send(to),
-            Hop::InvoicesInbound | Hop::OrdersInbound => request.send_as(self.site.certificates.of(workload), to),
-        }
+        self.site.send(hop, workload, request)
     }
 
     /// Waits until `ask` is answered by every worker with anything but 503.
@@ -409,87 +390,11 @@ impl Clients {
 
 /// Sends a request over TLS, with this SNI if any and as this client if any.
 pub fn over_tls(to: SocketAddr, sni: Option<&str>, client: Option<&Client>, request: &Request) -> Result<Response> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyServer(provider)));
-    let mut config = match client {
-        None => config.with_no_client_auth(),
-        Some(client) => {
-            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(client.key.clone()));
-            config.with_client_auth_cert(vec![client.certificate.clone()], key)?
-        }
+    let chain = |client: &Client| {
+        let key = PrivatePkcs8KeyDer::from(client.key.clone());
+        (vec![client.certificate.clone()], PrivateKeyDer::from(key))
     };
-    config.enable_sni = sni.is_some();
-    let name = ServerName::try_from(sni.unwrap_or("edge.invalid").to_owned())?;
-    let tcp = TcpStream::connect_timeout(&to, TIMEOUT)?;
-    tcp.set_read_timeout(Some(TIMEOUT))?;
-    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, tcp);
-    stream.write_all(&request.bytes())?;
-    let mut got = Vec::new();
-    let mut chunk = [0; 16 * 1024];
-    loop {
-        let n = stream.read(&mut chunk)?;
-        got.extend_from_slice(chunk.get(..n).unwrap_or_default());
-        if let Some(response) = read(&got)? {
-            return Ok(response);
-        }
-        ensure!(n > 0, "closed after {} bytes, before a whole answer", got.len());
-    }
-}
-
-/// The answer, once all of it is there. Envoy and the apps say how long each one is.
-fn read(got: &[u8]) -> Result<Option<Response>> {
-    let mut headers = [httparse::EMPTY_HEADER; 100];
-    let mut head = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(at) = head.parse(got).context("not an HTTP/1 answer")? else { return Ok(None) };
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    let headers: Vec<_> = head.headers.iter().map(|h| (h.name.to_ascii_lowercase(), text(h.value))).collect();
-    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value);
-    let length: usize = length.context("an answer without content-length")?.parse()?;
-    let body = got.get(at..at + length).map(<[u8]>::to_vec);
-    Ok(body.map(|body| Response { status: head.code.unwrap_or_default(), headers, body }))
-}
-
-/// Who answers does not matter here: what is asked of the client is under test.
-#[derive(Debug)]
-struct AnyServer(Arc<rustls::crypto::CryptoProvider>);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 alone is spoken here".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    raw::tls(to, sni, client.map(chain), &request.bytes())
 }
 
 fn replaced(text: &str, name: &str, from: &str, to: &str) -> Result<String> {

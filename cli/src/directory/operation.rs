@@ -7,6 +7,7 @@ use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::yaml::{At, Located, Node};
+use crate::lower::schema;
 use crate::nearest::nearest;
 
 /// Reads one operation.
@@ -71,55 +72,20 @@ fn http<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, 
 
 fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
     let found = text(node, "an action", report)?;
-    let good = found.value.len() <= 128
-        && found.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'.' | b'/'));
-    if good {
+    if schema::is_action_name(&found.value) {
         return Some(found.value);
     }
-    let diagnostic = found.at.error(format!("action `{}` is not of `a-z A-Z 0-9 : - _ . /`", found.value));
+    let diagnostic = found.at.error(format!("action `{}` is not 1 to 64 of `a-z A-Z 0-9 : . _ -`", found.value));
     report.add(diagnostic.help("write a thing and what is done to it, as `orders:read`"))
 }
 
-/// Types of the generated Cedar schema, and words of Cedar itself.
-const TAKEN: &[&str] = &[
-    "Action",
-    "Bool",
-    "Boolean",
-    "Entity",
-    "Extension",
-    "Long",
-    "Record",
-    "Role",
-    "Set",
-    "String",
-    "Tenant",
-    "User",
-    "Workload",
-    "datetime",
-    "decimal",
-    "duration",
-    "else",
-    "false",
-    "has",
-    "if",
-    "in",
-    "ipaddr",
-    "is",
-    "like",
-    "then",
-    "true",
-];
-
 fn resource(node: Node<'_>, report: &mut Report) -> Option<String> {
     let found = text(node, "a resource", report)?;
-    let identifier = found.value.len() <= 64
-        && found.value.starts_with(|c: char| c.is_ascii_alphabetic())
-        && found.value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !identifier {
+    if !schema::is_type_name(&found.value) {
         let diagnostic = found.at.error(format!("resource `{}` is no type name of Cedar", found.value));
-        return report.add(diagnostic.help("write a letter, then letters and digits, as `Order`"));
+        return report.add(diagnostic.help("write a capital letter, then letters and digits, as `Order`"));
     }
-    if TAKEN.contains(&found.value.as_str()) {
+    if schema::TAKEN.contains(&found.value.as_str()) {
         let diagnostic = found.at.error(format!("`{}` means something else in policies already", found.value));
         return report.add(diagnostic.help("name the type after the thing, as `Order`"));
     }

@@ -8,8 +8,8 @@ use partywall_tenancy::Service;
 
 use crate::diagnostic::Diagnostic;
 
-/// Names that the schema or Cedar itself gives a meaning.
-const TAKEN: &[&str] = &[
+/// Names of types that the schema or Cedar itself gives a meaning.
+pub(crate) const TAKEN: &[&str] = &[
     "Action",
     "Bool",
     "Boolean",
@@ -25,10 +25,22 @@ const TAKEN: &[&str] = &[
     "Workload",
 ];
 
+/// Whether `name` has the shape of a resource type's name.
+pub(crate) fn is_type_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Whether `name` has the shape of an action's name.
+pub(crate) fn is_action_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
 /// Why `name` cannot name a resource type; `None` when it can.
 pub fn resource_problem(name: &str) -> Option<&'static str> {
-    let shaped = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.len() <= 64;
-    if !shaped || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if !is_type_name(name) {
         Some("must be 1 to 64 ASCII letters and digits, beginning with a capital, as `Invoice`")
     } else if TAKEN.contains(&name) {
         Some("is taken by the schema: choose another name")
@@ -39,12 +51,7 @@ pub fn resource_problem(name: &str) -> Option<&'static str> {
 
 /// Why `name` cannot name an action; `None` when it can.
 pub fn action_problem(name: &str) -> Option<&'static str> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'.' | b'_' | b'-');
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
-        Some("must be 1 to 64 of `a-z A-Z 0-9 : . _ -`, as `invoices:read`")
-    } else {
-        None
-    }
+    (!is_action_name(name)).then_some("must be 1 to 64 of `a-z A-Z 0-9 : . _ -`, as `invoices:read`")
 }
 
 /// The resource types of each action.
