@@ -92,7 +92,7 @@ fn start() -> Mesh {
     let (start, _) = line.split_once("expires:").unwrap();
     variant.replace("api-keys.yaml", line, &format!("{start}expires: 2020-01-01T00:00:00Z }}")).unwrap();
     let running = variant.start(&[App::Orders]).unwrap();
-    let edge = running.address(Hop::Edge);
+    let edge = running.site.address(Hop::Edge);
     let probe = Request::get("/orders/ready-yet").header("host", "acme.shop.example");
     running.wait_for("the edge", || over_tls(edge, None, None, &probe)).unwrap();
     running.wait_for_policy(&[Hop::OrdersInbound]).unwrap();
@@ -170,7 +170,7 @@ impl Ask {
         for (name, value) in &self.headers {
             request = request.header(name, value.as_str());
         }
-        let answer = over_tls(MESH.running.address(Hop::Edge), self.sni, self.client.as_ref(), &request).unwrap();
+        let answer = over_tls(MESH.running.site.address(Hop::Edge), self.sni, self.client.as_ref(), &request).unwrap();
         Came { edge: MESH.running.outcome(&answer), seen: MESH.running.seen_of(App::Orders, &mark).unwrap(), answer }
     }
 }
@@ -348,7 +348,7 @@ fn an_anonymous_login_gets_no_root_context() {
 fn certificates_of_another_authority_are_refused_by_the_edge() {
     let stranger = Clients::make().unwrap().issue(WEB_OF_ACME).unwrap();
     let request = Request::get("/orders/1").header("host", ACME);
-    let answer = over_tls(MESH.running.address(Hop::Edge), Some(ACME), Some(&stranger), &request);
+    let answer = over_tls(MESH.running.site.address(Hop::Edge), Some(ACME), Some(&stranger), &request);
     assert!(answer.is_err(), "{answer:?}");
 }
 
