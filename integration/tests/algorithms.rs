@@ -92,7 +92,7 @@ fn outcome(token: &str) -> (u16, String) {
     let request = Request::get(&format!("/orders/{mark}"))
         .header("host", "acme.shop.example")
         .header("authorization", format!("Bearer {token}"));
-    let answer = request.send(MESH.running.address(Hop::Edge)).unwrap();
+    let answer = request.send(MESH.running.site.address(Hop::Edge)).unwrap();
     let seen = MESH.running.seen_of(App::Orders, &mark).unwrap();
     let tenants: Vec<_> = seen.iter().flat_map(|seen| headers(seen, "x-partywall-tenant")).collect();
     assert_eq!(tenants, if answer.status == 200 { vec!["acme"] } else { vec![] });

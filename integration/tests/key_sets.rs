@@ -125,7 +125,7 @@ fn outcome_in(mesh: &Mesh, issuer: &OwnIssuer) -> (u16, String) {
     let request = Request::get(&format!("/orders/{}", unique()))
         .header("host", "acme.shop.example")
         .header("authorization", issuer.bearer(&json!("acme")).unwrap());
-    mesh.running.outcome(&request.send(mesh.running.address(Hop::Edge)).unwrap())
+    mesh.running.outcome(&request.send(mesh.running.site.address(Hop::Edge)).unwrap())
 }
 
 fn let_in() -> (u16, String) {
