@@ -8,7 +8,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::raw::Chain;
 
 /// A workload of the sample mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +57,19 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// A certificate with these names that this identity signed itself, as if it were an authority; shown
+    /// together with its own.
+    pub fn signs(&self, names: Vec<SanType>) -> Result<Chain> {
+        // All that an issuer tells of itself in what it signs is its name, which is empty, and its key.
+        let own = leaf(Vec::new());
+        let key = KeyPair::generate()?;
+        let certificate = leaf(names).signed_by(&key, &Issuer::from_params(&own, &self.key))?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        Ok((vec![certificate.der().clone(), self.certificate.der().clone()], key.into()))
+    }
+
     /// As rustls takes it.
-    pub fn for_rustls(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    pub fn for_rustls(&self) -> Chain {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         (vec![self.certificate.der().clone()], key.into())
     }
@@ -65,6 +78,7 @@ impl Identity {
 /// The authority with everything it issued.
 pub struct Certificates {
     authority: rcgen::Certificate,
+    issuer: Issuer<'static, KeyPair>,
     issued: Vec<(Workload, Identity)>,
 }
 
@@ -78,8 +92,14 @@ impl Certificates {
         let key = KeyPair::generate()?;
         let authority = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
-        let issued = Workload::ALL.into_iter().map(|w| Ok((w, issue(w.spiffe_id(), &issuer)?)));
-        Ok(Self { issued: issued.collect::<Result<_>>()?, authority })
+        let issue = |w: Workload| Ok((w, issue(vec![uri(w.spiffe_id())?], &issuer)?));
+        let issued = Workload::ALL.into_iter().map(issue).collect::<Result<_>>()?;
+        Ok(Self { authority, issuer, issued })
+    }
+
+    /// A certificate with these names, whatever they are: what an authority that looks at nothing would sign.
+    pub fn issue(&self, names: Vec<SanType>) -> Result<Identity> {
+        issue(names, &self.issuer)
     }
 
     /// The certificate of `workload`.
@@ -100,15 +120,25 @@ impl Certificates {
     }
 }
 
-/// X.509-SVID: one URI and no other name, not an authority, for both sides of TLS.
-fn issue(spiffe_id: &str, issuer: &Issuer<'_, KeyPair>) -> Result<Identity> {
+/// A URI as a name in a certificate.
+pub fn uri(uri: &str) -> Result<SanType> {
+    Ok(SanType::URI(uri.try_into()?))
+}
+
+/// An X.509-SVID where `names` is one URI: not an authority, for both sides of TLS.
+fn issue(names: Vec<SanType>, issuer: &Issuer<'_, KeyPair>) -> Result<Identity> {
+    let key = KeyPair::generate()?;
+    Ok(Identity { certificate: leaf(names).signed_by(&key, issuer)?, key })
+}
+
+/// What a certificate of a workload says.
+pub fn leaf(names: Vec<SanType>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.subject_alt_names = vec![SanType::URI(spiffe_id.try_into()?)];
+    params.subject_alt_names = names;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate()?;
-    Ok(Identity { certificate: params.signed_by(&key, issuer)?, key })
+    params
 }

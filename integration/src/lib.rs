@@ -26,6 +26,7 @@ pub mod ports;
 pub mod process;
 pub mod raw;
 pub mod report;
+pub mod roots;
 pub mod services;
 pub mod site;
 pub mod story;

@@ -105,6 +105,13 @@ pub type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Sends `bytes` over TLS 1.3, with this SNI if any and this certificate if any, and reads one answer.
 pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8]) -> Result<Response> {
+    let config = Arc::new(tls_config(sni, client)?);
+    let mut stream = StreamOwned::new(ClientConnection::new(config, server_name(sni)?)?, connect(to)?);
+    exchange(&mut stream, bytes)
+}
+
+/// How a client speaks TLS 1.3 that minds no server, with this certificate if any.
+pub(crate) fn tls_config(sni: Option<&str>, client: Option<Chain>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -115,9 +122,12 @@ pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8
         Some((chain, key)) => config.with_client_auth_cert(chain, key)?,
     };
     config.enable_sni = sni.is_some();
-    let name = ServerName::try_from(sni.unwrap_or("nobody.invalid").to_owned())?;
-    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name)?, connect(to)?);
-    exchange(&mut stream, bytes)
+    Ok(config)
+}
+
+/// The name that TLS asks for; it is sent only where there is an SNI.
+pub(crate) fn server_name(sni: Option<&str>) -> Result<ServerName<'static>> {
+    Ok(ServerName::try_from(sni.unwrap_or("nobody.invalid").to_owned())?)
 }
 
 fn connect(to: SocketAddr) -> Result<TcpStream> {

@@ -27,7 +27,7 @@ use crate::process::Process;
 use crate::raw::{self, Request, Response};
 use crate::services::{App, Place, serve};
 use crate::site::{FIRST_REVISION, Site, compile, tenancy};
-use crate::{artefacts, cli, wait};
+use crate::{artefacts, certificates, cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// As in `mesh`: so many answers in a row mean that every worker decides.
@@ -254,6 +254,12 @@ impl Running {
         hops.iter().try_for_each(|hop| self.wait_for(&hop.to_string(), || self.send(*hop, Workload::Edge, &probe)))
     }
 
+    /// The Envoy of `workload`.
+    pub fn envoy(&self, workload: &str) -> &Envoy {
+        let found = self.envoys.iter().find(|(name, _)| *name == workload);
+        &found.expect("it is part of this mesh").1
+    }
+
     /// The line of the request with this id at `hop`, once it is written.
     pub fn line(&self, hop: Hop, id: &str) -> Result<Line> {
         let all = || self.envoys.iter().flat_map(|(_, envoy)| envoy.log().lines());
@@ -376,25 +382,29 @@ impl Clients {
 
     /// A certificate with this URI and no other name.
     pub fn issue(&self, uri: &str) -> Result<Client> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.subject_alt_names = vec![SanType::URI(uri.try_into()?)];
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue_for(vec![SanType::URI(uri.try_into()?)])
+    }
+
+    /// A certificate with these names.
+    pub fn issue_for(&self, names: Vec<SanType>) -> Result<Client> {
+        let params = certificates::leaf(names);
         let key = KeyPair::generate()?;
         let issuer = Issuer::from_params(&self.params, &self.key);
         Ok(Client { certificate: params.signed_by(&key, &issuer)?.der().clone(), key: key.serialize_der() })
     }
 }
 
+impl Client {
+    /// As rustls takes it.
+    pub fn for_rustls(&self) -> raw::Chain {
+        let key = PrivatePkcs8KeyDer::from(self.key.clone());
+        (vec![self.certificate.clone()], PrivateKeyDer::from(key))
+    }
+}
+
 /// Sends a request over TLS, with this SNI if any and as this client if any.
 pub fn over_tls(to: SocketAddr, sni: Option<&str>, client: Option<&Client>, request: &Request) -> Result<Response> {
-    let chain = |client: &Client| {
-        let key = PrivatePkcs8KeyDer::from(client.key.clone());
-        (vec![client.certificate.clone()], PrivateKeyDer::from(key))
-    };
-    raw::tls(to, sni, client.map(chain), &request.bytes())
+    raw::tls(to, sni, client.map(Client::for_rustls), &request.bytes())
 }
 
 fn replaced(text: &str, name: &str, from: &str, to: &str) -> Result<String> {
