@@ -11,6 +11,8 @@ use crate::protobuf::read_struct;
 /// A checked configuration.
 pub(crate) struct Config {
     pub(crate) role: Role,
+    /// `direction: any`: the listener's direction need not fit the role.
+    pub(crate) any_direction: bool,
     pub(crate) service: Option<String>,
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
@@ -98,7 +100,7 @@ struct RawSecrets {
     api_keys: Option<String>,
 }
 
-/// What the host says about the listener: `None` where it says nothing.
+/// What the host says about the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListenerDirection {
     Inbound,
@@ -125,7 +127,8 @@ impl Config {
             RawRole::Outbound => Role::Outbound,
             RawRole::Egress => Role::Egress,
         };
-        if raw.direction == Direction::Listener {
+        let any_direction = raw.direction == Direction::Any;
+        if !any_direction {
             check_direction(role, listener)?;
         }
         if matches!(role, Role::Inbound | Role::Outbound) && raw.service.is_none() {
@@ -175,6 +178,7 @@ impl Config {
         }
         Ok(Self {
             role,
+            any_direction,
             service: raw.service,
             bundle: raw.bundle,
             trust: Trust { mesh, bundle_keys: trusted(raw.trusted_keys, &environment)?, floor: raw.floor as u64 },
@@ -189,7 +193,8 @@ impl Config {
     }
 }
 
-fn check_direction(role: Role, listener: Option<ListenerDirection>) -> Result<(), String> {
+/// Checks that a role is meant for such a listener; one that says nothing fits every role.
+pub(crate) fn check_direction(role: Role, listener: Option<ListenerDirection>) -> Result<(), &'static str> {
     let fits = match listener {
         None => true,
         Some(ListenerDirection::Inbound) => matches!(role, Role::Edge | Role::Inbound),
@@ -198,7 +203,7 @@ fn check_direction(role: Role, listener: Option<ListenerDirection>) -> Result<()
     if fits {
         return Ok(());
     }
-    Err("`role` does not fit the listener's traffic_direction; on a gateway write `direction: any`".into())
+    Err("`role` does not fit the listener's traffic_direction; on a gateway write `direction: any`")
 }
 
 fn trusted(raw: RawKeys, environment: impl Fn(&str) -> Option<String>) -> Result<Vec<TrustedKey>, String> {

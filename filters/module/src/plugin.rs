@@ -1,6 +1,6 @@
 //! One configured plugin: a root id with its configuration.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use partywall_tenant_context::Role;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
-use crate::config::{Config, ListenerDirection};
+use crate::config::{self, Config, ListenerDirection};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
 use crate::stream::Stream;
@@ -30,6 +30,32 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) policy: Rc<RefCell<Policy>>,
     pub(crate) metrics: Metrics,
+    /// Whether the log was told that this plugin is in the wrong place.
+    told: Cell<bool>,
+}
+
+impl Setup {
+    /// Why nothing may pass here: the role does not fit the listener of this request. Envoy 1.40 tells a
+    /// plugin where it stands with a request and not with its configuration, which is then refused too late;
+    /// and one plugin may stand on two listeners.
+    pub(crate) fn misplaced(&self) -> Option<&'static str> {
+        if self.config.any_direction {
+            return None;
+        }
+        let why = config::check_direction(self.config.role, listener_direction()).err()?;
+        if !self.told.replace(true) {
+            host::log(LogLevel::Critical, &format!("partywall: every request is denied: {why}"));
+        }
+        Some(why)
+    }
+}
+
+fn listener_direction() -> Option<ListenerDirection> {
+    match host::property_number(&["xds", "listener_direction"]) {
+        Some(1) => Some(ListenerDirection::Inbound),
+        Some(2) => Some(ListenerDirection::Outbound),
+        _ => None,
+    }
 }
 
 /// The proxy-wasm root context.
@@ -45,18 +71,14 @@ impl Plugin {
         let stages = stages_of(&root_id).ok_or_else(|| {
             format!("root id `{root_id}` is unknown: write `sidecar`, `tenant_context` or `authorization`")
         })?;
-        let listener = match host::property_number(&["listener_direction"]) {
-            Some(1) => Some(ListenerDirection::Inbound),
-            Some(2) => Some(ListenerDirection::Outbound),
-            _ => None,
-        };
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
-        let config = Config::read(bytes, listener, |name| std::env::var(name).ok())?;
+        let config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
         if config.role == Role::Inbound {
             slots::prepare_traces();
         }
         let policy = policy::of(&config);
-        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default() }));
+        self.setup =
+            Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default(), told: Cell::new(false) }));
         Ok(())
     }
 }

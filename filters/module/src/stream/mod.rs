@@ -117,6 +117,9 @@ impl Stream {
     fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>) -> Result<Allowed, Denied> {
         // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
         let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
+        if let Some(why) = self.setup.misplaced() {
+            return Err(Denied::new(Reason::PolicyUnavailable, why));
+        }
         let now = host::now();
         let (view, authorization) = self
             .setup
