@@ -8,7 +8,10 @@
 //!   bootstrap  envoy-config/ with addresses and paths replaced
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
+//! variant    a mesh that differs from the sample in what a test is about
+//!   stand_in   an app of a test's own
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
+//! roots      root contexts made by hand, as an attacker would
 //! ```
 //!
 //! Nothing of ours is linked, so the product and its judge cannot share a mistake.
@@ -29,6 +32,7 @@ pub mod report;
 pub mod roots;
 pub mod services;
 pub mod site;
+pub mod stand_in;
 pub mod story;
 pub mod variant;
 pub mod wait;

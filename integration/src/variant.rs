@@ -89,6 +89,15 @@ impl Variant {
         Ok(())
     }
 
+    /// The same, where it stands first.
+    pub fn envoy_once(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
+        let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);
+        let (_, text) = found.with_context(|| format!("{workload} is not part of this mesh"))?;
+        ensure!(text.contains(from), "{workload} has no `{from}`");
+        *text = text.replacen(from, to, 1);
+        Ok(())
+    }
+
     /// Adds a plain HTTP cluster to the bootstrap of `workload` that leads to `port` of this machine.
     pub fn cluster(&mut self, workload: &'static str, name: &str, port: u16) -> Result<()> {
         const BEFORE: &str = "    # `partywall serve`.";

@@ -197,7 +197,15 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if !self.setup.stages.context || self.is_own_answer() {
+        if !self.setup.stages.context {
+            return Action::Continue;
+        }
+        if self.is_own_answer() {
+            // A sidecar tells another one why. At the edge a denial of ours says nothing of tenants, but a route may
+            // have added to it.
+            if self.setup.config.role == Role::Edge {
+                take_out_of_response();
+            }
             return Action::Continue;
         }
         if self.went_elsewhere() {
@@ -211,9 +219,7 @@ impl HttpContext for Stream {
             // Only sidecars speak about tenants, and to each other: what an app or the world outside says is
             // taken out, and so is what a sidecar says before an app reads it.
             Role::Inbound | Role::Outbound | Role::Egress => {
-                for name in identity_names(&host::response_headers(), &[]) {
-                    host::remove_response_header(&name);
-                }
+                take_out_of_response();
                 Action::Continue
             }
         }
@@ -240,6 +246,12 @@ impl HttpContext for Stream {
         if let Some(handle) = placed.trace {
             slots::close_by_trace(keys, &handle, self.answered);
         }
+    }
+}
+
+fn take_out_of_response() {
+    for name in identity_names(&host::response_headers(), &[]) {
+        host::remove_response_header(&name);
     }
 }
 
