@@ -11,6 +11,8 @@
 //! variant    a mesh that differs from the sample in what a test is about
 //!   stand_in   an app of a test's own
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
+//! http2      the same frame by frame, and an app
+//!   grpc       calls and answers in it
 //! roots      root contexts made by hand, as an attacker would
 //! ```
 //!
@@ -22,6 +24,8 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;
+pub mod grpc;
+pub mod http2;
 pub mod issuers;
 pub mod mesh;
 pub mod play;

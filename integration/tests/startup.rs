@@ -6,6 +6,7 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::bootstrap::Bootstrap;
 use partywall_integration::certificates::Workload;
 use partywall_integration::envoy::{Envoy, Start};
+use partywall_integration::grpc;
 use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::accountant;
 use partywall_integration::mesh::{Mesh, Options};
@@ -29,6 +30,11 @@ fn without_a_bundle_every_hop_answers_503_and_nothing_passes_until_one_comes() {
         assert_eq!(answer.json()["reason"], "unavailable", "{hop}");
         assert_eq!(answer.reason(), told, "{hop}");
         mesh.line(|line| line.hop == hop && line.field("reason") == "policy_unavailable").unwrap();
+    }
+    for hop in [Hop::Edge, Hop::InvoicesOutbound] {
+        let call = grpc::call(mesh.address(hop), "orders", "/shop.Orders/Get", &[], b"").unwrap();
+        assert_eq!((call.status.as_str(), call.message.as_str()), ("14", "unavailable"), "{hop}: {call:?}");
+        assert!(call.answer.headers_only, "{hop}: {call:?}");
     }
     for app in [App::Invoices, App::Orders] {
         assert!(mesh.seen(app).unwrap().is_empty());
