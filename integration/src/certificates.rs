@@ -102,6 +102,12 @@ impl Certificates {
         issue(names, &self.issuer)
     }
 
+    /// The same for a certificate that says more than names.
+    pub fn sign(&self, params: CertificateParams) -> Result<Identity> {
+        let key = KeyPair::generate()?;
+        Ok(Identity { certificate: params.signed_by(&key, &self.issuer)?, key })
+    }
+
     /// The certificate of `workload`.
     pub fn of(&self, workload: Workload) -> &Identity {
         let found = self.issued.iter().find(|(w, _)| *w == workload);

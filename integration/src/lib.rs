@@ -13,6 +13,7 @@
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! http2      the same frame by frame, and an app
 //!   grpc       calls and answers in it
+//! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
 //! ```
 //!
@@ -20,6 +21,7 @@
 
 pub mod access_log;
 pub mod artefacts;
+pub mod attack;
 pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
@@ -38,5 +40,6 @@ pub mod services;
 pub mod site;
 pub mod stand_in;
 pub mod story;
+pub mod tls_edge;
 pub mod variant;
 pub mod wait;

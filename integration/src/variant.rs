@@ -391,12 +391,11 @@ impl Clients {
 
     /// A certificate with this URI and no other name.
     pub fn issue(&self, uri: &str) -> Result<Client> {
-        self.issue_for(vec![SanType::URI(uri.try_into()?)])
+        self.sign(certificates::leaf(vec![SanType::URI(uri.try_into()?)]))
     }
 
-    /// A certificate with these names.
-    pub fn issue_for(&self, names: Vec<SanType>) -> Result<Client> {
-        let params = certificates::leaf(names);
+    /// A certificate that says this.
+    pub fn sign(&self, params: CertificateParams) -> Result<Client> {
         let key = KeyPair::generate()?;
         let issuer = Issuer::from_params(&self.params, &self.key);
         Ok(Client { certificate: params.signed_by(&key, &issuer)?.der().clone(), key: key.serialize_der() })

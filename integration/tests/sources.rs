@@ -11,32 +11,10 @@ use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::services::{App, headers};
+use partywall_integration::tls_edge::tls_edge;
 use partywall_integration::variant::{Client, Clients, OwnIssuer, Running, Variant, over_tls};
 use partywall_integration::wait;
 use serde_json::{Value, json};
-
-const TLS: &str = r#"        - transport_socket:
-            name: envoy.transport_sockets.tls
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-              require_client_certificate: false
-              common_tls_context:
-                tls_certificates:
-                  - certificate_chain: { filename: /etc/partywall/tls/edge.pem }
-                    private_key: { filename: /etc/partywall/tls/edge.key }
-                validation_context:
-                  trusted_ca: { filename: /etc/partywall/tls/clients.pem }
-          filters:
-            - name: envoy.filters.network.http_connection_manager
-"#;
-const PLAIN: &str = "        - filters:\n            - name: envoy.filters.network.http_connection_manager\n";
-
-/// Without it Envoy tells no filter for which host a connection was made.
-const INSPECTOR: &str = r#"      listener_filters:
-        - name: envoy.filters.listener.tls_inspector
-          typed_config:
-            "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
-"#;
 
 const SOURCES: &str = r#"
     - certificate: { uri: "spiffe://mesh.example/tenant/{tenant}/sa/{workload}" }
@@ -74,9 +52,7 @@ static MESH: LazyLock<Mesh> = LazyLock::new(start);
 fn start() -> Mesh {
     let mut variant = Variant::prepare("sources", &["edge", "orders"]).unwrap();
     let (issuer, clients) = (OwnIssuer::make("https://id.many.example", "many-ed-1"), Clients::make().unwrap());
-    fs::write(variant.site.directory.join("etc/tls/clients.pem"), clients.pem()).unwrap();
-    variant.envoy("edge", PLAIN, TLS).unwrap();
-    variant.envoy("edge", "      filter_chains:\n", &format!("{INSPECTOR}      filter_chains:\n")).unwrap();
+    tls_edge(&mut variant, &clients).unwrap();
     let host = "    - host: \"{tenant}.shop.example\"\n";
     variant.replace("mesh.yaml", host, &format!("{host}{SOURCES}")).unwrap();
     let next = "# How a former system told";
