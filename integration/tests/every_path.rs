@@ -33,7 +33,8 @@ const REDIRECT: &str = "internal_redirect_policy: { max_internal_redirects: 2, r
 const HOSTS: &str = "                      domains: [\"*\"]\n";
 const ADDED: &str =
     "                      response_headers_to_add: [{ header: { key: x-partywall-tenant, value: globex } }]\n";
-/// Mirrored requests leave the mesh: role egress in the cluster's own filter chain takes out what is ours.
+/// Mirrored requests leave the mesh: role egress in the cluster's own filter chain, where no listener is to fit, takes
+/// out what is ours.
 const SHADOW: &str = "    - name: shadow\n      type: STATIC\n";
 const EGRESS: &str = r#"      typed_extension_protocol_options:
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
@@ -52,7 +53,6 @@ const EGRESS: &str = r#"      typed_extension_protocol_options:
                     "@type": type.googleapis.com/google.protobuf.Struct
                     value:
                       role: egress
-                      direction: any # the listener it is reached from looks inbound
                       mesh: 3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11
                       bundle: { cluster: partywall-bundles, path: /tenancy.bundle, overlay_path: /tenancy.overlay }
                       trusted_keys: { env: PARTYWALL_BUNDLE_KEYS }
