@@ -81,6 +81,12 @@ impl Variant {
         Ok(())
     }
 
+    /// The bootstrap of `workload`, as it is by now.
+    pub fn text(&self, workload: &str) -> Result<String> {
+        let found = self.bootstraps.iter().find(|(of, _)| *of == workload);
+        Ok(found.with_context(|| format!("{workload} is not part of this mesh"))?.1.clone())
+    }
+
     /// Puts `to` where `from` stands in the bootstrap of `workload`.
     pub fn envoy(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
         let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);

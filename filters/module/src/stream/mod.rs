@@ -5,6 +5,8 @@ mod decide;
 mod handover;
 mod log;
 
+pub(crate) use context::CARRIED;
+
 use std::rc::Rc;
 
 use partywall_tenancy::{Coarse, Reason, TenantId};
