@@ -21,9 +21,6 @@ static UPSTREAM: LazyLock<Running> = LazyLock::new(|| start("upstream-chain", tr
 /// The filter in the listener's chain, where an internal redirect is a second pass.
 static LISTENER: LazyLock<Running> = LazyLock::new(|| start("listener-chain", false));
 
-const FILTER_BEGINS: &str = "                  # partywall: begin\n";
-const FILTER_ENDS: &str = "                  # partywall: end\n";
-
 fn start(name: &str, upstream: bool) -> Running {
     let mut variant = Variant::prepare(name, &["edge", "invoices", "orders"]).unwrap();
     variant.sign_also(&["invoices-1=invoices"]).unwrap();
@@ -44,17 +41,7 @@ fn start(name: &str, upstream: bool) -> Running {
                  internal_redirect_policy: { max_internal_redirects: 1, redirect_response_codes: [302] } }";
     variant.envoy("invoices", "route: { cluster: orders, timeout: 15s }", again).unwrap();
     if upstream {
-        let text = variant.text("invoices").unwrap();
-        let (before, filter) = text.rsplit_once(FILTER_BEGINS).unwrap();
-        let (filter, after) = filter.split_once(FILTER_ENDS).unwrap();
-        let moved = format!("{before}{after}");
-        let http2 = "          explicit_http_config: { http2_protocol_options: {} }\n";
-        let codec = "            - name: envoy.filters.http.upstream_codec\n              typed_config:\n                \
-                     \"@type\": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec\n";
-        let filter: String = filter.lines().map(|line| format!("{}\n", line.strip_prefix("      ").unwrap())).collect();
-        let chain = format!("{http2}          http_filters:\n{filter}{codec}");
-        assert_eq!(moved.matches(http2).count(), 1);
-        variant.envoy("invoices", &text, &moved.replace(http2, &chain)).unwrap();
+        variant.into_upstream_chain("invoices", "outbound", "orders").unwrap();
     }
     let listener = TcpListener::bind(local(variant.site.ports.orders_app)).unwrap();
     thread::spawn(move || {

@@ -226,8 +226,11 @@ impl HttpContext for Stream {
         }
         Action::Continue
     }
+}
 
-    fn on_log(&mut self) {
+/// The end of the stream. Envoy calls `on_log` in a listener's filter chain alone; this comes in the upstream chain, too.
+impl Drop for Stream {
+    fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }
