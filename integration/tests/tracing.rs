@@ -17,8 +17,12 @@ use partywall_integration::services::{App, headers};
 use partywall_integration::variant::{Running, Variant};
 use serde_json::Value;
 
-static TRACED: LazyLock<Running> = LazyLock::new(|| {
-    let mut variant = Variant::prepare("tracing", &["edge", "invoices", "orders"]).unwrap();
+static TRACED: LazyLock<Running> = LazyLock::new(|| start("tracing", true));
+/// The filters are where they stand without a tracer: in the listeners' chains.
+static MISPLACED: LazyLock<Running> = LazyLock::new(|| start("tracing-misplaced", false));
+
+fn start(name: &str, placed: bool) -> Running {
+    let mut variant = Variant::prepare(name, &["edge", "invoices", "orders"]).unwrap();
     // Whatever is exported is swallowed.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = collector.local_addr().unwrap().port();
@@ -38,20 +42,22 @@ static TRACED: LazyLock<Running> = LazyLock::new(|| {
         );
         variant.envoy(workload, "server_header_transformation: PASS_THROUGH", &tracing).unwrap();
     }
-    variant.into_upstream_chain("invoices", "inbound", "app").unwrap();
-    variant.into_upstream_chain("invoices", "outbound", "orders").unwrap();
-    variant.into_upstream_chain("orders", "inbound", "app").unwrap();
+    if placed {
+        variant.into_upstream_chain("invoices", "outbound", "orders").unwrap();
+        variant.into_upstream_chain("invoices", "inbound", "app").unwrap();
+        variant.into_upstream_chain("orders", "inbound", "app").unwrap();
+    }
     let running = variant.start(&[App::Invoices, App::Orders]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound, Hop::OrdersInbound]).unwrap();
     running
-});
+}
 
-fn client(tenant: &'static str, path: &str) -> Response {
+fn client(mesh: &Running, tenant: &'static str, path: &str) -> Response {
     let provider = if tenant == "acme" { Acme } else { Shared };
-    let token = TRACED.site.issuers.token(&viewer(provider, tenant), &unique()).unwrap();
+    let token = mesh.site.issuers.token(&viewer(provider, tenant), &unique()).unwrap();
     let host = format!("{tenant}.shop.example");
     let request = Request::get(path).header("host", host).header("authorization", format!("Bearer {token}"));
-    TRACED.send(Hop::Edge, Workload::Edge, &request).unwrap()
+    mesh.send(Hop::Edge, Workload::Edge, &request).unwrap()
 }
 
 fn of(seen: &Value, name: &str) -> String {
@@ -76,7 +82,7 @@ fn call(id: &str, more: &[(&str, &str)]) -> (u16, String) {
 fn a_traced_request_goes_on_for_its_tenant_and_each_app_sees_one_handle_of_its_own() {
     for tenant in ["acme", "globex"] {
         let mark = unique();
-        let answer = client(tenant, &format!("/invoices/{mark}"));
+        let answer = client(&TRACED, tenant, &format!("/invoices/{mark}"));
         assert_eq!(answer.status, 200, "{}", answer.json());
         let (first, second) = (seen(App::Invoices, &mark), seen(App::Orders, &mark));
         assert_eq!(of(&second, "x-partywall-tenant"), tenant);
@@ -95,7 +101,7 @@ fn members_of_other_vendors_go_on_and_handles_of_elsewhere_do_not() {
     let mark = unique();
     let root = {
         let first = unique();
-        assert_eq!(client("acme", &format!("/orders/{first}")).status, 200);
+        assert_eq!(client(&TRACED, "acme", &format!("/orders/{first}")).status, 200);
         of(&seen(App::Orders, &first), "x-partywall-context")
     };
     let request = Request::get(&format!("/invoices/{mark}"))
@@ -115,7 +121,7 @@ fn members_of_other_vendors_go_on_and_handles_of_elsewhere_do_not() {
 #[test]
 fn a_context_ends_with_its_request_and_a_linger_in_the_upstream_chain_as_well() {
     let mark = unique();
-    assert_eq!(client("acme", &format!("/invoices/{mark}")).status, 200);
+    assert_eq!(client(&TRACED, "acme", &format!("/invoices/{mark}")).status, 200);
     let first = seen(App::Invoices, &mark);
     let (parent, state) = (of(&first, "traceparent"), of(&first, "tracestate"));
     let carried = [("traceparent", parent.as_str()), ("tracestate", state.as_str())];
@@ -132,4 +138,22 @@ fn who_is_denied_in_the_upstream_chain_reaches_no_app() {
     let answer = TRACED.send(Hop::OrdersInbound, Workload::Reports, &request).unwrap();
     assert_eq!((answer.status, answer.reason()), (403, "caller_denied".into()));
     assert!(TRACED.seen_of(App::Orders, &mark).unwrap().is_empty());
+}
+
+#[test]
+fn in_the_listeners_chain_a_sidecar_that_traces_denies_rather_than_guess() {
+    let mark = unique();
+    let answer = client(&MISPLACED, "acme", &format!("/invoices/{mark}"));
+    assert_eq!(answer.status, 502, "{}", answer.json());
+    assert!(MISPLACED.seen_of(App::Orders, &mark).unwrap().is_empty());
+    let seen = MISPLACED.seen_of(App::Invoices, &mark).unwrap().pop().unwrap();
+    assert_eq!(of(&seen, "tracestate"), "", "the tracer overwrote the handle");
+    // And what a stranger sends as one opens nothing.
+    let carried = [("traceparent", of(&seen, "traceparent")), ("tracestate", format!("pw={}", "0".repeat(36)))];
+    let request_id = unique();
+    let request = Request::get("/orders/1").header("host", "orders").header("x-request-id", request_id.as_str());
+    let request = carried.iter().fold(request, |request, (name, value)| request.header(name, value.as_str()));
+    assert_eq!(MISPLACED.send(Hop::InvoicesOutbound, Workload::Invoices, &request).unwrap().status, 403);
+    let line = MISPLACED.line(Hop::InvoicesOutbound, &request_id).unwrap();
+    assert_eq!(line.field("reason"), "context_no_request");
 }

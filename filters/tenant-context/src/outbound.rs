@@ -151,7 +151,11 @@ fn find(
             let trace = trace.ok_or(none("no valid `traceparent`"))?;
             waiting.by_trace(trace.trace_id).ok_or(none("no open request has this trace id"))?
         }
-        None => return Err(none("no `pw=` in `tracestate`: does the app carry trace headers along, or does Envoy trace here and overwrite them?")),
+        None => {
+            return Err(none(
+                "no `pw=` in `tracestate`: does the app carry trace headers along, or does Envoy trace here and overwrite them?",
+            ));
+        }
     };
     let trace = trace.ok_or(none("no valid `traceparent` beside `pw=`"))?;
     if record.service != sources.own.name || record.trace_id != trace.trace_id {
