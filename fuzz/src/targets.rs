@@ -16,9 +16,9 @@ use partywall_tenancy::{
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
-    Baggage, CONTEXT, Established, Evidence, Handle, Headers, Outbound, Peer, Record, Rejection, Request, TraceParent,
-    TraceState, Waiting, api_key_digest, check_unambiguous, establish_edge, establish_inbound, recover, take_out,
-    take_out_baggage,
+    Baggage, CONTEXT, Carried, Established, Evidence, Handle, Headers, Outbound, Peer, Record, Rejection, Request,
+    RootMemo, TraceParent, TraceState, Waiting, api_key_digest, check_unambiguous, establish_edge, establish_inbound,
+    recover, take_out, take_out_baggage,
 };
 
 /// One of them.
@@ -208,8 +208,13 @@ pub fn trace(bytes: &[u8]) {
     let headers = request(b"/", b"orders", &[("traceparent", parent), ("tracestate", state), ("tracestate", more)]);
     let own = VIEW.bundle().service("invoices").expect("in the fixture");
     let destination = VIEW.bundle().service("orders");
-    let sources = Outbound { view: &VIEW, own, destination, now: NOW };
-    let denied = recover(&Request::from_headers(&headers), &sources, &Nothing).expect_err("nothing waits");
+    let sources = Outbound { view: &VIEW, own, destination, now: NOW, roots: &RefCell::new(RootMemo::new(4)) };
+    let request = Request::from_headers(&headers);
+    let denied = Carried::of(&request).and_then(|carried| {
+        assert_eq!(Carried::from_bytes(&carried.to_bytes()), Some(carried.clone()));
+        recover(&request, &carried, &sources, &Nothing)
+    });
+    let denied = denied.expect_err("nothing waits");
     assert!(matches!(denied.reason, Reason::ContextNoRequest | Reason::AmbiguousRequest));
 }
 
@@ -327,6 +332,7 @@ fn with_evidence<T>(peer: Peer<'_>, ask: impl FnOnce(&Evidence<'_>) -> T) -> T {
         verifier: &PureRust::default(),
         keys: Keys::inline(),
         memo: &RefCell::new(Memo::new(4)),
+        roots: &RefCell::new(RootMemo::new(4)),
         api_keys: Some(&API_KEYS),
     })
 }

@@ -81,6 +81,12 @@ impl Variant {
         Ok(())
     }
 
+    /// The bootstrap of `workload`, as it is by now.
+    pub fn text(&self, workload: &str) -> Result<String> {
+        let found = self.bootstraps.iter().find(|(of, _)| *of == workload);
+        Ok(found.with_context(|| format!("{workload} is not part of this mesh"))?.1.clone())
+    }
+
     /// Puts `to` where `from` stands in the bootstrap of `workload`.
     pub fn envoy(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
         let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);
@@ -96,6 +102,35 @@ impl Variant {
         ensure!(text.contains(from), "{workload} has no `{from}`");
         *text = text.replacen(from, to, 1);
         Ok(())
+    }
+
+    /// Takes our filter of one role out of its listener in the bootstrap of `workload`, and puts it into the
+    /// upstream filter chain of `cluster`.
+    pub fn into_upstream_chain(&mut self, workload: &str, role: &str, cluster: &str) -> Result<()> {
+        const BEGINS: &str = "                  # partywall: begin\n";
+        const ENDS: &str = "                  # partywall: end\n";
+        const OPTIONS: &str = "      typed_extension_protocol_options:\n        \
+            envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n          \
+            \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n";
+        const HTTP1: &str = "          explicit_http_config: { http_protocol_options: {} }\n";
+        const HTTP2: &str = "          explicit_http_config: { http2_protocol_options: {} }\n";
+        const CODEC: &str = "            - name: envoy.filters.http.upstream_codec\n              typed_config:\n                \
+            \"@type\": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec\n";
+        let text = self.text(workload)?;
+        let filters = text.split(BEGINS).skip(1).filter_map(|rest| rest.split(ENDS).next());
+        let filter = filters.into_iter().find(|filter| filter.contains(&format!("role: {role}\n")));
+        let filter = filter.with_context(|| format!("{workload} has no filter of role {role}"))?;
+        let moved: String =
+            filter.lines().map(|line| format!("{}\n", line.strip_prefix("      ").unwrap_or(line))).collect();
+        let text = replaced(&text, workload, &format!("{BEGINS}{filter}{ENDS}"), "")?;
+        let head = format!("\n    - name: {cluster}\n");
+        let (before, found) = text.split_once(&head).with_context(|| format!("{workload} has no cluster {cluster}"))?;
+        let (cluster, after) = found.split_once("\n    - name: ").unwrap_or((found, ""));
+        let http = if cluster.contains(HTTP2) { HTTP2 } else { HTTP1 };
+        let bare = cluster.replace(&format!("{OPTIONS}{HTTP2}"), "");
+        let chain = format!("{OPTIONS}{http}          http_filters:\n{moved}{CODEC}");
+        let changed = format!("{before}{head}{chain}{bare}\n    - name: {after}");
+        self.envoy(workload, &self.text(workload)?, &changed)
     }
 
     /// Adds a plain HTTP cluster to the bootstrap of `workload` that leads to `port` of this machine.

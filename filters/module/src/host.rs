@@ -6,6 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
+use crate::protobuf::write_field;
+
 pub(crate) type Map = Vec<(String, Vec<u8>)>;
 
 /// Milliseconds since the Unix epoch; 0 if the host does not say.
@@ -40,6 +42,16 @@ pub(crate) fn property_number(path: &[&str]) -> Option<i64> {
 
 pub(crate) fn set_property(name: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![name], Some(value));
+}
+
+/// Makes the filter state `name` one of the request instead of one of its filter chain, so that it is still
+/// there after an internal redirect. A host without this function forgets it then.
+pub(crate) fn declare_for_request(name: &str) {
+    // envoy.source.extensions.common.wasm.DeclarePropertyArguments { string name = 1; LifeSpan span = 5; }
+    let mut argument = Vec::new();
+    write_field(&mut argument, 1, name.as_bytes());
+    argument.extend_from_slice(&[5 << 3, 1]);
+    let _ = foreign("declare_property", &argument);
 }
 
 pub(crate) fn request_headers() -> Map {

@@ -11,7 +11,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use crate::config::{self, Config, ListenerDirection};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
-use crate::stream::Stream;
+use crate::stream::{CARRIED, Stream};
 use crate::{host, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
@@ -75,6 +75,9 @@ impl Plugin {
         let config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
         if config.role == Role::Inbound {
             slots::prepare_traces();
+        }
+        if config.role == Role::Outbound {
+            host::declare_for_request(CARRIED);
         }
         let policy = policy::of(&config);
         self.setup =

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use partywall_authorization::Authorization;
 use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Source, Trust, UnixSeconds, View};
-use partywall_tenant_context::Role;
 use partywall_tenant_context::jwt::{KeySets, Memo};
+use partywall_tenant_context::{Role, RootMemo};
 use proxy_wasm::types::LogLevel;
 
 use crate::config::{BundleSource, Config};
@@ -52,6 +52,7 @@ pub(crate) struct Policy {
     roles: Vec<Role>,
     key_sets: Rc<RefCell<KeySets>>,
     memo: Rc<RefCell<Memo>>,
+    roots: Rc<RefCell<RootMemo>>,
     jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
@@ -65,6 +66,7 @@ impl Policy {
             roles: Vec::new(),
             key_sets: Rc::default(),
             memo: Rc::new(RefCell::new(Memo::new(Memo::CAPACITY))),
+            roots: Rc::new(RefCell::new(RootMemo::new(RootMemo::CAPACITY))),
             jwks: Jwks::new(format!("partywall.{}.{}{}", trust.mesh, source.cluster, source.path)),
             state: PolicyState::new(trust.clone()),
             trust,
@@ -93,6 +95,11 @@ impl Policy {
     /// The tokens that were verified.
     pub(crate) fn memo(&self) -> Rc<RefCell<Memo>> {
         self.memo.clone()
+    }
+
+    /// Root contexts verified before.
+    pub(crate) fn roots(&self) -> Rc<RefCell<RootMemo>> {
+        self.roots.clone()
     }
 
     /// What to decide a request against, or the reason to deny it.

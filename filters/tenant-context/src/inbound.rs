@@ -3,8 +3,9 @@
 use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, Source, SpiffeId, TenantContext, TenantId};
 
 use crate::edge::Established;
+use crate::root::Proved;
 use crate::sources::{Evidence, Gathered, Proven};
-use crate::{Rejection, Request, Single, TakenOut, root};
+use crate::{Rejection, Request, Single, TakenOut};
 
 /// Verifies the root context in `taken`, and every source of role inbound, for a request that the
 /// evidence's peer sent to `service`.
@@ -71,8 +72,8 @@ fn proven_by_root(
     service: &Service,
     evidence: &Evidence<'_>,
 ) -> Result<Proven, Rejection> {
-    let verified = root::verify(token, evidence.view, evidence.now)?;
-    let claims = &verified.claims;
+    let verified = evidence.roots.borrow_mut().verify(token, evidence.view, evidence.now)?;
+    let Proved { claims, tenant, .. } = &*verified.proved;
     let ends = if verified.signer.workload == *caller {
         claims.exp
     } else {
@@ -82,16 +83,16 @@ fn proven_by_root(
         return Err(Rejection::new(Reason::ContextExpired, "the root context is too old for this service"));
     }
     // Before the tenant's own state is looked at: a caller learns nothing about tenants it may not call for.
-    listed(service, caller, &verified.tenant)?;
+    listed(service, caller, tenant)?;
     Ok(Proven {
         by: ProvedBy::Root,
         source: "the root context",
-        tenants: vec![verified.tenant],
-        principal: verified.claims.sub,
-        roles: verified.claims.rol,
-        scopes: verified.claims.scp,
-        token_id: verified.claims.jti,
-        expires: verified.claims.exp,
+        tenants: vec![tenant.clone()],
+        principal: claims.sub.clone(),
+        roles: claims.rol.clone(),
+        scopes: claims.scp.clone(),
+        token_id: claims.jti.clone(),
+        expires: claims.exp,
         token: None,
     })
 }

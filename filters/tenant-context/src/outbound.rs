@@ -3,11 +3,14 @@
 //! In this order: the handle in `tracestate`; the trace id, where the service asks for it; the tenant
 //! that the workload names itself (`x-partywall-act-for`), where it may; its own tenant; else a denial.
 
+use std::cell::RefCell;
+
 use partywall_tenancy::{
     CLOCK_SKEW, ProvedBy, Reason, Recover, Service, Tenant, TenantContext, TenantId, UnixSeconds, View,
 };
 
-use crate::{ACT_FOR, Handle, Record, Rejection, Request, Single, TraceParent, TraceState, root};
+use crate::root::Proved;
+use crate::{ACT_FOR, Handle, Record, Rejection, Request, RootMemo, Single, TraceParent, TraceState};
 
 /// What an outbound filter looks at besides the request.
 pub struct Outbound<'a> {
@@ -19,6 +22,63 @@ pub struct Outbound<'a> {
     pub destination: Option<&'a Service>,
     /// Now.
     pub now: UnixSeconds,
+    /// Root contexts verified before.
+    pub roots: &'a RefCell<RootMemo>,
+}
+
+/// What an app sends along about for whom it calls.
+///
+/// The filter takes it out of the request. A request may pass the filter again, for a retry where it stands in
+/// Envoy's upstream filter chain, or after an internal redirect: it is asked with what it brought at first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    handle: Option<Handle>,
+    act_for: Option<Vec<u8>>,
+}
+
+impl Carried {
+    /// Reads it from the request. What can be read in two ways is a rejection.
+    pub fn of(request: &Request<'_>) -> Result<Self, Rejection> {
+        let ambiguous = |what: &'static str| Err(Rejection::new(Reason::AmbiguousRequest, what));
+        let act_for = match request.headers.single(ACT_FOR) {
+            Single::Absent => None,
+            Single::Once(value) => Some(value.to_vec()),
+            Single::Repeated => return ambiguous("two x-partywall-act-for headers"),
+        };
+        let handle = match TraceState::of(request.headers).ours.as_slice() {
+            [] => None,
+            [one] => Some(Handle::parse(one).ok_or(none("`pw=` is no handle"))?),
+            _ => return ambiguous("two `pw=` in `tracestate`"),
+        };
+        Ok(Self { handle, act_for })
+    }
+
+    /// Whether the request says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The bytes to keep for the next time that this request passes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let handle = self.handle.as_ref().map(Handle::to_string).unwrap_or_default();
+        let mut out = vec![u8::from(self.handle.is_some()), u8::from(self.act_for.is_some())];
+        out.extend_from_slice(handle.as_bytes());
+        out.extend_from_slice(self.act_for.as_deref().unwrap_or_default());
+        out
+    }
+
+    /// Reads what [`Carried::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let ([has_handle, has_act_for], rest) = bytes.split_first_chunk()?;
+        let (handle, rest) = match has_handle {
+            0 => (None, rest),
+            _ => {
+                let (handle, rest) = rest.split_at_checked(Handle::TEXT)?;
+                (Some(Handle::parse(str::from_utf8(handle).ok()?)?), rest)
+            }
+        };
+        Some(Self { handle, act_for: (*has_act_for != 0).then(|| rest.to_vec()) })
+    }
 }
 
 /// The contexts that wait for outgoing requests.
@@ -49,21 +109,19 @@ pub enum Handed {
 /// longer ago than its request plus a linger. A tenant that a workload names by itself is one that the
 /// directory lets it name, and never beside a context that was found: an app that could choose would
 /// be a confused deputy.
-pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<Handed, Rejection> {
+pub fn recover(
+    request: &Request<'_>,
+    carried: &Carried,
+    sources: &Outbound<'_>,
+    waiting: &dyn Waiting,
+) -> Result<Handed, Rejection> {
     crate::check_unambiguous(request)?;
-    let ours = TraceState::of(request.headers).ours;
-    let found = find(request, &ours, sources, waiting);
-    let act_for = match request.headers.single(ACT_FOR) {
-        Single::Absent => None,
-        Single::Once(value) => Some(value),
-        Single::Repeated => return Err(Rejection::new(Reason::AmbiguousRequest, "two x-partywall-act-for headers")),
-    };
-    match (found, act_for) {
+    let found = find(request, carried.handle, sources, waiting);
+    match (found, &carried.act_for) {
         (Ok(record), None) => send_on(record, sources),
-        (Err(rejection), _) if rejection.reason == Reason::AmbiguousRequest => Err(rejection),
         // A handle says that a request caused the call. Where that one is not found any more, it is too late,
         // and nobody else's tenant takes its place.
-        (Err(rejection), _) if !ours.is_empty() => Err(rejection),
+        (Err(rejection), _) if carried.handle.is_some() => Err(rejection),
         (Ok(_), Some(_)) => Err(Rejection::new(
             Reason::ActForDenied,
             "the call belongs to a request of a tenant; it cannot be made for another one that the app names",
@@ -76,25 +134,28 @@ pub fn recover(request: &Request<'_>, sources: &Outbound<'_>, waiting: &dyn Wait
     }
 }
 
+fn none(what: &'static str) -> Rejection {
+    Rejection::new(Reason::ContextNoRequest, what)
+}
+
 fn find(
     request: &Request<'_>,
-    ours: &[String],
+    handle: Option<Handle>,
     sources: &Outbound<'_>,
     waiting: &dyn Waiting,
 ) -> Result<Record, Rejection> {
-    let none = |what: &'static str| Rejection::new(Reason::ContextNoRequest, what);
     let trace = TraceParent::of(request.headers);
-    let record = match ours {
-        [one] => {
-            let handle = Handle::parse(one).ok_or(none("`pw=` is no handle"))?;
-            waiting.by_handle(&handle).ok_or(none("the handle opens nothing here"))?
-        }
-        [] if sources.own.recover == Recover::TraceParent => {
+    let record = match handle {
+        Some(handle) => waiting.by_handle(&handle).ok_or(none("the handle opens nothing here"))?,
+        None if sources.own.recover == Recover::TraceParent => {
             let trace = trace.ok_or(none("no valid `traceparent`"))?;
             waiting.by_trace(trace.trace_id).ok_or(none("no open request has this trace id"))?
         }
-        [] => return Err(none("no `pw=` in `tracestate`: does the app carry trace headers along?")),
-        _ => return Err(Rejection::new(Reason::AmbiguousRequest, "two `pw=` in `tracestate`")),
+        None => {
+            return Err(none(
+                "no `pw=` in `tracestate`: does the app carry trace headers along, or does Envoy trace here and overwrite them?",
+            ));
+        }
     };
     let trace = trace.ok_or(none("no valid `traceparent` beside `pw=`"))?;
     if record.service != sources.own.name || record.trace_id != trace.trace_id {
@@ -113,17 +174,18 @@ fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> 
             "the request that caused the call brought no root context that could be sent on",
         ));
     }
-    let verified = root::verify(&record.root, sources.view, sources.now)?;
+    let verified = sources.roots.borrow_mut().verify(&record.root, sources.view, sources.now)?;
+    let Proved { claims, tenant, .. } = &*verified.proved;
     let destination = destination(sources)?;
-    let ends = verified.claims.iat.saturating_add(destination.max_context_age.into()).saturating_add(CLOCK_SKEW);
+    let ends = claims.iat.saturating_add(destination.max_context_age.into()).saturating_add(CLOCK_SKEW);
     if sources.now > ends {
         return Err(Rejection::of_tenant(
-            &verified.tenant,
+            tenant,
             Reason::ContextExpired,
             "the root context is too old for the destination",
         ));
     }
-    may_call(&verified.tenant, destination, sources)?;
+    may_call(tenant, destination, sources)?;
     Ok(Handed::Found { context: verified.context(None), root: record.root })
 }
 

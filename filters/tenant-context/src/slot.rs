@@ -35,6 +35,9 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// Characters of its text.
+    pub(crate) const TEXT: usize = 36;
+
     /// A handle for `slot`; `secret` must be random.
     pub fn new(slot: u16, secret: [u8; 16]) -> Self {
         Self { slot, secret }

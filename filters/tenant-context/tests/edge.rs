@@ -3,19 +3,16 @@
 
 mod common;
 
-use std::cell::RefCell;
-
 use common::*;
 use partywall_tenancy::{Reason, TenantContext};
-use partywall_tenant_context::jwt::Memo;
 use partywall_tenant_context::{Established, Rejection, Request, establish_edge};
 use serde_json::json;
 
 fn establish(more: &[(&str, &str)]) -> Result<TenantContext, Rejection> {
     let headers = headers(more);
     let view = view();
-    let memo = RefCell::new(Memo::new(Memo::CAPACITY));
-    match establish_edge(&Request::from_headers(&headers), &evidence(&view, &memo, NOW, b""), false)? {
+    let memos = Memos::new();
+    match establish_edge(&Request::from_headers(&headers), &evidence(&view, &memos, NOW, b""), false)? {
         Established::Proved(context) => Ok(context),
         Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
     }

@@ -7,10 +7,9 @@ use std::cell::RefCell;
 
 use common::*;
 use partywall_tenancy::{ProvedBy, Reason, TenantContext, View};
-use partywall_tenant_context::jwt::Memo;
 use partywall_tenant_context::{
-    ACT_FOR, CONTEXT, Established, Handed, Handle, Headers, Outbound, Record, Rejection, Request, Waiting,
-    establish_inbound, recover, take_out,
+    ACT_FOR, CONTEXT, Carried, Established, Handed, Handle, Headers, Outbound, Record, Rejection, Request, RootMemo,
+    Waiting, establish_inbound, recover, take_out,
 };
 
 fn context(tenant_id: &str) -> TenantContext {
@@ -29,7 +28,7 @@ fn context(tenant_id: &str) -> TenantContext {
 }
 
 fn root(tenant_id: &str) -> String {
-    signer("edge-1", 3).mint(&context(tenant_id), &view(), NOW, [7; 16]).unwrap()
+    signer("edge-1", 3).mint(&context(tenant_id), &view(), NOW, || Some([7; 16])).unwrap().to_string()
 }
 
 struct Arrival<'a> {
@@ -45,8 +44,8 @@ impl Arrival<'_> {
         let headers = headers(&roots);
         let taken = take_out(Headers(&headers), &[]);
         let service = self.view.bundle().service(self.service).unwrap();
-        let memo = RefCell::new(Memo::new(Memo::CAPACITY));
-        let evidence = evidence(&self.view, &memo, self.now, self.peer.as_bytes());
+        let memos = Memos::new();
+        let evidence = evidence(&self.view, &memos, self.now, self.peer.as_bytes());
         match establish_inbound(&Request::from_headers(&headers), &taken, service, &evidence, false)? {
             Established::Proved(context) => Ok(context),
             Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
@@ -87,7 +86,7 @@ fn a_caller_acts_only_for_the_tenants_it_is_listed_for() {
     let mut body = body();
     body.tenants[2].status = partywall_tenancy::TenantStatus::Active;
     let view = view_of(&body, &overlay());
-    let root = signer("edge-1", 3).mint(&context("initech"), &view, NOW, [7; 16]).unwrap();
+    let root = signer("edge-1", 3).mint(&context("initech"), &view, NOW, || Some([7; 16])).unwrap();
     assert_eq!(Arrival { view, ..at_orders() }.reason(&[&root]), Reason::CallerDenied);
 }
 
@@ -123,18 +122,18 @@ fn a_revoked_signing_key_signs_nothing() {
     let mut overlay = overlay();
     overlay.revoked_signers = vec!["edge-1".into()];
     let view = view_of(&body(), &overlay);
-    assert!(signer("edge-1", 3).mint(&context("acme"), &view, NOW, [0; 16]).is_err());
+    assert!(signer("edge-1", 3).mint(&context("acme"), &view, NOW, || Some([0; 16])).is_err());
     assert_eq!(Arrival { view, ..at_orders() }.reason(&[&root("acme")]), Reason::CredentialRevoked);
 }
 
 #[test]
 fn a_key_that_the_bundle_does_not_list_mints_nothing() {
-    assert!(signer("edge-2", 3).mint(&context("acme"), &view(), NOW, [0; 16]).is_err());
-    assert!(signer("edge-1", 4).mint(&context("acme"), &view(), NOW, [0; 16]).is_err());
+    assert!(signer("edge-2", 3).mint(&context("acme"), &view(), NOW, || Some([0; 16])).is_err());
+    assert!(signer("edge-1", 4).mint(&context("acme"), &view(), NOW, || Some([0; 16])).is_err());
     let mut body = body();
     body.signers[0].tenants = partywall_tenancy::TenantScope::Only(vec![tenant("globex")]);
     let narrow = view_of(&body, &overlay());
-    assert!(signer("edge-1", 3).mint(&context("acme"), &narrow, NOW, [0; 16]).is_err());
+    assert!(signer("edge-1", 3).mint(&context("acme"), &narrow, NOW, || Some([0; 16])).is_err());
     // A captured signer does not ask the bundle before it signs; the receiver does.
     assert_eq!(Arrival { view: narrow, ..at_orders() }.reason(&[&root("acme")]), Reason::ContextForged);
 }
@@ -203,9 +202,9 @@ fn the_published_vectors_hold() {
         let outcome = arrival.with(&[text("token")]).map_or_else(|r| r.reason.code(), |_| "accepted");
         assert_eq!(outcome, text("outcome"), "{}", text("name"));
     }
-    let minted = signer("edge-1", 3).mint(&context("acme"), &view(), NOW, [7; 16]).unwrap();
+    let minted = signer("edge-1", 3).mint(&context("acme"), &view(), NOW, || Some([7; 16])).unwrap();
     assert_eq!(
-        minted, vectors["vectors"][0]["token"],
+        *minted, vectors["vectors"][0]["token"],
         "Ed25519 is deterministic, so the first vector can be made again"
     );
 }
@@ -259,8 +258,10 @@ fn leave_with(
         own: view.bundle().service("invoices").unwrap(),
         destination: to.map(|name| view.bundle().service(name).unwrap()),
         now,
+        roots: &RefCell::new(RootMemo::new(4)),
     };
-    recover(&Request::from_headers(&headers), &sources, &waiting)
+    let request = Request::from_headers(&headers);
+    recover(&request, &Carried::of(&request)?, &sources, &waiting)
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The context stage: hands request, peer and route to `tenant-context`, and its answer to the request.
 
+use std::rc::Rc;
+
 use partywall_authorization::Authorization;
 use partywall_tenancy::{Bundle, ProvedBy, Reason, Recover, Service, Source, TenantContext, UnixSeconds, View};
 use partywall_tenant_context::{
-    self as tenant_context, Baggage, CONTEXT, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection, Request,
-    Role, Single, TENANT, TakenOut, TraceParent, TraceState, jwt,
+    self as tenant_context, Baggage, CONTEXT, Carried, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection,
+    Request, Role, Single, TENANT, TakenOut, TraceParent, TraceState, jwt,
 };
 
 use super::Denied;
@@ -37,6 +39,10 @@ pub(super) fn let_out(request: &Request<'_>) -> Result<(), Denied> {
     write_trace_state(request, None);
     Ok(())
 }
+
+/// The filter state that says what a request carried when it passed at first. It holds a handle: worth
+/// nothing outside this process, but not for a log either.
+pub(crate) const CARRIED: &str = "partywall.carried";
 
 /// What the context stage decides by.
 pub(super) struct Stage<'a> {
@@ -143,33 +149,36 @@ impl Stage<'_> {
     }
 
     fn outbound(&self, request: &Request<'_>) -> Result<Established, Denied> {
+        let carried = carried(request);
         // Whatever the app sends on, the handle in it is not for others.
         write_trace_state(request, None);
+        let carried = carried?;
         let destination = destination(self.view.bundle());
+        let roots = self.setup.policy.borrow().roots();
         let sources = Outbound {
             view: self.view,
             own: self.own_service()?,
             destination: destination.as_deref().and_then(|name| self.view.bundle().service(name)),
             now: self.now,
+            roots: &roots,
         };
         let waiting = Slots(self.setup.config.slots.as_ref());
-        let (context, root) = match tenant_context::recover(request, &sources, &waiting)? {
+        let (context, root) = match tenant_context::recover(request, &carried, &sources, &waiting)? {
             Handed::Found { context, root } => (context, String::from_utf8(root).unwrap_or_default()),
             Handed::ToSign(context) => {
                 let root = self.sign(&context)?;
-                (context, root)
+                (context, root.to_string())
             }
         };
         host::set_request_header(CONTEXT, &root);
         Ok(Established { context, service: destination.unwrap_or_default() })
     }
 
-    fn sign(&self, context: &TenantContext) -> Result<String, Denied> {
-        let signer = self.setup.config.signer.as_ref().zip(host::random());
-        let (signer, random) = signer.ok_or_else(|| {
-            Denied::new(Reason::PolicyUnavailable, "no `context_signing` secret, or the host gives no random bytes")
-        })?;
-        Ok(signer.mint(context, self.view, self.now, random)?)
+    fn sign(&self, context: &TenantContext) -> Result<Rc<str>, Denied> {
+        let signer = self.setup.config.signer.as_ref();
+        let signer =
+            signer.ok_or_else(|| Denied::new(Reason::PolicyUnavailable, "there is no `context_signing` secret"))?;
+        Ok(signer.mint(context, self.view, self.now, host::random)?)
     }
 
     fn with_evidence<T>(
@@ -189,9 +198,9 @@ impl Stage<'_> {
         let uri = property(inbound || by_certificate, "uri_san_peer_certificate");
         let dns = property(asks(|s| matches!(s, Source::DnsSan { .. })), "dns_san_peer_certificate");
         let server_name = property(!inbound, "requested_server_name");
-        let (sets, memo) = {
+        let (sets, memo, roots) = {
             let policy = self.setup.policy.borrow();
-            (policy.key_sets(), policy.memo())
+            (policy.key_sets(), policy.memo(), policy.roots())
         };
         let sets = sets.borrow();
         establish(&Evidence {
@@ -202,6 +211,7 @@ impl Stage<'_> {
             verifier: &HostVerifier { issuer_keys: config.issuer_keys.as_ref() },
             keys: jwt::Keys::new(&sets, self.now),
             memo: &memo,
+            roots: &roots,
             api_keys: config.api_keys.as_ref(),
         })
     }
@@ -220,6 +230,17 @@ impl Stage<'_> {
             .service(name)
             .ok_or_else(|| Denied::new(Reason::ResourceUnmapped, format!("the bundle knows no service `{name}`")))
     }
+}
+
+/// What the request carries, or carried when it passed before. Only filters of this process write filter state.
+fn carried(request: &Request<'_>) -> Result<Carried, Rejection> {
+    let carried = Carried::of(request)?;
+    if carried.is_empty() {
+        let before = host::property(&[CARRIED]).and_then(|bytes| Carried::from_bytes(&bytes));
+        return Ok(before.unwrap_or(carried));
+    }
+    host::set_property(CARRIED, &carried.to_bytes());
+    Ok(carried)
 }
 
 /// What an app reads that wants to know. Behind an edge there may be an app without a sidecar; where

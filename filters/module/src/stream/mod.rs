@@ -5,6 +5,8 @@ mod decide;
 mod handover;
 mod log;
 
+pub(crate) use context::CARRIED;
+
 use std::rc::Rc;
 
 use partywall_tenancy::{Coarse, Reason, TenantId};
@@ -233,8 +235,11 @@ impl HttpContext for Stream {
         }
         Action::Continue
     }
+}
 
-    fn on_log(&mut self) {
+/// The end of the stream. Envoy calls `on_log` in a listener's filter chain alone; this comes in the upstream chain, too.
+impl Drop for Stream {
+    fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }

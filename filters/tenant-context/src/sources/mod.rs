@@ -12,7 +12,7 @@ use partywall_tenancy::{ProvedBy, Reason, Secrets, Source, TenantContext, Tenant
 
 use crate::combine::{Proof, Selection, combine};
 use crate::jwt::{self, Keys, Memo, SignatureVerifier};
-use crate::{Rejection, Request, Single, template};
+use crate::{Rejection, Request, RootMemo, Single, template};
 
 pub use api_key::digest as api_key_digest;
 pub use certificate::Peer;
@@ -34,6 +34,8 @@ pub struct Evidence<'a> {
     pub keys: Keys<'a>,
     /// Tokens verified before.
     pub memo: &'a RefCell<Memo>,
+    /// Root contexts verified before.
+    pub roots: &'a RefCell<RootMemo>,
     /// Secrets of purpose `api_keys`; without them no API key proves anything.
     pub api_keys: Option<&'a Secrets>,
 }

@@ -7,9 +7,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_tenancy::{ProvedBy, Reason, Secrets, TenantContext, View};
 use partywall_tenant_context::jwt::{KeySets, Keys, Memo, PureRust};
 use partywall_tenant_context::{
-    ACT_FOR, Baggage, CONTEXT, Established, Evidence, Handed, Handle, Headers, Outbound, Peer, Record, Rejection,
-    Request, RootSigner, SlotKeys, TraceParent, TraceState, Waiting, establish_edge, establish_inbound, recover,
-    take_out, take_out_baggage,
+    ACT_FOR, Baggage, CONTEXT, Carried, Established, Evidence, Handed, Handle, Headers, Outbound, Peer, Record,
+    Rejection, Request, RootMemo, RootSigner, SlotKeys, TraceParent, TraceState, Waiting, establish_edge,
+    establish_inbound, recover, take_out, take_out_baggage,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -331,6 +331,7 @@ impl Case {
             verifier: &verifier,
             keys: Keys::new(&sets, self.when.now),
             memo: &RefCell::new(Memo::new(8)),
+            roots: &RefCell::new(RootMemo::new(8)),
             api_keys: mesh.secrets.api_keys.then_some(&api_keys),
         }))
     }
@@ -372,7 +373,7 @@ impl Case {
         let key = signer.and_then(|s| s.key_of.as_deref()).unwrap_or(kid);
         let seed = BASE64_URL_SAFE_NO_PAD.encode(keys::ed25519(key).to_bytes());
         let secrets = Secrets::parse(&format!("{kid}:{seed}")).unwrap();
-        let root = RootSigner::new(secrets.current()).unwrap().mint(context, view, self.when.now, [7; 16])?;
+        let root = RootSigner::new(secrets.current()).unwrap().mint(context, view, self.when.now, || Some([7; 16]))?;
         assert!(root.len() <= partywall_tenant_context::MAX_TOKEN);
         Ok(())
     }
@@ -384,9 +385,10 @@ impl Case {
             own: view.bundle().service(own).expect("the mesh has it"),
             destination: view.bundle().service(&self.when.destination),
             now: self.when.now,
+            roots: &RefCell::new(RootMemo::new(8)),
         };
         let waiting = Slots(self.when.waiting.as_ref().map(|entry| entry.seal(mesh)));
-        match recover(request, &sources, &waiting)? {
+        match recover(request, &carried(request)?, &sources, &waiting)? {
             Handed::Found { context, root } => {
                 let entry = self.when.waiting.as_ref().expect("what is found was there");
                 assert_eq!(root, entry.root.root(mesh).into_bytes(), "a root context goes on unchanged");
@@ -591,4 +593,11 @@ fn fill_in(value: &mut Value) {
         Value::Object(object) => object.values_mut().for_each(fill_in),
         _ => {}
     }
+}
+
+/// What a request carries, and the same once more, as it is kept for a retry.
+fn carried(request: &Request<'_>) -> Result<Carried, Rejection> {
+    let carried = Carried::of(request)?;
+    assert_eq!(Carried::from_bytes(&carried.to_bytes()).as_ref(), Some(&carried));
+    Ok(carried)
 }

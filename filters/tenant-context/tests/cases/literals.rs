@@ -29,6 +29,7 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the root context", "the name of a source, which stands in the details of conflicts"),
     ("no source proves a tenant", "edge and inbound look first whether anything is proved; this is the second lock"),
     ("the token does not name this tenant", "the tenant was picked among those of the token; this is the second lock"),
+    ("the host gives no random bytes", "no request can bring that about; `root_memo.rs` does"),
     ("the bundle no longer knows the issuer", "a token counts under the bundle revision it was verified under"),
     (
         "the workload's tenant may not act",

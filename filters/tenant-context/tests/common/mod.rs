@@ -17,7 +17,7 @@ use partywall_tenancy::{
 };
 use partywall_tenant_context::RootSigner;
 use partywall_tenant_context::jwt::{Keys, Memo, PureRust};
-use partywall_tenant_context::{Evidence, Peer};
+use partywall_tenant_context::{Evidence, Peer, RootMemo};
 
 pub const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 pub const NOW: u64 = 1_800_000_000;
@@ -199,16 +199,29 @@ pub fn rs256_spki() -> Vec<u8> {
     RS256.to_public_key().to_public_key_der().unwrap().into_vec()
 }
 
+/// What was verified before.
+pub struct Memos {
+    pub tokens: RefCell<Memo>,
+    pub roots: RefCell<RootMemo>,
+}
+
+impl Memos {
+    pub fn new() -> Self {
+        Self { tokens: RefCell::new(Memo::new(Memo::CAPACITY)), roots: RefCell::new(RootMemo::new(RootMemo::CAPACITY)) }
+    }
+}
+
 /// What sources are asked with, for a request over a connection of the peer with this URI.
-pub fn evidence<'a>(view: &'a View, memo: &'a RefCell<Memo>, now: u64, uri: &'a [u8]) -> Evidence<'a> {
+pub fn evidence<'a>(view: &'a View, memos: &'a Memos, now: u64, uri: &'a [u8]) -> Evidence<'a> {
     Evidence {
+        roots: &memos.roots,
         view,
         now,
         peer: Peer { uri, dns: b"" },
         server_name: b"",
         verifier: &PureRust { issuer_keys: None },
         keys: Keys::inline(),
-        memo,
+        memo: &memos.tokens,
         api_keys: None,
     }
 }
