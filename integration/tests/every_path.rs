@@ -91,7 +91,8 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     let orders = StandIn::start(ports.orders_app, app).unwrap();
     let shadow = StandIn::start(0, |_, _| Says(200, Vec::new())).unwrap();
 
-    variant.append("services/invoices.yaml", OPEN).unwrap();
+    // By trace id: a redirect from a service to itself comes with the trace id of the request before it.
+    variant.append("services/invoices.yaml", &format!("{OPEN}\nrecover: traceparent\n")).unwrap();
     variant.append("policies/readers.cedar", EVERYBODY).unwrap();
     let key = variant.api_key("acme").unwrap();
     variant.envoy("edge", "vm_config:\n", "vm_config: &vm\n").unwrap();
@@ -132,6 +133,9 @@ fn app(seen: &Seen, before: usize) -> Says {
         }
         "onward" => {
             Says(302, vec![("location", format!("http://{}/orders/{}", seen.all("host")[0], last(&seen.path)))])
+        }
+        "again" => {
+            Says(302, vec![("location", format!("http://{}/invoices/{}", seen.all("host")[0], last(&seen.path)))])
         }
         "around" => Says(302, vec![("location", format!("http://globex.shop.example/orders/{}", last(&seen.path)))]),
         "chatty" => Says(200, SPOOFED.map(|(name, value)| (name, value.to_owned())).into()),
@@ -215,6 +219,11 @@ fn an_internal_redirect_at_the_edge_is_decided_again_for_the_same_tenant() {
         assert_eq!(redirected.len(), 1);
         assert_told_as(&redirected[0], tenant);
     }
+    let mark = unique();
+    assert_eq!(client("acme", &format!("/invoices/{mark}.again")).status, 200);
+    let seen = SHOP.invoices.seen(&mark);
+    assert_eq!(seen.len(), 2);
+    seen.iter().for_each(|one| assert_told_as(one, "acme"));
     // An API key does not get past the first decision, so there is none for the second.
     let mark = unique();
     let request =
