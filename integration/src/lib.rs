@@ -8,6 +8,7 @@
 //!   bootstrap  envoy-config/ with addresses and paths replaced
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
+//! examples   docs/examples/: what users ask for, with the configuration and the answers
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;
+pub mod examples;
 pub mod issuers;
 pub mod mesh;
 pub mod play;
