@@ -37,6 +37,11 @@ const IN_A_ROW: usize = 12;
 /// Ports are free until somebody listens there, so one mesh of a process starts after the other.
 static STARTING: Mutex<()> = Mutex::new(());
 
+/// The right to pick ports and to listen there, until it is dropped.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 /// A mesh about to be started.
 pub struct Variant {
     /// Its directory.
@@ -52,7 +57,7 @@ pub struct Variant {
 impl Variant {
     /// Prepares `target/mesh/<name>` with a copy of the sample tenancy directory, for these workloads.
     pub fn prepare(name: &str, workloads: &[&'static str]) -> Result<Self> {
-        let turn = STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = turn();
         let site = Site::prepare(name, |_| ())?;
         copy(&tenancy(), &site.directory.join("tenancy"))?;
         let folder = artefacts::root().join("envoy-config/bootstraps");

@@ -22,6 +22,10 @@ use crate::site::{compile, new_keys};
 use crate::variant::{Clients, Running, Variant, copy, over_tls};
 use crate::{cli, wait};
 
+const PATIENCE: Duration = Duration::from_secs(30);
+/// As in `variant`.
+const IN_A_ROW: usize = 12;
+
 /// What runs.
 pub struct Mesh {
     /// The example.
@@ -77,6 +81,7 @@ impl Mesh {
         let etc = variant.site.directory.join("etc");
         fs::write(etc.join("tls/clients.pem"), clients.pem())?;
         fs::create_dir_all(etc.join("jwks"))?;
+        // The sample's issuers sign nothing here.
         let keys = variant.site.keys();
         fs::remove_dir_all(&keys)?;
         new_keys(&keys)?;
@@ -108,12 +113,10 @@ impl Mesh {
         generate(&self.example, generated, &tenancy)?;
         let before = self.revision()?;
         compile(&tenancy, &self.running.site.keys(), &self.running.site.bundles(), None)?;
-        let mut in_a_row = 0;
-        let grown = wait::until(Duration::from_secs(30), || {
-            in_a_row = if self.revision().is_ok_and(|now| now != before) { in_a_row + 1 } else { 0 };
-            (in_a_row >= 12).then_some(())
-        });
-        grown.context("the edge took no new bundle within 30 s")
+        all_workers("the edge took no new bundle", || self.revision().is_ok_and(|now| now != before))?;
+        let [last] = &self.of_issuer(generated.count, 1)?[..] else { bail!("one request was asked for") };
+        // The sidecar behind it fetches for itself.
+        all_workers("the sidecar took no new bundle", || self.send(last, None).is_ok_and(|answer| answer.status == 200))
     }
 
     /// The revision of the bundle that a request without any credential is decided by.
@@ -236,6 +239,16 @@ impl Mesh {
         fs::write(&paths.1, key)?;
         Ok(paths)
     }
+}
+
+/// Waits until `holds` so often in a row that it holds for every worker.
+fn all_workers(otherwise: &'static str, holds: impl Fn() -> bool) -> Result<()> {
+    let mut in_a_row = 0;
+    let all = wait::until(PATIENCE, || {
+        in_a_row = if holds() { in_a_row + 1 } else { 0 };
+        (in_a_row >= IN_A_ROW).then_some(())
+    });
+    all.with_context(|| format!("{otherwise} within {} s", PATIENCE.as_secs()))
 }
 
 fn generate(example: &Example, generated: &Generated, tenancy: &Path) -> Result<()> {

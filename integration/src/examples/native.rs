@@ -11,6 +11,7 @@ use crate::envoy::{Envoy, Start};
 use crate::examples::{self, Example};
 use crate::ports;
 use crate::site::Site;
+use crate::variant::turn;
 
 /// In the frame, the line in whose place the example's `jwt_authn.yaml` is put.
 const PLACE: &str = "# jwt_authn.yaml\n";
@@ -35,6 +36,7 @@ impl Native {
         let runtime = serde_json::to_string(&example.script.native.runtime)?;
         let runtime = format!("layered_runtime: {{ layers: [{{ name: example, static_layer: {runtime} }}] }}\n");
         fs::write(&written, put_in(&frame, &filter)? + &runtime)?;
+        let _turn = turn();
         let [port, admin] = ports::free()?;
         let bootstrap = Bootstrap::read(crate::cli::text(&written)?)?
             .address("0.0.0.0", 8080, port)?
