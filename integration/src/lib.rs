@@ -10,6 +10,7 @@
 //!   services   the two apps, which know nothing of tenants
 //! variant    a mesh that differs from the sample in what a test is about
 //!   stand_in   an app of a test's own
+//! examples   docs/examples/: what users ask for, with the configuration and the answers
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! http2      the same frame by frame, and an app
 //!   grpc       calls and answers in it
@@ -26,6 +27,7 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;
+pub mod examples;
 pub mod grpc;
 pub mod http2;
 pub mod issuers;

@@ -30,6 +30,9 @@ const SHOWN: &[&str] = &["host", "traceparent", "tracestate"];
 pub struct Paint(bool);
 
 impl Paint {
+    /// No colours, for text that is compared.
+    pub const PLAIN: Self = Self(false);
+
     /// On a terminal alone, and not against the reader's wish (<https://no-color.org>).
     pub fn for_stdout() -> Self {
         Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())

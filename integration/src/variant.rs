@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jwt_simple::prelude::{Claims, Duration as Span, Ed25519KeyPair, EdDSAKeyPairLike};
+use jwt_simple::reexports::ct_codecs::{Base64, Encoder};
 use rcgen::{CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -36,6 +37,11 @@ const IN_A_ROW: usize = 12;
 /// Ports are free until somebody listens there, so one mesh of a process starts after the other.
 static STARTING: Mutex<()> = Mutex::new(());
 
+/// The right to pick ports and to listen there, until it is dropped.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 /// A mesh about to be started.
 pub struct Variant {
     /// Its directory.
@@ -51,7 +57,7 @@ pub struct Variant {
 impl Variant {
     /// Prepares `target/mesh/<name>` with a copy of the sample tenancy directory, for these workloads.
     pub fn prepare(name: &str, workloads: &[&'static str]) -> Result<Self> {
-        let turn = STARTING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = turn();
         let site = Site::prepare(name, |_| ())?;
         copy(&tenancy(), &site.directory.join("tenancy"))?;
         let folder = artefacts::root().join("envoy-config/bootstraps");
@@ -87,21 +93,32 @@ impl Variant {
         Ok(found.with_context(|| format!("{workload} is not part of this mesh"))?.1.clone())
     }
 
-    /// Puts `to` where `from` stands in the bootstrap of `workload`.
-    pub fn envoy(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
+    /// Puts a copy of `folder` in the place of the tenancy directory.
+    pub fn tenancy_from(&self, folder: &Path) -> Result<()> {
+        let tenancy = self.tenancy("");
+        fs::remove_dir_all(&tenancy)?;
+        copy(folder, &tenancy)
+    }
+
+    /// Changes the bootstrap of `workload` by any rule.
+    pub fn change(&mut self, workload: &str, rule: impl FnOnce(&str) -> Result<String>) -> Result<()> {
         let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);
         let (_, text) = found.with_context(|| format!("{workload} is not part of this mesh"))?;
-        *text = replaced(text, workload, from, to)?;
+        *text = rule(text).with_context(|| format!("the bootstrap of {workload}"))?;
         Ok(())
+    }
+
+    /// Puts `to` where `from` stands in the bootstrap of `workload`.
+    pub fn envoy(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
+        self.change(workload, |text| replaced(text, workload, from, to))
     }
 
     /// The same, where it stands first.
     pub fn envoy_once(&mut self, workload: &str, from: &str, to: &str) -> Result<()> {
-        let found = self.bootstraps.iter_mut().find(|(of, _)| *of == workload);
-        let (_, text) = found.with_context(|| format!("{workload} is not part of this mesh"))?;
-        ensure!(text.contains(from), "{workload} has no `{from}`");
-        *text = text.replacen(from, to, 1);
-        Ok(())
+        self.change(workload, |text| {
+            replaced(text, workload, from, to)?;
+            Ok(text.replacen(from, to, 1))
+        })
     }
 
     /// Takes our filter of one role out of its listener in the bootstrap of `workload`, and puts it into the
@@ -275,6 +292,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// The Envoy of a workload.
+    pub fn envoy(&self, workload: &str) -> Result<&Envoy> {
+        let found = self.envoys.iter().find(|(of, _)| *of == workload);
+        Ok(&found.with_context(|| format!("{workload} is not part of this mesh"))?.1)
+    }
+
     /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
     pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
         self.site.send(hop, workload, request)
@@ -296,12 +319,6 @@ impl Running {
     pub fn wait_for_policy(&self, hops: &[Hop]) -> Result<()> {
         let probe = Request::get("/ready-yet").header("host", "orders");
         hops.iter().try_for_each(|hop| self.wait_for(&hop.to_string(), || self.send(*hop, Workload::Edge, &probe)))
-    }
-
-    /// The Envoy of `workload`.
-    pub fn envoy(&self, workload: &str) -> &Envoy {
-        let found = self.envoys.iter().find(|(name, _)| *name == workload);
-        &found.expect("it is part of this mesh").1
     }
 
     /// The line of the request with this id at `hop`, once it is written.
@@ -394,6 +411,20 @@ pub fn claims(issuer: &str, tenant: &Value) -> jwt_simple::claims::JWTClaims<Val
         .with_jwt_id(unique())
 }
 
+impl Client {
+    /// Certificate and key, for other programs.
+    pub fn to_pem(&self) -> (String, String) {
+        (pem("CERTIFICATE", &self.certificate), pem("PRIVATE KEY", &self.key))
+    }
+}
+
+/// DER as PEM (RFC 7468).
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = Base64::encode_to_string(der).unwrap_or_default();
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
 /// An authority for certificates of clients, with what it issued.
 pub struct Clients {
     params: CertificateParams,
@@ -455,7 +486,8 @@ fn replaced(text: &str, name: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

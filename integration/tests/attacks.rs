@@ -107,7 +107,7 @@ impl Mesh {
         let (hop, envoy) = Self::place(case.to);
         let mark = unique();
         let refused = || -> Result<f64> {
-            let count = |why: &str| self.running.envoy(envoy).metric(&format!("envoy_listener_ssl_{why}"), &[]);
+            let count = |why: &str| self.running.envoy(envoy)?.metric(&format!("envoy_listener_ssl_{why}"), &[]);
             Ok(count("connection_error")? + count("fail_verify_error")? + count("fail_verify_san")?)
         };
         let before = refused()?;

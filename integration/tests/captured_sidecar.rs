@@ -120,7 +120,7 @@ impl Captured {
 
     /// How often the TLS of `orders` refused somebody, by why.
     fn refused(&self, why: &str) -> f64 {
-        self.mesh.envoy("orders").metric(&format!("envoy_listener_ssl_fail_verify_{why}"), &[]).unwrap()
+        self.mesh.envoy("orders").unwrap().metric(&format!("envoy_listener_ssl_fail_verify_{why}"), &[]).unwrap()
     }
 }
 

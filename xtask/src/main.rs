@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod demo;
+mod example;
 mod house;
 mod pinned;
 mod setup;
@@ -17,6 +18,11 @@ type Task = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<ExitCod
 const TASKS: &[Task] = &[
     ("setup", "check what the system has and fetch the pinned tools into target/tools", setup::run),
     ("demo", "one request through two real sidecars; --keep leaves it running, --stages splits the filter", demo::run),
+    (
+        "example",
+        "what users ask for, answered by a real Envoy; lists the examples, or runs the one named",
+        example::run,
+    ),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
