@@ -204,7 +204,7 @@ pub fn evidence<'a>(view: &'a View, memo: &'a RefCell<Memo>, now: u64, uri: &'a 
     Evidence {
         view,
         now,
-        peer: Peer { uri, dns: b"" },
+        peer: Peer { uri, ..Peer::default() },
         server_name: b"",
         verifier: &PureRust { issuer_keys: None },
         keys: Keys::inline(),
