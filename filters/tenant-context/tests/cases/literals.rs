@@ -30,10 +30,6 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("no source proves a tenant", "edge and inbound look first whether anything is proved; this is the second lock"),
     ("the token does not name this tenant", "the tenant was picked among those of the token; this is the second lock"),
     ("the bundle no longer knows the issuer", "a token counts under the bundle revision it was verified under"),
-    (
-        "the workload's tenant may not act",
-        "the same is asked a line before, with the caller list; this is the second lock",
-    ),
 ];
 
 /// All texts of at least three words in the code of `sources`, but for tests and comments.
