@@ -1,6 +1,7 @@
 //! The tasks of the project. `cargo xtask` lists them.
 
 mod artefacts;
+mod coverage;
 mod demo;
 mod house;
 mod pinned;
@@ -18,10 +19,14 @@ const TASKS: &[Task] = &[
     ("setup", "check what the system has and fetch the pinned tools into target/tools", setup::run),
     ("demo", "one request through two real sidecars; --keep leaves it running, --stages splits the filter", demo::run),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
+    ("coverage", "which branches the cases take, and whether two take the same", coverage::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
 
 fn main() -> ExitCode {
+    if coverage::is_wrapper() {
+        return ended(coverage::as_wrapper());
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, rest)) = arguments.split_first() else {
         list();
@@ -32,7 +37,11 @@ fn main() -> ExitCode {
         list();
         return ExitCode::from(2);
     };
-    match task(rest) {
+    ended(task(rest))
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -44,6 +53,6 @@ fn main() -> ExitCode {
 fn list() {
     println!("Usage: cargo xtask TASK\n");
     for (name, what, _) in TASKS {
-        println!("  {name:<8}{what}");
+        println!("  {name:<10}{what}");
     }
 }
