@@ -175,6 +175,8 @@ fn no_name_and_no_client_hides_another_name() {
         &[ACME, GLOBEX, "urn:a,Hash=cd"],
         &[ACME, "\"urn:a", GLOBEX, "urn:b\""],
         &[ACME, "urn:a;b", GLOBEX],
+        &[ACME, "urn:a;Subject=\"", GLOBEX, "urn:b\""],
+        &[ACME, "urn:a;URI=urn:b", GLOBEX],
         &[ACME, "urn:a\\", GLOBEX],
     ] {
         assert_eq!(Client { uris, ..Client::default() }.at(&ALL), ambiguous(), "{uris:?}");

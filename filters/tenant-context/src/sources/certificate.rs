@@ -103,6 +103,11 @@ impl<'a> Name<'a> {
     }
 
     fn tenant(&self, source: &Source) -> Option<&'a str> {
+        // Such a name could be hidden where the header tells it, so it stands for nobody anywhere. No SPIFFE ID
+        // and no DNS name holds one of these.
+        if xfcc::has_signs(self.text().as_bytes()) {
+            return None;
+        }
         match (self, source) {
             (Self::Uri(uri), Source::UriSan { template }) => template::segment(template, uri, false),
             (Self::Dns(dns), Source::DnsSan { template }) => {

@@ -23,11 +23,13 @@ pub(super) enum Name<'a> {
 ///
 /// Elements stand apart by commas, pairs by `;`, and a value may be quoted, with `\"` for a quote. But Envoy
 /// writes names as they are, without quotes, whatever they hold (envoyproxy/envoy#32945), and appends its
-/// element to what the client sent. A comma in a name, or a quote that the client left open, would hide
-/// names from a reader that goes by the grammar alone.
+/// element to what the client sent. A comma in a name, or a quote that the client or a name left open, would
+/// hide names from a reader that goes by the grammar alone. So this one also goes by what Envoy can have written:
+/// first the details that it quotes, then the names.
 ///
-/// INVARIANT: the element is found by the digest, which no certificate can hold of itself, so no name is
-/// hidden before it or behind another one.
+/// INVARIANT: a name without [signs](has_signs) that stands in the certificate is given back as it is, or the
+/// whole is an error. The element is found by the digest, which no certificate can hold of itself; behind
+/// the first name nothing swallows another.
 pub(super) fn names<'a>(xfcc: &'a [u8], digest: &[u8]) -> Result<Vec<Name<'a>>, &'static str> {
     if xfcc.len() > MAX_BYTES {
         return Err("x-forwarded-client-cert is too long");
@@ -40,18 +42,31 @@ pub(super) fn names<'a>(xfcc: &'a [u8], digest: &[u8]) -> Result<Vec<Name<'a>>, 
             b',' => return Err("an x-forwarded-client-cert element follows the peer's"),
             _ => return Err(MALFORMED),
         }
-        let (key, value, after) = split_pair(pair).ok_or(MALFORMED)?;
-        if key.eq_ignore_ascii_case(b"URI") {
-            names.push(Name::Uri(text(value)?));
-        } else if key.eq_ignore_ascii_case(b"DNS") {
-            names.push(Name::Dns(text(value)?));
-        }
+        let (key, value) =
+            pair.split_at_checked(pair.iter().position(|b| *b == b'=').ok_or(MALFORMED)?).ok_or(MALFORMED)?;
+        rest = match key {
+            b"Subject" | b"Cert" | b"Chain" if names.is_empty() => quoted(value).ok_or(MALFORMED)?.1,
+            b"URI" | b"DNS" => {
+                let (name, after) = quoted(value).or_else(|| plain(value)).ok_or(MALFORMED)?;
+                if has_signs(name) {
+                    return Err("a name of the peer's certificate holds signs of x-forwarded-client-cert");
+                }
+                let name = super::certificate::text(name)?;
+                names.push(if key == b"URI" { Name::Uri(name) } else { Name::Dns(name) });
+                after
+            }
+            _ => return Err(MALFORMED),
+        };
         if names.len() > MAX_NAMES {
             return Err("x-forwarded-client-cert holds too many names");
         }
-        rest = after;
     }
     Ok(names)
+}
+
+/// Whether a name could not be told from what stands around it in the header.
+pub(super) fn has_signs(name: &[u8]) -> bool {
+    name.iter().any(|b| matches!(b, b'"' | b'\\' | b',' | b';'))
 }
 
 const MALFORMED: &str = "x-forwarded-client-cert cannot be read";
@@ -67,33 +82,22 @@ fn after_hash<'a>(xfcc: &'a [u8], digest: &[u8]) -> Option<&'a [u8]> {
     from.strip_prefix(pair.as_slice()).filter(|_| matches!(before.last(), None | Some(b';' | b',')))
 }
 
-/// Key and value of the pair at the beginning, and what follows it.
-fn split_pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let equals = bytes.iter().position(|b| *b == b'=')?;
-    let (key, value) = (bytes.get(..equals)?, bytes.get(equals + 1..)?);
-    if key.is_empty() || !key.iter().all(u8::is_ascii_alphabetic) {
-        return None;
-    }
-    if let Some(quoted) = value.strip_prefix(b"\"") {
-        let mut escaped = false;
-        let end = quoted.iter().position(|b| {
-            let ends = *b == b'"' && !escaped;
-            escaped = *b == b'\\' && !escaped;
-            ends
-        })?;
-        return Some((key, quoted.get(..end)?, quoted.get(end + 1..)?));
-    }
-    let end = value.iter().position(|b| matches!(b, b';' | b',')).unwrap_or(value.len());
-    let (value, after) = value.split_at_checked(end)?;
-    (!value.contains(&b'"')).then_some((key, value, after))
+/// The value between `="` and the quote that ends it, and what follows.
+fn quoted(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let value = value.strip_prefix(b"=\"")?;
+    let mut escaped = false;
+    let end = value.iter().position(|b| {
+        let ends = *b == b'"' && !escaped;
+        escaped = *b == b'\\' && !escaped;
+        ends
+    })?;
+    Some((value.get(..end)?, value.get(end + 1..)?))
 }
 
-/// A name that could be read in one way only.
-fn text(value: &[u8]) -> Result<&str, &'static str> {
-    if value.iter().any(|b| matches!(b, b'"' | b'\\' | b',' | b';')) {
-        return Err("a name of the peer's certificate holds signs of x-forwarded-client-cert");
-    }
-    super::certificate::text(value)
+/// The value between `=` and the next sign that ends it, and what follows.
+fn plain(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let value = value.strip_prefix(b"=")?;
+    value.split_at_checked(value.iter().position(|b| matches!(b, b';' | b',')).unwrap_or(value.len()))
 }
 
 #[cfg(test)]
@@ -111,7 +115,7 @@ mod tests {
         for before in ["", "By=spiffe://mesh.example/gw;", "Hash=ab;URI=spiffe://mesh.example/x,By=a;By=b;"] {
             let xfcc = format!(
                 "{before}Hash=cd;Cert=\"-----BEGIN%20\";Subject=\"O=\\\"a\\\\\\\";URI=b\\\",c;d\\\\\";\
-                 URI=spiffe://mesh.example/tenant/acme/sa/web;URI=urn:a=b;uri=;DNS=\"a.example\""
+                 URI=spiffe://mesh.example/tenant/acme/sa/web;URI=urn:a=b;URI=;DNS=\"a.example\""
             );
             let expected = [ACME, Name::Uri("urn:a=b"), Name::Uri(""), Name::Dns("a.example")];
             assert_eq!(read(&xfcc).as_deref(), Ok(expected.as_slice()), "{xfcc}");
@@ -128,6 +132,8 @@ mod tests {
         for (client, name) in [
             ("", ",Hash=ef;URI=spiffe://mesh.example/tenant/acme/sa/web"),
             ("", ";URI=\"x;y\""),
+            ("", ";URI=a;RI=b"),
+            ("", ";URI=a;Subject=\"\""),
             ("", ";a"),
             ("", ";URI=a\""),
             ("", ";URI=a\\"),
@@ -136,16 +142,26 @@ mod tests {
             ("x=\"", "\""),
         ] {
             let xfcc = format!("{client}{own}{name}");
-            let hidden = read(&xfcc).is_ok_and(|names| names.len() < 2);
-            assert!(!hidden, "{xfcc} is read as {:?}", read(&xfcc));
+            assert!(read(&xfcc).is_err(), "{xfcc} is read as {:?}", read(&xfcc));
         }
+        let swallowed = "Hash=cd;URI=x;Subject=\";URI=spiffe://mesh.example/tenant/globex/sa/x;URI=y\"";
+        assert!(read(swallowed).is_err(), "{:?}", read(swallowed));
     }
 
     #[test]
     fn what_is_not_of_the_peer_is_not_read() {
-        for xfcc in
-            ["", "Hash=ab;URI=a", "xHash=cd;URI=a", "Hash=cde", "Hash=cd;URI", "Hash=cd;=a", "hash=cd", "Hash=cd;"]
-        {
+        for xfcc in [
+            "",
+            "Hash=ab;URI=a",
+            "xHash=cd;URI=a",
+            "Hash=cde",
+            "Hash=cd;URI",
+            "Hash=cd;=a",
+            "hash=cd",
+            "Hash=cd;",
+            "Hash=cd;Subject=a",
+            "Hash=cd;uri=a",
+        ] {
             assert!(read(xfcc).is_err(), "{xfcc}");
         }
         assert!(names(b"Hash=;URI=a", b"").is_err());
