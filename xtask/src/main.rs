@@ -3,6 +3,7 @@
 mod artefacts;
 mod coverage;
 mod demo;
+mod fuzz;
 mod house;
 mod pinned;
 mod setup;
@@ -20,6 +21,7 @@ const TASKS: &[Task] = &[
     ("demo", "one request through two real sidecars; --keep leaves it running, --stages splits the filter", demo::run),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
     ("coverage", "which branches the cases take, and whether two take the same", coverage::run),
+    ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
 

@@ -23,11 +23,11 @@ pub(super) fn build(package: &str, krate: &str, example: &str, target: &Path) ->
     build.args(["--message-format", "json", "--target-dir"]).arg(target);
     build.env("RUSTC_WORKSPACE_WRAPPER", env::current_exe()?).env(CRATE, krate).env(PROGRAM, example);
     let told = output(build)?;
-    let executable = told.lines().filter_map(|line| {
+    let mut executable = told.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     });
-    executable.last().with_context(|| format!("cargo built no example `{example}` of {package}"))
+    executable.next_back().with_context(|| format!("cargo built no example `{example}` of {package}"))
 }
 
 /// Whether cargo runs this program in rustc's place.
