@@ -1,8 +1,10 @@
 //! The tasks of the project. `cargo xtask` lists them.
 
 mod artefacts;
+mod coverage;
 mod demo;
 mod example;
+mod fuzz;
 mod house;
 mod pinned;
 mod setup;
@@ -24,10 +26,15 @@ const TASKS: &[Task] = &[
         example::run,
     ),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
+    ("coverage", "which branches the cases take, and whether two take the same", coverage::run),
+    ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
 
 fn main() -> ExitCode {
+    if coverage::is_wrapper() {
+        return ended(coverage::as_wrapper());
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, rest)) = arguments.split_first() else {
         list();
@@ -38,7 +45,11 @@ fn main() -> ExitCode {
         list();
         return ExitCode::from(2);
     };
-    match task(rest) {
+    ended(task(rest))
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -50,6 +61,6 @@ fn main() -> ExitCode {
 fn list() {
     println!("Usage: cargo xtask TASK\n");
     for (name, what, _) in TASKS {
-        println!("  {name:<8}{what}");
+        println!("  {name:<10}{what}");
     }
 }

@@ -22,6 +22,7 @@ pub enum Established {
 /// contradicted by none. Headers of ours that a client sends are not read.
 pub fn establish(request: &Request<'_>, evidence: &Evidence<'_>, anonymous: bool) -> Result<Established, Rejection> {
     crate::check_unambiguous(request)?;
+    evidence.peer.check()?;
     check_directed(request, evidence.server_name)?;
     let sources = &evidence.view.bundle().body().sources.edge;
     let gathered = Gathered::from(sources, request, evidence)?;

@@ -21,6 +21,7 @@ pub fn establish(
     anonymous: bool,
 ) -> Result<Established, Rejection> {
     crate::check_unambiguous(request)?;
+    evidence.peer.check()?;
     let caller = caller(evidence)?;
     // Before any signature is checked: a stranger costs nothing.
     if !service.callers.iter().any(|c| c.spiffe_id == caller) {

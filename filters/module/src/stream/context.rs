@@ -79,8 +79,8 @@ impl Stage<'_> {
         let service = destination(self.view.bundle());
         let anonymous = service.as_deref().is_some_and(|service| self.is_anonymous(service, request));
         let sources = &self.view.bundle().body().sources.edge;
-        let established =
-            self.with_evidence(sources, |evidence| tenant_context::establish_edge(request, evidence, anonymous))?;
+        let established = self
+            .with_evidence(request, sources, |evidence| tenant_context::establish_edge(request, evidence, anonymous))?;
         // After the credential: who has none does not learn which routes lead somewhere.
         let service = service.ok_or_else(|| Denied {
             proved: true,
@@ -107,7 +107,7 @@ impl Stage<'_> {
         let sources = &self.view.bundle().body().sources.inbound;
         // Who brings a root is somebody; the operation is looked for once more when it is decided on.
         let anonymous = taken.root == Single::Absent && self.is_anonymous(&service.name, request);
-        let established = self.with_evidence(sources, |evidence| {
+        let established = self.with_evidence(request, sources, |evidence| {
             tenant_context::establish_inbound(request, taken, service, evidence, anonymous)
         })?;
         let (tenant_context::Established::Proved(context) | tenant_context::Established::Anonymous(context)) =
@@ -183,6 +183,7 @@ impl Stage<'_> {
 
     fn with_evidence<T>(
         &self,
+        request: &Request<'_>,
         sources: &[Source],
         establish: impl FnOnce(&Evidence<'_>) -> Result<T, Rejection>,
     ) -> Result<T, Rejection> {
@@ -190,13 +191,16 @@ impl Stage<'_> {
         let inbound = config.role == Role::Inbound;
         // Host calls cost more than looking through the list.
         let asks = |wanted: fn(&Source) -> bool| sources.iter().any(wanted);
-        let by_certificate =
-            asks(|s| matches!(s, Source::UriSan { .. } | Source::DnsSan { .. } | Source::Header { .. }));
+        let by_certificate = asks(|s| matches!(s, Source::UriSan { .. } | Source::DnsSan { .. }));
+        let by_peer = by_certificate || asks(|s| matches!(s, Source::Header { .. }));
         let property = |ask: bool, name: &str| {
             if ask { host::property(&["connection", name]).unwrap_or_default() } else { Vec::new() }
         };
-        let uri = property(inbound || by_certificate, "uri_san_peer_certificate");
+        let uri = property(inbound || by_peer, "uri_san_peer_certificate");
         let dns = property(asks(|s| matches!(s, Source::DnsSan { .. })), "dns_san_peer_certificate");
+        // Only to find Envoy's own element in this header.
+        let forwarded = request.headers.single("x-forwarded-client-cert") != Single::Absent;
+        let digest = property(by_certificate && forwarded, "sha256_peer_certificate_digest");
         let server_name = property(!inbound, "requested_server_name");
         let (sets, memo, roots) = {
             let policy = self.setup.policy.borrow();
@@ -206,7 +210,7 @@ impl Stage<'_> {
         establish(&Evidence {
             view: self.view,
             now: self.now,
-            peer: Peer { uri: &uri, dns: &dns },
+            peer: Peer { uri: &uri, dns: &dns, digest: &digest },
             server_name: &server_name,
             verifier: &HostVerifier { issuer_keys: config.issuer_keys.as_ref() },
             keys: jwt::Keys::new(&sets, self.now),

@@ -3,6 +3,7 @@
 use partywall_tenancy::{ProvedBy, Reason, Source, SpiffeId, TenantId, UnixSeconds};
 
 use super::Proven;
+use super::xfcc::{self, Name};
 use crate::{Rejection, Request, Single, template};
 
 /// Names of the peer's certificate, as Envoy verified it. Envoy's properties tell the first of each kind.
@@ -12,38 +13,60 @@ pub struct Peer<'a> {
     pub uri: &'a [u8],
     /// The first DNS SAN, empty where there is none.
     pub dns: &'a [u8],
+    /// SHA-256 of the certificate in lower-case hex, by which Envoy's own element of
+    /// `x-forwarded-client-cert` is known. Empty where there is no certificate.
+    pub digest: &'a [u8],
 }
 
 impl Peer<'_> {
+    /// Checks that its names can be read in one way only: one cut short at a NUL is another name, and
+    /// one that is no text would be none.
+    pub(crate) fn check(&self) -> Result<(), Rejection> {
+        [self.uri, self.dns].into_iter().try_for_each(|name| text(name).map(|_| ())).map_err(ambiguous)
+    }
+
     /// The peer's SPIFFE ID, if its URI is one.
     pub(crate) fn spiffe_id(&self) -> Option<SpiffeId> {
         SpiffeId::parse(str::from_utf8(self.uri).ok()?).ok()
     }
+
+    /// Every name that Envoy tells: its first two by property and, where it is told to write them
+    /// (`set_current_client_cert_details`), all of them in `x-forwarded-client-cert`.
+    ///
+    /// INVARIANT: the certificate's own first names come first, whatever they hold: no other name may
+    /// take their place.
+    fn names<'a>(&'a self, request: &Request<'a>) -> Result<Vec<Name<'a>>, Rejection> {
+        let mut names =
+            vec![Name::Uri(text(self.uri).map_err(ambiguous)?), Name::Dns(text(self.dns).map_err(ambiguous)?)];
+        match request.headers.single("x-forwarded-client-cert") {
+            // Without a certificate Envoy wrote none of it, and nothing of it counts.
+            Single::Once(_) if [self.uri, self.dns, self.digest].iter().all(|part| part.is_empty()) => {}
+            Single::Once(value) => names.extend(xfcc::names(value, self.digest).map_err(ambiguous)?),
+            Single::Absent => {}
+            Single::Repeated => return Err(ambiguous("two x-forwarded-client-cert headers")),
+        }
+        Ok(names)
+    }
+}
+
+/// A name as text.
+pub(super) fn text(name: &[u8]) -> Result<&str, &'static str> {
+    if name.iter().any(u8::is_ascii_control) {
+        return Err("a name in the peer's certificate holds a control byte");
+    }
+    str::from_utf8(name).map_err(|_| "a name in the peer's certificate is no UTF-8")
+}
+
+fn ambiguous(what: &'static str) -> Rejection {
+    Rejection::new(Reason::AmbiguousRequest, what)
 }
 
 /// The tenant in the certificate, under all certificate templates of `sources` together.
 ///
-/// A certificate outside every template is no source. One that names two tenants is refused, and so
-/// is one whose names hold control bytes: a name cut short at a NUL is another name.
+/// A certificate outside every template is no source. One that names two tenants is refused: what the
+/// names beyond the first say can only add a conflict, since what proves is a first name.
 pub(super) fn prove(sources: &[Source], request: &Request<'_>, peer: &Peer<'_>) -> Result<Option<Proven>, Rejection> {
-    let ambiguous = |what: &'static str| Rejection::new(Reason::AmbiguousRequest, what);
-    if peer.uri.iter().chain(peer.dns).any(u8::is_ascii_control) {
-        return Err(ambiguous("a name in the peer's certificate holds a control byte"));
-    }
-    // INVARIANT: the certificate's own names are the first two, whatever they hold: no other name may take their place.
-    let mut names = vec![
-        Name::Uri(str::from_utf8(peer.uri).unwrap_or_default()),
-        Name::Dns(str::from_utf8(peer.dns).unwrap_or_default()),
-    ];
-    let forwarded = match request.headers.single("x-forwarded-client-cert") {
-        Single::Once(value) => str::from_utf8(value).unwrap_or_default(),
-        Single::Absent => "",
-        Single::Repeated => return Err(ambiguous("two x-forwarded-client-cert headers")),
-    };
-    // Where Envoy is told to write all names (`set_current_client_cert_details`), the rest are seen as
-    // well. They can only add a conflict: what proves is the certificate's own first name.
-    names.extend(other_names(forwarded));
-
+    let names = peer.names(request)?;
     let mut found: Option<(TenantId, String)> = None;
     for (nth, name) in names.iter().enumerate() {
         let Some(text) = sources.iter().find_map(|source| name.tenant(source)) else { continue };
@@ -72,11 +95,6 @@ pub(super) fn prove(sources: &[Source], request: &Request<'_>, peer: &Peer<'_>) 
     }))
 }
 
-enum Name<'a> {
-    Uri(&'a str),
-    Dns(&'a str),
-}
-
 impl<'a> Name<'a> {
     fn text(&self) -> &'a str {
         match self {
@@ -85,6 +103,11 @@ impl<'a> Name<'a> {
     }
 
     fn tenant(&self, source: &Source) -> Option<&'a str> {
+        // Such a name could be hidden where the header tells it, so it stands for nobody anywhere. No SPIFFE ID
+        // and no DNS name holds one of these.
+        if xfcc::has_signs(self.text().as_bytes()) {
+            return None;
+        }
         match (self, source) {
             (Self::Uri(uri), Source::UriSan { template }) => template::segment(template, uri, false),
             (Self::Dns(dns), Source::DnsSan { template }) => {
@@ -94,16 +117,4 @@ impl<'a> Name<'a> {
             _ => None,
         }
     }
-}
-
-/// The names in the last element of an XFCC header, which is the one that this Envoy wrote.
-fn other_names(xfcc: &str) -> Vec<Name<'_>> {
-    let last = xfcc.rsplit(',').next().unwrap_or_default();
-    last.split(';')
-        .filter_map(|pair| match pair.split_once('=') {
-            Some(("URI", uri)) => Some(Name::Uri(uri.trim_matches('"'))),
-            Some(("DNS", dns)) => Some(Name::Dns(dns.trim_matches('"'))),
-            _ => None,
-        })
-        .collect()
 }

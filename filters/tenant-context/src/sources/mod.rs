@@ -4,6 +4,7 @@ mod api_key;
 mod certificate;
 mod header;
 mod host;
+mod xfcc;
 
 use std::cell::RefCell;
 use std::rc::Rc;

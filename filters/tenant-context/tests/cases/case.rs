@@ -116,6 +116,8 @@ enum Role {
 struct PeerEntry {
     uri: Option<String>,
     dns: String,
+    /// As `Hash=` in `xfcc` tells it.
+    digest: String,
     xfcc: Option<String>,
 }
 
@@ -326,7 +328,7 @@ impl Case {
         Ok(ask(&Evidence {
             view,
             now: self.when.now,
-            peer: Peer { uri: &uri, dns: &dns },
+            peer: Peer { uri: &uri, dns: &dns, digest: self.when.peer.digest.as_bytes() },
             server_name: &server_name,
             verifier: &verifier,
             keys: Keys::new(&sets, self.when.now),

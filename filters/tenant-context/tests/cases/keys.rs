@@ -8,10 +8,19 @@ use partywall_tenancy::{KeyAlgorithm, Secrets, keyed};
 use rsa::signature::{SignatureEncoding as _, Signer as _};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
+/// Always the same key: a case takes the same branches each time, and making one takes longer than the case.
 static RSA: LazyLock<rsa::PrivateKey> = LazyLock::new(|| {
-    use rsa::Generate as _;
-    rsa::PrivateKey::generate()
+    let prime = |hex: &str| rsa::BoxedUint::from_be_hex(hex, 1024).unwrap();
+    rsa::PrivateKey::from_p_q(prime(P), prime(Q), 65_537_u64.into()).unwrap()
 });
+const P: &str = "\
+    fa3e4906de329d100d9c97ce62a0c41080112c2ed2f4b73ccbc68e3126acaf295c0a3f7a401c1d300459e3\
+    d097f41f2d40ddd65067a0a8e6793f12f5e84c410c02e20d3b747f0e597295ef51e4713b4fcc1d060aa696\
+    a61bf367caf36eb6568f5873036bef4a148ae2d4ab7a5b8b1596fb0fc31f854de19330cf7fa98b997777";
+const Q: &str = "\
+    f71fa5872da1e81d87bc261129096dba71aae744ef18528872b0da78105dc5f04296a83ef61f277d5ffc43\
+    40a868e3d21d491552c275bea7f8db99908e816dd27a1fc44402372754bee0a8458447bbb6d9bc58c2d493\
+    d5dc075a45f088f9094fec874c1fd4971d0f57b498d8129ebdaf8e402260d88394da4246329a4202fddf";
 
 pub(crate) fn algorithm(name: &str) -> KeyAlgorithm {
     KeyAlgorithm::from_name(name).unwrap_or_else(|| panic!("{name} is no algorithm"))

@@ -31,10 +31,6 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the token does not name this tenant", "the tenant was picked among those of the token; this is the second lock"),
     ("the host gives no random bytes", "no request can bring that about; `root_memo.rs` does"),
     ("the bundle no longer knows the issuer", "a token counts under the bundle revision it was verified under"),
-    (
-        "the workload's tenant may not act",
-        "the same is asked a line before, with the caller list; this is the second lock",
-    ),
 ];
 
 /// All texts of at least three words in the code of `sources`, but for tests and comments.

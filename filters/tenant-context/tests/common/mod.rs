@@ -217,7 +217,7 @@ pub fn evidence<'a>(view: &'a View, memos: &'a Memos, now: u64, uri: &'a [u8]) -
         roots: &memos.roots,
         view,
         now,
-        peer: Peer { uri, dns: b"" },
+        peer: Peer { uri, ..Peer::default() },
         server_name: b"",
         verifier: &PureRust { issuer_keys: None },
         keys: Keys::inline(),
