@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -60,6 +61,13 @@ impl Variant {
         };
         let bootstraps = workloads.iter().map(read).collect::<Result<_>>()?;
         Ok(Self { site, bootstraps, addresses: Vec::new(), secrets: Vec::new(), _turn: turn })
+    }
+
+    /// Runs another module than the shipped one.
+    pub fn module(&self, path: &Path) -> Result<()> {
+        let installed = self.site.directory.join("etc/partywall.wasm");
+        fs::remove_file(&installed)?;
+        Ok(symlink(path, installed)?)
     }
 
     /// A file of the tenancy directory.
@@ -402,7 +410,8 @@ fn replaced(text: &str, name: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replace(from, to))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
