@@ -8,6 +8,7 @@
 //!   bootstrap  envoy-config/ with addresses and paths replaced
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
+//! host       the module without an Envoy: in memory, each callback counted
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;
+pub mod host;
 pub mod issuers;
 pub mod mesh;
 pub mod play;
@@ -26,6 +28,7 @@ pub mod ports;
 pub mod process;
 pub mod raw;
 pub mod report;
+pub mod served;
 pub mod services;
 pub mod site;
 pub mod story;
