@@ -9,6 +9,7 @@
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
 //! host       the module without an Envoy: in memory, each callback counted
+//! bench      what things cost, in a real Envoy and in `host`
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 pub mod access_log;
 pub mod artefacts;
+pub mod bench;
 pub mod bootstrap;
 pub mod certificates;
 pub mod cli;

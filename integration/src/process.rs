@@ -38,6 +38,11 @@ impl Process {
         Ok(Self { name: name.into(), child, errors })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote to standard error so far.
     pub fn errors(&self) -> String {
         std::fs::read(&self.errors).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

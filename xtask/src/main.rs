@@ -1,6 +1,7 @@
 //! The tasks of the project. `cargo xtask` lists them.
 
 mod artefacts;
+mod bench;
 mod demo;
 mod house;
 mod pinned;
@@ -18,6 +19,7 @@ const TASKS: &[Task] = &[
     ("setup", "check what the system has and fetch the pinned tools into target/tools", setup::run),
     ("demo", "one request through two real sidecars; --keep leaves it running, --stages splits the filter", demo::run),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
+    ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
 
