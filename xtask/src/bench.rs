@@ -9,7 +9,7 @@ use crate::{artefacts, tools};
 
 const BENCHES: &[(&str, &str)] = &[(
     "context",
-    "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (about 5 minutes)",
+    "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (some 3 minutes)",
 )];
 
 const HELP: &str = "Each prints a table and writes target/bench/NAME.json; docs/performance.md says how it measures.

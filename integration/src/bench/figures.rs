@@ -86,7 +86,7 @@ pub fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;
     match (sorted.get(half), half.checked_sub(1).and_then(|before| sorted.get(before))) {
-        (Some(upper), Some(lower)) if sorted.len() % 2 == 0 => (lower + upper) / 2.0,
+        (Some(upper), Some(lower)) if sorted.len().is_multiple_of(2) => (lower + upper) / 2.0,
         (Some(middle), _) => *middle,
         (None, _) => f64::NAN,
     }

@@ -4,10 +4,13 @@ use rustls::SignatureScheme;
 use rustls::crypto::ring::default_provider;
 
 /// The result for a `VerifySignatureArguments`: `VerifySignatureResult { bool result = 1; string error = 2; }`.
-/// As in Envoy, what does not verify and what cannot be read are both a result, and no failure.
+/// As in Envoy, what does not verify and what cannot be read are both a result with an error, and no failure.
 pub(super) fn verify(arguments: &[u8]) -> Vec<u8> {
-    // A field that is false is left out.
-    if verified(arguments).is_some() { vec![0x08, 0x01] } else { Vec::new() }
+    const ERROR: &[u8] = b"not verified";
+    match verified(arguments) {
+        Some(()) => vec![0x08, 0x01],
+        None => [&[0x12, ERROR.len() as u8], ERROR].concat(),
+    }
 }
 
 fn verified(mut arguments: &[u8]) -> Option<()> {
