@@ -21,6 +21,11 @@ pub fn module() -> Result<PathBuf> {
     find("PARTYWALL_MODULE", &["wasm32-wasip1/module/partywall_module.wasm"], "`cargo xtask build`")
 }
 
+/// The module that asks the host for no signature, `partywall-pure.wasm`.
+pub fn pure_module() -> Result<PathBuf> {
+    find("PARTYWALL_MODULE_PURE", &["partywall-pure.wasm"], "`cargo xtask test`, which builds it,")
+}
+
 /// The `partywall` command; the newer one of the two builds.
 pub fn command() -> Result<PathBuf> {
     find("PARTYWALL", &["release/partywall", "debug/partywall"], "`cargo xtask build`")

@@ -40,13 +40,18 @@ pub struct Start<'a> {
 }
 
 impl Envoy {
-    /// Starts it; [`Envoy::wait_until_ready`] says when it serves.
+    /// Starts it with two workers; [`Envoy::wait_until_ready`] says when it serves.
     pub fn start(how: Start<'_>) -> Result<Self> {
+        Self::start_with(how, 2)
+    }
+
+    /// Starts it with so many workers.
+    pub fn start_with(how: Start<'_>, workers: u8) -> Result<Self> {
         let logs = how.directory.join("logs");
         let config = how.directory.join(format!("{}.yaml", how.name));
         how.bootstrap.write(&config)?;
         let mut command = Command::new(artefacts::envoy()?);
-        command.arg("--config-path").arg(config).args(["--concurrency", "2", "--disable-hot-restart"]);
+        command.arg("--config-path").arg(config).args(["--concurrency", &workers.to_string(), "--disable-hot-restart"]);
         // The default of ten seconds is long for one who waits for the line.
         command.args(["--file-flush-interval-msec", "20"]);
         // A listener that is replaced would be kept for ten minutes.
@@ -77,6 +82,11 @@ impl Envoy {
     /// Waits for it to end by itself, as it does when a configuration is refused.
     pub fn wait_for_end(&mut self) -> Option<ExitStatus> {
         self.process.wait_for_end(STARTUP)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// An error if it has ended.

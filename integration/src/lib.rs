@@ -11,6 +11,8 @@
 //! variant    a mesh that differs from the sample in what a test is about
 //!   stand_in   an app of a test's own
 //! examples   docs/examples/: what users ask for, with the configuration and the answers
+//! host       the module without an Envoy: in memory, each callback counted
+//! bench      what things cost, in a real Envoy and in `host`
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! http2      the same frame by frame, and an app
 //!   grpc       calls and answers in it
@@ -23,12 +25,14 @@
 pub mod access_log;
 pub mod artefacts;
 pub mod attack;
+pub mod bench;
 pub mod bootstrap;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;
 pub mod examples;
 pub mod grpc;
+pub mod host;
 pub mod http2;
 pub mod issuers;
 pub mod mesh;
@@ -38,6 +42,7 @@ pub mod process;
 pub mod raw;
 pub mod report;
 pub mod roots;
+pub mod served;
 pub mod services;
 pub mod site;
 pub mod stand_in;

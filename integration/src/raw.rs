@@ -105,9 +105,45 @@ pub type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// Sends `bytes` over TLS 1.3, with this SNI if any and this certificate if any, and reads one answer.
 pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8]) -> Result<Response> {
+    exchange(&mut connect_tls(to, sni, client)?, bytes)
+}
+
+/// A connection for many requests, one after the other.
+pub struct Connection(Box<dyn Stream>);
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+impl Connection {
+    /// Over plain TCP.
+    pub fn plain(to: SocketAddr) -> Result<Self> {
+        Ok(Self(Box::new(connect(to)?)))
+    }
+
+    /// Over mutual TLS, as `identity`.
+    pub fn mutual_tls(to: SocketAddr, identity: &Identity) -> Result<Self> {
+        Ok(Self(Box::new(connect_tls(to, Some("sidecar.invalid"), Some(identity.for_rustls()))?)))
+    }
+
+    /// Sends `bytes`. The answer is to be [received](Self::receive) before the next.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write_all(bytes)?;
+        Ok(self.0.flush()?)
+    }
+
+    /// Reads one answer, to anything but HEAD.
+    pub fn receive(&mut self) -> Result<Response> {
+        receive(&mut self.0, false)
+    }
+}
+
+fn connect_tls(
+    to: SocketAddr,
+    sni: Option<&str>,
+    client: Option<Chain>,
+) -> Result<StreamOwned<ClientConnection, TcpStream>> {
     let config = Arc::new(tls_config(sni, client)?);
-    let mut stream = StreamOwned::new(ClientConnection::new(config, server_name(sni)?)?, connect(to)?);
-    exchange(&mut stream, bytes)
+    Ok(StreamOwned::new(ClientConnection::new(config, server_name(sni)?)?, connect(to)?))
 }
 
 /// How a client speaks TLS 1.3 that minds no server, with this certificate if any.
@@ -141,7 +177,10 @@ fn connect(to: SocketAddr) -> Result<TcpStream> {
 fn exchange(stream: &mut (impl Read + Write), bytes: &[u8]) -> Result<Response> {
     stream.write_all(bytes)?;
     stream.flush()?;
-    let head_request = bytes.starts_with(b"HEAD ");
+    receive(stream, bytes.starts_with(b"HEAD "))
+}
+
+fn receive(stream: &mut impl Read, head_request: bool) -> Result<Response> {
     let mut got = Vec::new();
     let mut chunk = [0; 16 * 1024];
     loop {

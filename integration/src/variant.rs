@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -66,6 +67,13 @@ impl Variant {
         };
         let bootstraps = workloads.iter().map(read).collect::<Result<_>>()?;
         Ok(Self { site, bootstraps, addresses: Vec::new(), secrets: Vec::new(), _turn: turn })
+    }
+
+    /// Runs another module than the shipped one.
+    pub fn module(&self, path: &Path) -> Result<()> {
+        let installed = self.site.directory.join("etc/partywall.wasm");
+        fs::remove_file(&installed)?;
+        Ok(symlink(path, installed)?)
     }
 
     /// A file of the tenancy directory.

@@ -1,7 +1,7 @@
-//! What demo and tests run: the module and the command line.
+//! What demo, tests and benches run: the module and the command line.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -27,21 +27,29 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
 /// Builds both.
 pub(crate) fn build() -> Result<Artefacts> {
     let target = root().join("target");
-    step("build partywall.wasm", || {
-        run_command(cargo(&[
-            "build",
-            "--package",
-            "partywall-module",
-            "--target",
-            "wasm32-wasip1",
-            "--profile",
-            "module",
-        ]))
-    })?;
     let module = target.join("partywall.wasm");
-    fs::copy(target.join("wasm32-wasip1/module/partywall_module.wasm"), &module).context("the build left no module")?;
+    step("build partywall.wasm", || build_module(&[], &module))?;
     step("build partywall", || {
         run_command(cargo(&["build", "--package", "partywall-cli", "--package", "partywall-integration"]))
     })?;
     Ok(Artefacts { module, cli: target.join("debug/partywall") })
+}
+
+/// Builds the module that asks the host for no signature, `target/partywall-pure.wasm`: for tests that both ways
+/// agree, and to measure what a host without `verify_signature` costs. Before [`build`], since both leave their
+/// result in one place and the last one stays.
+pub(crate) fn build_pure() -> Result<PathBuf> {
+    let module = root().join("target/partywall-pure.wasm");
+    step("build partywall-pure.wasm", || build_module(&["--no-default-features"], &module))?;
+    Ok(module)
+}
+
+fn build_module(features: &[&str], copy: &Path) -> Result<()> {
+    let mut build =
+        cargo(&["build", "--package", "partywall-module", "--target", "wasm32-wasip1", "--profile", "module"]);
+    build.args(features);
+    run_command(build)?;
+    let built = root().join("target/wasm32-wasip1/module/partywall_module.wasm");
+    fs::copy(built, copy).context("the build left no module")?;
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The tasks of the project. `cargo xtask` lists them.
 
 mod artefacts;
+mod bench;
 mod coverage;
 mod demo;
 mod example;
@@ -28,6 +29,7 @@ const TASKS: &[Task] = &[
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
     ("coverage", "which branches the cases take, and whether two take the same", coverage::run),
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
+    ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
 

@@ -61,18 +61,13 @@ fn clippy() -> Result<()> {
 }
 
 fn clippy_module() -> Result<()> {
-    run_command(cargo(&[
-        "clippy",
-        "--locked",
-        "--package",
-        "partywall-module",
-        "--target",
-        "wasm32-wasip1",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    for features in [&[][..], &["--no-default-features"]] {
+        let mut clippy =
+            cargo(&["clippy", "--locked", "--package", "partywall-module", "--target", "wasm32-wasip1", "--quiet"]);
+        clippy.args(features).args(["--", "-D", "warnings"]);
+        run_command(clippy)?;
+    }
+    Ok(())
 }
 
 fn documentation() -> Result<()> {
@@ -103,8 +98,10 @@ fn unit() -> Result<()> {
 
 fn integration() -> Result<()> {
     let envoy = tools::envoy()?;
+    let pure = artefacts::build_pure()?;
     let built = artefacts::build()?;
     let mut test = cargo(&["test", "--locked", "--package", "partywall-integration"]);
-    test.env("ENVOY", envoy).env("PARTYWALL_MODULE", built.module).env("PARTYWALL", built.cli).current_dir(root());
+    test.env("ENVOY", envoy).env("PARTYWALL", built.cli).current_dir(root());
+    test.env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
     run_command(test)
 }

@@ -1,0 +1,30 @@
+//! What things cost: in a real Envoy by the CPU time of its worker, and in the counting host by instructions.
+//!
+//! ```text
+//! context      everything about the tenant context: what is measured, in which order
+//!   algorithms   one issuer with a key for each algorithm; tokens, signed before they are needed
+//!   roots        root contexts, signed as the edge signs them
+//!   issuers      tenancy directories with many issuers
+//!   proxies      Envoys that differ in the filter alone, with an app that answers at once
+//!   rounds       the same requests to each of them, in turn; medians
+//! cpu          the CPU time of a thread
+//! figures      what comes of it: a table, and target/bench/<name>.json
+//! ```
+
+pub mod algorithms;
+pub mod context;
+pub mod cpu;
+pub mod figures;
+pub mod issuers;
+pub mod proxies;
+pub mod roots;
+pub mod rounds;
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How often each case is measured; the median counts.
+    pub rounds: usize,
+    /// Requests of each case in each round.
+    pub requests: usize,
+}

@@ -1,0 +1,81 @@
+//! The benches: measures, prints a table, writes `target/bench/<name>.json`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use partywall_integration::bench::figures::Figures;
+use partywall_integration::bench::{Effort, context, issuers};
+
+const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
+
+  context   tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
+
+  --rounds N    how often each case is measured, in turn with the others; the median counts (default 30)
+  --requests N  requests of each case in each round (default 64)
+
+It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
+
+examples:
+  bench context
+  bench context --rounds 5 --requests 32     a quick look: the figures are rough
+  bench context --rounds 100                 on a machine that others use, too";
+
+fn main() -> ExitCode {
+    match parse(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(None) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Ok(Some(effort)) => match run(effort) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("bench: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(why) => {
+            eprintln!("bench: {why}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Nothing where help is asked for.
+fn parse(arguments: &[String]) -> Result<Option<Effort>, String> {
+    let mut effort = Effort { rounds: 30, requests: 64 };
+    let mut name = None;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut number = || {
+            let value = rest.next().and_then(|value| value.parse().ok()).filter(|n| *n > 0);
+            value.ok_or_else(|| format!("`{argument}` needs a number from 1"))
+        };
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--rounds" => effort.rounds = number()?,
+            "--requests" => effort.requests = number()?,
+            "context" if name.is_none() => name = Some("context"),
+            other => return Err(format!("there is no bench and no option `{other}`")),
+        }
+    }
+    name.map(|_| Some(effort)).ok_or_else(|| "which bench?".to_owned())
+}
+
+/// Whether every bound is kept.
+fn run(effort: Effort) -> Result<bool> {
+    let began = Instant::now();
+    let (figures, worst): (Figures, f64) = context::run(effort, |step| println!("   {step}"))?;
+    println!("\n{}\n", figures.table());
+    println!("{} in {:.0} s", figures.write("context")?.display(), began.elapsed().as_secs_f64());
+    let kept = worst <= issuers::ALLOWED;
+    println!(
+        "More issuers cost at most {:.2} times the instructions of {} issuers; {:.2} are allowed: {}.",
+        worst,
+        issuers::SIZES[0],
+        issuers::ALLOWED,
+        if kept { "kept" } else { "NOT KEPT" }
+    );
+    Ok(kept)
+}

@@ -1,0 +1,72 @@
+//! The plugins of the sample mesh, configured as its bootstraps configure them.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::{Host, Plugin};
+use crate::envoy::environment;
+use crate::served::Served;
+use crate::site::MESH;
+
+/// What a plugin of a listener needs besides its configuration.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The module's file.
+    pub module: &'a Path,
+    /// The keys folder, with the environment files of workloads.
+    pub keys: &'a Path,
+    /// Bundle and overlay.
+    pub served: &'a Served,
+    /// More environment variables.
+    pub secrets: &'a [(String, String)],
+    /// The clock, in seconds since the Unix epoch: when the overlay is young enough for a start.
+    pub now: u64,
+}
+
+/// The edge: requests go to the cluster `orders`.
+pub fn edge(place: &Place<'_>) -> Result<Host> {
+    let mut secrets = json!({ "context_signing": "PARTYWALL_CONTEXT_SIGNING" });
+    if place.secrets.iter().any(|(name, _)| name == "PARTYWALL_ISSUER_KEYS") {
+        secrets["issuer_keys"] = json!("PARTYWALL_ISSUER_KEYS");
+    }
+    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets }))?;
+    host.world_mut().set_property(&["xds", "cluster_name"], "orders");
+    Ok(host)
+}
+
+/// The inbound side of `orders`, called by the workload with this SPIFFE ID.
+pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
+    let mut host = start(place, "orders", json!({ "role": "inbound", "service": "orders", "secrets": {} }))?;
+    host.world_mut().set_property(&["connection", "uri_san_peer_certificate"], caller);
+    Ok(host)
+}
+
+/// Starts it and lets it fetch bundle and overlay.
+fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<Host> {
+    configuration["mesh"] = json!(MESH);
+    configuration["bundle"] =
+        json!({ "cluster": "partywall-bundles", "path": "/tenancy.bundle", "overlay_path": "/tenancy.overlay" });
+    configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });
+    configuration["floor"] = json!(1);
+    configuration["secrets"]["fingerprint"] = json!("PARTYWALL_FINGERPRINT");
+    configuration["secrets"]["shared_state"] = json!("PARTYWALL_SHARED_STATE");
+    let mut environment = environment(&place.keys.join(format!("{workload}.env")))?;
+    environment.extend(place.secrets.iter().cloned());
+    let mut host = Host::start(Plugin {
+        module: place.module,
+        root_id: "sidecar",
+        configuration: &configuration.to_string(),
+        environment: &environment,
+        now: place.now,
+        files: place.served.clone(),
+    })?;
+    // Both are asked for each quarter of a second until they are there, the overlay after the bundle.
+    for _ in 0..8 {
+        host.tick(250)?;
+    }
+    let sequence = host.world().metrics().iter().find(|(name, _)| name == "partywall_bundle_overlay_sequence");
+    ensure!(sequence.is_some(), "no bundle and overlay in force: {}", host.world().log().join("\n"));
+    Ok(host)
+}

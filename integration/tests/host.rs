@@ -1,0 +1,163 @@
+//! The module in the counting host: what it answers there is what it answers in Envoy, and what it asks for is bounded.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use partywall_integration::artefacts;
+use partywall_integration::certificates::Workload;
+use partywall_integration::host::sample::{Place, edge, orders};
+use partywall_integration::host::{Host, Outcome};
+use partywall_integration::issuers::{Fault, Provider, Token, viewer};
+use partywall_integration::mesh::unique;
+use partywall_integration::served::{Served, served};
+use partywall_integration::site::Site;
+
+struct Sample {
+    site: Site,
+    served: Served,
+    now: u64,
+}
+
+static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
+    let site = Site::prepare("host", |_| ()).unwrap();
+    let served = served(&site.bundles(), &site.keys(), &site.directory.join("logs")).unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    Sample { site, served, now }
+});
+
+fn place<T>(module: PathBuf, start: impl FnOnce(&Place<'_>) -> T) -> T {
+    let Sample { site, served, now } = &*SAMPLE;
+    start(&Place { module: &module, keys: &site.keys(), served, secrets: &[], now: *now })
+}
+
+fn edge_with(module: PathBuf) -> Host {
+    place(module, |place| edge(place).unwrap())
+}
+
+fn token(token: &Token) -> String {
+    format!("Bearer {}", SAMPLE.site.issuers.token(token, &unique()).unwrap())
+}
+
+/// As a client sends it to the edge, and as the edge's early header mutation leaves it.
+fn ask(host: &mut Host, authorization: Option<&str>) -> Outcome {
+    let mut headers = vec![
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "acme.shop.example"),
+        (":path", "/orders/17"),
+        ("x-partywall-tenant", "globex"),
+    ];
+    headers.extend(authorization.map(|value| ("authorization", value)));
+    host.request(&headers).unwrap()
+}
+
+fn value(outcome: &Outcome, name: &str) -> Vec<String> {
+    let found = outcome.headers.iter().filter(|(known, _)| known == name);
+    found.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+}
+
+fn calls(outcome: &Outcome, callback: &str, name: &str) -> u32 {
+    let cost = outcome.callbacks.iter().find(|(known, _)| *known == callback).map(|(_, cost)| cost);
+    cost.unwrap().calls.get(name).copied().unwrap_or(0)
+}
+
+fn total(outcome: &Outcome, callback: &str) -> u32 {
+    outcome.callbacks.iter().find(|(known, _)| *known == callback).unwrap().1.host_calls()
+}
+
+#[test]
+fn a_valid_token_is_let_in_and_everything_else_is_answered() {
+    let mut host = edge_with(artefacts::module().unwrap());
+    let good = viewer(Provider::Shared, "acme");
+    let let_in = ask(&mut host, Some(&token(&good)));
+    assert!(let_in.passed());
+    assert_eq!(value(&let_in, "x-partywall-tenant"), ["acme"]);
+    assert_eq!(value(&let_in, "x-partywall-context").len(), 1);
+    assert_eq!(let_in.field("partywall.decision"), "allow");
+
+    for (authorization, reason) in [
+        (None, "tenant_missing"),
+        (Some(token(&good.with(Fault::BadSignature))), "credential_invalid"),
+        (Some(token(&good.with(Fault::Expired))), "credential_expired"),
+        (Some(token(&viewer(Provider::Shared, "globex"))), "tenant_conflict"),
+    ] {
+        let denied = ask(&mut host, authorization.as_deref());
+        assert!(!denied.passed(), "{reason}");
+        assert_eq!(denied.field("partywall.reason"), reason);
+        assert_eq!(value(&denied, "x-partywall-tenant"), [""; 0], "{reason}");
+    }
+}
+
+#[test]
+fn a_root_that_the_edge_signed_is_let_in_from_whom_the_service_lists() {
+    let mut host = edge_with(artefacts::module().unwrap());
+    let root = value(&ask(&mut host, Some(&token(&viewer(Provider::Shared, "acme")))), "x-partywall-context").remove(0);
+    for (caller, reason) in [(Workload::Edge, ""), (Workload::Reports, "caller_denied")] {
+        let mut orders = place(artefacts::module().unwrap(), |place| orders(place, caller.spiffe_id()).unwrap());
+        let headers = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "orders"),
+            (":path", "/orders/17"),
+            ("x-partywall-context", root.as_str()),
+        ];
+        let outcome = orders.request(&headers).unwrap();
+        assert_eq!(outcome.field("partywall.reason"), reason);
+        assert_eq!(value(&outcome, "x-partywall-tenant"), if reason.is_empty() { vec!["acme"] } else { vec![] });
+    }
+}
+
+/// A budget: a call costs about a microsecond in Envoy, and one more should be a decision.
+#[test]
+fn a_request_asks_little_of_the_host() {
+    let mut host = edge_with(artefacts::module().unwrap());
+    ask(&mut host, Some(&token(&viewer(Provider::Shared, "acme"))));
+    let token = token(&viewer(Provider::Shared, "acme"));
+    let (cold, warm) = (ask(&mut host, Some(&token)), ask(&mut host, Some(&token)));
+    for (callback, cost) in &warm.callbacks {
+        println!("{callback}: {} instructions, host calls {:?}", cost.instructions, cost.calls);
+    }
+    assert!(cold.passed() && warm.passed());
+    assert_eq!(calls(&cold, "request_headers", "call_foreign_function"), 1, "a new token is verified");
+    assert_eq!(calls(&warm, "request_headers", "call_foreign_function"), 0, "a known one is not");
+    assert_eq!(calls(&warm, "request_headers", "get_header_map"), 1);
+    assert!(total(&warm, "request_headers") <= 25, "{}", total(&warm, "request_headers"));
+    assert!(total(&warm, "response_headers") <= 3, "{}", total(&warm, "response_headers"));
+    for callback in ["context_create", "done", "log", "delete"] {
+        assert_eq!(total(&warm, callback), 0, "{callback}");
+    }
+}
+
+#[test]
+fn the_module_without_host_signatures_asks_for_none() {
+    let mut host = edge_with(artefacts::pure_module().unwrap());
+    for provider in [Provider::Acme, Provider::Shared] {
+        let outcome = ask(&mut host, Some(&token(&viewer(provider, "acme"))));
+        assert!(outcome.passed(), "{provider:?}");
+        assert_eq!(calls(&outcome, "request_headers", "call_foreign_function"), 0, "{provider:?}");
+        let bad = ask(&mut host, Some(&token(&viewer(provider, "acme").with(Fault::BadSignature))));
+        assert_eq!(bad.field("partywall.reason"), "credential_invalid", "{provider:?}");
+    }
+}
+
+#[test]
+fn a_host_without_signatures_changes_nothing_but_the_cost() {
+    let mut host = edge_with(artefacts::module().unwrap());
+    host.world_mut().check_signatures(false);
+    let outcome = ask(&mut host, Some(&token(&viewer(Provider::Shared, "acme"))));
+    assert!(outcome.passed());
+    let bad = ask(&mut host, Some(&token(&viewer(Provider::Shared, "acme").with(Fault::BadSignature))));
+    assert_eq!(bad.field("partywall.reason"), "credential_invalid");
+}
+
+#[test]
+fn the_same_input_has_the_same_count() {
+    let good = token(&viewer(Provider::Shared, "acme"));
+    let count = || {
+        let mut host = edge_with(artefacts::module().unwrap());
+        let counts: Vec<u64> = (0..3).map(|_| ask(&mut host, Some(&good)).instructions()).collect();
+        counts
+    };
+    assert_eq!(count(), count());
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask bench`: what things cost.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::step::{cargo, root, run as run_command, step};
+use crate::{artefacts, tools};
+
+const BENCHES: &[(&str, &str)] = &[(
+    "context",
+    "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (some 3 minutes)",
+)];
+
+const HELP: &str = "Each prints a table and writes target/bench/NAME.json; docs/performance.md says how it measures.
+
+  --rounds N    how often each case is measured, in turn with the others; the median counts
+  --requests N  requests of each case in each round
+
+Examples:
+  cargo xtask bench context
+  cargo xtask bench context --rounds 5 --requests 32    a quick look: the figures are rough";
+
+/// Without a name, lists the benches.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    if arguments.is_empty() || arguments.iter().any(|a| matches!(a.as_str(), "--help" | "-h")) {
+        println!("Usage: cargo xtask bench NAME [OPTIONS]\n");
+        for (name, what) in BENCHES {
+            println!("  {name:<8}{what}");
+        }
+        println!("\n{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !arguments.iter().any(|argument| BENCHES.iter().any(|(name, _)| name == argument)) {
+        let names: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        eprintln!("error: which bench? There is `{}`; `cargo xtask bench --help` says more", names.join("`, `"));
+        return Ok(ExitCode::from(2));
+    }
+    let envoy = tools::envoy()?;
+    let pure = artefacts::build_pure()?;
+    let built = artefacts::build()?;
+    // Optimised: it signs tens of thousands of tokens, and interprets the module.
+    step("build the bench", || {
+        run_command(cargo(&["build", "--release", "--package", "partywall-integration", "--bin", "bench"]))
+    })?;
+    let mut bench = crate::step::command(root().join("target/release/bench"), &[]);
+    bench.args(arguments).env("ENVOY", envoy).env("PARTYWALL", &built.cli);
+    bench.env("PARTYWALL_MODULE", &built.module).env("PARTYWALL_MODULE_PURE", pure);
+    let code = bench.status()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
