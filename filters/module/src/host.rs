@@ -120,7 +120,6 @@ pub(crate) fn call_response_body(size: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten().unwrap_or_default()
 }
 
-#[cfg(feature = "host-signatures")]
 pub(crate) fn foreign(name: &str, argument: &[u8]) -> Option<Vec<u8>> {
     hostcalls::call_foreign_function(name, Some(argument)).ok().flatten()
 }

@@ -12,7 +12,6 @@ pub(crate) fn read_struct(bytes: &[u8]) -> Option<Value> {
 }
 
 /// Appends a length-delimited field; `number` is at most 15.
-#[cfg(feature = "host-signatures")]
 pub(crate) fn write_field(out: &mut Vec<u8>, number: u8, value: &[u8]) {
     out.push(number << 3 | 2);
     let mut length = value.len();
