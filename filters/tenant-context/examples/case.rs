@@ -12,6 +12,8 @@ mod jws;
 mod keys;
 #[path = "../tests/cases/mesh.rs"]
 mod mesh;
+#[path = "../tests/cases/waiting.rs"]
+mod waiting;
 
 use std::fs;
 use std::path::Path;

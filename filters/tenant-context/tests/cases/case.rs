@@ -7,9 +7,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_tenancy::{ProvedBy, Reason, Secrets, TenantContext, View};
 use partywall_tenant_context::jwt::{KeySets, Keys, Memo, PureRust};
 use partywall_tenant_context::{
-    ACT_FOR, Baggage, CONTEXT, Carried, Established, Evidence, Handed, Handle, Headers, Outbound, Peer, Record,
-    Rejection, Request, RootMemo, RootSigner, SlotKeys, TraceParent, TraceState, Waiting, establish_edge,
-    establish_inbound, recover, take_out, take_out_baggage,
+    ACT_FOR, Baggage, CONTEXT, Established, Evidence, Handed, Headers, Outbound, Peer, Rejection, Request, RootMemo,
+    RootSigner, TraceState, establish_edge, establish_inbound, recover, take_out, take_out_baggage,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,9 +17,9 @@ use crate::NOW;
 use crate::jws::Jws;
 use crate::keys;
 use crate::mesh::{self, Mesh, api_key, merge};
+use crate::waiting::{Slots, TRACE, Waits, carried, handle};
 
 const GATEWAY: &str = "spiffe://mesh.example/ns/edge/sa/gateway";
-const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER_TRACE: &str = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const NEUTRAL_HOST: &str = "gateway.example";
 
@@ -77,7 +76,7 @@ struct When {
     signer: Option<Signer>,
     /// The context of a request that is open in this process.
     #[serde(default)]
-    waiting: Option<Record_>,
+    waiting: Option<Waits>,
 }
 
 fn method() -> String {
@@ -128,22 +127,6 @@ struct Signer {
     /// Whose private key it is, where not its own.
     #[serde(default)]
     key_of: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(non_camel_case_types, reason = "Record is the thing itself")]
-struct Record_ {
-    service: Option<String>,
-    trace: Option<String>,
-    live_until: Option<u64>,
-    root: Jws,
-    /// One bit was changed in shared data.
-    /// The request brought no root context.
-    rootless: bool,
-    altered: bool,
-    /// Sealed by a process with another secret.
-    foreign: bool,
 }
 
 #[derive(Deserialize)]
@@ -508,46 +491,6 @@ impl Case {
     }
 }
 
-fn handle() -> Handle {
-    Handle::new(9, [5; 16])
-}
-
-fn slot_keys(foreign: bool) -> SlotKeys {
-    SlotKeys::new(&keys::secrets(&[if foreign { "other-process" } else { "this-process" }]))
-}
-
-impl Record_ {
-    fn seal(&self, mesh: &Mesh) -> Vec<u8> {
-        let trace = TraceParent::parse(self.trace.as_deref().unwrap_or(TRACE).as_bytes()).unwrap();
-        let record = Record {
-            handle: handle(),
-            over: false,
-            live_until: self.live_until.unwrap_or(NOW + 120),
-            trace_id: trace.trace_id,
-            service: self.service.clone().unwrap_or_else(|| "invoices".into()),
-            root: if self.rootless { Vec::new() } else { self.root.root(mesh).into_bytes() },
-        };
-        let mut sealed = slot_keys(self.foreign).seal(&record).unwrap();
-        if self.altered {
-            sealed[30] ^= 1;
-        }
-        sealed
-    }
-}
-
-/// Shared data with one record in it, or none.
-struct Slots(Option<Vec<u8>>);
-
-impl Waiting for Slots {
-    fn by_handle(&self, handle: &Handle) -> Option<Record> {
-        slot_keys(false).open(self.0.as_ref()?, handle)
-    }
-
-    fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record> {
-        slot_keys(false).read(self.0.as_ref()?).filter(|record| record.trace_id == trace_id)
-    }
-}
-
 /// `\xff` is a byte, `\\` a backslash.
 fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
@@ -595,11 +538,4 @@ fn fill_in(value: &mut Value) {
         Value::Object(object) => object.values_mut().for_each(fill_in),
         _ => {}
     }
-}
-
-/// What a request carries, and the same once more, as it is kept for a retry.
-fn carried(request: &Request<'_>) -> Result<Carried, Rejection> {
-    let carried = Carried::of(request)?;
-    assert_eq!(Carried::from_bytes(&carried.to_bytes()).as_ref(), Some(&carried));
-    Ok(carried)
 }

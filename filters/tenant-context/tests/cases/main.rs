@@ -8,6 +8,7 @@ mod jws;
 mod keys;
 mod literals;
 mod mesh;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
