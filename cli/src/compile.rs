@@ -105,6 +105,7 @@ fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> BundleBody {
         api_keys: directory.api_keys.to_vec(),
         issuers: directory.mesh.issuers.clone(),
         signers: directory.mesh.signers.clone(),
+        gateways: directory.mesh.gateways.clone(),
         tenants: directory.tenants.to_vec(),
         services: directory.services.to_vec(),
         program: program.to_vec(),

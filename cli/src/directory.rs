@@ -27,7 +27,7 @@ mod yaml;
 
 use std::path::Path;
 
-use partywall_tenancy::{ApiKey, ContextSigner, Issuer, MeshId, Service, Sources, Tenant};
+use partywall_tenancy::{ApiKey, ContextSigner, Issuer, MeshId, Service, Sources, SpiffeId, Tenant};
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::directory::api_keys::{ApiKeyEntry, ApiKeys};
@@ -79,6 +79,8 @@ pub struct Mesh {
     pub overlay_keys: Vec<(String, [u8; 32])>,
     /// Who may sign root contexts; empty where no keys folder was given.
     pub signers: Vec<ContextSigner>,
+    /// Workloads that forward the requests of others, sorted.
+    pub gateways: Vec<SpiffeId>,
     /// Who may issue JWTs; without the keys that lie in files where no keys folder was given.
     pub issuers: Vec<Issuer>,
 }
@@ -175,6 +177,8 @@ fn sorted(file: Option<&ApiKeys<'_>>) -> Vec<ApiKey> {
 fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
     let sources = mesh.sources?;
     let mut legacy_headers = mesh.legacy_headers;
+    let mut gateways: Vec<_> = mesh.gateways.into_iter().map(|id| id.value).collect();
+    gateways.sort();
     for header in sources.selecting_headers() {
         if !legacy_headers.contains(header) {
             legacy_headers.push(header.clone());
@@ -189,6 +193,7 @@ fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
         bundle_keys: mesh.bundle_keys.into_iter().map(|id| id.value).collect(),
         overlay_keys: published.overlay_keys,
         signers: published.signers,
+        gateways,
         issuers: published.issuers,
     })
 }

@@ -41,6 +41,7 @@ pub(crate) fn bundle(body: &BundleBody) {
     for signer in &body.signers {
         line("signer", format_args!("{} of {}, {}", signer.id, signer.workload, scope(&signer.tenants)));
     }
+    body.gateways.iter().for_each(|gateway| line("gateway", gateway));
     for tenant in &body.tenants {
         let status = status(tenant.status);
         line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));

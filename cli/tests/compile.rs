@@ -209,7 +209,9 @@ fn every_source_and_binding_reaches_the_bundle() {
             .fold(mesh, |mesh, start| mesh.replace(&format!("# {start}"), start))
             .replace("    # symmetric_keys", "    symmetric_keys")
             .replace("tenants: all # or a list", "tenants: all\n  - { id: orders-1, workload: spiffe://mesh.example/ns/shop/sa/orders, tenants: [acme] } #");
-        mesh + "  - { issuer: f, audiences: [a], tenant_claim: /t, roles_claim: /r, tenants: all, jwks: { cluster: identity, authority: id.example, path: /jwks.json } }\n"
+        let gateways = ["gw/sa/west", "gw/sa/east"].map(|w| format!("spiffe://mesh.example/ns/{w}")).join(", ");
+        format!("gateways: [{gateways}]\n{mesh}")
+            + "  - { issuer: f, audiences: [a], tenant_claim: /t, roles_claim: /r, tenants: all, jwks: { cluster: identity, authority: id.example, path: /jwks.json } }\n"
     });
     edit("services/orders.yaml", &|orders| {
         let named =
@@ -234,6 +236,8 @@ fn every_source_and_binding_reaches_the_bundle() {
     assert_eq!(body["legacy_headers"], serde_json::json!(["x-tenant-id", "x-shop-tenant"]));
     let ids: Vec<_> = body["api_keys"].as_array().unwrap().iter().map(|k| k["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["0f2c09b1d3e47a86", "5f2c09b1d3e47a86"], "sorted, as sidecars ask for");
+    let gateways = ["spiffe://mesh.example/ns/gw/sa/east", "spiffe://mesh.example/ns/gw/sa/west"];
+    assert_eq!(body["gateways"], serde_json::json!(gateways), "sorted, as sidecars ask for");
     let acme = &body["issuers"][0];
     let bound = serde_json::json!([{ "tenant": "acme", "audiences": ["shop"], "clients": ["web-app"] }]);
     assert_eq!(acme["bindings"], bound);
@@ -249,6 +253,7 @@ fn every_source_and_binding_reaches_the_bundle() {
         .says("selecting: header x-shop-tenant from spiffe://mesh.example/ns/*/sa/partner-gateway")
         .says("proving: certificate DNS name {tenant}.clients.example")
         .says("acme only for shop by client web-app")
+        .says("gateway          spiffe://mesh.example/ns/gw/sa/east")
         .says("hs-1 (HS256)")
         .says("id.example/jwks.json by cluster identity")
         .says("export of acme, roles viewer, scopes none, hashed with 1, until ")

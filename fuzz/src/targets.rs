@@ -526,6 +526,7 @@ fn body() -> BundleBody {
             key: public(3),
             tenants: TenantScope::Only(vec![tenant("acme")]),
         }],
+        gateways: vec![],
         tenants: ["acme", "globex"]
             .map(|id| Tenant {
                 id: tenant(id),

@@ -36,6 +36,7 @@ pub(crate) fn check(
         service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
         service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
         operations(service, report);
+        forwarders(mesh, service, report);
     }
     useless(mesh, api_keys, report);
     once_each(
@@ -97,6 +98,19 @@ fn operations(service: &ServiceEntry<'_>, report: &mut Report) {
             report.push(at.warning(message).help(
                 "the service itself must keep tenants apart here; a path with `{tenant}` and `owner: path.tenant` lets the sidecar do it",
             ));
+        }
+    }
+}
+
+/// A gateway as a caller would only ever be denied: who calls is the workload behind it.
+fn forwarders(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Report) {
+    for Located { value, at } in service.callers.iter().map(|caller| &caller.spiffe_id) {
+        if mesh.gateways.iter().any(|gateway| gateway.value == *value) {
+            let diagnostic = at.error(format!("`{value}` is one of `gateways`, so that it is never who calls"));
+            report.push(
+                diagnostic
+                    .help("list the workloads whose requests it forwards, or take it out of `gateways` in mesh.yaml"),
+            );
         }
     }
 }

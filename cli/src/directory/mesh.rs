@@ -28,6 +28,8 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) overlay_keys: Vec<Located<'s, String>>,
     /// `signers`.
     pub(crate) signers: Vec<SignerEntry<'s>>,
+    /// `gateways`.
+    pub(crate) gateways: Vec<Located<'s, SpiffeId>>,
     /// `issuers`.
     pub(crate) issuers: Vec<IssuerEntry<'s>>,
     /// Whether every signer could be read, so that a signer that is not there is missing.
@@ -68,6 +70,10 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
     let (signers, signers_whole) = fields.required("signers", SIGNERS, report).map_or((vec![], false), |node| {
         whole(node, "`signers`", report, |item, report| signer(item, trust_domain.as_deref(), report))
     });
+    let gateways = fields.optional("gateways").map_or(vec![], |node| {
+        let found = list(node, "`gateways`", report, |item, report| spiffe_id(item, trust_domain.as_deref(), report));
+        once_each(found, "`gateways`", report)
+    });
     let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
         .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
@@ -81,6 +87,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         bundle_keys,
         overlay_keys,
         signers,
+        gateways,
         issuers,
         signers_whole,
         issuers_whole,

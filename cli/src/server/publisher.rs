@@ -253,6 +253,7 @@ mod tests {
             api_keys: vec![],
             issuers: vec![],
             signers: vec![],
+            gateways: vec![],
             tenants: vec![],
             services: vec![],
             program: vec![],

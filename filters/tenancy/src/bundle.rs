@@ -39,6 +39,9 @@ pub struct BundleBody {
     pub issuers: Vec<Issuer>,
     /// Who may sign root contexts, and for which tenants.
     pub signers: Vec<ContextSigner>,
+    /// Workloads that forward the requests of others and tell whose in `x-forwarded-client-cert`, sorted.
+    /// One of them is never itself who calls.
+    pub gateways: Vec<SpiffeId>,
     /// The tenants, sorted by id.
     pub tenants: Vec<Tenant>,
     /// The services.
@@ -290,7 +293,7 @@ pub enum Owner {
 
 impl BundleBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 1;
+    pub const FORMAT: u16 = 2;
 
     /// Signs the bundle with every key of `signers` (key id, key).
     /// `None` when it cannot be written or there is no usable signer.
@@ -329,6 +332,12 @@ impl Bundle {
         }
         if !body.api_keys.is_sorted_by(|a, b| a.id < b.id) {
             return Err(Refusal::Inconsistent("API keys are not sorted, or one is there twice".into()));
+        }
+        if !body.gateways.is_sorted_by(|a, b| a < b) {
+            return Err(Refusal::Inconsistent("gateways are not sorted, or one is there twice".into()));
+        }
+        if let Some(gateway) = body.gateways.iter().find(|g| g.trust_domain() != body.trust_domain) {
+            return Err(Refusal::Inconsistent(format!("gateway `{gateway}` lies outside the trust domain")));
         }
         let overlay_keys = body
             .keys
@@ -373,6 +382,11 @@ impl Bundle {
     pub fn api_key(&self, id: &str) -> Option<&ApiKey> {
         let at = self.body.api_keys.binary_search_by(|k| k.id.as_str().cmp(id)).ok()?;
         self.body.api_keys.get(at)
+    }
+
+    /// Whether this workload forwards the requests of others; O(log n).
+    pub fn is_gateway(&self, id: &SpiffeId) -> bool {
+        self.body.gateways.binary_search(id).is_ok()
     }
 
     /// The context signer with this key id; O(1).

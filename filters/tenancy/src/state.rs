@@ -229,7 +229,7 @@ mod tests {
     use ed25519_dalek::SigningKey;
 
     use super::*;
-    use crate::{BundleBody, OverlayBody, RoleKeys};
+    use crate::{BundleBody, OverlayBody, RoleKeys, SpiffeId};
 
     const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
     const OTHER_MESH: &str = "00000000-0000-4000-8000-000000000000";
@@ -259,6 +259,7 @@ mod tests {
             api_keys: vec![],
             issuers: vec![],
             signers: vec![],
+            gateways: vec![],
             tenants: vec![Tenant {
                 id: acme(),
                 tier: "gold".into(),
@@ -354,6 +355,20 @@ mod tests {
             b.tenants.push(b.tenants[0].clone());
         };
         assert_eq!(refused_bundle(&bundle(twice)).code(), "inconsistent");
+        let gateways = |ids: &[&str]| {
+            let gateways = ids.iter().map(|id| SpiffeId::parse(id).unwrap()).collect();
+            bundle(move |b: &mut BundleBody| {
+                b.revision = 6;
+                b.gateways = gateways;
+            })
+        };
+        for ids in [
+            &["spiffe://mesh.example/a", "spiffe://mesh.example/a"][..],
+            &["spiffe://mesh.example/b", "spiffe://mesh.example/a"],
+            &["spiffe://other.example/a"],
+        ] {
+            assert_eq!(refused_bundle(&gateways(ids)).code(), "inconsistent", "{ids:?}");
+        }
     }
 
     #[test]

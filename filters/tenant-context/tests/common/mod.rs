@@ -103,6 +103,7 @@ pub fn body() -> BundleBody {
             key: ed25519(3).verifying_key().to_bytes(),
             tenants: TenantScope::All,
         }],
+        gateways: vec![],
         tenants: vec![
             record("acme", TenantStatus::Active),
             record("globex", TenantStatus::Active),
