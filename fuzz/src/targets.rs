@@ -41,6 +41,8 @@ pub const NOW: u64 = 1_800_000_000;
 const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 const ISSUER: &str = "https://id.example";
 const EDGE: &str = "spiffe://mesh.example/ns/edge/sa/gateway";
+/// It forwards the requests of others.
+const GATEWAY: &str = "spiffe://mesh.example/ns/gw/sa/east";
 const API_KEY: &str = "pw1.acme-1.c2VjcmV0";
 const SECRET: &str = "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -162,11 +164,38 @@ pub fn san(bytes: &[u8]) {
     if uris().chain(dns_names()).any(|name| name.windows(DIGEST.len()).any(|part| part == DIGEST)) {
         return;
     }
+    forwarded(xfcc, uris(), dns_names());
     let element = as_envoy_writes(xfcc, uris(), dns_names());
     if judge_names(peer, &element) {
         let tenants: BTreeSet<_> =
             uris().filter_map(tenant_of_uri).chain(dns_names().filter_map(tenant_of_dns)).collect();
         assert_eq!(tenants.len(), 1, "a certificate that names {tenants:?} is let in");
+    }
+}
+
+/// The certificate is shown to a gateway, which sets the header anew and calls `orders`. Whatever its names hold,
+/// it is whom its first URI names, and only where it has no other name.
+fn forwarded<'a>(
+    details: &[u8],
+    uris: impl Iterator<Item = &'a [u8]> + Clone,
+    dns_names: impl Iterator<Item = &'a [u8]> + Clone,
+) {
+    let peer = Peer { uri: GATEWAY.as_bytes(), dns: b"", digest: DIGEST };
+    let subject: Vec<u8> = details.iter().copied().filter(|b| !matches!(b, b'"' | b'\\')).collect();
+    for subject in [vec![], [b";Subject=\"", subject.as_slice(), b"\""].concat()] {
+        let mut xfcc = [b"By=", GATEWAY.as_bytes(), b";Hash=ab", &subject].concat();
+        uris.clone().for_each(|uri| xfcc.extend([b";URI=", uri].concat()));
+        dns_names.clone().filter(|dns| !dns.is_empty()).for_each(|dns| xfcc.extend([b";DNS=", dns].concat()));
+        xfcc.extend(
+            [b",By=spiffe://mesh.example/ns/shop/sa/orders;Hash=", DIGEST, b";URI=", GATEWAY.as_bytes()].concat(),
+        );
+        let headers = request(b"/", b"orders", &[(CONTEXT, ROOT.as_bytes()), ("x-forwarded-client-cert", &xfcc)]);
+        if let Ok(established) = at_orders(&headers, peer) {
+            let (_, context) = parts(established);
+            let caller = context.caller.expect("inbound always tells it");
+            assert_eq!(Some(caller.as_str().as_bytes()), uris.clone().next(), "another is believed");
+            assert_eq!(uris.clone().count(), 1, "it has a second name");
+        }
     }
 }
 
@@ -370,6 +399,8 @@ pub fn statement(bytes: &[u8]) {
 
 static LEGACY: LazyLock<Vec<String>> = LazyLock::new(|| vec!["x-tenant-id".into()]);
 static VIEW: LazyLock<View> = LazyLock::new(view);
+/// A good root context of acme.
+static ROOT: LazyLock<String> = LazyLock::new(root_of_acme);
 static API_KEYS: LazyLock<Secrets> = LazyLock::new(|| Secrets::parse(SECRET).expect("a good secret"));
 
 fn lines(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -430,6 +461,14 @@ fn jws(header: &[u8], payload: &[u8], key: &SigningKey) -> String {
     let signed = format!("{}.{}", b64(header), b64(payload));
     let signature = key.sign(signed.as_bytes());
     format!("{signed}.{}", b64(&signature.to_bytes()))
+}
+
+fn root_of_acme() -> String {
+    let claims = format!(
+        r#"{{"iss":"{MESH}","sub":"alice","ten":"acme","tier":"gold","rol":[],"scp":[],"reg":"eu","org":"{EDGE}","rev":1,"iat":{NOW},"exp":{},"jti":"x"}}"#,
+        NOW + 60
+    );
+    jws(br#"{"alg":"EdDSA","kid":"edge-1","typ":"partywall-root+jwt"}"#, claims.as_bytes(), &key(3))
 }
 
 fn tenant(id: &str) -> TenantId {
@@ -526,7 +565,7 @@ fn body() -> BundleBody {
             key: public(3),
             tenants: TenantScope::Only(vec![tenant("acme")]),
         }],
-        gateways: vec![],
+        gateways: vec![spiffe(GATEWAY)],
         tenants: ["acme", "globex"]
             .map(|id| Tenant {
                 id: tenant(id),

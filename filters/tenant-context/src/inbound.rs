@@ -8,10 +8,10 @@ use crate::sources::{Evidence, Gathered, Proven};
 use crate::{Rejection, Request, Single, TakenOut};
 
 /// Verifies the root context in `taken`, and every source of role inbound, for a request that the
-/// evidence's peer sent to `service`.
+/// evidence's peer sent to `service`, or forwarded where it is a gateway.
 ///
 /// INVARIANT: the tenant was signed by a key that may name it, or stands in the peer's own
-/// certificate, and the peer is listed by this service for this tenant. A stolen root is worth
+/// certificate, and who calls is listed by this service for this tenant. A stolen root is worth
 /// nothing to others.
 pub fn establish(
     request: &Request<'_>,
@@ -22,7 +22,7 @@ pub fn establish(
 ) -> Result<Established, Rejection> {
     crate::check_unambiguous(request)?;
     evidence.peer.check()?;
-    let caller = caller(evidence)?;
+    let caller = caller(request, evidence)?;
     // Before any signature is checked: a stranger costs nothing.
     if !service.callers.iter().any(|c| c.spiffe_id == caller) {
         return Err(Rejection::new(Reason::CallerDenied, format!("`{caller}` is no caller of this service")));
@@ -98,14 +98,35 @@ fn proven_by_root(
     })
 }
 
-fn caller(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
+/// Who calls: the peer of this connection or, where that is a gateway of the bundle, the one whose request it forwards.
+///
+/// INVARIANT: from a peer that is no gateway no header is read. A gateway is never itself who calls.
+fn caller(request: &Request<'_>, evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
+    let (peer, bundle) = (peer(evidence)?, evidence.view.bundle());
+    if !bundle.is_gateway(&peer) {
+        return Ok(peer);
+    }
+    let ambiguous = |what: &'static str| Rejection::new(Reason::AmbiguousRequest, what);
+    let uri = evidence.peer.forwarded(request, &peer)?;
+    let caller = str::from_utf8(uri).ok().and_then(|uri| SpiffeId::parse(uri).ok());
+    let caller = caller.ok_or(ambiguous("the URI that the gateway tells is no SPIFFE ID"))?;
+    if caller.trust_domain() != bundle.body().trust_domain {
+        return Err(ambiguous("the gateway forwards for another trust domain"));
+    }
+    if bundle.is_gateway(&caller) {
+        return Err(ambiguous("a gateway forwards for a gateway, and nothing tells for whom that one does"));
+    }
+    Ok(caller)
+}
+
+fn peer(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
     let unknown = |what: &'static str| Rejection::new(Reason::CallerUnknown, what);
     if evidence.peer.uri.is_empty() {
         return Err(unknown("the peer showed no certificate with a URI"));
     }
-    let caller = evidence.peer.spiffe_id().ok_or(unknown("the peer's URI is no SPIFFE ID"))?;
-    if caller.trust_domain() != evidence.view.bundle().body().trust_domain {
+    let peer = evidence.peer.spiffe_id().ok_or(unknown("the peer's URI is no SPIFFE ID"))?;
+    if peer.trust_domain() != evidence.view.bundle().body().trust_domain {
         return Err(unknown("the peer is of another trust domain"));
     }
-    Ok(caller)
+    Ok(peer)
 }

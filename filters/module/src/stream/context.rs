@@ -200,7 +200,8 @@ impl Stage<'_> {
         let dns = property(asks(|s| matches!(s, Source::DnsSan { .. })), "dns_san_peer_certificate");
         // Only to find Envoy's own element in this header.
         let forwarded = request.headers.single("x-forwarded-client-cert") != Single::Absent;
-        let digest = property(by_certificate && forwarded, "sha256_peer_certificate_digest");
+        let by_gateway = inbound && !self.view.bundle().body().gateways.is_empty();
+        let digest = property((by_certificate || by_gateway) && forwarded, "sha256_peer_certificate_digest");
         let server_name = property(!inbound, "requested_server_name");
         let (sets, memo, roots) = {
             let policy = self.setup.policy.borrow();

@@ -30,6 +30,15 @@ impl Peer<'_> {
         SpiffeId::parse(str::from_utf8(self.uri).ok()?).ok()
     }
 
+    /// The URI of whoever calls the peer, which is the gateway with this SPIFFE ID.
+    pub(crate) fn forwarded<'a>(&self, request: &Request<'a>, gateway: &SpiffeId) -> Result<&'a [u8], Rejection> {
+        match request.headers.single(XFCC) {
+            Single::Once(value) => xfcc::forwarded(value, self.digest, gateway.as_str()).map_err(ambiguous),
+            Single::Absent => Err(ambiguous("a gateway calls, and no x-forwarded-client-cert tells for whom")),
+            Single::Repeated => Err(ambiguous(REPEATED)),
+        }
+    }
+
     /// Every name that Envoy tells: its first two by property and, where it is told to write them
     /// (`set_current_client_cert_details`), all of them in `x-forwarded-client-cert`.
     ///
@@ -38,16 +47,19 @@ impl Peer<'_> {
     fn names<'a>(&'a self, request: &Request<'a>) -> Result<Vec<Name<'a>>, Rejection> {
         let mut names =
             vec![Name::Uri(text(self.uri).map_err(ambiguous)?), Name::Dns(text(self.dns).map_err(ambiguous)?)];
-        match request.headers.single("x-forwarded-client-cert") {
+        match request.headers.single(XFCC) {
             // Without a certificate Envoy wrote none of it, and nothing of it counts.
             Single::Once(_) if [self.uri, self.dns, self.digest].iter().all(|part| part.is_empty()) => {}
             Single::Once(value) => names.extend(xfcc::names(value, self.digest).map_err(ambiguous)?),
             Single::Absent => {}
-            Single::Repeated => return Err(ambiguous("two x-forwarded-client-cert headers")),
+            Single::Repeated => return Err(ambiguous(REPEATED)),
         }
         Ok(names)
     }
 }
+
+const XFCC: &str = "x-forwarded-client-cert";
+const REPEATED: &str = "two x-forwarded-client-cert headers";
 
 /// A name as text.
 pub(super) fn text(name: &[u8]) -> Result<&str, &'static str> {

@@ -34,7 +34,7 @@ pub(super) fn names<'a>(xfcc: &'a [u8], digest: &[u8]) -> Result<Vec<Name<'a>>, 
     if xfcc.len() > MAX_BYTES {
         return Err("x-forwarded-client-cert is too long");
     }
-    let mut rest = after_hash(xfcc, digest).ok_or("x-forwarded-client-cert tells nothing of the peer's certificate")?;
+    let (_, mut rest) = around_hash(xfcc, digest).ok_or(NOT_OF_THE_PEER)?;
     let mut names = Vec::new();
     while let Some((sign, pair)) = rest.split_first() {
         match sign {
@@ -64,22 +64,73 @@ pub(super) fn names<'a>(xfcc: &'a [u8], digest: &[u8]) -> Result<Vec<Name<'a>>, 
     Ok(names)
 }
 
+/// The one URI in the one element before the one that this Envoy wrote about the certificate with this SHA-256,
+/// where `gateway`, which is the SPIFFE ID in that certificate, wrote it; or why it cannot be told.
+///
+/// ```text
+/// By=<gateway>;Hash=ab…;Subject="CN=a";URI=<what is given back>,By=spiffe://…;Hash=<digest>;…
+/// └ what the gateway told of its own peer                     └ what this Envoy tells of the gateway
+/// ```
+///
+/// INVARIANT: whoever calls the gateway chooses no more than that URI. A gateway that sets the header
+/// (`SANITIZE_SET`) lets nothing of a client's through, and the rest is its own but for the names, which Envoy
+/// writes as they are. So a name without [signs](has_signs) ends the element: behind it no other pair is read,
+/// and no other element.
+pub(super) fn forwarded<'a>(xfcc: &'a [u8], digest: &[u8], gateway: &str) -> Result<&'a [u8], &'static str> {
+    // Of this Envoy's own element nothing is needed but that it ends the header, as Envoy writes it.
+    names(xfcc, digest)?;
+    let (before, _) = around_hash(xfcc, digest).ok_or(NOT_OF_THE_PEER)?;
+    let by = before.strip_prefix(b"By").and_then(plain).filter(|(by, _)| *by == gateway.as_bytes());
+    let (_, rest) = by.ok_or("x-forwarded-client-cert does not begin with an element of the gateway that calls")?;
+    let (hash, mut rest) = rest.strip_prefix(b";Hash").and_then(plain).ok_or(MALFORMED_BEFORE)?;
+    if hash.is_empty() || !hash.iter().all(u8::is_ascii_hexdigit) {
+        return Err(MALFORMED_BEFORE);
+    }
+    while let Some(value) = DETAILS.iter().find_map(|detail| rest.strip_prefix(*detail)) {
+        rest = quoted(value).ok_or(MALFORMED_BEFORE)?.1;
+    }
+    let (uri, rest) = rest.strip_prefix(b";URI").and_then(plain).ok_or("the gateway tells no URI of who calls it")?;
+    let own = rest.strip_prefix(b",").ok_or("the gateway tells more than one URI of who calls it")?;
+    if !is_beginning(own) {
+        return Err("x-forwarded-client-cert holds more than what the gateway and this Envoy tell");
+    }
+    if has_signs(uri) {
+        return Err("the URI that the gateway tells holds signs of x-forwarded-client-cert");
+    }
+    Ok(uri)
+}
+
+/// What Envoy writes in quotes, before the names.
+const DETAILS: &[&[u8]] = &[b";Cert", b";Chain", b";Subject"];
+
+/// Whether this is how an element of Envoy's begins before its `Hash=`: with the names of its own certificate.
+fn is_beginning(mut element: &[u8]) -> bool {
+    while let Some((_, rest)) = element.strip_prefix(b"By").and_then(plain) {
+        let Some(rest) = rest.strip_prefix(b";") else { return false };
+        element = rest;
+    }
+    element.is_empty()
+}
+
 /// Whether a name could not be told from what stands around it in the header.
 pub(super) fn has_signs(name: &[u8]) -> bool {
     name.iter().any(|b| matches!(b, b'"' | b'\\' | b',' | b';'))
 }
 
 const MALFORMED: &str = "x-forwarded-client-cert cannot be read";
+const MALFORMED_BEFORE: &str = "what the gateway tells of who calls it cannot be read";
+const NOT_OF_THE_PEER: &str = "x-forwarded-client-cert tells nothing of the peer's certificate";
 
-/// What stands behind the last `Hash=<digest>`, where that is a pair of an element.
-fn after_hash<'a>(xfcc: &'a [u8], digest: &[u8]) -> Option<&'a [u8]> {
+/// What stands before and behind the last `Hash=<digest>`, where that is a pair of an element.
+fn around_hash<'a>(xfcc: &'a [u8], digest: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     if digest.is_empty() {
         return None;
     }
     let pair = [b"Hash=", digest].concat();
     let at = xfcc.windows(pair.len()).rposition(|window| window == pair)?;
     let (before, from) = xfcc.split_at_checked(at)?;
-    from.strip_prefix(pair.as_slice()).filter(|_| matches!(before.last(), None | Some(b';' | b',')))
+    let after = from.strip_prefix(pair.as_slice())?;
+    matches!(before.last(), None | Some(b';' | b',')).then_some((before, after))
 }
 
 /// The value between `="` and the quote that ends it, and what follows.
@@ -146,6 +197,60 @@ mod tests {
         }
         let swallowed = "Hash=cd;URI=x;Subject=\";URI=spiffe://mesh.example/tenant/globex/sa/x;URI=y\"";
         assert!(read(swallowed).is_err(), "{:?}", read(swallowed));
+    }
+
+    const GATEWAY: &str = "spiffe://mesh.example/gw";
+
+    fn told(xfcc: &str) -> Result<&str, &'static str> {
+        forwarded(xfcc.as_bytes(), b"cd", GATEWAY).map(|uri| str::from_utf8(uri).unwrap())
+    }
+
+    #[test]
+    fn what_a_gateway_tells_is_one_uri() {
+        for details in ["", ";Cert=\"a%20\"", ";Subject=\"\"", ";Cert=\"a\";Chain=\"b\";Subject=\"CN=\\\",By=x;URI=y\""]
+        {
+            for own in ["", "By=spiffe://mesh.example/orders;", "By=a;By=;"] {
+                let xfcc =
+                    format!("By={GATEWAY};Hash=ab{details};URI=spiffe://mesh.example/x,{own}Hash=cd;URI={GATEWAY}");
+                assert_eq!(told(&xfcc), Ok("spiffe://mesh.example/x"), "{xfcc}");
+            }
+        }
+    }
+
+    /// All that a client of the gateway chooses are its names; none of them may make it another.
+    #[test]
+    fn no_name_makes_its_owner_another() {
+        let other = "spiffe://mesh.example/other";
+        let gateway_also = format!("By={GATEWAY};Hash=ab;URI={other}");
+        let forged = [
+            "{other};DNS=a",
+            "{other};URI=a",
+            "{other};Subject=\"",
+            "{other};",
+            "{other},",
+            "{other},By=a",
+            "{other},By=a;",
+            "{other},Hash=cd",
+            "{other},By=a;Hash=cd",
+            "{other},By=a;By=b",
+            "\"{other}\"",
+            "{other}\"",
+            "a,{also}",
+            "a;Hash=cd,{also}",
+            "a,{also},By=a;Hash=cd",
+            "a\",{also}",
+        ];
+        for name in forged {
+            let name = name.replace("{other}", other).replace("{also}", &gateway_also);
+            for details in ["", ";Subject=\"\"", ";Subject=\"O=\\\"\""] {
+                for more in ["", ";URI=urn:a\"", ";URI=urn:a", ";DNS=a,b;c"] {
+                    for own in ["", "By=spiffe://mesh.example/orders;"] {
+                        let xfcc = format!("By={GATEWAY};Hash=ab{details};URI={name}{more},{own}Hash=cd;URI={GATEWAY}");
+                        assert!(told(&xfcc).is_err(), "{xfcc} is read as {:?}", told(&xfcc));
+                    }
+                }
+            }
+        }
     }
 
     #[test]
