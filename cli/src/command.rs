@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, inspect, keys, revoke, serve, tenant};
+use crate::verbs::{check, compile, decide, inspect, keys, revoke, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -37,6 +37,7 @@ enum Verb {
     Tenant(tenant::Args),
     Revoke(revoke::Args),
     Inspect(inspect::Args),
+    Decide(decide::Args),
 }
 
 /// Runs the command line of this process.
@@ -50,6 +51,7 @@ pub fn run() -> ExitCode {
         Verb::Tenant(args) => tenant::run(&args),
         Verb::Revoke(args) => revoke::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
+        Verb::Decide(args) => decide::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

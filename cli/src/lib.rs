@@ -9,6 +9,7 @@
 //!   └─ overlay     overlay.yaml, as a signed overlay
 //! ```
 
+mod cedar_files;
 pub mod command;
 mod compile;
 pub mod diagnostic;

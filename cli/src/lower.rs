@@ -9,18 +9,21 @@
 //!                    Diagnostic: file, line, column, what to write instead
 //! ```
 //!
-//! What cannot be lowered exactly is an error, never an approximation. The subset: scopes with `==`
-//! and `in`, conditions with `when`, `==`, `in`, `&&`, `||`, attribute access and literals.
+//! All of Cedar is lowered. What cannot be lowered exactly is an error, never an approximation: an expression that
+//! nests deeper than the evaluator descends.
 
-mod condition;
+pub mod any;
+mod build;
 pub mod cover;
+mod expression;
 mod nesting;
 pub mod oracle;
 mod parse;
+mod policies;
 mod position;
 pub mod schema;
+mod store;
 mod translate;
-mod unsupported;
 mod validate;
 mod vocabulary;
 
@@ -60,18 +63,36 @@ pub struct Lowered {
 pub fn lower(vocabulary: &Vocabulary<'_>, policies: &[Source]) -> Result<Lowered, Vec<Diagnostic>> {
     let schema = schema::compile(vocabulary.services).map_err(|e| vec![e])?;
     let (parsed, mut errors) = parse::parse(policies);
-    let (translated, unsupported) = translate::translate_with_errors(vocabulary.services, &parsed);
-    errors.extend(unsupported);
+    let translated = translate::translate(vocabulary.services, &parsed);
     errors.extend(vocabulary::check(vocabulary, &parsed));
     let mut warnings = Vec::new();
     for finding in validate::validate(&schema, &parsed) {
         let is_error = finding.severity == crate::diagnostic::Severity::Error;
         if is_error { errors.push(finding) } else { warnings.push(finding) }
     }
-    if !errors.is_empty() {
-        return Err(position::sorted(errors));
-    }
-    let (coverage, impossible) = cover::cover(vocabulary.services, &parsed, &translated)?;
+    let translated = match translated {
+        Ok(translated) if errors.is_empty() => translated,
+        Ok(_) => return Err(position::sorted(errors)),
+        Err(found) => {
+            errors.extend(found);
+            return Err(position::sorted(errors));
+        }
+    };
+    let (coverage, impossible) = with_room(|| cover::cover(vocabulary.services, &parsed, &translated))?;
     warnings.extend(impossible);
     Ok(Lowered { program: translated.program, coverage, warnings: position::sorted(warnings) })
+}
+
+/// Runs `ask` where there is room on the stack: Cedar's interpreter descends into each `&&` of a chain, and calls it an
+/// error of the policy when it has no room left.
+pub(crate) fn with_room<T: Send>(ask: impl FnOnce() -> T + Send) -> T {
+    const ROOM: usize = 256 << 20;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(ROOM).spawn_scoped(scope, ask);
+        match thread.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("the system gives no thread: {error}"),
+        }
+    })
 }

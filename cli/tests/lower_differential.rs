@@ -5,11 +5,11 @@ mod lower_support;
 use std::fmt::Write as _;
 
 use lower_support::{services, tenants};
-use partywall_authorization::{Program, ProgramBody};
+use partywall_authorization::{Names, Program, RequestWorld};
 use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::cover::{Branch, Case, compare};
 use partywall_cli::lower::oracle::Oracle;
-use partywall_cli::lower::{Coverage, Parsed, Vocabulary, lower, parse, translate};
+use partywall_cli::lower::{Coverage, Vocabulary, lower, parse, translate};
 use partywall_tenancy::{Tenant, TenantId, TenantStatus};
 
 const SETS: usize = 2_000;
@@ -194,12 +194,14 @@ fn the_program_is_cedar() {
         let sources = [Source::new("random.cedar", text.as_str())];
         let (parsed, errors) = parse(&sources);
         assert!(errors.is_empty(), "{}\n{text}", errors[0]);
-        let program = translate(&services, &parsed).unwrap_or_else(|e| panic!("{}\n{text}", e[0])).program;
-        let program = Program::read(&program.write().unwrap()).unwrap();
-        let oracle = Oracle::new(parsed.iter().map(|p: &Parsed<'_>| p.policy.clone())).unwrap();
+        let translated = translate(&services, &parsed).unwrap_or_else(|e| panic!("{}\n{text}", e[0]));
+        let program = Program::read(&translated.program.write().unwrap()).unwrap();
+        let names = Names::of(&program);
+        let oracle = Oracle::new(translated.policies).unwrap();
         for _ in 0..REQUESTS {
             let case = request(&mut random);
-            let ruling = compare(&program, &oracle, &case.facts()).unwrap_or_else(|e| panic!("{e}\n{case:#?}\n{text}"));
+            let ruling =
+                compare(&program, &names, &oracle, &case.facts()).unwrap_or_else(|e| panic!("{e}\n{case:#?}\n{text}"));
             compared += 1;
             allowed += usize::from(ruling.allowed);
             forbidden += usize::from(!ruling.allowed && !ruling.determining.is_empty());
@@ -226,8 +228,9 @@ fn what_passes_validation_is_covered_branch_by_branch() {
             Ok(lowered) => {
                 let coverage = lowered.coverage;
                 assert_eq!(coverage.taken + coverage.impossible.len(), coverage.branches, "{text}");
+                let program = Program::new(lowered.program).unwrap();
                 for _ in 0..200 {
-                    takes_nothing_impossible(&lowered.program, &coverage, &request(&mut random), &text);
+                    takes_nothing_impossible(&program, &coverage, &request(&mut random), &text);
                 }
                 sets += 1;
                 branches += coverage.branches;
@@ -242,14 +245,16 @@ fn what_passes_validation_is_covered_branch_by_branch() {
     assert!(taken > 5_000);
 }
 
-fn takes_nothing_impossible(program: &ProgramBody, coverage: &Coverage, case: &Case, text: &str) {
-    for (at, policy) in program.policies.iter().enumerate() {
-        let applies = program.actions.iter().any(|a| a.name == case.action && a.policies.contains(&(at as u32)));
-        if applies {
-            policy.trace(&case.facts(), |node, outcome| {
-                let branch = Branch { policy: at, node: node as usize, outcome };
-                assert!(!coverage.impossible.contains(&branch), "{branch:?} was taken by {case:#?}\n{text}");
-            });
-        }
+fn takes_nothing_impossible(program: &Program, coverage: &Coverage, case: &Case, text: &str) {
+    let names = Names::of(program);
+    let facts = case.facts();
+    let world = RequestWorld::new(&facts, &names).unwrap();
+    let action = program.action(program.find_entity("Action", facts.action).unwrap()).unwrap();
+    for applicable in program.applicable(action) {
+        let at = program.body().policies.iter().position(|p| p.id == applicable.id).unwrap();
+        program.evaluate(applicable, &world, &|node, outcome| {
+            let branch = Branch { policy: at, node, outcome };
+            assert!(!coverage.impossible.contains(&branch), "{branch:?} was taken by {case:#?}\n{text}");
+        });
     }
 }

@@ -27,6 +27,19 @@ pub struct Ruling {
     pub errors: BTreeSet<String>,
 }
 
+impl Ruling {
+    /// What Cedar answered.
+    pub(super) fn of(response: &cedar_policy::Response) -> Self {
+        let diagnostics = response.diagnostics();
+        let failed = |AuthorizationError::PolicyEvaluationError(e): &AuthorizationError| e.policy_id().to_string();
+        Self {
+            allowed: response.decision() == Decision::Allow,
+            determining: diagnostics.reason().map(ToString::to_string).collect(),
+            errors: diagnostics.errors().map(failed).collect(),
+        }
+    }
+}
+
 impl From<Answer<'_>> for Ruling {
     fn from(answer: Answer<'_>) -> Self {
         let ids = |list: Vec<&partywall_authorization::PolicyBody>| list.into_iter().map(|p| p.id.clone()).collect();
@@ -44,16 +57,7 @@ impl Oracle {
     /// What Cedar says about a request with these facts.
     pub fn ask(&self, facts: &RequestFacts<'_>) -> Result<Ruling, String> {
         let (request, entities) = request(facts)?;
-        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
-        let diagnostics = response.diagnostics();
-        Ok(Ruling {
-            allowed: response.decision() == Decision::Allow,
-            determining: diagnostics.reason().map(ToString::to_string).collect(),
-            errors: diagnostics
-                .errors()
-                .map(|AuthorizationError::PolicyEvaluationError(e)| e.policy_id().to_string())
-                .collect(),
-        })
+        Ok(Ruling::of(&self.authorizer.is_authorized(&request, &self.policies, &entities)))
     }
 }
 

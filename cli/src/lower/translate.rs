@@ -1,143 +1,86 @@
-//! From policies to the program: their scopes, conditions, and the actions they can apply to.
+//! From the policies of a directory to one program.
 
-use cedar_policy_core::ast::{self, ActionConstraint, EntityReference, PrincipalOrResourceConstraint};
-use cedar_policy_core::parser::Loc;
-use partywall_authorization::{ActionBody, Effect, Operand, Path, PolicyBody, ProgramBody, Root, Target, Test};
+use std::str::FromStr;
+
+use cedar_policy::{Policy, PolicyId};
+use cedar_policy_core::ast::{EntityUID, Name};
+use partywall_authorization::{Expression, ProgramBody};
 use partywall_tenancy::Service;
+use serde_json::{Value, json};
 
-use super::condition::{self, Condition, Steps};
 use super::position::{error_at, sorted};
-use super::{Parsed, schema};
+use super::{Parsed, policies, schema};
 use crate::diagnostic::Diagnostic;
 
-/// A program, with the places its steps come from.
+/// A program, with the policies that it was made from.
 #[derive(Clone, Debug)]
 pub struct Translated {
-    /// The program.
+    /// The program. Its policies are in the order of the parsed ones.
     pub program: ProgramBody,
-    /// For each policy of the program its position among the parsed ones.
-    pub(super) origins: Vec<usize>,
-    /// For each policy of the program the byte of the file from which each of its nodes comes.
-    pub(super) offsets: Vec<Vec<usize>>,
+    /// The policies as they count: confined to a tenant where `@tenant` says so.
+    pub policies: Vec<Policy>,
+    /// For each node the byte of its file at which it stands, where Cedar tells.
+    pub(super) places: Vec<Option<usize>>,
+}
+
+impl Translated {
+    /// Where a node of a policy stands in its file; the policy itself where Cedar does not tell.
+    pub(super) fn place(&self, origin: &Parsed<'_>, node: Expression) -> usize {
+        let place = usize::try_from(node).ok().and_then(|at| self.places.get(at).copied().flatten());
+        place.unwrap_or(origin.offset)
+    }
 }
 
 /// Translates policies without validating them: what [`lower`](super::lower) does between its checks.
 pub fn translate(services: &[Service], parsed: &[Parsed<'_>]) -> Result<Translated, Vec<Diagnostic>> {
-    let (translated, errors) = translate_with_errors(services, parsed);
-    if errors.is_empty() { Ok(translated) } else { Err(sorted(errors)) }
-}
-
-pub(super) fn translate_with_errors(services: &[Service], parsed: &[Parsed<'_>]) -> (Translated, Vec<Diagnostic>) {
-    let (mut policies, mut errors) = (Vec::new(), Vec::new());
-    for (origin, policy) in parsed.iter().enumerate() {
-        match translate_one(policy) {
-            Ok((body, offsets)) => policies.push((body, offsets, origin)),
-            Err(found) => errors.extend(found),
-        }
-    }
-    // INVARIANT: every `forbid` stands before every `permit`; within them the order of the files stays.
-    policies.sort_by_key(|(body, ..)| body.effect == Effect::Permit);
-    let actions = schema::actions(services).into_keys().map(|name| ActionBody {
-        name: name.to_owned(),
-        policies: (0u32..)
-            .zip(&policies)
-            .filter(|(_, (.., origin))| applies(parsed[*origin].tree(), name))
-            .map(|(at, _)| at)
-            .collect(),
-    });
-    let actions = actions.collect();
-    let (bodies, rest): (Vec<_>, Vec<_>) = policies.into_iter().map(|(body, o, origin)| (body, (o, origin))).unzip();
-    let (offsets, origins) = rest.into_iter().unzip();
-    let program = ProgramBody { format: ProgramBody::FORMAT, policies: bodies, actions };
-    (Translated { program, origins, offsets }, errors)
-}
-
-/// The schema has no groups of actions, so a scope names the actions themselves.
-fn applies(policy: &ast::Policy, action: &str) -> bool {
-    let is =
-        |uid: &ast::EntityUID| AsRef::<str>::as_ref(uid.eid()) == action && uid.entity_type().to_string() == "Action";
-    match policy.action_constraint() {
-        ActionConstraint::Any => true,
-        ActionConstraint::Eq(uid) => is(uid),
-        ActionConstraint::In(uids) => uids.iter().any(|uid| is(uid)),
-    }
-}
-
-fn translate_one(parsed: &Parsed<'_>) -> Result<(PolicyBody, Vec<usize>), Vec<Diagnostic>> {
-    let policy = parsed.tree();
-    let mut steps = Steps::new(parsed.source, parsed.offset);
     let mut errors = Vec::new();
-    let mut entry = match policy.non_scope_constraints() {
-        Some(condition) => steps.condition(condition, Target::Satisfied, Target::NotSatisfied),
-        None => Target::Satisfied,
-    };
-    for (root, constraint) in [
-        (Root::Resource, policy.resource_constraint().as_inner()),
-        (Root::Principal, policy.principal_constraint().as_inner()),
-    ] {
-        match scope(root, constraint) {
-            Ok(Some((test, place))) => {
-                let offset = place.map_or(parsed.offset, Loc::start);
-                entry = steps.test(test, offset, entry, Target::NotSatisfied);
-            }
-            Ok(None) => {}
-            Err(place) => errors.push(
-                error_at(parsed.source, place, parsed.offset, "`is` is not supported")
-                    .help("name the actions in the scope: each action has its types of resource"),
-            ),
+    let mut confined = Vec::new();
+    for policy in parsed {
+        match confine(policy) {
+            Ok(pair) => confined.push(pair),
+            Err(error) => errors.push(error),
         }
     }
-    let annotations = annotations(parsed, &mut errors);
-    let condition = steps.finish(entry).unwrap_or_else(|found| {
-        errors.extend(found);
-        Condition { entry, nodes: Vec::new(), offsets: Vec::new() }
-    });
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(sorted(errors));
     }
-    let effect = match policy.effect() {
-        ast::Effect::Permit => Effect::Permit,
-        ast::Effect::Forbid => Effect::Forbid,
-    };
-    let Condition { entry, nodes, offsets } = condition;
-    Ok((PolicyBody { id: parsed.id().to_owned(), effect, annotations, entry, nodes }, offsets))
-}
-
-type Place<'p> = Option<&'p Loc>;
-
-/// What the scope asks of principal or resource, and where; an error is the place of an `is`.
-fn scope(root: Root, constraint: &PrincipalOrResourceConstraint) -> Result<Option<(Test, Place<'_>)>, Place<'_>> {
-    let variable = Operand::Path(Path { root, attributes: Vec::new() });
-    match constraint {
-        PrincipalOrResourceConstraint::Any => Ok(None),
-        PrincipalOrResourceConstraint::Eq(EntityReference::EUID(uid)) => {
-            let entity = Operand::Literal(condition::entity(uid));
-            Ok(Some((Test::Equal(variable, entity), uid.loc())))
+    let actions: Vec<EntityUID> = schema::actions(services).into_keys().map(|name| uid("Action", name)).collect();
+    let pairs = confined.iter().map(|(policy, tenant)| (policy.as_ref(), tenant.as_ref()));
+    // The generated schema has no groups of actions.
+    match policies::lower(pairs, &actions, |_, _| false) {
+        Ok((program, places)) => {
+            Ok(Translated { program, policies: confined.into_iter().map(|(policy, _)| policy).collect(), places })
         }
-        PrincipalOrResourceConstraint::In(EntityReference::EUID(uid)) => {
-            let entity = Operand::Literal(condition::entity(uid));
-            Ok(Some((Test::In(variable, entity), uid.loc())))
+        Err(failures) => {
+            let errors = failures.into_iter().map(|(at, failed)| {
+                let policy = &parsed[at];
+                error_at(policy.source, failed.place.as_ref(), policy.offset, failed.message)
+                    .help("split it into several policies")
+            });
+            Err(sorted(errors.collect()))
         }
-        PrincipalOrResourceConstraint::Is(kind) | PrincipalOrResourceConstraint::IsIn(kind, _) => Err(kind.loc()),
-        // Templates were refused by the parser of this command.
-        PrincipalOrResourceConstraint::Eq(EntityReference::Slot(_))
-        | PrincipalOrResourceConstraint::In(EntityReference::Slot(_)) => Ok(None),
     }
 }
 
-fn annotations(parsed: &Parsed<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)> {
-    let mut annotations = Vec::new();
-    for (name, annotation) in parsed.tree().annotations() {
-        match name.as_ref() {
-            "id" => {}
-            // It will restrict a policy to a tenant; read as a mere remark it would permit to all.
-            "tenant" => errors.push(
-                error_at(parsed.source, annotation.loc.as_ref(), parsed.offset, "`@tenant` is not supported")
-                    .help("write `when { principal.tenant == Tenant::\"…\" }`"),
-            ),
-            name => annotations.push((name.to_owned(), annotation.val.to_string())),
-        }
+fn uid(kind: &str, id: &str) -> EntityUID {
+    let kind = Name::from_str(kind).map_or_else(|_| unreachable!("`{kind}` is a name"), Into::into);
+    EntityUID::from_components(kind, cedar_policy_core::ast::Eid::new(id), None)
+}
+
+/// `@tenant("acme")` is `when { principal.tenant == Tenant::"acme" }` before every other condition.
+fn confine(parsed: &Parsed<'_>) -> Result<(Policy, Option<EntityUID>), Diagnostic> {
+    let Some(tenant) = parsed.policy.annotation("tenant") else { return Ok((parsed.policy.clone(), None)) };
+    let internal = |e: String| Diagnostic::of_file("(internal)", format!("`@tenant` of `{}`: {e}", parsed.id()));
+    let mut written = parsed.policy.to_json().map_err(|e| internal(e.to_string()))?;
+    let condition = json!({ "kind": "when", "body": { "==": {
+        "left": { ".": { "left": { "Var": "principal" }, "attr": "tenant" } },
+        "right": { "Value": { "__entity": { "type": "Tenant", "id": tenant } } },
+    } } });
+    match written.get_mut("conditions") {
+        Some(Value::Array(conditions)) => conditions.insert(0, condition),
+        _ => return Err(internal("the policy has no list of conditions".into())),
     }
-    annotations.sort();
-    annotations
+    let id = PolicyId::new(parsed.id());
+    let policy = Policy::from_json(Some(id), written).map_err(|e| internal(e.to_string()))?;
+    Ok((policy, Some(uid("Tenant", tenant))))
 }

@@ -56,6 +56,6 @@ fn help(error: &ValidationError) -> &'static str {
         }
         ValidationError::HierarchyNotRespected(_) => "only users are in something: `principal in Role::\"viewer\"`",
         ValidationError::UnexpectedType(_) => "write a comparison, as `principal.tenant.tier == \"gold\"`",
-        _ => "use `==`, `in`, `&&`, `||`, attributes and literals",
+        _ => "write it so that it has a value for every request",
     }
 }

@@ -16,7 +16,10 @@ pub(super) fn check(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>]) -> Vec<D
     };
     parsed
         .iter()
-        .flat_map(|policy| named(policy.tree()).into_iter().filter_map(|uid| known.problem(policy, uid)))
+        .flat_map(|policy| {
+            let named = named(policy.tree()).into_iter().filter_map(|uid| known.problem(policy, uid));
+            known.confined(policy).into_iter().chain(named)
+        })
         .collect()
 }
 
@@ -45,6 +48,17 @@ impl Known<'_> {
             _ => return None,
         };
         Some(error_at(policy.source, uid.loc(), policy.offset, message).help(help))
+    }
+
+    /// `@tenant` with a name that no tenant has confines its policy to nobody.
+    fn confined(&self, policy: &Parsed<'_>) -> Option<Diagnostic> {
+        let (_, annotation) = policy.tree().annotations().find(|(name, _)| AsRef::<str>::as_ref(*name) == "tenant")?;
+        let id = annotation.val.as_str();
+        if self.tenants.contains(id) {
+            return None;
+        }
+        let (message, help) = self.no_tenant(id);
+        Some(error_at(policy.source, annotation.loc.as_ref(), policy.offset, message).help(help))
     }
 
     fn no_tenant(&self, id: &str) -> (String, String) {

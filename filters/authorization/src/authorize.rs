@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use partywall_tenancy::{Bundle, Reason, Refusal, Service, Tenant, TenantContext};
 
-use crate::{ActionIndex, Answer, Found, Id, Operations, Outcome, Program, RequestFacts};
+use crate::{ActionIndex, Answer, Found, Id, Names, Operations, Outcome, Program, RequestFacts, RequestWorld, Scratch};
 
 /// What a request wants, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ pub enum Decision<'a> {
 #[derive(Debug)]
 pub struct Authorization {
     program: Program,
+    names: Names,
+    scratch: Scratch,
     services: HashMap<Box<str>, CalledService>,
 }
 
@@ -76,7 +78,8 @@ impl Authorization {
                 .map_err(|what| Refusal::Inconsistent(format!("service `{}`: {what}", service.name)))?;
             index.insert(service.name.as_str().into(), called);
         }
-        Ok(Self { program, services: index })
+        let names = Names::of(&program);
+        Ok(Self { program, names, scratch: Scratch::default(), services: index })
     }
 
     /// The decision program.
@@ -93,7 +96,8 @@ impl Authorization {
     /// Allocates; requests are decided by [`authorize`].
     pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {
         let asked = self.before_program(query).ok()?;
-        Some(self.program.answer(asked.action, &asked.facts))
+        let world = RequestWorld::new(&asked.facts, &self.names)?;
+        Some(self.program.answer(asked.action, &world))
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
@@ -139,7 +143,12 @@ struct Asked<'a> {
 impl CalledService {
     fn new(service: &Service, program: &Program) -> Result<Self, String> {
         let operations = Operations::compile(service).map_err(|e| e.to_string())?;
-        let action = |name: &str| program.action(name).ok_or_else(|| format!("the program knows no action `{name}`"));
+        let action = |name: &str| {
+            program
+                .find_entity("Action", name)
+                .and_then(|action| program.action(action))
+                .ok_or_else(|| format!("the program knows no action `{name}`"))
+        };
         let actions = service.operations.iter().map(|o| action(&o.action)).collect::<Result<_, _>>()?;
         Ok(Self { spiffe_id: service.spiffe_id.as_str().into(), operations, actions })
     }
@@ -152,9 +161,12 @@ pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'
         Err((reason, detail)) => return Decision::Deny { reason, policy: None, detail, errors: 0 },
     };
     let denied = |policy, detail, errors| Decision::Deny { reason: Reason::PolicyDenied, policy, detail, errors };
-    match policy.program.decide(asked.action, &asked.facts) {
+    let too_much = |errors| denied(None, "deciding about these values takes too long", errors);
+    let Some(world) = RequestWorld::new(&asked.facts, &policy.names) else { return too_much(0) };
+    match policy.program.decide(asked.action, &world, &policy.scratch) {
         (Outcome::Permitted(by), errors) => Decision::Allow { policy: &by.id, errors },
         (Outcome::Forbidden(by), errors) => denied(Some(&by.id), "a policy forbids it", errors),
         (Outcome::NotPermitted, errors) => denied(None, "no policy permits it", errors),
+        (Outcome::TooMuch, errors) => too_much(errors),
     }
 }

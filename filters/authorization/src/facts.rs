@@ -2,16 +2,7 @@
 
 use partywall_tenancy::Tenant;
 
-use crate::{Entity, Id, Path, Root, Value};
-
-/// The facts a program asks for.
-pub trait Facts {
-    /// The value at `path`; `None` when there is none.
-    fn value(&self, path: &Path) -> Option<Value<'_>>;
-
-    /// Whether `child` is a proper descendant of `ancestor`.
-    fn is_in(&self, child: &Entity<'_>, ancestor: &Entity<'_>) -> bool;
-}
+use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
 
 /// The facts of one request:
 ///
@@ -42,117 +33,156 @@ pub struct RequestFacts<'a> {
     pub service: &'a str,
 }
 
-impl<'a> RequestFacts<'a> {
-    /// The principal.
-    pub fn principal(&self) -> Entity<'a> {
-        Entity::new("User", Id::in_tenant(self.tenant.id.as_str(), self.subject))
+/// The most roles that policies name and one principal has.
+const MOST_ROLES: usize = 64;
+
+/// Places of what a request adds to the entities and texts of a program.
+const PRINCIPAL: u32 = 0;
+const RESOURCE: u32 = 1;
+const TENANT: u32 = 2;
+const OWNER: u32 = 3;
+const SERVICE: u32 = 4;
+const ACTION: u32 = 5;
+const NOTHING: u32 = 6;
+
+/// The facts of one request in the numbers of one program.
+#[derive(Debug)]
+pub struct RequestWorld<'a> {
+    facts: &'a RequestFacts<'a>,
+    names: &'a Names,
+    principal: Entity,
+    action: Entity,
+    resource: Entity,
+    tenant: Entity,
+    owner: Entity,
+    roles: [Entity; MOST_ROLES],
+    has_roles: usize,
+    context: [Value; 2],
+}
+
+impl<'a> RequestWorld<'a> {
+    /// Looks up what the program names. `None` when the principal has more roles that policies name than is bearable.
+    pub fn new(facts: &'a RequestFacts<'a>, names: &'a Names) -> Option<Self> {
+        let more = |nth: u32| Entity(names.entities.saturating_add(nth));
+        let named = |kind, id, nth| names.entity(kind, id).unwrap_or(more(nth));
+        let tenant = named("Tenant", Id::plain(facts.tenant.id.as_str()), TENANT);
+        let same = facts.owner.id == facts.tenant.id;
+        let owner = if same { tenant } else { named("Tenant", Id::plain(facts.owner.id.as_str()), OWNER) };
+        let service = named("Workload", Id::plain(facts.service), SERVICE);
+        let mut roles = [more(NOTHING); MOST_ROLES];
+        let mut has_roles = 0;
+        for role in facts.roles.iter().filter_map(|role| names.entity("Role", Id::plain(role))) {
+            if !roles.iter().take(has_roles).any(|known| *known == role) {
+                *roles.get_mut(has_roles)? = role;
+                has_roles += 1;
+            }
+        }
+        Some(Self {
+            principal: named("User", Id::in_tenant(facts.tenant.id.as_str(), facts.subject), PRINCIPAL),
+            action: named("Action", Id::plain(facts.action), ACTION),
+            resource: named(facts.resource_type, facts.resource_id, RESOURCE),
+            tenant,
+            owner,
+            roles,
+            has_roles,
+            context: [Value::Text(names.service.unwrap_or(names.more_text(4))), Value::Entity(service)],
+            facts,
+            names,
+        })
     }
 
-    /// The resource.
-    pub fn resource(&self) -> Entity<'a> {
-        Entity::new(self.resource_type, self.resource_id)
+    fn roles(&self) -> &[Entity] {
+        self.roles.get(..self.has_roles).unwrap_or_default()
+    }
+
+    fn of_tenant(&self, tenant: &Tenant, name: Text) -> Lookup {
+        let text = |at: u32| Lookup::Found(Value::Text(self.number(at)));
+        let principals = std::ptr::eq(tenant, self.facts.tenant);
+        match Some(name) {
+            tier if tier == self.names.tier => text(if principals { 0 } else { 2 }),
+            residency if residency == self.names.residency => text(if principals { 1 } else { 3 }),
+            _ => Lookup::Missing,
+        }
+    }
+
+    /// The text at this place: tier and residency of the principal's tenant, then of the owner.
+    fn at(&self, place: u32) -> Option<&str> {
+        let (tenant, owner) = (self.facts.tenant, self.facts.owner);
+        [&tenant.tier, &tenant.residency, &owner.tier, &owner.residency]
+            .get(usize::try_from(place).ok()?)
+            .map(|t| t.as_str())
+    }
+
+    /// INVARIANT: of texts that the program does not name, equal ones get the number of the first.
+    fn number(&self, place: u32) -> Text {
+        let text = self.at(place).unwrap_or_default();
+        self.names.text(text).unwrap_or_else(|| {
+            let first = (0..place).find(|before| self.at(*before) == Some(text));
+            self.names.more_text(first.unwrap_or(place))
+        })
     }
 }
 
-impl Facts for RequestFacts<'_> {
-    fn value(&self, path: &Path) -> Option<Value<'_>> {
-        let (first, rest) = match path.attributes.split_first() {
-            Some((first, rest)) => (Some(first.as_str()), rest),
-            None => (None, &[][..]),
+impl World for RequestWorld<'_> {
+    fn variable(&self, variable: Variable) -> Value {
+        match variable {
+            Variable::Principal => Value::Entity(self.principal),
+            Variable::Action => Value::Entity(self.action),
+            Variable::Resource => Value::Entity(self.resource),
+            Variable::Context => Value::Record(crate::Slice { place: crate::Place::World, start: 0, len: 2 }),
+        }
+    }
+
+    fn attribute(&self, entity: Entity, name: Text) -> Lookup {
+        if entity == self.tenant {
+            return self.of_tenant(self.facts.tenant, name);
+        }
+        if entity == self.owner {
+            return self.of_tenant(self.facts.owner, name);
+        }
+        let tenant = if entity == self.principal {
+            self.tenant
+        } else if entity == self.resource {
+            self.owner
+        } else {
+            return Lookup::NoEntity;
         };
-        match (path.root, first) {
-            (Root::Principal, None) => Some(Value::Entity(self.principal())),
-            (Root::Principal, Some("tenant")) => of_tenant(self.tenant, rest),
-            (Root::Action, None) => Some(Value::Entity(Entity::new("Action", Id::plain(self.action)))),
-            (Root::Resource, None) => Some(Value::Entity(self.resource())),
-            (Root::Resource, Some("tenant")) => of_tenant(self.owner, rest),
-            (Root::Context, Some("service")) if rest.is_empty() => {
-                Some(Value::Entity(Entity::new("Workload", Id::plain(self.service))))
-            }
+        if Some(name) == self.names.tenant { Lookup::Found(Value::Entity(tenant)) } else { Lookup::Missing }
+    }
+
+    fn tag(&self, entity: Entity, _: Text) -> Lookup {
+        let known = [self.principal, self.resource, self.tenant, self.owner].contains(&entity);
+        if known { Lookup::Missing } else { Lookup::NoEntity }
+    }
+
+    fn is_in(&self, child: Entity, ancestor: Entity) -> bool {
+        child == self.principal && self.roles().contains(&ancestor)
+    }
+
+    fn kind(&self, entity: Entity) -> Option<Text> {
+        match entity.0.checked_sub(self.names.entities) {
+            _ if entity == self.principal => self.names.kind("User"),
+            _ if entity == self.resource => self.names.kind(self.facts.resource_type),
+            Some(TENANT | OWNER) => self.names.kind("Tenant"),
+            Some(SERVICE) => self.names.kind("Workload"),
+            Some(ACTION) => self.names.kind("Action"),
             _ => None,
         }
     }
 
-    fn is_in(&self, child: &Entity<'_>, ancestor: &Entity<'_>) -> bool {
-        // What is quickest to answer goes first.
-        ancestor.kind == "Role"
-            && self.roles.iter().any(|role| Id::plain(role) == ancestor.id)
-            && *child == self.principal()
-    }
-}
-
-fn of_tenant<'a>(tenant: &'a Tenant, attributes: &[String]) -> Option<Value<'a>> {
-    match attributes {
-        [] => Some(Value::Entity(Entity::new("Tenant", Id::plain(tenant.id.as_str())))),
-        [one] if one == "tier" => Some(Value::Text(&tenant.tier)),
-        [one] if one == "residency" => Some(Value::Text(&tenant.residency)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use partywall_tenancy::{TenantId, TenantStatus};
-
-    fn tenant(id: &str, tier: &str) -> Tenant {
-        let id = TenantId::parse(id).unwrap();
-        Tenant { id, tier: tier.into(), status: TenantStatus::Active, residency: "eu".into() }
+    fn text(&self, text: Text) -> Option<&str> {
+        self.at(text.0.checked_sub(self.names.texts)?)
     }
 
-    fn path(root: Root, attributes: &[&str]) -> Path {
-        Path { root, attributes: attributes.iter().map(|a| (*a).into()).collect() }
+    fn values(&self) -> &[Value] {
+        &self.context
     }
 
-    fn with(check: impl FnOnce(RequestFacts<'_>)) {
-        check(RequestFacts {
-            tenant: &tenant("acme", "gold"),
-            subject: "ann",
-            roles: &["viewer".into(), "acme".into()],
-            action: "orders:read",
-            resource_type: "Order",
-            resource_id: Id::of_segment("7"),
-            owner: &tenant("globex", "silver"),
-            service: "spiffe://mesh.example/ns/shop/sa/orders",
-        });
+    fn ancestors(&self, entity: Entity) -> &[Entity] {
+        if entity == self.principal { self.roles() } else { &[] }
     }
 
-    #[test]
-    fn values_are_where_the_schema_has_them() {
-        let entity = |kind, id| Some(Value::Entity(Entity::new(kind, Id::plain(id))));
-        with(|facts| {
-            for (root, attributes, value) in [
-                (Root::Principal, &[][..], entity("User", "acme/ann")),
-                (Root::Principal, &["tenant"], entity("Tenant", "acme")),
-                (Root::Principal, &["tenant", "tier"], Some(Value::Text("gold"))),
-                (Root::Principal, &["tenant", "residency"], Some(Value::Text("eu"))),
-                (Root::Action, &[], entity("Action", "orders:read")),
-                (Root::Resource, &[], entity("Order", "7")),
-                (Root::Resource, &["tenant"], entity("Tenant", "globex")),
-                (Root::Resource, &["tenant", "tier"], Some(Value::Text("silver"))),
-                (Root::Context, &["service"], entity("Workload", "spiffe://mesh.example/ns/shop/sa/orders")),
-                (Root::Context, &[], None),
-                (Root::Context, &["service", "tenant"], None),
-                (Root::Action, &["tenant"], None),
-                (Root::Principal, &["tier"], None),
-                (Root::Principal, &["tenant", "size"], None),
-                (Root::Principal, &["tenant", "tier", "size"], None),
-            ] {
-                assert_eq!(facts.value(&path(root, attributes)), value, "{root:?} {attributes:?}");
-            }
-        });
-    }
-
-    #[test]
-    fn only_the_principal_is_in_something_and_only_in_its_roles() {
-        let entity = |kind, id| Entity::new(kind, Id::plain(id));
-        with(|facts| {
-            assert!(facts.is_in(&facts.principal(), &entity("Role", "viewer")));
-            assert!(facts.is_in(&entity("User", "acme/ann"), &entity("Role", "viewer")));
-            assert!(!facts.is_in(&facts.principal(), &entity("Role", "accountant")));
-            assert!(!facts.is_in(&facts.principal(), &entity("Tenant", "acme")));
-            assert!(!facts.is_in(&entity("User", "acme/bob"), &entity("Role", "viewer")));
-            assert!(!facts.is_in(&facts.resource(), &entity("Role", "viewer")));
-        });
+    fn tenant(&self) -> Option<Entity> {
+        Some(self.tenant)
     }
 }

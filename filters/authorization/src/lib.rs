@@ -15,16 +15,23 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod authorize;
+pub mod extension;
 mod facts;
+mod id;
+mod names;
 mod operations;
 mod program;
 mod value;
+mod world;
 
 pub use authorize::{Authorization, Decision, Query, authorize};
-pub use facts::{Facts, RequestFacts};
+pub use facts::{RequestFacts, RequestWorld};
+pub use id::Id;
+pub use names::Names;
 pub use operations::{Found, OperationError, OperationProblem, Operations};
 pub use program::{
-    ActionBody, ActionIndex, Answer, Effect, Literal, Node, Operand, Outcome, Path, PolicyBody, Program, ProgramBody,
-    ProgramError, Root, Target, Test, Verdict,
+    ActionBody, ActionIndex, Answer, Binary, Effect, Expression, Function, List, Names as NameList, Node, Outcome,
+    PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Scope, Scratch, Unary, Verdict,
 };
-pub use value::{Entity, Id, Value};
+pub use value::{Entity, Place, Slice, Text, Value};
+pub use world::{Lookup, Variable, World};

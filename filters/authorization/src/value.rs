@@ -1,159 +1,75 @@
-//! Values that tests compare. All of them borrow: a decision allocates nothing.
+//! Values of Cedar, small enough to be copied: texts, entities and lists stand for themselves by number.
 
-use std::iter;
+use serde::{Deserialize, Serialize};
 
-/// A value of a fact or of a literal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
+use crate::extension::Network;
+
+/// The number of a text. Those of a program come first, in the order of [`ProgramBody::texts`](crate::ProgramBody),
+/// then those of a [`World`](crate::World).
+///
+/// INVARIANT: equal texts have equal numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Text(pub u32);
+
+/// The number of an entity, likewise: those that a program names come first.
+///
+/// INVARIANT: equal entities have equal numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Entity(pub u32);
+
+/// A value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
     /// Cedar's `Bool`.
     Bool(bool),
     /// Cedar's `Long`.
     Long(i64),
     /// Cedar's `String`.
-    Text(&'a str),
-    /// An entity, by its name.
-    Entity(Entity<'a>),
+    Text(Text),
+    /// An entity.
+    Entity(Entity),
+    /// A set: its elements, in no order, perhaps repeated.
+    Set(Slice),
+    /// A record: names and values by turns, sorted by name.
+    Record(Slice),
+    /// `decimal`, in ten thousandths.
+    Decimal(i64),
+    /// `datetime`, in milliseconds since the Unix epoch.
+    Datetime(i64),
+    /// `duration`, in milliseconds.
+    Duration(i64),
+    /// `ipaddr`.
+    Ip(Network),
 }
 
-/// The name of an entity, as `Role::"viewer"`.
-#[derive(Clone, Copy, Debug, Eq)]
-pub struct Entity<'a> {
-    /// Its type, as `Role`.
-    pub kind: &'a str,
-    /// Its id, as `viewer`.
-    pub id: Id<'a>,
+/// Values that lie one after another.
+///
+/// Equality of two slices is that of their places. Sets and records are compared by the evaluator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// Where they lie.
+    pub place: Place,
+    /// The first.
+    pub start: u32,
+    /// How many.
+    pub len: u32,
 }
 
-impl<'a> Entity<'a> {
-    /// The entity of type `kind` called `id`.
-    pub fn new(kind: &'a str, id: Id<'a>) -> Self {
-        Self { kind, id }
-    }
+/// Where values lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// In [`ProgramBody::values`](crate::ProgramBody).
+    Program,
+    /// In the [`World`](crate::World).
+    World,
+    /// In what one evaluation made.
+    Scratch,
 }
 
-impl PartialEq for Entity<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        same(self.kind, other.kind) && self.id == other.id
-    }
-}
-
-/// The id of an entity, in the pieces in which the request shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Id<'a> {
-    tenant: Option<&'a str>,
-    name: &'a str,
-    percent_encoded: bool,
-}
-
-impl<'a> Id<'a> {
-    /// `name` itself.
-    pub fn plain(name: &'a str) -> Self {
-        Self { tenant: None, name, percent_encoded: false }
-    }
-
-    /// `<tenant>/<name>`: the same name in two tenants is two principals.
-    pub fn in_tenant(tenant: &'a str, name: &'a str) -> Self {
-        Self { tenant: Some(tenant), name, percent_encoded: false }
-    }
-
-    /// What a path segment stands for (RFC 3986, section 2.1). Decoded while comparing, once, as a
-    /// service does: else `/invoices/%34%32` would slip past a `forbid` on `Invoice::"42"`.
-    pub fn of_segment(segment: &'a str) -> Self {
-        Self { tenant: None, name: segment, percent_encoded: true }
-    }
-
-    /// The id, byte by byte. Percent-encoded bytes need not be UTF-8.
-    pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
-        let tenant = self.tenant.map(|t| t.bytes().chain(iter::once(b'/')));
-        tenant.into_iter().flatten().chain(Decoded { rest: self.name.as_bytes(), active: self.percent_encoded })
-    }
-}
-
-impl PartialEq for Id<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let pieces = |id: &Self| (id.percent_encoded, id.tenant.is_some());
-        match (pieces(self), pieces(other)) {
-            ((false, false), (false, false)) => same(self.name, other.name),
-            // The common case of a principal and itself: equal pieces make equal ids.
-            (a, b) if a == b && self.name == other.name && self.tenant == other.tenant => true,
-            _ => self.bytes().eq(other.bytes()),
-        }
-    }
-}
-
-impl Eq for Id<'_> {}
-
-/// Most texts that differ do so in length or in the last byte; that spares the call of `memcmp`.
-fn same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.as_bytes().last() == b.as_bytes().last() && a == b
-}
-
-struct Decoded<'a> {
-    rest: &'a [u8],
-    active: bool,
-}
-
-impl Iterator for Decoded<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        if let (true, [b'%', high, low, rest @ ..]) = (self.active, self.rest)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            self.rest = rest;
-            return Some(high << 4 | low);
-        }
-        let (first, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(*first)
-    }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_principal_is_its_tenant_and_its_name() {
-        assert_eq!(Id::in_tenant("acme", "ann"), Id::plain("acme/ann"));
-        assert_eq!(Id::in_tenant("acme", "a/b"), Id::plain("acme/a/b"));
-        assert_ne!(Id::in_tenant("acme", "ann"), Id::in_tenant("globex", "ann"));
-        assert_ne!(Id::in_tenant("acme", "ann"), Id::plain("acme/an"));
-        assert_ne!(Id::in_tenant("acme", ""), Id::plain("acme"));
-    }
-
-    #[test]
-    fn a_segment_equals_what_it_stands_for() {
-        for (segment, id) in [
-            ("42", "42"),
-            ("%34%32", "42"),
-            ("%c3%A9", "é"),
-            ("%2534", "%34"),
-            ("%", "%"),
-            ("%4", "%4"),
-            ("%zz", "%zz"),
-        ] {
-            assert_eq!(Id::of_segment(segment), Id::plain(id), "{segment}");
-        }
-        assert_ne!(Id::of_segment("%ff"), Id::plain("ÿ"));
-        assert_ne!(Id::plain("%34"), Id::plain("4"));
-    }
-
-    #[test]
-    fn values_of_different_types_are_never_equal() {
-        assert_ne!(Value::Text("1"), Value::Long(1));
-        assert_ne!(
-            Value::Entity(Entity::new("Role", Id::plain("a"))),
-            Value::Entity(Entity::new("Tenant", Id::plain("a")))
-        );
+impl Slice {
+    /// The same place as a range of positions.
+    pub fn range(self) -> std::ops::Range<usize> {
+        let start = usize::try_from(self.start).unwrap_or(usize::MAX);
+        start..start.saturating_add(usize::try_from(self.len).unwrap_or(usize::MAX))
     }
 }

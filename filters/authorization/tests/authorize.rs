@@ -1,8 +1,8 @@
 //! Decisions of a small mesh, from the outside.
 
 use partywall_authorization::{
-    ActionBody, Authorization, Decision, Effect, Literal, Node, Operand, Path, PolicyBody, Program, ProgramBody, Query,
-    Root, Target, Test, authorize,
+    ActionBody, Authorization, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query, Scope, Text,
+    Variable, authorize,
 };
 use partywall_tenancy::{
     Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
@@ -55,32 +55,56 @@ fn service() -> Service {
     }
 }
 
-fn path(root: Root, attributes: &[&str]) -> Operand {
-    Operand::Path(Path { root, attributes: attributes.iter().map(|a| (*a).into()).collect() })
+const TEXTS: [&str; 9] =
+    ["42", "Action", "Order", "Role", "nothing", "orders:delete", "orders:list", "orders:read", "viewer"];
+
+fn text(text: &str) -> Text {
+    Text(TEXTS.binary_search(&text).unwrap() as u32)
 }
 
-fn entity(kind: &str, id: &str) -> Operand {
-    Operand::Literal(Literal::Entity { kind: kind.into(), id: id.into() })
+const ENTITIES: [(&str, &str); 5] = [
+    ("Action", "orders:delete"),
+    ("Action", "orders:list"),
+    ("Action", "orders:read"),
+    ("Order", "42"),
+    ("Role", "viewer"),
+];
+
+fn entity(kind: &str, id: &str) -> Entity {
+    Entity(ENTITIES.iter().position(|named| *named == (kind, id)).unwrap() as u32)
 }
 
-fn policy(id: &str, effect: Effect, test: Option<Test>) -> PolicyBody {
-    let nodes = test.map(|test| Node { test, on_true: Target::Satisfied, on_false: Target::NotSatisfied });
-    let entry = if nodes.is_some() { Target::Node(0) } else { Target::Satisfied };
-    PolicyBody { id: id.into(), effect, annotations: vec![], entry, nodes: nodes.into_iter().collect() }
+fn policy(id: &str, effect: Effect) -> PolicyBody {
+    PolicyBody {
+        id: id.into(),
+        effect,
+        annotations: vec![],
+        principal: Scope::Any,
+        resource: Scope::Any,
+        tenant: None,
+        condition: None,
+    }
 }
 
 /// Everything may be listed; viewers read, but not order 42; a policy that cannot be evaluated forbids deleting.
 fn body() -> ProgramBody {
-    let viewer = Test::In(path(Root::Principal, &[]), entity("Role", "viewer"));
     let policies = vec![
-        policy("secret", Effect::Forbid, Some(Test::Equal(path(Root::Resource, &[]), entity("Order", "42")))),
-        policy("broken", Effect::Forbid, Some(Test::IsTrue(path(Root::Context, &["nothing"])))),
-        policy("viewers", Effect::Permit, Some(viewer)),
-        policy("anybody", Effect::Permit, None),
+        PolicyBody { resource: Scope::Equal(entity("Order", "42")), ..policy("secret", Effect::Forbid) },
+        PolicyBody { condition: Some(1), ..policy("broken", Effect::Forbid) },
+        PolicyBody { principal: Scope::In(entity("Role", "viewer")), ..policy("viewers", Effect::Permit) },
+        policy("anybody", Effect::Permit),
     ];
-    let action = |name: &str, policies: &[u32]| ActionBody { name: name.into(), policies: policies.to_vec() };
-    let actions = vec![action("orders:delete", &[1]), action("orders:list", &[1, 3]), action("orders:read", &[0, 2])];
-    ProgramBody { format: ProgramBody::FORMAT, policies, actions }
+    let action =
+        |name: &str, policies: &[u32]| ActionBody { action: entity("Action", name), policies: policies.to_vec() };
+    ProgramBody {
+        format: ProgramBody::FORMAT,
+        texts: TEXTS.iter().map(ToString::to_string).collect(),
+        entities: ENTITIES.iter().map(|(kind, id)| (text(kind), text(id))).collect(),
+        nodes: vec![Node::Variable(Variable::Context), Node::Attribute(0, text("nothing"))],
+        policies,
+        actions: vec![action("orders:delete", &[1]), action("orders:list", &[1, 3]), action("orders:read", &[0, 2])],
+        ..ProgramBody::default()
+    }
 }
 
 fn authorization() -> Authorization {

@@ -1,11 +1,12 @@
 //! The values that can make a difference to one policy.
 //!
-//! A condition of the subset only asks whether values are the same, so all values that it does not
-//! name behave alike: the named ones and two others are enough to take every way that can be taken.
+//! What policies of the directory ask is whether values are the same, or whether a text fits a pattern. So the values
+//! that a policy names, texts that fit its patterns, and two others of each kind tell its branches apart.
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::{Id, Literal, Operand, Path, PolicyBody, ProgramBody, RequestFacts, Root, Test};
+use cedar_policy_core::ast::{self, EntityReference, EntityUID, Expr, ExprKind, PrincipalOrResourceConstraint, Var};
+use partywall_authorization::{Entity, Id, ProgramBody, RequestFacts};
 use partywall_tenancy::{Service, Tenant, TenantId, TenantStatus};
 
 use super::super::schema;
@@ -48,49 +49,7 @@ impl Case {
     }
 }
 
-/// One independent piece of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact {
-    /// The action and the type of its resource.
-    Action,
-    Tenant,
-    Tier,
-    Residency,
-    /// Whether principal and resource have one tenant. The owner's own facts matter only if not.
-    Same,
-    Owner,
-    OwnerTier,
-    OwnerResidency,
-    Subject,
-    ResourceId,
-    Service,
-    /// Whether the principal has this one of the roles.
-    Role(usize),
-}
-
-impl Fact {
-    const WITHOUT_ROLES: usize = 11;
-
-    /// Where its choice stands in an assignment.
-    pub(super) fn slot(self) -> usize {
-        match self {
-            Self::Action => 0,
-            Self::Tenant => 1,
-            Self::Tier => 2,
-            Self::Residency => 3,
-            Self::Owner => 4,
-            Self::OwnerTier => 5,
-            Self::OwnerResidency => 6,
-            Self::Subject => 7,
-            Self::ResourceId => 8,
-            Self::Service => 9,
-            Self::Same => 10,
-            Self::Role(at) => Self::WITHOUT_ROLES + at,
-        }
-    }
-}
-
-/// What each fact can be. An assignment holds the position of a choice for each fact made so far.
+/// The pieces of a request, each with what it can be. A request is one choice for each.
 pub(super) struct Domain {
     actions: Vec<(String, String)>,
     tenants: Vec<TenantId>,
@@ -99,169 +58,118 @@ pub(super) struct Domain {
     ids: Vec<String>,
     services: Vec<String>,
     roles: Vec<String>,
+    asks_tier: bool,
+    asks_residency: bool,
+    asks_owner: bool,
 }
+
+/// Where the choice for each piece stands; roles follow.
+pub(super) const ACTION: usize = 0;
+pub(super) const TENANT: usize = 1;
+pub(super) const TIER: usize = 2;
+pub(super) const RESIDENCY: usize = 3;
+pub(super) const OWNER: usize = 4;
+pub(super) const OWNER_TIER: usize = 5;
+pub(super) const OWNER_RESIDENCY: usize = 6;
+pub(super) const SUBJECT: usize = 7;
+pub(super) const ID: usize = 8;
+pub(super) const SERVICE: usize = 9;
+const ROLES: usize = 10;
 
 impl Domain {
-    /// The values that matter to the policy at `at`.
-    pub(super) fn of(services: &[Service], program: &ProgramBody, at: usize) -> Self {
-        let named = Named::in_policy(&program.policies[at]);
-        let tenants = with_others(&named.tenants, "tenant");
+    /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
+    /// position in the program, which tells its actions.
+    pub(super) fn of(services: &[Service], policy: &ast::Policy, program: &ProgramBody, at: usize) -> Self {
+        let named = Named::in_policy(policy);
+        let tenant = |name: String| TenantId::parse(&name).ok();
         Self {
             actions: actions(services, program, at, &named),
-            tenants: tenants.iter().filter_map(|id| TenantId::parse(id).ok()).collect(),
-            texts: with_others(&named.texts, "text"),
-            subjects: with_others(&named.subjects, "subject"),
-            ids: with_others(&named.ids, "id"),
-            services: with_others(&named.services, "spiffe://other.example/"),
+            // Two that nobody names, as they may be compared with each other; of the rest there is one in a request.
+            tenants: with_others(&named.tenants, 2).into_iter().filter_map(tenant).collect(),
+            texts: with_others(&named.texts, 2),
+            subjects: with_others(&named.subjects, 1),
+            ids: with_others(&named.ids, 1),
+            services: with_others(&named.services, 1),
             roles: named.roles.into_iter().collect(),
+            asks_tier: named.asks_tier,
+            asks_residency: named.asks_residency,
+            asks_owner: named.asks_owner,
         }
     }
 
-    /// Room for an assignment.
-    pub(super) fn facts(&self) -> usize {
-        Fact::WITHOUT_ROLES + self.roles.len()
+    /// For each piece how many choices there are.
+    pub(super) fn choices(&self) -> Vec<usize> {
+        let texts = |asked: bool| if asked { self.texts.len() } else { 1 };
+        let (tier, residency) = (texts(self.asks_tier), texts(self.asks_residency));
+        let (owners, owner_tier, owner_residency) =
+            if self.asks_owner { (1 + self.tenants.len(), tier, residency) } else { (1, 1, 1) };
+        let mut choices = vec![
+            self.actions.len(),
+            self.tenants.len(),
+            tier,
+            residency,
+            owners,
+            owner_tier,
+            owner_residency,
+            self.subjects.len(),
+            self.ids.len(),
+            self.services.len(),
+        ];
+        choices.resize(ROLES + self.roles.len(), 2);
+        choices
     }
 
-    /// How many choices there are.
-    pub(super) fn choices(&self, fact: Fact) -> usize {
-        match fact {
-            Fact::Action => self.actions.len(),
-            Fact::Tenant | Fact::Owner => self.tenants.len(),
-            Fact::Tier | Fact::Residency | Fact::OwnerTier | Fact::OwnerResidency => self.texts.len(),
-            Fact::Subject => self.subjects.len(),
-            Fact::ResourceId => self.ids.len(),
-            Fact::Service => self.services.len(),
-            Fact::Same | Fact::Role(_) => 2,
-        }
+    /// The piece that says whether the principal has this role; none where no policy names it.
+    pub(super) fn role(&self, role: &str) -> Option<usize> {
+        self.roles.iter().position(|named| named == role).map(|at| ROLES + at)
     }
 
-    /// All facts on which the answer to `test` can depend.
-    pub(super) fn asked(&self, test: &Test) -> Vec<Fact> {
-        let pair = match test {
-            Test::Equal(left, right) | Test::In(left, right) => [Some(left), Some(right)],
-            Test::IsTrue(operand) => [Some(operand), None],
-        };
-        let role = match test {
-            Test::In(_, Operand::Literal(Literal::Entity { kind, id })) if kind == "Role" => {
-                self.roles.iter().position(|r| r == id).map(Fact::Role)
-            }
-            _ => None,
-        };
-        let mut facts: Vec<_> = pair.into_iter().flatten().flat_map(of).collect();
-        // What is asked first can make the rest unnecessary.
-        facts.sort_by_key(|fact| *fact != Fact::Same);
-        facts.into_iter().chain(role).collect()
+    /// The pieces that say which roles the principal has.
+    pub(super) fn roles(&self) -> std::ops::Range<usize> {
+        ROLES..ROLES + self.roles.len()
     }
 
-    /// The next fact that has to be chosen before `test` can be answered.
-    pub(super) fn next(&self, test: &Test, assignment: &[Option<usize>]) -> Option<Fact> {
-        let asked = self.asked(test);
-        let same = assignment[Fact::Same.slot()];
-        let settled = match test {
-            Test::Equal(Operand::Path(a), Operand::Path(b)) | Test::In(Operand::Path(a), Operand::Path(b)) => {
-                let tenant = a.attributes.first().is_some_and(|first| first == "tenant");
-                let mirrored = tenant && a.root != b.root && a.attributes == b.attributes;
-                mirrored && (same == Some(1) || same == Some(0) && a.attributes.len() == 1)
-            }
-            _ => false,
-        };
-        asked.into_iter().filter(|fact| assignment[fact.slot()].is_none()).find(|fact| match fact {
-            _ if settled => false,
-            Fact::Owner | Fact::OwnerTier | Fact::OwnerResidency => same == Some(0),
-            // Asked for in place of the owner's.
-            Fact::Tenant | Fact::Tier | Fact::Residency if !asks_principal(test, *fact) => same == Some(1),
-            _ => true,
-        })
-    }
-
-    /// Whether a choice goes with those made before: two tenants that are not the same have two ids.
-    pub(super) fn fits(&self, fact: Fact, choice: usize, assignment: &[Option<usize>]) -> bool {
-        let other = match fact {
-            Fact::Tenant => Fact::Owner,
-            Fact::Owner => Fact::Tenant,
-            _ => return true,
-        };
-        assignment[Fact::Same.slot()] == Some(1) || assignment[other.slot()] != Some(choice)
-    }
-
-    /// The request of an assignment. What nobody chose yet is what no policy names.
-    pub(super) fn case(&self, assignment: &[Option<usize>]) -> Case {
-        let chosen = |fact: Fact| assignment[fact.slot()];
-        let choice = |fact: Fact| chosen(fact).unwrap_or(self.choices(fact) - 1);
-        let other_than = |taken: Option<usize>| {
-            let last = self.tenants.len() - 1;
-            if taken == Some(last) { last - 1 } else { last }
-        };
-        let tenant = |id: usize, tier, residency| Tenant {
-            id: self.tenants[id].clone(),
-            tier: self.texts[choice(tier)].clone(),
+    /// The request of these choices. An owner of zero is the principal's tenant.
+    pub(super) fn case(&self, chosen: &[usize]) -> Case {
+        let tenant = |at: usize, tier: usize, residency: usize| Tenant {
+            id: self.tenants[at].clone(),
+            tier: self.texts[chosen[tier]].clone(),
             status: TenantStatus::Active,
-            residency: self.texts[choice(residency)].clone(),
+            residency: self.texts[chosen[residency]].clone(),
         };
-        let at = chosen(Fact::Tenant).unwrap_or_else(|| other_than(chosen(Fact::Owner)));
-        let principals = tenant(at, Fact::Tier, Fact::Residency);
-        let owner = match choice(Fact::Same) {
-            1 => principals.clone(),
-            _ => {
-                let at = chosen(Fact::Owner).unwrap_or_else(|| other_than(Some(at)));
-                tenant(at, Fact::OwnerTier, Fact::OwnerResidency)
-            }
+        let principals = tenant(chosen[TENANT], TIER, RESIDENCY);
+        let owner = match chosen[OWNER].checked_sub(1) {
+            Some(at) if at != chosen[TENANT] => tenant(at, OWNER_TIER, OWNER_RESIDENCY),
+            _ => principals.clone(),
         };
-        let (action, resource_type) = self.actions[choice(Fact::Action)].clone();
-        let has = |at: &usize| chosen(Fact::Role(*at)) == Some(1);
+        let (action, resource_type) = self.actions[chosen[ACTION]].clone();
+        let has = self.roles.iter().zip(&chosen[ROLES..]).filter(|(_, has)| **has == 1);
         Case {
             tenant: principals,
-            subject: self.subjects[choice(Fact::Subject)].clone(),
-            roles: (0..self.roles.len()).filter(has).map(|at| self.roles[at].clone()).collect(),
+            subject: self.subjects[chosen[SUBJECT]].clone(),
+            roles: has.map(|(role, _)| role.clone()).collect(),
             action,
             resource_type,
-            resource_id: self.ids[choice(Fact::ResourceId)].clone(),
+            resource_id: self.ids[chosen[ID]].clone(),
             owner,
-            service: self.services[choice(Fact::Service)].clone(),
+            service: self.services[chosen[SERVICE]].clone(),
         }
-    }
-}
-
-fn of(operand: &Operand) -> Vec<Fact> {
-    let Operand::Path(Path { root, attributes }) = operand else { return Vec::new() };
-    let attributes: Vec<&str> = attributes.iter().map(String::as_str).collect();
-    match (root, attributes.as_slice()) {
-        (Root::Principal, []) => vec![Fact::Tenant, Fact::Subject],
-        (Root::Principal, ["tenant", "tier"]) => vec![Fact::Tier],
-        (Root::Principal, ["tenant", "residency"]) => vec![Fact::Residency],
-        (Root::Principal, ["tenant", ..]) => vec![Fact::Tenant],
-        (Root::Resource, []) => vec![Fact::Action, Fact::ResourceId],
-        (Root::Resource, ["tenant", "tier"]) => vec![Fact::Same, Fact::Tier, Fact::OwnerTier],
-        (Root::Resource, ["tenant", "residency"]) => vec![Fact::Same, Fact::Residency, Fact::OwnerResidency],
-        (Root::Resource, ["tenant", ..]) => vec![Fact::Same, Fact::Tenant, Fact::Owner],
-        (Root::Action, _) => vec![Fact::Action],
-        (Root::Context, _) => vec![Fact::Service],
-        (Root::Principal | Root::Resource, _) => Vec::new(),
-    }
-}
-
-/// Whether `test` asks for this fact of the principal itself.
-fn asks_principal(test: &Test, fact: Fact) -> bool {
-    let asks = |operand: &Operand| {
-        matches!(operand, Operand::Path(Path { root: Root::Principal, .. })) && of(operand).contains(&fact)
-    };
-    match test {
-        Test::Equal(left, right) | Test::In(left, right) => asks(left) || asks(right),
-        Test::IsTrue(operand) => asks(operand),
     }
 }
 
 /// One pair of action and resource type for each way in which the policy can tell pairs apart.
 fn actions(services: &[Service], program: &ProgramBody, at: usize, named: &Named) -> Vec<(String, String)> {
     let types = schema::actions(services);
-    let applicable =
-        program.actions.iter().filter(|a| u32::try_from(at).is_ok_and(|at| a.policies.binary_search(&at).is_ok()));
+    let applies = |a: &&partywall_authorization::ActionBody| {
+        u32::try_from(at).is_ok_and(|at| a.policies.binary_search(&at).is_ok())
+    };
+    let applicable = program.actions.iter().filter(applies).map(|action| entity(program, action.action).1);
     let (mut seen, mut pairs) = (BTreeSet::new(), Vec::new());
     for action in applicable {
-        for kind in types.get(action.name.as_str()).into_iter().flatten() {
-            let looks = (named.actions.get(&action.name), named.types.get(*kind));
+        for kind in types.get(action).into_iter().flatten() {
+            let looks = (named.actions.get(action), named.types.get(*kind));
             if seen.insert(looks) {
-                pairs.push((action.name.clone(), (*kind).to_owned()));
+                pairs.push((action.to_owned(), (*kind).to_owned()));
             }
         }
     }
@@ -279,34 +187,72 @@ struct Named {
     ids: BTreeSet<String>,
     services: BTreeSet<String>,
     roles: BTreeSet<String>,
+    asks_tier: bool,
+    asks_residency: bool,
+    asks_owner: bool,
 }
 
 impl Named {
-    fn in_policy(policy: &PolicyBody) -> Self {
+    fn in_policy(policy: &ast::Policy) -> Self {
         let mut named = Self::default();
-        for node in &policy.nodes {
-            match &node.test {
-                Test::Equal(left, right) | Test::In(left, right) => {
-                    named.add(left);
-                    named.add(right);
+        for constraint in [policy.principal_constraint().as_inner(), policy.resource_constraint().as_inner()] {
+            match constraint {
+                PrincipalOrResourceConstraint::Any => {}
+                PrincipalOrResourceConstraint::Eq(of) | PrincipalOrResourceConstraint::In(of) => named.reference(of),
+                PrincipalOrResourceConstraint::Is(kind) => named.kind(&kind.to_string()),
+                PrincipalOrResourceConstraint::IsIn(kind, of) => {
+                    named.kind(&kind.to_string());
+                    named.reference(of);
                 }
-                Test::IsTrue(operand) => named.add(operand),
             }
+        }
+        for expr in policy.non_scope_constraints().into_iter().flat_map(Expr::subexpressions) {
+            named.expression(expr);
         }
         named
     }
 
-    fn add(&mut self, operand: &Operand) {
-        let Operand::Literal(literal) = operand else { return };
-        let (kind, id) = match literal {
-            Literal::Text(text) => {
-                self.texts.insert(text.clone());
-                return;
+    fn expression(&mut self, expr: &Expr) {
+        match expr.expr_kind() {
+            ExprKind::Lit(ast::Literal::String(text)) => {
+                self.texts.insert(text.to_string());
             }
-            Literal::Bool(_) | Literal::Long(_) => return,
-            Literal::Entity { kind, id } => (kind.as_str(), id.clone()),
-        };
-        match kind {
+            ExprKind::Lit(ast::Literal::EntityUID(uid)) => self.entity(uid),
+            ExprKind::Var(Var::Resource) => self.asks_owner = true,
+            ExprKind::GetAttr { attr, .. } => {
+                self.asks_tier |= attr == "tier";
+                self.asks_residency |= attr == "residency";
+            }
+            ExprKind::Is { entity_type, .. } => self.kind(&entity_type.to_string()),
+            // What stands for a wildcard is nothing, or something.
+            ExprKind::Like { pattern, .. } => {
+                let with = |wildcard: &str| -> String {
+                    let of = |element: &ast::PatternElem| match element {
+                        ast::PatternElem::Char(c) => c.to_string(),
+                        ast::PatternElem::Wildcard => wildcard.to_owned(),
+                    };
+                    pattern.get_elems().iter().map(of).collect()
+                };
+                self.texts.extend([with(""), with("x")]);
+            }
+            _ => {}
+        }
+    }
+
+    fn reference(&mut self, of: &EntityReference) {
+        if let EntityReference::EUID(uid) = of {
+            self.entity(uid);
+        }
+    }
+
+    fn kind(&mut self, kind: &str) {
+        self.types.insert(kind.to_owned());
+    }
+
+    fn entity(&mut self, uid: &EntityUID) {
+        let kind = uid.entity_type().to_string();
+        let id = AsRef::<str>::as_ref(uid.eid()).to_owned();
+        match kind.as_str() {
             "Tenant" => self.tenants.insert(id),
             "Role" => self.roles.insert(id),
             "Workload" => self.services.insert(id),
@@ -316,15 +262,22 @@ impl Named {
                 self.subjects.insert(subject.to_owned())
             }),
             _ => {
-                self.types.insert(kind.to_owned());
+                self.types.insert(kind);
                 self.ids.insert(id)
             }
         };
     }
 }
 
-/// The named values, and two others.
-fn with_others(named: &BTreeSet<String>, stem: &str) -> Vec<String> {
-    let others = (1..).map(|n| format!("{stem}{n}")).filter(|other| !named.contains(other));
-    named.iter().cloned().chain(others.take(2)).collect()
+/// Type and id of an entity that a program names.
+pub(super) fn entity(program: &ProgramBody, entity: Entity) -> (&str, &str) {
+    let text = |text: partywall_authorization::Text| program.texts[text.0 as usize].as_str();
+    let (kind, id) = program.entities[entity.0 as usize];
+    (text(kind), text(id))
+}
+
+/// The named values, and so many others.
+fn with_others(named: &BTreeSet<String>, others: usize) -> Vec<String> {
+    let other = (1..).map(|n| format!("other{n}")).filter(|other| !named.contains(other));
+    named.iter().cloned().chain(other.take(others)).collect()
 }

@@ -1,162 +1,287 @@
 //! Finds requests that take every branch of one policy.
 //!
-//! Walks the steps like the evaluator, and chooses a fact when a step asks for it. A way is left as
-//! soon as nothing new lies behind it, or where it was gone before with the same choices; what was
-//! not found when all choices are made cannot be found.
+//! The way to a branch is a list of conditions and their outcomes. What `&&` and `||` put together is taken apart into
+//! the ways in which it comes out so. Conditions that share no piece of a request do not hinder each other, so a list
+//! falls into groups, and for each group by itself the pieces are chosen one after the other. A request that satisfies every
+//! group takes the branch; where each way has a group that cannot be satisfied, none does.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use partywall_authorization::{Node, PolicyBody, ProgramBody, Target};
+use cedar_policy_core::ast;
+use partywall_authorization::{Expression, Names, Program, RequestWorld};
 use partywall_tenancy::Service;
 
-use super::domain::{Case, Domain, Fact};
+use super::domain::{Case, Domain};
+use super::nodes::{self, Asked};
+use super::pieces;
 
-/// Steps after which the search for one policy gives up.
-const BUDGET: usize = 200_000;
+/// So many choices are tried for one group.
+const BUDGET: usize = 50_000;
+/// So many ways are tried for one branch.
+const WAYS: usize = 2_000;
+/// So many further requests are compared for each policy, whatever its program looks like: a program that lost a
+/// branch does not lead to it.
+const FURTHER: usize = 24;
 
 /// What the search for one policy found.
 pub(super) struct Search {
-    /// Requests that together take every branch that can be taken.
+    /// Requests that together take every branch that was taken.
     pub(super) cases: Vec<Case>,
-    /// How many branches they take.
-    pub(super) taken: usize,
+    /// How many branches there are.
+    pub(super) branches: usize,
     /// Branches that no request takes: node and outcome.
-    pub(super) impossible: Vec<(usize, bool)>,
-    /// Some branches were neither taken nor proved impossible.
-    pub(super) gave_up: bool,
+    pub(super) impossible: Vec<(Expression, bool)>,
+    /// Branches of which it is not known.
+    pub(super) unknown: usize,
 }
 
 /// Searches for the policy at `at`.
-pub(super) fn search(services: &[Service], program: &ProgramBody, at: usize) -> Search {
-    let policy = &program.policies[at];
-    let domain = Domain::of(services, program, at);
-    let mut walk = Walk {
-        policy,
-        open: policy.nodes.iter().map(|_| [true, true]).collect(),
-        behind: behind(policy, &domain),
-        gone: HashSet::new(),
-        cases: Vec::new(),
-        budget: BUDGET,
-        assignment: vec![None; domain.facts()],
-        domain,
-    };
+pub(super) fn search(
+    services: &[Service],
+    written: &ast::Policy,
+    program: &Program,
+    names: &Names,
+    at: usize,
+) -> Search {
+    let domain = Domain::of(services, written, program.body(), at);
+    let asked = nodes::asked(program.body(), &program.body().policies[at]);
+    let mut walk =
+        Walk { program, names, at, choices: domain.choices(), domain, pieces: BTreeMap::new(), known: HashMap::new() };
+    let mut search = Search { cases: Vec::new(), branches: 2 * asked.len(), impossible: Vec::new(), unknown: 0 };
     // A policy that applies to no action is never evaluated, so nothing has to be compared.
-    if walk.domain.choices(Fact::Action) > 0 {
-        walk.go(policy.entry);
+    if walk.choices.contains(&0) {
+        search.impossible = asked.iter().flat_map(|asked| [(asked.node, false), (asked.node, true)]).collect();
+        return search;
     }
-    let left = walk.open.iter().enumerate().flat_map(|(node, open)| {
-        [(node, false, open[0]), (node, true, open[1])].into_iter().filter(|(.., open)| *open).map(|(n, o, _)| (n, o))
-    });
-    let left: Vec<_> = left.collect();
-    let gave_up = walk.budget == 0 && !left.is_empty();
-    Search {
-        taken: 2 * policy.nodes.len() - left.len(),
-        cases: walk.cases,
-        impossible: if gave_up { Vec::new() } else { left },
-        gave_up,
-    }
-}
-
-struct Walk<'p> {
-    policy: &'p PolicyBody,
-    domain: Domain,
-    assignment: Vec<Option<usize>>,
-    /// For each node whether its `false` and its `true` branch still wait for a request.
-    open: Vec<[bool; 2]>,
-    behind: Vec<Behind>,
-    /// Nodes that were visited, each with the choices that matter from there on.
-    gone: HashSet<(usize, Vec<Option<usize>>)>,
-    cases: Vec<Case>,
-    budget: usize,
-}
-
-/// What lies behind a node, the node included.
-#[derive(Clone, Default)]
-struct Behind {
-    nodes: Vec<usize>,
-    /// Slots of the facts that are asked for.
-    slots: Vec<usize>,
-}
-
-fn behind(policy: &PolicyBody, domain: &Domain) -> Vec<Behind> {
-    let mut behind: Vec<Behind> = vec![Behind::default(); policy.nodes.len()];
-    for (at, node) in policy.nodes.iter().enumerate().rev() {
-        let mut here = Behind { nodes: vec![at], slots: domain.asked(&node.test).iter().map(|f| f.slot()).collect() };
-        for next in [node.on_true, node.on_false].into_iter().filter_map(index) {
-            here.nodes.extend(&behind[next].nodes);
-            here.slots.extend(&behind[next].slots);
-        }
-        for list in [&mut here.nodes, &mut here.slots] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        behind[at] = here;
-    }
-    behind
-}
-
-fn index(target: Target) -> Option<usize> {
-    match target {
-        Target::Node(at) => usize::try_from(at).ok(),
-        Target::Satisfied | Target::NotSatisfied => None,
-    }
-}
-
-impl<'p> Walk<'p> {
-    fn go(&mut self, target: Target) {
-        let Some(at) = index(target) else { return self.record() };
-        if self.budget == 0 {
-            return;
-        }
-        self.budget -= 1;
-        let choices = self.behind[at].slots.iter().map(|slot| self.assignment[*slot]).collect();
-        // What lies behind is known, yet the way that led here may be new.
-        if !self.waits_behind(at) || !self.gone.insert((at, choices)) {
-            return self.record();
-        }
-        let node = &self.policy.nodes[at];
-        self.choose(at, node);
-    }
-
-    fn choose(&mut self, at: usize, node: &'p Node) {
-        let Some(fact) = self.domain.next(&node.test, &self.assignment) else {
-            let case = self.domain.case(&self.assignment);
-            match node.test.holds(&case.facts()) {
-                Some(true) => self.go(node.on_true),
-                Some(false) => self.go(node.on_false),
-                None => self.record(),
-            }
-            return;
-        };
-        for choice in 0..self.domain.choices(fact) {
-            if !self.domain.fits(fact, choice, &self.assignment) {
+    let mut open: BTreeSet<(Expression, bool)> =
+        asked.iter().flat_map(|asked| [(asked.node, false), (asked.node, true)]).collect();
+    search.cases.push(walk.take(&vec![0; walk.choices.len()], &mut open));
+    for Asked { node, way } in &asked {
+        for outcome in [true, false] {
+            if !open.contains(&(*node, outcome)) {
                 continue;
             }
-            self.assignment[fact.slot()] = Some(choice);
-            self.choose(at, node);
-            if !self.waits_behind(at) || self.budget == 0 {
-                break;
+            match walk.satisfy(way.iter().copied().chain([(*node, outcome)]).collect(), Vec::new(), &mut 0) {
+                Found::Choices(chosen) => search.cases.push(walk.take(&chosen, &mut open)),
+                Found::Nothing => {
+                    open.remove(&(*node, outcome));
+                    search.impossible.push((*node, outcome));
+                }
+                Found::TooMany => {}
             }
         }
-        self.assignment[fact.slot()] = None;
+    }
+    search.unknown = open.len();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..FURTHER {
+        let mut chosen: Vec<usize> = walk.choices.iter().map(|choices| random.below(*choices)).collect();
+        // Of many roles a principal has some.
+        let roles = walk.domain.roles();
+        for role in roles.clone() {
+            chosen[role] = usize::from(random.below((roles.len() / 8).max(2)) == 0);
+        }
+        search.cases.push(walk.domain.case(&chosen));
+    }
+    search
+}
+
+/// A node and the outcome that is wanted of it.
+type Condition = (Expression, bool);
+
+#[derive(Clone)]
+enum Found {
+    Choices(Vec<usize>),
+    Nothing,
+    TooMany,
+}
+
+struct Walk<'a> {
+    program: &'a Program,
+    names: &'a Names,
+    at: usize,
+    domain: Domain,
+    choices: Vec<usize>,
+    /// For each condition the pieces it depends on.
+    pieces: BTreeMap<Expression, BTreeSet<usize>>,
+    /// What became of each group that was tried.
+    known: HashMap<Vec<Condition>, Found>,
+}
+
+/// Conditions with the pieces that they share.
+struct Group {
+    conditions: Vec<Condition>,
+    pieces: BTreeSet<usize>,
+}
+
+impl Walk<'_> {
+    /// The request of these choices, whose branches are open no more.
+    fn take(&self, chosen: &[usize], open: &mut BTreeSet<(Expression, bool)>) -> Case {
+        let case = self.domain.case(chosen);
+        let taken = std::cell::RefCell::new(Vec::new());
+        if let Some(world) = RequestWorld::new(&case.facts(), self.names) {
+            let policy = &self.program.body().policies[self.at];
+            self.program.evaluate(policy, &world, &|node, outcome| taken.borrow_mut().push((node, outcome)));
+        }
+        for branch in taken.into_inner() {
+            open.remove(&branch);
+        }
+        case
     }
 
-    /// Evaluates the request that was chosen, and keeps it if it takes a branch that none took before.
-    fn record(&mut self) {
-        let case = self.domain.case(&self.assignment);
-        let mut new = self.cases.is_empty();
-        let open = &mut self.open;
-        self.policy.trace(&case.facts(), |node, holds| {
-            let branch = usize::try_from(node).ok().and_then(|node| open.get_mut(node));
-            new |= branch.is_some_and(|b| std::mem::take(&mut b[usize::from(holds)]));
-        });
-        if new {
-            self.cases.push(case);
+    /// Takes `open` apart, one after the other, until `parts` holds conditions that are asked as they are.
+    fn satisfy(&mut self, mut open: Vec<Condition>, mut parts: Vec<Condition>, tried: &mut usize) -> Found {
+        while let Some(condition) = open.pop() {
+            match nodes::ways(self.program.body(), condition) {
+                nodes::Ways::Asked => {
+                    if parts.contains(&(condition.0, !condition.1)) {
+                        return Found::Nothing;
+                    }
+                    parts.push(condition);
+                }
+                nodes::Ways::Settled(true) => {}
+                nodes::Ways::Settled(false) => return Found::Nothing,
+                nodes::Ways::AllOf(conditions) => open.extend(conditions),
+                nodes::Ways::OneOf(ways) => {
+                    // What is already contradictory does not become less so.
+                    if matches!(self.satisfy_parts(parts.clone()), Found::Nothing) {
+                        return Found::Nothing;
+                    }
+                    let mut found = Found::Nothing;
+                    for way in ways {
+                        match self.satisfy([open.clone(), way].concat(), parts.clone(), tried) {
+                            Found::Choices(chosen) => return Found::Choices(chosen),
+                            Found::TooMany => found = Found::TooMany,
+                            Found::Nothing => {}
+                        }
+                    }
+                    return found;
+                }
+            }
+        }
+        *tried += 1;
+        if *tried > WAYS { Found::TooMany } else { self.satisfy_parts(parts) }
+    }
+
+    fn satisfy_parts(&mut self, conditions: Vec<Condition>) -> Found {
+        let mut chosen = vec![0; self.choices.len()];
+        for group in self.groups(conditions) {
+            let mut conditions = group.conditions.clone();
+            conditions.sort_unstable();
+            conditions.dedup();
+            let found = match self.known.get(&conditions) {
+                Some(found) => found.clone(),
+                None => {
+                    let found = self.satisfy_group(&group);
+                    self.known.insert(conditions, found.clone());
+                    found
+                }
+            };
+            match found {
+                Found::Choices(found) => group.pieces.iter().for_each(|piece| chosen[*piece] = found[*piece]),
+                other => return other,
+            }
+        }
+        Found::Choices(chosen)
+    }
+
+    fn groups(&mut self, conditions: Vec<Condition>) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for condition in conditions {
+            let (program, at) = (self.program.body(), self.at);
+            let domain = &self.domain;
+            let found = self.pieces.entry(condition.0);
+            let pieces =
+                found.or_insert_with(|| pieces::of(domain, program, &program.policies[at], condition.0)).clone();
+            let mut joined = Group { conditions: vec![condition], pieces };
+            groups.retain_mut(|group| {
+                let apart = group.pieces.is_disjoint(&joined.pieces);
+                if !apart {
+                    joined.conditions.append(&mut group.conditions);
+                    joined.pieces.append(&mut group.pieces);
+                }
+                apart
+            });
+            groups.push(joined);
+        }
+        groups
+    }
+
+    /// Chooses piece after piece, and goes on only while every condition that they settle holds.
+    fn satisfy_group(&self, group: &Group) -> Found {
+        // The pieces of the conditions that ask for few come first, so that what cannot hold is seen early.
+        let mut asks: Vec<&BTreeSet<usize>> =
+            group.conditions.iter().filter_map(|(node, _)| self.pieces.get(node)).collect();
+        asks.sort_by_key(|asks| asks.len());
+        let mut pieces: Vec<usize> = Vec::new();
+        for piece in asks.into_iter().flatten() {
+            if !pieces.contains(piece) {
+                pieces.push(*piece);
+            }
+        }
+        // For each number of chosen pieces the conditions that are settled with the last of them.
+        let mut settled: Vec<Vec<Condition>> = vec![Vec::new(); pieces.len() + 1];
+        for condition in &group.conditions {
+            let asks = self.pieces.get(&condition.0);
+            let last = pieces.iter().rposition(|piece| asks.is_some_and(|asks| asks.contains(piece)));
+            settled[last.map_or(0, |at| at + 1)].push(*condition);
+        }
+        let mut choice =
+            Choice { pieces: &pieces, settled: &settled, chosen: vec![0; self.choices.len()], left: BUDGET };
+        match self.choose(&mut choice, 0) {
+            Some(true) => Found::Choices(choice.chosen),
+            Some(false) => Found::Nothing,
+            None => Found::TooMany,
         }
     }
 
-    /// Whether a branch of this node, or of one that can follow it, still waits for a request.
-    fn waits_behind(&self, at: usize) -> bool {
-        self.behind[at].nodes.iter().any(|node| self.open[*node] != [false, false])
+    /// Whether the pieces from the nth on can be chosen so that everything holds; `None` when that takes too long.
+    fn choose(&self, choice: &mut Choice<'_>, nth: usize) -> Option<bool> {
+        choice.left = choice.left.checked_sub(1)?;
+        if !self.hold(&choice.settled[nth], &choice.chosen) {
+            return Some(false);
+        }
+        let Some(piece) = choice.pieces.get(nth) else { return Some(true) };
+        for chosen in 0..self.choices[*piece] {
+            choice.chosen[*piece] = chosen;
+            if self.choose(choice, nth + 1)? {
+                return Some(true);
+            }
+        }
+        choice.chosen[*piece] = 0;
+        Some(false)
+    }
+
+    fn hold(&self, conditions: &[Condition], chosen: &[usize]) -> bool {
+        if conditions.is_empty() {
+            return true;
+        }
+        let case = self.domain.case(chosen);
+        let facts = case.facts();
+        let policy = &self.program.body().policies[self.at];
+        RequestWorld::new(&facts, self.names).is_some_and(|world| {
+            conditions.iter().all(|(node, wanted)| self.program.holds(policy, *node, &world) == Some(*wanted))
+        })
+    }
+}
+
+/// The choices for one group, on their way.
+struct Choice<'a> {
+    pieces: &'a [usize],
+    settled: &'a [Vec<Condition>],
+    chosen: Vec<usize>,
+    /// How many more are tried.
+    left: usize,
+}
+
+/// xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016): the same requests each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(number).unwrap_or(0) % n.max(1)
     }
 }

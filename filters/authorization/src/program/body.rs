@@ -2,18 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Entity, Text, Value, Variable};
+
 /// A decision program as written. [`Program::read`](super::Program::read) makes it one that can be trusted to end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramBody {
     /// Format of this body: [`ProgramBody::FORMAT`].
     pub format: u16,
-    /// All policies: every `forbid` stands before every `permit`.
+    /// Every text that policies name, sorted: strings, attributes, types and ids of entities.
+    pub texts: Vec<String>,
+    /// Type and id of every entity that policies name, sorted.
+    pub entities: Vec<(Text, Text)>,
+    /// The contents of the sets and records that are written out in policies.
+    pub values: Vec<Value>,
+    /// Patterns of `like`: what stands before, between and behind the wildcards.
+    pub patterns: Vec<Vec<String>>,
+    /// Lists that expressions refer to.
+    pub lists: Vec<Expression>,
+    /// The conditions of all policies. Whatever an expression refers to stands before it.
+    pub nodes: Vec<Node>,
+    /// All policies, in the order in which they are reported.
     pub policies: Vec<PolicyBody>,
-    /// Every action of the schema, sorted by name.
+    /// Every action, sorted by entity, and the policies that can apply to it.
     pub actions: Vec<ActionBody>,
 }
 
-/// One policy. Its action scope was resolved into [`ActionBody::policies`], the rest is its nodes.
+/// One policy. Its action scope was resolved into [`ActionBody::policies`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyBody {
     /// Its id, as access logs print it.
@@ -22,17 +36,21 @@ pub struct PolicyBody {
     pub effect: Effect,
     /// Its annotations (`@owner("team")`), sorted by name.
     pub annotations: Vec<(String, String)>,
-    /// Where evaluation begins.
-    pub entry: Target,
-    /// Its condition. Jumps lead forward only.
-    pub nodes: Vec<Node>,
+    /// What its scope asks of the principal.
+    pub principal: Scope,
+    /// What its scope asks of the resource.
+    pub resource: Scope,
+    /// The tenant whose principals alone can satisfy it: the condition begins with that comparison.
+    pub tenant: Option<Entity>,
+    /// Its condition, if it has one.
+    pub condition: Option<Expression>,
 }
 
 /// The policies that can apply to one action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionBody {
-    /// Its Cedar name, as `invoices:read`.
-    pub name: String,
+    /// The action.
+    pub action: Entity,
     /// Positions in [`ProgramBody::policies`], ascending.
     pub policies: Vec<u32>,
 }
@@ -46,91 +64,146 @@ pub enum Effect {
     Permit,
 }
 
-/// One step of a condition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
-    /// What is asked.
-    pub test: Test,
-    /// Where to go when it holds.
-    pub on_true: Target,
-    /// Where to go when it does not.
-    pub on_false: Target,
-}
-
-/// A question about the facts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Test {
-    /// Both are the same value.
-    Equal(Operand, Operand),
-    /// The first entity is the second one or a descendant of it.
-    In(Operand, Operand),
-    /// It is `true`.
-    IsTrue(Operand),
-}
-
-/// Where a step leads.
+/// What a scope asks of principal or resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Target {
-    /// The condition holds.
-    Satisfied,
-    /// The condition does not hold.
-    NotSatisfied,
-    /// Go on with this node of the same policy.
-    Node(u32),
+pub enum Scope {
+    /// Nothing.
+    Any,
+    /// `== E`
+    Equal(Entity),
+    /// `in E`
+    In(Entity),
+    /// `is T`
+    Is(Text),
+    /// `is T in E`
+    IsIn(Text, Entity),
 }
 
-/// One side of a test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Operand {
-    /// A value written in the policy.
-    Literal(Literal),
-    /// A value of the request.
-    Path(Path),
-}
+/// The position of a [`Node`].
+pub type Expression = u32;
 
-/// A value written in a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Literal {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A number.
-    Long(i64),
-    /// A string.
-    Text(String),
-    /// An entity, as `Role::"viewer"`.
-    Entity {
-        /// Its type.
-        kind: String,
-        /// Its id.
-        id: String,
-    },
-}
-
-/// A way through the facts, as `principal.tenant.tier`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Path {
-    /// Where it begins.
-    pub root: Root,
-    /// The attributes it follows.
-    pub attributes: Vec<String>,
-}
-
-/// A variable of Cedar.
+/// One step of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Root {
-    /// Who acts.
-    Principal,
-    /// What is attempted.
-    Action,
-    /// On what.
-    Resource,
-    /// Under which facts.
-    Context,
+pub enum Node {
+    /// What is written out in the policy.
+    Value(Value),
+    /// `principal`, `action`, `resource`, `context`.
+    Variable(Variable),
+    /// `if a then b else c`
+    If(Expression, Expression, Expression),
+    /// `a && b && …`
+    All(List),
+    /// `a || b || …`
+    Any(List),
+    /// `op a`
+    Unary(Unary, Expression),
+    /// `a op b`
+    Binary(Binary, Expression, Expression),
+    /// `a.name`
+    Attribute(Expression, Text),
+    /// `a has name.name…`: the names are values.
+    Has(Expression, Names),
+    /// `a like "…"`: the position of the pattern.
+    Like(Expression, u32),
+    /// `a is T`
+    Is(Expression, Text),
+    /// `[a, b, …]`
+    Set(List),
+    /// `{name: a, …}`: names, which are values, and expressions of as many fields, sorted by name.
+    Record(Names, List),
+    /// `ip(a).isInRange(b, …)` as `isInRange(ip(a), b, …)`.
+    Call(Function, List),
+}
+
+/// Expressions that lie one after another in [`ProgramBody::lists`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {
+    /// The first.
+    pub start: u32,
+    /// How many.
+    pub len: u32,
+}
+
+/// Texts that lie one after another in [`ProgramBody::values`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// The first.
+    pub start: u32,
+    /// How many.
+    pub len: u32,
+}
+
+/// An operator with one operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unary {
+    /// `!`
+    Not,
+    /// `-`
+    Negate,
+    /// `.isEmpty()`
+    IsEmpty,
+}
+
+/// An operator with two operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Binary {
+    /// `==`
+    Equal,
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `in`
+    In,
+    /// `.contains()`
+    Contains,
+    /// `.containsAll()`
+    ContainsAll,
+    /// `.containsAny()`
+    ContainsAny,
+    /// `.getTag()`
+    GetTag,
+    /// `.hasTag()`
+    HasTag,
+}
+
+/// A function of an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "each is the function of Cedar that has its name")]
+pub enum Function {
+    Decimal,
+    LessThan,
+    LessThanOrEqual,
+    GreaterThan,
+    GreaterThanOrEqual,
+    Ip,
+    IsIpv4,
+    IsIpv6,
+    IsLoopback,
+    IsMulticast,
+    IsInRange,
+    Datetime,
+    Duration,
+    Offset,
+    DurationSince,
+    ToDate,
+    ToTime,
+    ToMilliseconds,
+    ToSeconds,
+    ToMinutes,
+    ToHours,
+    ToDays,
 }
 
 impl ProgramBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 1;
+    pub const FORMAT: u16 = 2;
 
     /// The bytes for [`BundleBody::program`](partywall_tenancy::BundleBody::program).
     /// `None` when they cannot be written.

@@ -3,18 +3,17 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::body::{ActionBody, Effect, Operand, PolicyBody, ProgramBody, Target, Test};
+use super::body::{ActionBody, Expression, List, Node, PolicyBody, ProgramBody, Scope};
+use crate::{Place, Slice, Value};
 
 /// The largest program that is read, in bytes.
 pub(super) const MAX_SIZE: usize = 8 * 1024 * 1024;
-/// The most policies.
-pub(super) const MAX_POLICIES: usize = 16_384;
-/// The most actions.
-pub(super) const MAX_ACTIONS: usize = 16_384;
-/// The most nodes of all policies together: a decision takes no more steps than this.
-pub(super) const MAX_NODES: usize = 65_536;
-/// The most attributes on one path.
-pub(super) const MAX_ATTRIBUTES: usize = 8;
+/// The most policies, and the most actions.
+const MAX_POLICIES: usize = 16_384;
+/// The most of anything else that a program lists.
+const MAX_LIST: usize = 262_144;
+/// How deep expressions nest, and values: evaluation descends into them.
+const MAX_DEPTH: u16 = 192;
 
 /// Why bytes are no decision program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,38 +26,28 @@ pub enum ProgramError {
     Format(u16),
     /// More of something than the bound; says what.
     TooMany(&'static str),
+    /// A list that must be sorted is not, or holds something twice; says which.
+    Order(&'static str),
+    /// Something refers to what is not there or does not stand before it; says what, and its position.
+    Reference(&'static str, usize),
+    /// Expressions or values nest too deeply; says which, and its position.
+    Depth(&'static str, usize),
     /// A policy id is empty or there twice.
     PolicyId(String),
-    /// A `forbid` stands behind a `permit`, so that it could be evaluated too late.
-    ForbidAfterPermit(String),
-    /// A policy jumps backward, to itself or out of its nodes: its evaluation might not end.
-    Jump {
-        /// The policy.
-        policy: String,
-        /// The node that jumps; none for the entry.
-        node: Option<usize>,
-    },
-    /// Actions are not sorted, or one is there twice.
-    Actions(String),
-    /// An action names policies that are not there, or not in ascending order.
-    Applicable(String),
 }
 
 impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("decision program ")?;
         match self {
-            Self::TooLarge(n) => write!(f, "decision program has {n} bytes, more than {MAX_SIZE}"),
-            Self::Garbage => f.write_str("decision program is unreadable"),
-            Self::Format(n) => write!(f, "decision program has format {n}, which this build does not read"),
-            Self::TooMany(what) => write!(f, "decision program has too many {what}"),
-            Self::PolicyId(id) => write!(f, "policy id `{id}` is empty or there twice"),
-            Self::ForbidAfterPermit(id) => write!(f, "policy `{id}` forbids but stands behind one that permits"),
-            Self::Jump { policy, node: Some(node) } => {
-                write!(f, "policy `{policy}` does not jump forward at node {node}")
-            }
-            Self::Jump { policy, node: None } => write!(f, "policy `{policy}` begins outside its nodes"),
-            Self::Actions(name) => write!(f, "action `{name}` is out of order or there twice"),
-            Self::Applicable(name) => write!(f, "action `{name}` names policies that are not there or out of order"),
+            Self::TooLarge(n) => write!(f, "has {n} bytes, more than {MAX_SIZE}"),
+            Self::Garbage => f.write_str("is unreadable"),
+            Self::Format(n) => write!(f, "has format {n}, which this build does not read"),
+            Self::TooMany(what) => write!(f, "has too many {what}"),
+            Self::Order(what) => write!(f, "has {what} out of order or twice"),
+            Self::Reference(what, at) => write!(f, "refers to nothing at {what} {at}"),
+            Self::Depth(what, at) => write!(f, "nests deeper than {MAX_DEPTH} at {what} {at}"),
+            Self::PolicyId(id) => write!(f, "has policy id `{id}` empty or twice"),
         }
     }
 }
@@ -66,185 +55,194 @@ impl fmt::Display for ProgramError {
 impl std::error::Error for ProgramError {}
 
 pub(super) fn check(body: &ProgramBody) -> Result<(), ProgramError> {
-    let nodes: usize = body.policies.iter().map(|p| p.nodes.len()).sum();
     for (what, count, most) in [
         ("policies", body.policies.len(), MAX_POLICIES),
-        ("actions", body.actions.len(), MAX_ACTIONS),
-        ("nodes", nodes, MAX_NODES),
+        ("actions", body.actions.len(), MAX_POLICIES),
+        ("texts", body.texts.len(), MAX_LIST),
+        ("entities", body.entities.len(), MAX_LIST),
+        ("values", body.values.len(), MAX_LIST),
+        ("patterns", body.patterns.len(), MAX_LIST),
+        ("lists", body.lists.len(), MAX_LIST),
+        ("nodes", body.nodes.len(), MAX_LIST),
     ] {
         if count > most {
             return Err(ProgramError::TooMany(what));
         }
     }
+    if !body.texts.is_sorted_by(|a, b| a < b) {
+        return Err(ProgramError::Order("texts"));
+    }
+    if !body.entities.is_sorted_by(|a, b| a < b) {
+        return Err(ProgramError::Order("entities"));
+    }
+    let texts = body.texts.len();
+    let unnamed = body.entities.iter().position(|(kind, id)| !before(kind.0, texts) || !before(id.0, texts));
+    unnamed.map_or(Ok(()), |at| Err(ProgramError::Reference("entity", at)))?;
+    if let Some(at) = body.patterns.iter().position(Vec::is_empty) {
+        return Err(ProgramError::Reference("pattern", at));
+    }
+    check_values(body)?;
+    let sizes = check_nodes(body)?;
+    check_policies(body, &sizes)?;
+    check_actions(&body.actions, body)
+}
+
+fn before(number: u32, len: usize) -> bool {
+    usize::try_from(number).is_ok_and(|number| number < len)
+}
+
+fn known(value: Value, body: &ProgramBody) -> bool {
+    match value {
+        Value::Text(text) => before(text.0, body.texts.len()),
+        Value::Entity(entity) => before(entity.0, body.entities.len()),
+        _ => true,
+    }
+}
+
+/// INVARIANT: what a set or a record holds stands before it, so values nest without end nowhere.
+fn check_values(body: &ProgramBody) -> Result<(), ProgramError> {
+    let mut depths: Vec<u16> = Vec::with_capacity(body.values.len());
+    for (at, value) in body.values.iter().enumerate() {
+        let bad = ProgramError::Reference("value", at);
+        let depth = match value {
+            Value::Set(slice) | Value::Record(slice) => depth_of(slice, &depths).ok_or(bad)?,
+            value if known(*value, body) => 0,
+            _ => return Err(bad),
+        };
+        if depth > MAX_DEPTH {
+            return Err(ProgramError::Depth("value", at));
+        }
+        if let Value::Record(slice) = value
+            && !are_fields(*slice, body)
+        {
+            return Err(ProgramError::Order("fields of a record"));
+        }
+        depths.push(depth);
+    }
+    Ok(())
+}
+
+/// How deep the values of a slice nest; `None` when they do not all stand before.
+fn depth_of(slice: &Slice, depths: &[u16]) -> Option<u16> {
+    let within = depths.get(slice.range()).filter(|_| slice.place == Place::Program)?;
+    Some(within.iter().max().map_or(1, |depth| depth.saturating_add(1)))
+}
+
+fn are_fields(slice: Slice, body: &ProgramBody) -> bool {
+    let fields = body.values.get(slice.range()).unwrap_or_default();
+    let (pairs, rest) = fields.as_chunks::<2>();
+    let names: Vec<_> = pairs.iter().map(|[name, _]| name).collect();
+    rest.is_empty() && are_names(names.iter().copied(), true)
+}
+
+fn are_names<'v>(names: impl Iterator<Item = &'v Value>, sorted: bool) -> bool {
+    let texts: Option<Vec<_>> = names.map(|v| if let Value::Text(text) = v { Some(*text) } else { None }).collect();
+    texts.is_some_and(|texts| !sorted || texts.is_sorted_by(|a, b| a < b))
+}
+
+/// INVARIANT: a node refers to earlier nodes only, so evaluation ends. Gives for each node how many evaluations it
+/// takes at most.
+fn check_nodes(body: &ProgramBody) -> Result<Vec<usize>, ProgramError> {
+    let mut sizes: Vec<usize> = Vec::with_capacity(body.nodes.len());
+    let mut depths: Vec<u16> = Vec::with_capacity(body.nodes.len());
+    for (at, node) in body.nodes.iter().enumerate() {
+        let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
+        let (mut size, mut depth) = (1usize, 0u16);
+        for child in children {
+            let child = usize::try_from(child).unwrap_or(usize::MAX);
+            let (Some(s), Some(d)) = (sizes.get(child), depths.get(child)) else {
+                return Err(ProgramError::Reference("node", at));
+            };
+            size = size.saturating_add(*s);
+            depth = depth.max(d.saturating_add(1));
+        }
+        if depth > MAX_DEPTH {
+            return Err(ProgramError::Depth("node", at));
+        }
+        sizes.push(size);
+        depths.push(depth);
+    }
+    Ok(sizes)
+}
+
+/// The expressions of a node; `None` when it refers to anything else that is not there.
+fn children(node: &Node, body: &ProgramBody) -> Option<Vec<Expression>> {
+    let list = |list: List| {
+        let range = Slice { place: Place::Program, start: list.start, len: list.len }.range();
+        body.lists.get(range).map(<[_]>::to_vec)
+    };
+    let names = |start, len| {
+        let range = Slice { place: Place::Program, start, len }.range();
+        body.values.get(range)
+    };
+    match *node {
+        Node::Value(Value::Set(slice) | Value::Record(slice)) => {
+            let there = slice.place == Place::Program && body.values.get(slice.range()).is_some();
+            let record = matches!(node, Node::Value(Value::Record(_)));
+            (there && (!record || are_fields(slice, body))).then(Vec::new)
+        }
+        Node::Value(value) => known(value, body).then(Vec::new),
+        Node::Variable(_) => Some(Vec::new()),
+        Node::If(test, yes, no) => Some(vec![test, yes, no]),
+        Node::All(parts) | Node::Any(parts) | Node::Set(parts) | Node::Call(_, parts) => list(parts),
+        Node::Unary(_, of) => Some(vec![of]),
+        Node::Binary(_, left, right) => Some(vec![left, right]),
+        Node::Attribute(of, name) | Node::Is(of, name) => before(name.0, body.texts.len()).then(|| vec![of]),
+        Node::Has(of, path) => names(path.start, path.len)
+            .is_some_and(|path| !path.is_empty() && are_names(path.iter(), false))
+            .then(|| vec![of]),
+        Node::Like(of, pattern) => before(pattern, body.patterns.len()).then(|| vec![of]),
+        Node::Record(fields, parts) => {
+            let sorted = names(fields.start, fields.len).is_some_and(|fields| are_names(fields.iter(), true));
+            if sorted && fields.len == parts.len { list(parts) } else { None }
+        }
+    }
+}
+
+fn check_policies(body: &ProgramBody, sizes: &[usize]) -> Result<(), ProgramError> {
     let mut ids = HashSet::new();
-    for policy in &body.policies {
+    let mut work = 0usize;
+    for (at, policy) in body.policies.iter().enumerate() {
         if policy.id.is_empty() || !ids.insert(policy.id.as_str()) {
             return Err(ProgramError::PolicyId(policy.id.clone()));
         }
-        check_policy(policy)?;
+        let bad = ProgramError::Reference("policy", at);
+        if !scopes_known(policy, body) {
+            return Err(bad);
+        }
+        if let Some(condition) = policy.condition {
+            let size = usize::try_from(condition).ok().and_then(|at| sizes.get(at)).ok_or(bad)?;
+            work = work.saturating_add(*size);
+        }
     }
-    if let Some(late) = forbid_after_permit(&body.policies) {
-        return Err(ProgramError::ForbidAfterPermit(late.id.clone()));
-    }
-    check_actions(&body.actions, body.policies.len())
+    // Nodes may be shared, so the work is not bounded by how many there are.
+    if work > 2 * MAX_LIST { Err(ProgramError::TooMany("evaluations")) } else { Ok(()) }
 }
 
-/// INVARIANT: every jump leads forward, so a policy takes at most as many steps as it has nodes.
-fn check_policy(policy: &PolicyBody) -> Result<(), ProgramError> {
-    let bad_jump = |node| Err(ProgramError::Jump { policy: policy.id.clone(), node });
-    let leads_on = |target, least: usize| match target {
-        Target::Node(to) => usize::try_from(to).is_ok_and(|to| to >= least && to < policy.nodes.len()),
-        Target::Satisfied | Target::NotSatisfied => true,
+fn scopes_known(policy: &PolicyBody, body: &ProgramBody) -> bool {
+    let entity = |entity: crate::Entity| before(entity.0, body.entities.len());
+    let kind = |kind: crate::Text| before(kind.0, body.texts.len());
+    let scope = |scope| match scope {
+        Scope::Any => true,
+        Scope::Equal(of) | Scope::In(of) => entity(of),
+        Scope::Is(of) => kind(of),
+        Scope::IsIn(of, within) => kind(of) && entity(within),
     };
-    if !leads_on(policy.entry, 0) {
-        return bad_jump(None);
+    scope(policy.principal) && scope(policy.resource) && policy.tenant.is_none_or(entity)
+}
+
+fn check_actions(actions: &[ActionBody], body: &ProgramBody) -> Result<(), ProgramError> {
+    if !actions.is_sorted_by(|a, b| a.action < b.action) {
+        return Err(ProgramError::Order("actions"));
     }
-    for (at, node) in policy.nodes.iter().enumerate() {
-        if !leads_on(node.on_true, at + 1) || !leads_on(node.on_false, at + 1) {
-            return bad_jump(Some(at));
+    for (at, action) in actions.iter().enumerate() {
+        let last = action.policies.last().is_none_or(|last| before(*last, body.policies.len()));
+        if !before(action.action.0, body.entities.len()) || !last {
+            return Err(ProgramError::Reference("action", at));
         }
-        let too_deep = |o: &Operand| matches!(o, Operand::Path(p) if p.attributes.len() > MAX_ATTRIBUTES);
-        let deep = match &node.test {
-            Test::Equal(left, right) | Test::In(left, right) => too_deep(left) || too_deep(right),
-            Test::IsTrue(operand) => too_deep(operand),
-        };
-        if deep {
-            return Err(ProgramError::TooMany("attributes on a path"));
+        if !action.policies.is_sorted_by(|a, b| a < b) {
+            return Err(ProgramError::Order("policies of an action"));
         }
     }
     Ok(())
-}
-
-/// INVARIANT: a decision that stops at the first satisfied policy has asked every `forbid` before any `permit`.
-fn forbid_after_permit(policies: &[PolicyBody]) -> Option<&PolicyBody> {
-    policies.iter().skip_while(|p| p.effect == Effect::Forbid).find(|p| p.effect == Effect::Forbid)
-}
-
-fn check_actions(actions: &[ActionBody], policies: usize) -> Result<(), ProgramError> {
-    let mut before: Option<&str> = None;
-    for action in actions {
-        if before.is_some_and(|b| b >= action.name.as_str()) {
-            return Err(ProgramError::Actions(action.name.clone()));
-        }
-        before = Some(&action.name);
-        let in_range = action.policies.last().is_none_or(|last| usize::try_from(*last).is_ok_and(|l| l < policies));
-        if !in_range || !action.policies.is_sorted_by(|a, b| a < b) {
-            return Err(ProgramError::Applicable(action.name.clone()));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Literal, Node, Path, Program, Root};
-
-    fn policy(id: &str, effect: Effect, nodes: Vec<Node>) -> PolicyBody {
-        let entry = if nodes.is_empty() { Target::Satisfied } else { Target::Node(0) };
-        PolicyBody { id: id.into(), effect, annotations: vec![], entry, nodes }
-    }
-
-    fn node(on_true: Target, on_false: Target) -> Node {
-        let operand = || Operand::Literal(Literal::Bool(true));
-        Node { test: Test::Equal(operand(), operand()), on_true, on_false }
-    }
-
-    fn body(policies: Vec<PolicyBody>) -> ProgramBody {
-        ProgramBody { format: ProgramBody::FORMAT, policies, actions: vec![] }
-    }
-
-    #[test]
-    fn reads_what_was_written_and_nothing_else() {
-        let nodes = vec![node(Target::Node(1), Target::NotSatisfied), node(Target::Satisfied, Target::NotSatisfied)];
-        let mut written = body(vec![policy("a", Effect::Permit, nodes)]);
-        written.actions = vec![ActionBody { name: "read".into(), policies: vec![0] }];
-        let bytes = written.write().unwrap();
-        assert_eq!(Program::read(&bytes).unwrap().body(), &written);
-        for length in 0..bytes.len() {
-            assert!(Program::read(&bytes[..length]).is_err(), "cut at {length}");
-        }
-        assert_eq!(Program::read(&[&bytes[..], &[0]].concat()), Err(ProgramError::Garbage));
-        assert_eq!(Program::read(&vec![0; MAX_SIZE + 1]), Err(ProgramError::TooLarge(MAX_SIZE + 1)));
-        written.format = 9;
-        assert_eq!(Program::read(&written.write().unwrap()), Err(ProgramError::Format(9)));
-    }
-
-    #[test]
-    fn flipped_bytes_never_panic_and_never_make_a_program_that_does_not_end() {
-        let nodes = vec![node(Target::Node(1), Target::NotSatisfied), node(Target::Satisfied, Target::NotSatisfied)];
-        let mut written = body(vec![policy("a", Effect::Permit, nodes)]);
-        written.actions = vec![ActionBody { name: "read".into(), policies: vec![0] }];
-        let bytes = written.write().unwrap();
-        for at in 0..bytes.len() {
-            for value in 0..=u8::MAX {
-                let mut bytes = bytes.clone();
-                bytes[at] = value;
-                if let Ok(program) = Program::read(&bytes) {
-                    assert!(program.body().policies.iter().all(|p| check_policy(p).is_ok()));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn jumps_lead_forward_only() {
-        let bad = |nodes: Vec<Node>, node| {
-            let error = ProgramError::Jump { policy: "a".into(), node };
-            assert_eq!(check(&body(vec![policy("a", Effect::Permit, nodes)])), Err(error));
-        };
-        let end = Target::Satisfied;
-        bad(vec![node(Target::Node(0), end)], Some(0));
-        bad(vec![node(end, Target::Node(0))], Some(0));
-        bad(vec![node(Target::Node(1), end), node(end, Target::Node(0))], Some(1));
-        bad(vec![node(end, Target::Node(1))], Some(0));
-        bad(vec![node(end, Target::Node(u32::MAX))], Some(0));
-        let mut outside = policy("a", Effect::Permit, vec![]);
-        outside.entry = Target::Node(0);
-        assert_eq!(check(&body(vec![outside])), Err(ProgramError::Jump { policy: "a".into(), node: None }));
-    }
-
-    #[test]
-    fn policies_have_ids_and_an_order() {
-        let (permit, forbid) = (policy("a", Effect::Permit, vec![]), policy("b", Effect::Forbid, vec![]));
-        assert_eq!(check(&body(vec![forbid.clone(), permit.clone()])), Ok(()));
-        let late = check(&body(vec![permit.clone(), forbid]));
-        assert_eq!(late, Err(ProgramError::ForbidAfterPermit("b".into())));
-        assert_eq!(check(&body(vec![permit.clone(), permit])), Err(ProgramError::PolicyId("a".into())));
-        let nameless = policy("", Effect::Permit, vec![]);
-        assert_eq!(check(&body(vec![nameless])), Err(ProgramError::PolicyId(String::new())));
-    }
-
-    #[test]
-    fn actions_are_sorted_and_name_policies_that_are_there() {
-        let with = |actions: &[(&str, &[u32])]| {
-            let mut body = body(vec![policy("a", Effect::Permit, vec![]), policy("b", Effect::Permit, vec![])]);
-            let action =
-                |(name, policies): &(&str, &[u32])| ActionBody { name: (*name).into(), policies: policies.to_vec() };
-            body.actions = actions.iter().map(action).collect();
-            check(&body)
-        };
-        assert_eq!(with(&[("a", &[]), ("b", &[0, 1])]), Ok(()));
-        assert_eq!(with(&[("b", &[]), ("a", &[])]), Err(ProgramError::Actions("a".into())));
-        assert_eq!(with(&[("a", &[]), ("a", &[])]), Err(ProgramError::Actions("a".into())));
-        assert_eq!(with(&[("a", &[2])]), Err(ProgramError::Applicable("a".into())));
-        assert_eq!(with(&[("a", &[1, 0])]), Err(ProgramError::Applicable("a".into())));
-        assert_eq!(with(&[("a", &[1, 1])]), Err(ProgramError::Applicable("a".into())));
-    }
-
-    #[test]
-    fn everything_is_bounded() {
-        let end = Target::Satisfied;
-        let many = (0..=MAX_POLICIES).map(|n| policy(&n.to_string(), Effect::Permit, vec![])).collect();
-        assert_eq!(check(&body(many)), Err(ProgramError::TooMany("policies")));
-        let long = policy("a", Effect::Permit, vec![node(end, end); MAX_NODES + 1]);
-        assert_eq!(check(&body(vec![long])), Err(ProgramError::TooMany("nodes")));
-        let mut actions = body(vec![]);
-        actions.actions = vec![ActionBody { name: "a".into(), policies: vec![] }; MAX_ACTIONS + 1];
-        assert_eq!(check(&actions), Err(ProgramError::TooMany("actions")));
-        let deep = Path { root: Root::Principal, attributes: vec!["a".into(); MAX_ATTRIBUTES + 1] };
-        let deep = Node { test: Test::IsTrue(Operand::Path(deep)), on_true: end, on_false: end };
-        let deep = check(&body(vec![policy("a", Effect::Permit, vec![deep])]));
-        assert_eq!(deep, Err(ProgramError::TooMany("attributes on a path")));
-    }
 }

@@ -1,0 +1,121 @@
+//! On which pieces of a request the answer to a condition can depend. More than it does is no harm, less would be.
+
+use std::collections::BTreeSet;
+
+use partywall_authorization::{
+    Binary, Expression, Node, PRINCIPAL_SCOPE, PolicyBody, ProgramBody, RESOURCE_SCOPE, Scope, Text, Value, Variable,
+};
+
+use super::domain::{
+    ACTION, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_TIER, RESIDENCY, SERVICE, SUBJECT, TENANT, TIER, entity,
+};
+use super::nodes::children;
+
+/// What the principal is made of.
+const PRINCIPAL: [usize; 2] = [TENANT, SUBJECT];
+
+/// The pieces that `at` depends on.
+pub(super) fn of(domain: &Domain, program: &ProgramBody, policy: &PolicyBody, at: Expression) -> BTreeSet<usize> {
+    let mut pieces = BTreeSet::new();
+    match at {
+        PRINCIPAL_SCOPE => match policy.principal {
+            Scope::In(of) | Scope::IsIn(_, of) if entity(program, of).0 == "Role" => {
+                pieces.extend(domain.role(entity(program, of).1));
+            }
+            // Who it is, by itself: only a role can be something that it is in.
+            _ => pieces.extend(PRINCIPAL),
+        },
+        RESOURCE_SCOPE => pieces.extend([ACTION, ID]),
+        at => Pieces { domain, program, found: &mut pieces }.expression(at),
+    }
+    pieces
+}
+
+struct Pieces<'a> {
+    domain: &'a Domain,
+    program: &'a ProgramBody,
+    found: &'a mut BTreeSet<usize>,
+}
+
+impl Pieces<'_> {
+    fn expression(&mut self, at: Expression) {
+        match self.program.nodes[at as usize] {
+            Node::Variable(Variable::Principal) => self.found.extend(PRINCIPAL),
+            Node::Variable(Variable::Action) => self.found.extend([ACTION]),
+            Node::Variable(Variable::Resource) => self.found.extend([ACTION, ID]),
+            Node::Variable(Variable::Context) => self.found.extend([SERVICE]),
+            Node::Binary(Binary::In, left, right) if self.is_principal(left) && self.roles(right).is_some() => {
+                let roles = self.roles(right).unwrap_or_default();
+                self.found.extend(roles);
+            }
+            // In what, is told by the request.
+            Node::Binary(Binary::In, left, right) => {
+                if !matches!(self.program.nodes[right as usize], Node::Value(Value::Entity(_))) {
+                    self.found.extend(self.domain.roles());
+                }
+                self.expression(left);
+                self.expression(right);
+            }
+            Node::Is(of, _) if self.is_principal(of) => {}
+            Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
+                self.found.extend([TENANT]);
+            }
+            Node::Attribute(of, name) if self.name(name) == "tenant" && self.is(of, Variable::Resource) => {
+                self.found.extend([TENANT, OWNER]);
+            }
+            Node::Attribute(of, name) if matches!(self.name(name), "tier" | "residency") => {
+                let (own, owners) = match self.name(name) {
+                    "tier" => (TIER, OWNER_TIER),
+                    _ => (RESIDENCY, OWNER_RESIDENCY),
+                };
+                match self.program.nodes[of as usize] {
+                    Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
+                        self.found.extend([own]);
+                    }
+                    Node::Attribute(of, name) if self.name(name) == "tenant" && self.is(of, Variable::Resource) => {
+                        self.found.extend([own, owners, TENANT, OWNER]);
+                    }
+                    // Of an entity that the policy names, or that it found in another way.
+                    _ => {
+                        self.found.extend([own, owners, TENANT, OWNER]);
+                        self.expression(of);
+                    }
+                }
+            }
+            // A tenant as a whole may be put into a record and compared with what is in it.
+            _ => children(self.program, at).into_iter().for_each(|child| self.expression(child)),
+        }
+    }
+
+    fn name(&self, name: Text) -> &str {
+        &self.program.texts[name.0 as usize]
+    }
+
+    fn is(&self, at: Expression, variable: Variable) -> bool {
+        self.program.nodes[at as usize] == Node::Variable(variable)
+    }
+
+    fn is_principal(&self, at: Expression) -> bool {
+        self.is(at, Variable::Principal)
+    }
+
+    /// The pieces of the roles that `at` writes out, if it is one or a set of them.
+    fn roles(&self, at: Expression) -> Option<Vec<usize>> {
+        let role = |value: &Value| match value {
+            Value::Entity(of) => match entity(self.program, *of) {
+                ("Role", id) => Some(self.domain.role(id)),
+                _ => None,
+            },
+            _ => None,
+        };
+        match self.program.nodes[at as usize] {
+            Node::Value(Value::Set(slice)) => self.program.values[slice.range()]
+                .iter()
+                .map(role)
+                .collect::<Option<Vec<_>>>()
+                .map(|all| all.into_iter().flatten().collect()),
+            Node::Value(value) => role(&value).map(|piece| piece.into_iter().collect()),
+            _ => None,
+        }
+    }
+}
