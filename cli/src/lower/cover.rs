@@ -41,7 +41,8 @@ pub struct Coverage {
 pub struct Branch {
     /// Position of the policy in the program.
     pub policy: usize,
-    /// The node that asks, or [`PRINCIPAL_SCOPE`] or [`RESOURCE_SCOPE`].
+    /// The node that asks, or [`PRINCIPAL_SCOPE`](partywall_authorization::PRINCIPAL_SCOPE) or
+    /// [`RESOURCE_SCOPE`](partywall_authorization::RESOURCE_SCOPE).
     pub node: Expression,
     /// The outcome.
     pub outcome: bool,
