@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Request, Response};
-use h2::RecvStream;
 use h2::client::SendRequest;
 use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -70,12 +70,8 @@ pub fn send(
     let asked = async {
         let mut client = connect(to, tls).await?;
         let (response, mut stream) = client.send_request(request, body.is_empty() && trailers.is_none())?;
-        for (nth, part) in body.iter().enumerate() {
-            stream.send_data(Bytes::copy_from_slice(part), nth + 1 == body.len() && trailers.is_none())?;
-        }
-        if let Some(trailers) = trailers {
-            stream.send_trailers(trailers)?;
-        }
+        // A server that has answered may take no more: a denial needs no body. What it said is what counts.
+        let _ = upload(&mut stream, body, trailers);
         let (head, stream) = response.await?.into_parts();
         let headers_only = stream.is_end_stream();
         let (body, trailers) = rest(stream).await?;
@@ -83,6 +79,13 @@ pub fn send(
     };
     let timed = async { tokio::time::timeout(PATIENCE, asked).await };
     RUNTIME.block_on(timed).map_err(|_| anyhow!("no answer in {} s", PATIENCE.as_secs()))?
+}
+
+fn upload(stream: &mut SendStream<Bytes>, body: &[&[u8]], trailers: Option<HeaderMap>) -> Result<(), h2::Error> {
+    for (nth, part) in body.iter().enumerate() {
+        stream.send_data(Bytes::copy_from_slice(part), nth + 1 == body.len() && trailers.is_none())?;
+    }
+    trailers.map_or(Ok(()), |trailers| stream.send_trailers(trailers))
 }
 
 async fn connect(to: SocketAddr, tls: Option<Tls<'_>>) -> Result<SendRequest<Bytes>> {
