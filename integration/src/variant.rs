@@ -345,6 +345,17 @@ impl Running {
         (answer.status, reason.trim_start_matches('-').into())
     }
 
+    /// A call of the app `invoices` for an order, through its sidecar: the status, and the exact reason of a denial.
+    pub fn call(&self, id: &str, more: &[(&str, &str)]) -> Result<(u16, String)> {
+        let request_id = unique();
+        let request =
+            Request::get(&format!("/orders/{id}")).header("host", "orders").header("x-request-id", request_id.as_str());
+        let request = more.iter().fold(request, |request, (name, value)| request.header(name, *value));
+        let answer = self.send(Hop::InvoicesOutbound, Workload::Invoices, &request)?;
+        let reason = self.line(Hop::InvoicesOutbound, &request_id)?.field("reason");
+        Ok((answer.status, reason.trim_start_matches('-').into()))
+    }
+
     /// What reached an app of the requests whose path holds the word `mark`.
     pub fn seen_of(&self, app: App, mark: &str) -> Result<Vec<Value>> {
         let port = match app {

@@ -164,13 +164,7 @@ fn invoice(trace: &str, id: &str, more: &[(&str, &str)]) -> (Response, String) {
 
 /// A call of the app `invoices` through its sidecar, with the exact reason.
 fn call(mesh: &Running, id: &str, more: &[(&str, &str)]) -> (u16, String) {
-    let request_id = unique();
-    let request =
-        Request::get(&format!("/orders/{id}")).header("host", "orders").header("x-request-id", request_id.as_str());
-    let request = more.iter().fold(request, |request, (name, value)| request.header(name, *value));
-    let answer = mesh.send(Hop::InvoicesOutbound, Workload::Invoices, &request).unwrap();
-    let reason = mesh.line(Hop::InvoicesOutbound, &request_id).unwrap().field("reason");
-    (answer.status, reason.trim_start_matches('-').into())
+    mesh.call(id, more).unwrap()
 }
 
 fn let_out() -> (u16, String) {

@@ -69,13 +69,7 @@ fn seen(app: App, mark: &str) -> Value {
 }
 
 fn call(id: &str, more: &[(&str, &str)]) -> (u16, String) {
-    let request_id = unique();
-    let request =
-        Request::get(&format!("/orders/{id}")).header("host", "orders").header("x-request-id", request_id.as_str());
-    let request = more.iter().fold(request, |request, (name, value)| request.header(name, *value));
-    let answer = TRACED.send(Hop::InvoicesOutbound, Workload::Invoices, &request).unwrap();
-    let reason = TRACED.line(Hop::InvoicesOutbound, &request_id).unwrap().field("reason");
-    (answer.status, reason.trim_start_matches('-').into())
+    TRACED.call(id, more).unwrap()
 }
 
 #[test]
