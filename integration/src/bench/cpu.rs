@@ -38,8 +38,14 @@ mod tests {
     fn a_thread_is_found_by_its_name_and_uses_more_and_more() {
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let busy = std::thread::Builder::new().name("busy-thread".into());
-        let busy =
-            busy.spawn(move || while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {}).unwrap();
+        // A thread names itself before it does anything else.
+        let (begin, begun) = std::sync::mpsc::channel();
+        let busy = busy.spawn(move || {
+            begin.send(()).unwrap();
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {}
+        });
+        let busy = busy.unwrap();
+        begun.recv().unwrap();
         let thread = Thread::named(std::process::id(), "busy").unwrap();
         let before = thread.used().unwrap();
         while thread.used().unwrap() == before {}
