@@ -11,7 +11,7 @@ use crate::exit::Failure;
 use crate::files;
 
 /// The largest file that is read, in bytes.
-pub(crate) const MAX_SIZE: u64 = 64 * 1024 * 1024;
+const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 /// One link of a template, as `cedar link` writes it.
 #[derive(Deserialize)]
@@ -120,7 +120,8 @@ fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "json")
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+/// A file as text.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
     let bytes = files::read(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
     String::from_utf8(bytes).map_err(|_| Failure::file(path, "is not UTF-8"))
 }

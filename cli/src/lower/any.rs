@@ -20,8 +20,7 @@ impl Compiled {
         Program::new(body).map(Self).map_err(|e| vec![e.to_string()])
     }
 
-    /// The program as written.
-    pub fn body(set: &PolicySet, actions: &[EntityUid], entities: &Entities) -> Result<ProgramBody, Vec<String>> {
+    fn body(set: &PolicySet, actions: &[EntityUid], entities: &Entities) -> Result<ProgramBody, Vec<String>> {
         let set: &ast::PolicySet = set.as_ref();
         // Their order is that of a hash map; sorted, the same policies make the same program.
         let mut all: Vec<&ast::Policy> = set.policies().collect();

@@ -1,15 +1,14 @@
 //! `partywall decide`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cedar_policy::{Context, Entities, EntityUid, Request, Schema};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::cedar_files::{self, MAX_SIZE};
+use crate::cedar_files::{self, text};
 use crate::command::{note, say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
 use crate::lower::any::{Compiled, oracle};
 use crate::lower::oracle::Ruling;
 use crate::lower::with_room;
@@ -126,11 +125,6 @@ fn tell(args: &Args, ruling: &Ruling) -> Outcome {
         }
     }
     Ok(Exit::Fine)
-}
-
-fn text(path: &Path) -> Result<String, Failure> {
-    let bytes = files::read(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
-    String::from_utf8(bytes).map_err(|_| Failure::file(path, "is not UTF-8"))
 }
 
 /// The request: entities as `Type::"id"` or as `{"type": …, "id": …}`.

@@ -161,12 +161,13 @@ pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'
         Err((reason, detail)) => return Decision::Deny { reason, policy: None, detail, errors: 0 },
     };
     let denied = |policy, detail, errors| Decision::Deny { reason: Reason::PolicyDenied, policy, detail, errors };
-    let too_much = |errors| denied(None, "deciding about these values takes too long", errors);
-    let Some(world) = RequestWorld::new(&asked.facts, &policy.names) else { return too_much(0) };
+    let Some(world) = RequestWorld::new(&asked.facts, &policy.names) else {
+        return denied(None, "the principal has more roles of policies than can be decided about", 0);
+    };
     match policy.program.decide(asked.action, &world, &policy.scratch) {
         (Outcome::Permitted(by), errors) => Decision::Allow { policy: &by.id, errors },
         (Outcome::Forbidden(by), errors) => denied(Some(&by.id), "a policy forbids it", errors),
         (Outcome::NotPermitted, errors) => denied(None, "no policy permits it", errors),
-        (Outcome::TooMuch, errors) => too_much(errors),
+        (Outcome::TooMuch, errors) => denied(None, "deciding about these values takes too long", errors),
     }
 }

@@ -44,6 +44,8 @@ const OWNER: u32 = 3;
 const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
 const NOTHING: u32 = 6;
+/// Behind the texts of the two tenants: the name of the context's one field.
+const SERVICE_NAME: u32 = 4;
 
 /// The facts of one request in the numbers of one program.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ pub struct RequestWorld<'a> {
 }
 
 impl<'a> RequestWorld<'a> {
-    /// Looks up what the program names. `None` when the principal has more roles that policies name than is bearable.
+    /// Looks up what the program names. `None` when the principal has more than 64 roles that policies name.
     pub fn new(facts: &'a RequestFacts<'a>, names: &'a Names) -> Option<Self> {
         let more = |nth: u32| Entity(names.entities.saturating_add(nth));
         let named = |kind, id, nth| names.entity(kind, id).unwrap_or(more(nth));
@@ -85,7 +87,7 @@ impl<'a> RequestWorld<'a> {
             owner,
             roles,
             has_roles,
-            context: [Value::Text(names.service.unwrap_or(names.more_text(4))), Value::Entity(service)],
+            context: [Value::Text(names.service.unwrap_or(names.more_text(SERVICE_NAME))), Value::Entity(service)],
             facts,
             names,
         })

@@ -30,7 +30,7 @@ pub use id::Id;
 pub use names::Names;
 pub use operations::{Found, OperationError, OperationProblem, Operations};
 pub use program::{
-    ActionBody, ActionIndex, Answer, Binary, Effect, Expression, Function, List, Names as NameList, Node, Outcome,
+    ActionBody, ActionIndex, Answer, Binary, Effect, Expression, Function, List, NameList, Node, Outcome,
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Scope, Scratch, Unary, Verdict,
 };
 pub use value::{Entity, Place, Slice, Text, Value};

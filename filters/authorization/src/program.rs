@@ -8,7 +8,7 @@ mod index;
 mod lists;
 
 pub use body::{
-    ActionBody, Binary, Effect, Expression, Function, List, Names, Node, PolicyBody, ProgramBody, Scope, Unary,
+    ActionBody, Binary, Effect, Expression, Function, List, NameList, Node, PolicyBody, ProgramBody, Scope, Unary,
 };
 pub use check::ProgramError;
 pub use evaluate::{PRINCIPAL_SCOPE, RESOURCE_SCOPE, Scratch, Verdict};

@@ -102,7 +102,7 @@ pub enum Node {
     /// `a.name`
     Attribute(Expression, Text),
     /// `a has name.name…`: the names are values.
-    Has(Expression, Names),
+    Has(Expression, NameList),
     /// `a like "…"`: the position of the pattern.
     Like(Expression, u32),
     /// `a is T`
@@ -110,7 +110,7 @@ pub enum Node {
     /// `[a, b, …]`
     Set(List),
     /// `{name: a, …}`: names, which are values, and expressions of as many fields, sorted by name.
-    Record(Names, List),
+    Record(NameList, List),
     /// `ip(a).isInRange(b, …)` as `isInRange(ip(a), b, …)`.
     Call(Function, List),
 }
@@ -126,7 +126,7 @@ pub struct List {
 
 /// Texts that lie one after another in [`ProgramBody::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Names {
+pub struct NameList {
     /// The first.
     pub start: u32,
     /// How many.

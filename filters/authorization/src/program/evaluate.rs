@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::Program;
-use super::body::{Binary, Effect, Expression, List, Names, Node, PolicyBody, Scope, Unary};
+use super::body::{Binary, Effect, Expression, List, NameList, Node, PolicyBody, Scope, Unary};
 use super::{functions, lists};
 use crate::{Entity, Lookup, Place, Slice, Text, Value, Variable, World};
 
@@ -206,7 +206,7 @@ impl<'a, W: World> Evaluation<'a, W> {
         }
     }
 
-    fn has(&self, mut value: Value, names: Names) -> Outcome<bool> {
+    fn has(&self, mut value: Value, names: NameList) -> Outcome<bool> {
         for name in self.program.values().get(names.range()).ok_or(Failed)? {
             let Value::Text(name) = *name else { return Err(Failed) };
             match self.field(value, name)? {
@@ -297,7 +297,7 @@ fn ordered(left: Value, right: Value) -> Outcome<(i64, i64)> {
     }
 }
 
-impl Names {
+impl NameList {
     fn range(self) -> std::ops::Range<usize> {
         Slice { place: Place::Program, start: self.start, len: self.len }.range()
     }

@@ -52,8 +52,7 @@ impl RootSigner {
         random: impl FnOnce() -> Option<[u8; 16]>,
     ) -> Result<Rc<str>, Rejection> {
         let signer = self.usable(context, view)?;
-        let mut claims = claims(context, view, signer);
-        let key = same(&claims, context.expires)?;
+        let key = same(context, view)?;
         if let Some(minted) = self.minted.borrow().get(&key)
             && (minted.iat..minted.exp.min(minted.iat.saturating_add(SHARED_FOR))).contains(&now)
         {
@@ -61,9 +60,7 @@ impl RootSigner {
         }
         let random =
             random().ok_or(Rejection::of_proved(Reason::PolicyUnavailable, "the host gives no random bytes"))?;
-        claims.iat = now;
-        claims.exp = now.saturating_add(ROOT_LIFETIME).min(context.expires.max(now.saturating_add(1)));
-        claims.jti = BASE64_URL_SAFE_NO_PAD.encode(random);
+        let claims = claims(context, view, signer, now, random);
         let token = self.sign(&claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(too_much)?;
         let token = Rc::<str>::from(token);
         let minted = Minted { token: token.clone(), iat: claims.iat, exp: claims.exp };
@@ -97,8 +94,7 @@ impl RootSigner {
     }
 }
 
-/// What a root says of a context, but for its times and its id.
-fn claims(context: &TenantContext, view: &View, signer: &ContextSigner) -> Claims {
+fn claims(context: &TenantContext, view: &View, signer: &ContextSigner, now: UnixSeconds, random: [u8; 16]) -> Claims {
     let body = view.bundle().body();
     Claims {
         iss: body.mesh.to_string(),
@@ -110,15 +106,18 @@ fn claims(context: &TenantContext, view: &View, signer: &ContextSigner) -> Claim
         reg: context.region.clone(),
         org: signer.workload.to_string(),
         rev: body.revision,
-        iat: 0,
-        exp: 0,
-        jti: String::new(),
+        iat: now,
+        exp: now.saturating_add(ROOT_LIFETIME).min(context.expires.max(now.saturating_add(1))),
+        jti: BASE64_URL_SAFE_NO_PAD.encode(random),
     }
 }
 
-/// Two contexts share a root if this is the same: everything that it says of them, and how long it may last.
-fn same(claims: &Claims, expires: UnixSeconds) -> Result<Digest, Rejection> {
-    postcard::to_allocvec(&(claims, expires)).map(|bytes| digest(&bytes)).map_err(|_| too_much())
+/// Two contexts share a root if this is the same: everything that it says of them, and how long it may last. What it
+/// says of mesh and signer is the bundle's, which its revision tells.
+fn same(context: &TenantContext, view: &View) -> Result<Digest, Rejection> {
+    let TenantContext { tenant, tier, region, principal, roles, scopes, expires, .. } = context;
+    let said = (view.bundle().body().revision, tenant.as_str(), tier, region, principal, roles, scopes, expires);
+    postcard::to_allocvec(&said).map(|bytes| digest(&bytes)).map_err(|_| too_much())
 }
 
 fn too_much() -> Rejection {
