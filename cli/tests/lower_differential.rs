@@ -1,6 +1,7 @@
 //! Random policies and requests: the program and Cedar's own authorizer must agree on every one.
 
 mod lower_support;
+mod random;
 
 use std::fmt::Write as _;
 
@@ -11,34 +12,10 @@ use partywall_cli::lower::cover::{Branch, Case, compare};
 use partywall_cli::lower::oracle::Oracle;
 use partywall_cli::lower::{Coverage, Vocabulary, lower, parse, translate};
 use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use random::Random;
 
 const SETS: usize = 2_000;
 const REQUESTS: usize = 10;
-
-/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(n).unwrap()).unwrap()
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
 
 const TENANTS: &[&str] = &["acme", "globex", "initech"];
 const SUBJECTS: &[&str] = &["ann", "bob", "a/b", "é"];

@@ -20,6 +20,17 @@ use tokio_rustls::TlsConnector;
 use crate::ports::local;
 use crate::raw::{self, Chain};
 
+/// How the bootstrap of a sidecar begins the cluster of its app.
+pub const APP: &str = "    - name: app\n      type: STATIC\n";
+/// The same for an app that speaks HTTP/2.
+pub const APP_WITH_HTTP2: &str = r#"    - name: app
+      type: STATIC
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: { http2_protocol_options: {} }
+"#;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads can be started"));

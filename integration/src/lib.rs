@@ -9,6 +9,7 @@
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
 //! variant    a mesh that differs from the sample in what a test is about
+//!   acting     a workload that acts for tenants by itself
 //!   stand_in   an app of a test's own
 //! examples   docs/examples/: what users ask for, with the configuration and the answers
 //! host       the module without an Envoy: in memory, each callback counted
@@ -23,6 +24,7 @@
 //! Nothing of ours is linked, so the product and its judge cannot share a mistake.
 
 pub mod access_log;
+pub mod acting;
 pub mod artefacts;
 pub mod attack;
 pub mod bench;

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use crate::variant::{Clients, Variant};
+use crate::variant::Variant;
 
 const PLAIN: &str = "        - filters:\n            - name: envoy.filters.network.http_connection_manager\n";
 const TLS: &str = r#"        - transport_socket:
@@ -29,9 +29,9 @@ const INSPECTOR: &str = r#"      listener_filters:
             "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
 "#;
 
-/// Puts TLS in front of the edge, which trusts the authority of `clients`.
-pub fn tls_edge(variant: &mut Variant, clients: &Clients) -> Result<()> {
-    fs::write(variant.site.directory.join("etc/tls/clients.pem"), clients.pem())?;
+/// Puts TLS in front of the edge, which trusts this authority of clients' certificates (PEM).
+pub fn tls_edge(variant: &mut Variant, authority: &str) -> Result<()> {
+    fs::write(variant.site.directory.join("etc/tls/clients.pem"), authority)?;
     variant.envoy("edge", PLAIN, TLS)?;
     variant.envoy("edge", "      filter_chains:\n", &format!("{INSPECTOR}      filter_chains:\n"))
 }

@@ -23,6 +23,7 @@ use crate::access_log::{Hop, Line};
 use crate::bootstrap::Bootstrap;
 use crate::certificates::Workload;
 use crate::envoy::{Envoy, Start};
+use crate::issuers::{Provider, viewer};
 use crate::mesh::unique;
 use crate::ports::local;
 use crate::process::Process;
@@ -343,6 +344,15 @@ impl Running {
         let id = answer.header("x-request-id").expect("the edge tells the request's id");
         let reason = self.line(Hop::Edge, id).expect("the edge logs each request").field("reason");
         (answer.status, reason.trim_start_matches('-').into())
+    }
+
+    /// A request at the edge, as a viewer of `tenant`.
+    pub fn client(&self, tenant: &'static str, path: &str) -> Result<Response> {
+        let provider = if tenant == "acme" { Provider::Acme } else { Provider::Shared };
+        let token = self.site.issuers.token(&viewer(provider, tenant), &unique())?;
+        let host = format!("{tenant}.shop.example");
+        let request = Request::get(path).header("host", host).header("authorization", format!("Bearer {token}"));
+        self.send(Hop::Edge, Workload::Edge, &request)
     }
 
     /// A call of the app `invoices` for an order, through its sidecar: the status, and the exact reason of a denial.

@@ -54,7 +54,7 @@ static MESH: LazyLock<Mesh> = LazyLock::new(|| start().unwrap());
 fn start() -> Result<Mesh> {
     let mut variant = Variant::prepare("attacks", &["edge", "invoices", "orders"])?;
     let (issuer, clients) = (OwnIssuer::make("https://id.many.example", "many-ed-1"), Clients::make()?);
-    tls_edge(&mut variant, &clients)?;
+    tls_edge(&mut variant, clients.pem())?;
     variant.envoy("edge", SANITIZE, EVERY_NAME)?;
     variant.envoy_once("invoices", TRUSTED, SPIFFE)?;
     let host = "    - host: \"{tenant}.shop.example\"\n";

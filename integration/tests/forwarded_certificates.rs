@@ -3,13 +3,13 @@
 //! A property tells the first name of each kind. All of them stand in `x-forwarded-client-cert` where Envoy is
 //! told to write it, unquoted, behind whatever the client sent: so here are names and clients that try to hide one.
 
-use std::fs;
 use std::sync::LazyLock;
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, tls};
 use partywall_integration::services::{App, headers};
+use partywall_integration::tls_edge::tls_edge;
 use partywall_integration::variant::{Running, Variant};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -18,20 +18,6 @@ use rcgen::{
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-const TLS: &str = r#"        - transport_socket:
-            name: envoy.transport_sockets.tls
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-              common_tls_context:
-                tls_certificates:
-                  - certificate_chain: { filename: /etc/partywall/tls/edge.pem }
-                    private_key: { filename: /etc/partywall/tls/edge.key }
-                validation_context:
-                  trusted_ca: { filename: /etc/partywall/tls/clients.pem }
-          filters:
-            - name: envoy.filters.network.http_connection_manager
-"#;
-const PLAIN: &str = "        - filters:\n            - name: envoy.filters.network.http_connection_manager\n";
 const SANITIZE: &str = "forward_client_cert_details: SANITIZE\n";
 /// The one that lets a client write into the header as well.
 const APPEND: &str = "forward_client_cert_details: APPEND_FORWARD
@@ -70,8 +56,7 @@ fn start(name: &str, forward: &str) -> Mesh {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let key = KeyPair::generate().unwrap();
     let pem = params.self_signed(&key).unwrap().pem();
-    fs::write(variant.site.directory.join("etc/tls/clients.pem"), pem).unwrap();
-    variant.envoy("edge", PLAIN, TLS).unwrap();
+    tls_edge(&mut variant, &pem).unwrap();
     variant.envoy("edge", SANITIZE, forward).unwrap();
     let host = "    - host: \"{tenant}.shop.example\"\n";
     variant.replace("mesh.yaml", host, &format!("{host}{SOURCES}")).unwrap();

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
+use partywall_integration::acting::acting;
 use partywall_integration::certificates::Workload;
-use partywall_integration::issuers::Provider::{Acme, Shared};
+use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
@@ -52,24 +53,7 @@ static BY_TRACE: LazyLock<Running> = LazyLock::new(|| {
 /// `invoices` works by itself: for globex and acme when it says so, else for initech.
 static BY_ITSELF: LazyLock<Running> = LazyLock::new(|| {
     let mut variant = Variant::prepare("by-itself", &["edge", "invoices", "orders"]).unwrap();
-    variant.sign_also(&["invoices-1=invoices"]).unwrap();
-    let signer = "\n  - id: invoices-1\n    workload: spiffe://mesh.example/ns/shop/sa/invoices\n    \
-                  tenants: [globex, initech]\n\n# Who issues JWTs";
-    variant.replace("mesh.yaml", "\n# Who issues JWTs", signer).unwrap();
-    variant.append("services/invoices.yaml", "\nown_tenant: initech\nact_for: [globex]\n").unwrap();
-    for tenant in ["globex", "initech"] {
-        let policy = format!(
-            "\n@id(\"invoices-for-{tenant}\")\npermit (\n    principal == \
-             User::\"{tenant}/spiffe://mesh.example/ns/shop/sa/invoices\",\n    action in [Action::\"orders:read\", \
-             Action::\"orders:list\"],\n    resource\n);\n"
-        );
-        variant.append("policies/readers.cedar", &policy).unwrap();
-    }
-    let env = "PARTYWALL_FINGERPRINT, PARTYWALL_SHARED_STATE]";
-    variant.envoy("invoices", env, &env.replace(']', ", PARTYWALL_CONTEXT_SIGNING]")).unwrap();
-    let secrets = "{ fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE, \
-                   context_signing: PARTYWALL_CONTEXT_SIGNING }";
-    variant.envoy("invoices", "secrets: *secrets", &format!("secrets: {secrets}")).unwrap();
+    acting(&mut variant, &["globex", "initech"], "\nown_tenant: initech\nact_for: [globex]\n").unwrap();
     let running = variant.start(&[App::Invoices, App::Orders]).unwrap();
     running.wait_for_policy(&EVERYWHERE).unwrap();
     running
@@ -116,11 +100,7 @@ fn reached(mark: &str) -> Option<(String, String, String)> {
 
 /// A request as a client of `tenant`, at the edge.
 fn client(mesh: &Running, tenant: &'static str, path: &str) -> Response {
-    let provider = if tenant == "acme" { Acme } else { Shared };
-    let token = mesh.site.issuers.token(&viewer(provider, tenant), &unique()).unwrap();
-    let host = format!("{tenant}.shop.example");
-    let request = Request::get(path).header("host", host).header("authorization", format!("Bearer {token}"));
-    mesh.send(Hop::Edge, Workload::Edge, &request).unwrap()
+    mesh.client(tenant, path).unwrap()
 }
 
 /// A root context of `tenant`, as the edge signed it.

@@ -15,14 +15,6 @@ use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
 use partywall_integration::variant::{Running, Variant};
 
-const APP: &str = "    - name: app\n      type: STATIC\n";
-const APP_WITH_HTTP2: &str = r#"    - name: app
-      type: STATIC
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: { http2_protocol_options: {} }
-"#;
 const ROUTES: &str =
     "                      routes:\n                        - match: { path_separated_prefix: /invoices }\n";
 const GRPC_ROUTES: &str = r#"                      routes:
@@ -55,7 +47,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     variant.append("services/orders.yaml", ORDERS).unwrap();
     variant.envoy("edge", ROUTES, GRPC_ROUTES).unwrap();
     for sidecar in ["invoices", "orders"] {
-        variant.envoy(sidecar, APP, APP_WITH_HTTP2).unwrap();
+        variant.envoy(sidecar, http2::APP, http2::APP_WITH_HTTP2).unwrap();
     }
     let ports = variant.site.ports;
     let outbound = local(ports.invoices_outbound);

@@ -52,7 +52,7 @@ static MESH: LazyLock<Mesh> = LazyLock::new(start);
 fn start() -> Mesh {
     let mut variant = Variant::prepare("sources", &["edge", "orders"]).unwrap();
     let (issuer, clients) = (OwnIssuer::make("https://id.many.example", "many-ed-1"), Clients::make().unwrap());
-    tls_edge(&mut variant, &clients).unwrap();
+    tls_edge(&mut variant, clients.pem()).unwrap();
     let host = "    - host: \"{tenant}.shop.example\"\n";
     variant.replace("mesh.yaml", host, &format!("{host}{SOURCES}")).unwrap();
     let next = "# How a former system told";

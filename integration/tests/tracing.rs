@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
-use partywall_integration::issuers::Provider::{Acme, Shared};
-use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::services::{App, headers};
@@ -53,11 +51,7 @@ fn start(name: &str, placed: bool) -> Running {
 }
 
 fn client(mesh: &Running, tenant: &'static str, path: &str) -> Response {
-    let provider = if tenant == "acme" { Acme } else { Shared };
-    let token = mesh.site.issuers.token(&viewer(provider, tenant), &unique()).unwrap();
-    let host = format!("{tenant}.shop.example");
-    let request = Request::get(path).header("host", host).header("authorization", format!("Bearer {token}"));
-    mesh.send(Hop::Edge, Workload::Edge, &request).unwrap()
+    mesh.client(tenant, path).unwrap()
 }
 
 fn of(seen: &Value, name: &str) -> String {

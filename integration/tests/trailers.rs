@@ -11,15 +11,6 @@ use partywall_integration::issuers::accountant;
 use partywall_integration::mesh::{Mesh, Options, SIDECAR, unique};
 use partywall_integration::ports;
 
-const APP: &str = "    - name: app\n      type: STATIC\n";
-const APP_WITH_HTTP2: &str = r#"    - name: app
-      type: STATIC
-      typed_extension_protocol_options:
-        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          explicit_http_config: { http2_protocol_options: {} }
-"#;
-
 /// In trailers of requests and of responses.
 const SPOOFED: &[&str] = &[
     "x-partywall-tenant",
@@ -55,7 +46,10 @@ impl Shop {
                 .unwrap();
         let before = mesh.site.ports.orders_app;
         mesh.restart("orders", |bootstrap| {
-            bootstrap.with_filters(SIDECAR)?.address("127.0.0.1", before, port)?.replace(APP, APP_WITH_HTTP2)
+            bootstrap
+                .with_filters(SIDECAR)?
+                .address("127.0.0.1", before, port)?
+                .replace(http2::APP, http2::APP_WITH_HTTP2)
         })
         .unwrap();
         mesh.restart("invoices", |bootstrap| bootstrap.with_filters(&[])).unwrap();

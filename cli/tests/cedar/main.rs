@@ -4,13 +4,15 @@
 #![allow(missing_docs)]
 
 mod generate;
+#[path = "../random/mod.rs"]
+mod random;
 
 use std::collections::HashMap;
 use std::str::FromStr;
 
 use cedar_policy::{Context, Entities, EntityUid, PolicyId, PolicySet, Request, SlotId};
-use generate::Random;
 use partywall_cli::lower::any::{Compiled, oracle};
+use random::Random;
 
 const COMPARISONS: usize = 20_000;
 const REQUESTS: usize = 10;
