@@ -89,8 +89,11 @@ fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), String> {
 
 fn tenant(tenant: &Tenant) -> Result<Entity, String> {
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-    let attributes =
-        HashMap::from([("tier".to_owned(), text(&tenant.tier)), ("residency".to_owned(), text(&tenant.residency))]);
+    let attributes = HashMap::from([
+        ("tier".to_owned(), text(&tenant.tier)),
+        ("residency".to_owned(), text(&tenant.residency)),
+        ("status".to_owned(), text(tenant.status.name())),
+    ]);
     Entity::new(uid("Tenant", tenant.id.as_str())?, attributes, HashSet::new()).map_err(|e| e.to_string())
 }
 

@@ -68,7 +68,7 @@ pub(super) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
 pub fn text(services: &[Service]) -> String {
     let actions = actions(services);
     let mut text = String::from(
-        "entity Tenant { tier: String, residency: String };\n\
+        "entity Tenant { tier: String, residency: String, status: String };\n\
          entity Role;\n\
          entity Workload;\n\
          entity User in [Role] { tenant: Tenant };\n",
