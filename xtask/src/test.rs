@@ -85,7 +85,7 @@ fn compose() -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    run_command(cargo(&[
+    let mut test = cargo(&[
         "test",
         "--locked",
         "--workspace",
@@ -93,7 +93,9 @@ fn unit() -> Result<()> {
         "partywall-module",
         "--exclude",
         "partywall-integration",
-    ]))
+    ]);
+    test.env("CVC5", tools::cvc5()?);
+    run_command(test)
 }
 
 fn integration() -> Result<()> {
