@@ -65,10 +65,11 @@ impl Solver {
         Session { solver: self, running: None }
     }
 
-    fn start(&self) -> Result<CedarSymCompiler<LocalSolver>, Error> {
+    fn start(&self) -> Result<CedarSymCompiler<LocalSolver>, Box<Error>> {
         let mut command = Command::new(&self.path);
         command.args(["--lang", "smt"]).kill_on_drop(true);
-        CedarSymCompiler::new(LocalSolver::from_command(&mut command)?)
+        let started = LocalSolver::from_command(&mut command).map_err(Error::from)?;
+        Ok(CedarSymCompiler::new(started)?)
     }
 }
 
@@ -89,25 +90,15 @@ impl Session<'_> {
     ) -> Result<Answer, Failure> {
         // Taken out, and put back only after an answer: a process that failed or is still thinking ends here.
         let running = self.running.take();
-        let (running, answer) =
-            match tokio::time::timeout(self.solver.limit, self.answer(running, schema, env, permits, covers)).await {
-                Err(_) => {
-                    return Ok(Answer::Unknown(format!("no answer within {} s", self.solver.limit.as_secs_f64())));
-                }
-                Ok(Ok(answered)) => answered,
-                Ok(Err(Error::SolverUnknown)) => return Ok(Answer::Unknown("the solver does not know".into())),
-                Ok(Err(
-                    error @ (Error::SolverError(_)
-                    | Error::DecodeModel(_)
-                    | Error::ConcretizeError(_)
-                    | Error::ModelInvalid { .. }),
-                )) => return Ok(Answer::Unknown(error.to_string())),
-                Ok(Err(error)) => {
-                    return Err(Failure::invalid(format!("nothing can be proved about these policies: {error}")));
-                }
-            };
-        self.running = Some(running);
-        Ok(answer.map_or(Answer::No, |env| Answer::Yes(Box::new(env))))
+        let answer = self.answer(running, schema, env, permits, covers);
+        match tokio::time::timeout(self.solver.limit, answer).await {
+            Err(_) => Ok(Answer::Unknown(format!("no answer within {} s", self.solver.limit.as_secs_f64()))),
+            Ok(Err(error)) => unanswered(&error),
+            Ok(Ok((running, found))) => {
+                self.running = Some(running);
+                Ok(found.map_or(Answer::No, |env| Answer::Yes(Box::new(env))))
+            }
+        }
     }
 
     async fn answer(
@@ -117,9 +108,12 @@ impl Session<'_> {
         env: &RequestEnv,
         permits: &PolicySet,
         covers: Option<&PolicySet>,
-    ) -> Result<(CedarSymCompiler<LocalSolver>, Option<Env>), Error> {
+    ) -> Result<(CedarSymCompiler<LocalSolver>, Option<Env>), Box<Error>> {
         let permits = CompiledPolicySet::compile(permits, env, schema)?;
-        let covers = covers.map(|covers| CompiledPolicySet::compile(covers, env, schema)).transpose()?;
+        let covers = match covers {
+            Some(covers) => Some(CompiledPolicySet::compile(covers, env, schema)?),
+            None => None,
+        };
         let mut running = match running {
             Some(running) => running,
             None => self.solver.start()?,
@@ -129,5 +123,16 @@ impl Session<'_> {
             Some(covers) => running.check_implies_with_counterexample_opt(&permits, covers).await?,
         };
         Ok((running, found))
+    }
+}
+
+/// What to make of an error: one of the solver's leaves the question open, one of the policies is for their author.
+fn unanswered(error: &Error) -> Result<Answer, Failure> {
+    match error {
+        Error::SolverUnknown => Ok(Answer::Unknown("the solver does not know".into())),
+        Error::SolverError(_) | Error::DecodeModel(_) | Error::ConcretizeError(_) | Error::ModelInvalid { .. } => {
+            Ok(Answer::Unknown(error.to_string()))
+        }
+        _ => Err(Failure::invalid(format!("nothing can be proved about these policies: {error}"))),
     }
 }
