@@ -22,6 +22,7 @@ mod nearest;
 mod overlay;
 mod server;
 mod show;
+mod slices;
 mod time;
 mod unverified;
 mod verbs;
