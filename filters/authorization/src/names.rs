@@ -17,6 +17,7 @@ pub struct Names {
     pub(crate) tenant: Option<Text>,
     pub(crate) tier: Option<Text>,
     pub(crate) residency: Option<Text>,
+    pub(crate) status: Option<Text>,
     pub(crate) service: Option<Text>,
     /// Every text that is compared with, by itself.
     text: HashMap<Box<str>, Text>,
@@ -47,6 +48,7 @@ impl Names {
             tenant: program.find_text("tenant"),
             tier: program.find_text("tier"),
             residency: program.find_text("residency"),
+            status: program.find_text("status"),
             service: program.find_text("service"),
             text: (0u32..).zip(&body.texts).map(|(at, text)| (text.as_str().into(), Text(at))).collect(),
             kinds,
