@@ -5,7 +5,8 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_authorization::{
-    Authorization, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld, Scratch, authorize,
+    ActionIndex, Authorization, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld, Scratch,
+    authorize,
 };
 use partywall_tenancy::{ProvedBy, TenantContext};
 
@@ -17,6 +18,8 @@ pub(crate) struct Judge {
     material: Material,
     authorization: Authorization,
     contexts: Vec<TenantContext>,
+    /// Of each case, found when operations are read.
+    actions: Vec<Option<ActionIndex>>,
     names: Names,
     scratch: Scratch,
 }
@@ -26,9 +29,11 @@ impl Judge {
         let bytes = BASE64_STANDARD.decode(&material.program).map_err(|e| e.to_string())?;
         let program = Program::read(&bytes).map_err(|e| e.to_string())?;
         let names = Names::of(&program);
+        let action = |case: &Case| program.action(program.find_entity("Action", &case.action)?);
+        let actions = material.cases.iter().map(action).collect();
         let authorization = Authorization::from_parts(program, &material.services).map_err(|e| e.to_string())?;
         let contexts = material.cases.iter().map(|case| context(&material, case)).collect();
-        Ok(Self { material, authorization, contexts, names, scratch: Scratch::default() })
+        Ok(Self { material, authorization, contexts, actions, names, scratch: Scratch::default() })
     }
 
     pub(crate) fn cases(&self) -> usize {
@@ -54,9 +59,7 @@ impl Judge {
     fn permitted(&self, at: usize) -> bool {
         let facts = self.facts(at);
         let program = self.authorization.program();
-        let Some(action) = program.find_entity("Action", facts.action).and_then(|action| program.action(action)) else {
-            return false;
-        };
+        let Some(action) = self.actions[at] else { return false };
         RequestWorld::new(&facts, &self.names)
             .is_some_and(|world| matches!(program.decide(action, &world, &self.scratch).0, Outcome::Permitted(_)))
     }

@@ -39,6 +39,20 @@ const STEPS: u32 = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Scratch(RefCell<Vec<Value>>);
 
+/// What a policy asks of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    principal: Scope,
+    resource: Scope,
+    condition: Option<Expression>,
+}
+
+impl Asked {
+    pub(super) fn of(policy: &PolicyBody) -> Self {
+        Self { principal: policy.principal, resource: policy.resource, condition: policy.condition }
+    }
+}
+
 /// One evaluation: a program, a world and the memory for what is put together.
 pub(super) struct Evaluation<'a, W> {
     pub(super) program: &'a Program,
@@ -64,7 +78,7 @@ impl<'a, W: World> Evaluation<'a, W> {
     }
 
     /// What a policy says; the caller has checked that it applies to the action.
-    pub(super) fn verdict(&self, policy: &PolicyBody) -> Verdict {
+    pub(super) fn verdict(&self, policy: &Asked) -> Verdict {
         if !self.within(Variable::Principal, policy.principal, PRINCIPAL_SCOPE)
             || !self.within(Variable::Resource, policy.resource, RESOURCE_SCOPE)
         {
@@ -113,14 +127,7 @@ impl<'a, W: World> Evaluation<'a, W> {
             Node::Value(value) => Ok(value),
             Node::Variable(variable) => Ok(self.world.variable(variable)),
             Node::If(test, yes, no) => self.value(if self.truth(test)? { yes } else { no }),
-            Node::All(parts) => {
-                for part in self.list(parts) {
-                    if !self.truth(*part)? {
-                        return Ok(Value::Bool(false));
-                    }
-                }
-                Ok(Value::Bool(true))
-            }
+            Node::All(parts) => self.all(parts).map(Value::Bool),
             Node::Any(parts) => {
                 for part in self.list(parts) {
                     if self.truth(*part)? {
@@ -160,9 +167,32 @@ impl<'a, W: World> Evaluation<'a, W> {
         }
     }
 
+    fn all(&self, parts: List) -> Outcome<bool> {
+        for part in self.list(parts) {
+            if !self.truth(*part)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The value of a node that must be a boolean.
     fn truth(&self, at: Expression) -> Outcome<bool> {
-        let Value::Bool(truth) = self.value(at)? else { return Err(Failed) };
+        let truth = match self.program.node(at).ok_or(Failed)? {
+            // What most conditions are made of is asked without putting it into a value first.
+            Node::All(parts) => {
+                self.step()?;
+                self.all(*parts)?
+            }
+            Node::Binary(Binary::Equal, left, right) => {
+                self.step()?;
+                self.equal(self.value(*left)?, self.value(*right)?)?
+            }
+            _ => {
+                let Value::Bool(truth) = self.value(at)? else { return Err(Failed) };
+                truth
+            }
+        };
         if let Some(observe) = self.observe {
             observe(at, truth);
         }
