@@ -40,16 +40,23 @@ impl Judge {
         self.material.cases.len()
     }
 
-    /// `program`: from the facts of a request, which are texts, to the outcome. `authorize`: the same from method and
-    /// path, as the filter asks.
-    pub(crate) fn knows(&self, what: &str) -> bool {
-        matches!(what, "program" | "authorize")
+    /// `prepared`: what a request names is looked up before. `facts`: from the texts of a request to the outcome.
+    /// `authorize`: the same from method and path, as the filter asks.
+    pub(crate) fn knows(&self, way: &str) -> bool {
+        matches!(way, "prepared" | "facts" | "authorize")
     }
 
-    pub(crate) fn decide(&self, what: &str, count: usize) -> usize {
-        let whole = what == "authorize";
-        let cases = (0..self.cases()).cycle().take(count);
-        cases.filter(|at| if whole { self.authorized(black_box(*at)) } else { self.permitted(black_box(*at)) }).count()
+    pub(crate) fn decide(&self, way: &str, count: usize) -> usize {
+        let cases = (0..self.cases()).cycle().take(count).map(black_box);
+        match way {
+            "authorize" => cases.filter(|at| self.authorized(*at)).count(),
+            "facts" => cases.filter(|at| self.permitted(*at)).count(),
+            _ => {
+                let facts: Vec<RequestFacts<'_>> = (0..self.cases()).map(|at| self.facts(at)).collect();
+                let worlds: Vec<_> = facts.iter().map(|facts| RequestWorld::new(facts, &self.names)).collect();
+                cases.filter(|at| worlds[*at].as_ref().is_some_and(|world| self.permits(*at, world))).count()
+            }
+        }
     }
 
     fn authorized(&self, at: usize) -> bool {
@@ -58,10 +65,13 @@ impl Judge {
 
     fn permitted(&self, at: usize) -> bool {
         let facts = self.facts(at);
+        RequestWorld::new(&facts, &self.names).is_some_and(|world| self.permits(at, &world))
+    }
+
+    fn permits(&self, at: usize, world: &RequestWorld<'_>) -> bool {
         let program = self.authorization.program();
-        let Some(action) = self.actions[at] else { return false };
-        RequestWorld::new(&facts, &self.names)
-            .is_some_and(|world| matches!(program.decide(action, &world, &self.scratch).0, Outcome::Permitted(_)))
+        self.actions[at]
+            .is_some_and(|action| matches!(program.decide(action, world, &self.scratch).0, Outcome::Permitted(_)))
     }
 
     pub(crate) fn answer(&self, at: usize) -> Result<Answer, String> {

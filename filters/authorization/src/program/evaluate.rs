@@ -123,9 +123,23 @@ impl<'a, W: World> Evaluation<'a, W> {
     /// INVARIANT: a node refers to earlier ones only, and how deep that goes was bounded when the program was read.
     fn value(&self, at: Expression) -> Outcome {
         self.step()?;
-        match *self.program.node(at).ok_or(Failed)? {
-            Node::Value(value) => Ok(value),
-            Node::Variable(variable) => Ok(self.world.variable(variable)),
+        // What most conditions are made of comes first and by itself: the rest needs a large frame.
+        match self.program.node(at).ok_or(Failed)? {
+            Node::Value(value) => Ok(*value),
+            Node::Variable(variable) => Ok(self.world.variable(*variable)),
+            Node::Attribute(of, name) => match self.value(*of)? {
+                Value::Entity(entity) => found(self.world.attribute(entity, *name)),
+                of => found(self.field(of, *name)?),
+            },
+            node => self.value_of(node),
+        }
+    }
+
+    #[inline(never)]
+    fn value_of(&self, node: &Node) -> Outcome {
+        match *node {
+            // `value` has answered these.
+            Node::Value(_) | Node::Variable(_) | Node::Attribute(..) => Err(Failed),
             Node::If(test, yes, no) => self.value(if self.truth(test)? { yes } else { no }),
             Node::All(parts) => self.all(parts).map(Value::Bool),
             Node::Any(parts) => {
@@ -139,10 +153,6 @@ impl<'a, W: World> Evaluation<'a, W> {
             Node::Unary(Unary::Not, of) => self.truth(of).map(|truth| Value::Bool(!truth)),
             Node::Unary(operator, of) => self.unary(operator, self.value(of)?),
             Node::Binary(operator, left, right) => self.binary(operator, self.value(left)?, self.value(right)?),
-            Node::Attribute(of, name) => match self.field(self.value(of)?, name)? {
-                Lookup::Found(value) => Ok(value),
-                Lookup::Missing | Lookup::NoEntity => Err(Failed),
-            },
             Node::Has(of, names) => self.has(self.value(of)?, names).map(Value::Bool),
             Node::Like(of, pattern) => {
                 let Value::Text(text) = self.value(of)? else { return Err(Failed) };
@@ -225,10 +235,7 @@ impl<'a, W: World> Evaluation<'a, W> {
             (Binary::Contains, Value::Set(set), value) => self.contains(set, value).map(Value::Bool),
             (Binary::ContainsAll, Value::Set(set), Value::Set(part)) => self.contains_all(set, part).map(Value::Bool),
             (Binary::ContainsAny, Value::Set(set), Value::Set(part)) => self.contains_any(set, part).map(Value::Bool),
-            (Binary::GetTag, Value::Entity(entity), Value::Text(name)) => match self.world.tag(entity, name) {
-                Lookup::Found(value) => Ok(value),
-                Lookup::Missing | Lookup::NoEntity => Err(Failed),
-            },
+            (Binary::GetTag, Value::Entity(entity), Value::Text(name)) => found(self.world.tag(entity, name)),
             (Binary::HasTag, Value::Entity(entity), Value::Text(name)) => {
                 Ok(Value::Bool(matches!(self.world.tag(entity, name), Lookup::Found(_))))
             }
@@ -314,6 +321,14 @@ impl<'a, W: World> Evaluation<'a, W> {
         }
         let number = |n: usize| u32::try_from(n).map_err(|_| Failed);
         Ok(Slice { place: Place::Scratch, start: number(start)?, len: number(len)? })
+    }
+}
+
+/// What is not there cannot be read.
+fn found(lookup: Lookup) -> Outcome {
+    match lookup {
+        Lookup::Found(value) => Ok(value),
+        Lookup::Missing | Lookup::NoEntity => Err(Failed),
     }
 }
 

@@ -12,19 +12,21 @@ pub(super) struct Index {
 
 #[derive(Clone, Debug, Default)]
 struct Keyed {
-    always: Vec<u32>,
+    always: List,
     by_tenant: Lists<Entity>,
     by_principal: Lists<Entity>,
     by_resource: Lists<Entity>,
-    by_kind: Lists<Text>,
 }
+
+/// Policies, each with the type that its scope asks of the resource, sorted by that.
+type List = Vec<(Option<Text>, u32)>;
 
 /// Policies by key. All of them lie in one row, so that a decision touches little memory.
 #[derive(Clone, Debug)]
 struct Lists<K> {
     /// Sorted, each with where its policies begin and end.
     keys: Vec<(K, u32, u32)>,
-    policies: Vec<u32>,
+    policies: List,
 }
 
 impl Index {
@@ -48,32 +50,39 @@ impl Keyed {
     fn of<'p>(policies: impl Iterator<Item = (u32, &'p PolicyBody)>) -> Self {
         let mut always = Vec::new();
         let (mut by_tenant, mut by_principal, mut by_resource) = (Vec::new(), Vec::new(), Vec::new());
-        let mut by_kind = Vec::new();
         for (at, policy) in policies {
+            let one = match policy.resource {
+                Scope::Is(kind) | Scope::IsIn(kind, _) => (Some(kind), at),
+                Scope::Any | Scope::Equal(_) | Scope::In(_) => (None, at),
+            };
             match (policy.tenant, policy.principal, policy.resource) {
-                (Some(tenant), ..) => by_tenant.push((tenant, at)),
+                (Some(tenant), ..) => by_tenant.push((tenant, one)),
                 (None, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity), _) => {
-                    by_principal.push((entity, at));
+                    by_principal.push((entity, one));
                 }
                 (None, _, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity)) => {
-                    by_resource.push((entity, at));
+                    by_resource.push((entity, one));
                 }
-                (None, _, Scope::Is(kind)) => by_kind.push((kind, at)),
-                (None, ..) => always.push(at),
+                (None, ..) => always.push(one),
             }
         }
+        always.sort_unstable();
         Self {
             always,
             by_tenant: Lists::of(by_tenant),
             by_principal: Lists::of(by_principal),
             by_resource: Lists::of(by_resource),
-            by_kind: Lists::of(by_kind),
         }
     }
 
     /// Says whether it is settled.
     fn each(&self, world: &impl World, mut ask: impl FnMut(u32) -> bool) -> bool {
-        let mut any = |list: &[u32]| list.iter().any(|at| ask(*at));
+        let Value::Entity(resource) = world.variable(Variable::Resource) else { return false };
+        let kind = world.kind(resource);
+        let mut any = |list: &[(Option<Text>, u32)]| {
+            let (of_any, of_kind) = that_fit(list, kind);
+            of_any.iter().chain(of_kind).any(|(of, at)| (of.is_none() || *of == kind) && ask(*at))
+        };
         if any(&self.always) {
             return true;
         }
@@ -97,12 +106,22 @@ impl Keyed {
                 return true;
             }
         }
-        if self.by_kind.keys.is_empty() {
-            return false;
-        }
-        let Value::Entity(resource) = world.variable(Variable::Resource) else { return false };
-        world.kind(resource).is_some_and(|kind| any(self.by_kind.under(kind)))
+        false
     }
+}
+
+/// The part for resources of any type, and the one that holds all for resources of `kind`.
+fn that_fit(list: &[(Option<Text>, u32)], kind: Option<Text>) -> (&[(Option<Text>, u32)], &[(Option<Text>, u32)]) {
+    /// Fewer are gone through faster than they are searched.
+    const FEW: usize = 8;
+    if list.len() <= FEW {
+        return (list, &[]);
+    }
+    let (of_any, of_some) = list.split_at_checked(list.partition_point(|(of, _)| of.is_none())).unwrap_or((list, &[]));
+    let from = of_some.partition_point(|(of, _)| *of < kind);
+    let rest = of_some.get(from..).unwrap_or_default();
+    let count = rest.partition_point(|(of, _)| *of == kind);
+    (of_any, rest.get(..count).unwrap_or_default())
 }
 
 impl<K> Default for Lists<K> {
@@ -112,7 +131,7 @@ impl<K> Default for Lists<K> {
 }
 
 impl<K: Copy + Ord> Lists<K> {
-    fn of(mut keyed: Vec<(K, u32)>) -> Self {
+    fn of(mut keyed: Vec<(K, (Option<Text>, u32))>) -> Self {
         keyed.sort_unstable();
         let mut keys: Vec<(K, u32, u32)> = Vec::new();
         for (end, (key, _)) in (1u32..).zip(&keyed) {
@@ -121,10 +140,10 @@ impl<K: Copy + Ord> Lists<K> {
                 _ => keys.push((*key, end.saturating_sub(1), end)),
             }
         }
-        Self { keys, policies: keyed.into_iter().map(|(_, at)| at).collect() }
+        Self { keys, policies: keyed.into_iter().map(|(_, one)| one).collect() }
     }
 
-    fn under(&self, key: K) -> &[u32] {
+    fn under(&self, key: K) -> &[(Option<Text>, u32)] {
         let found = self.keys.binary_search_by_key(&key, |(k, ..)| *k).ok().and_then(|at| self.keys.get(at));
         let Some((_, start, end)) = found else { return &[] };
         let range = usize::try_from(*start).unwrap_or(0)..usize::try_from(*end).unwrap_or(0);
