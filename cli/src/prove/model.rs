@@ -47,9 +47,9 @@ fn tenant(entities: &Entities, uid: &EntityUid, made_up: &str) -> Option<Tenant>
     let id = TenantId::parse(uid.id().unescaped()).or_else(|_| TenantId::parse(made_up)).ok()?;
     Some(Tenant {
         id,
-        tier: text(entities, uid, "tier")?,
+        tier: text(entities, uid, "tier")?.into(),
         status: TenantStatus::ALL.into_iter().find(|known| known.name() == status)?,
-        residency: text(entities, uid, "residency")?,
+        residency: text(entities, uid, "residency")?.into(),
     })
 }
 
