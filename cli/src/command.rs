@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, inspect, keys, prove, revoke, serve, tenant};
+use crate::verbs::{approve, check, compile, decide, inspect, keys, prove, revoke, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -32,6 +32,7 @@ The way from a directory to sidecars:
 enum Verb {
     Check(check::Args),
     Compile(compile::Args),
+    Approve(approve::Args),
     Keys(keys::Args),
     Serve(serve::Args),
     Tenant(tenant::Args),
@@ -47,6 +48,7 @@ pub fn run() -> ExitCode {
     let outcome: Outcome = match Cli::parse().verb {
         Verb::Check(args) => check::run(&args),
         Verb::Compile(args) => compile::run(&args),
+        Verb::Approve(args) => approve::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Tenant(args) => tenant::run(&args),
