@@ -12,6 +12,7 @@ mod fields;
 mod headers;
 mod issuer;
 mod jwks;
+pub(crate) mod links;
 mod mesh;
 mod operation;
 mod public_key;
