@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{approve, check, compile, decide, grant, inspect, keys, revoke, serve, tenant};
+use crate::verbs::{approve, check, compile, decide, grant, inspect, keys, prove, revoke, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -40,6 +40,7 @@ enum Verb {
     Revoke(revoke::Args),
     Inspect(inspect::Args),
     Decide(decide::Args),
+    Prove(prove::Args),
 }
 
 /// Runs the command line of this process.
@@ -56,6 +57,7 @@ pub fn run() -> ExitCode {
         Verb::Revoke(args) => revoke::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Decide(args) => decide::run(&args),
+        Verb::Prove(args) => prove::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

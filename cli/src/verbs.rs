@@ -7,6 +7,7 @@ pub(crate) mod decide;
 pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod prove;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod tenant;
