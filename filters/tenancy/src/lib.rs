@@ -33,7 +33,7 @@ pub use bundle::{
     RoleKeys, Service, Tenant, TenantBinding, TenantScope, TenantStatus,
 };
 pub use context::{ProvedBy, TenantContext};
-pub use fingerprint::{FingerprintKeys, keyed};
+pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken};
 pub use reason::{Coarse, Reason};

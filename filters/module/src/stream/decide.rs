@@ -5,9 +5,11 @@ use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
 use super::handover::Established;
-use super::{Allowed, Denied};
+use super::{Allowed, Denied, explain};
+use crate::plugin::Setup;
 
 pub(super) fn authorize(
+    setup: &Setup,
     authorization: &Authorization,
     view: &View,
     established: &Established,
@@ -22,19 +24,24 @@ pub(super) fn authorize(
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
     };
+    let asked = |allowed| {
+        let wanted = setup.config.explain.wants(allowed);
+        wanted.then(|| explain::asked(setup, authorization, established, method, path))
+    };
     // Asked again: the stages may run under different bundles, and the worse answer counts.
-    let tenant = view
-        .active_tenant(&context.tenant)
-        .map_err(|reason| known(Denied::new(reason, "the context's tenant may not act")))?;
+    let tenant = view.active_tenant(&context.tenant).map_err(|reason| {
+        let denied = known(Denied::new(reason, "the context's tenant may not act"));
+        Denied { asked: asked(false), ..denied }
+    })?;
     let query = Query { context, tenant, service: &established.service, method, path };
     match partywall_authorization::authorize(authorization, &query) {
         Decision::Allow { policy, .. } => {
-            Ok(Allowed { tenant: Some(context.tenant.clone()), policy: policy.to_owned() })
+            let tenant = Some(context.tenant.clone());
+            Ok(Allowed { tenant, policy: policy.to_owned(), asked: asked(true) })
         }
         Decision::Deny { reason, policy, detail, .. } => {
-            let mut denied = known(Denied::new(reason, detail));
-            denied.policy = policy.unwrap_or_default().to_owned();
-            Err(denied)
+            let policy = policy.unwrap_or_default().to_owned();
+            Err(Denied { policy, asked: asked(false), ..known(Denied::new(reason, detail)) })
         }
     }
 }
