@@ -89,7 +89,8 @@ pub(crate) fn bundle(
     Ok(bytes)
 }
 
-fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> BundleBody {
+/// What the bundle of `directory` says.
+pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> BundleBody {
     BundleBody {
         format: BundleBody::FORMAT,
         mesh: directory.mesh.id.clone(),

@@ -6,7 +6,9 @@
 //!   ├─ directory   the tenancy directory, checked, every mistake with its place
 //!   ├─ lower       its policies, as a decision program
 //!   ├─ compile     both, as a signed bundle
-//!   └─ overlay     overlay.yaml, as a signed overlay
+//!   ├─ overlay     overlay.yaml, as a signed overlay
+//!   ├─ material    a directory or a bundle, as something that decides
+//!   └─ recorded    access logs, as decisions that were made
 //! ```
 
 mod cedar_files;
@@ -18,8 +20,12 @@ mod exit;
 mod files;
 mod keys;
 pub mod lower;
+mod material;
 mod nearest;
 mod overlay;
+mod prints;
+mod recorded;
+mod replay;
 mod server;
 mod show;
 mod time;

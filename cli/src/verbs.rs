@@ -5,6 +5,7 @@ pub(crate) mod compile;
 pub(crate) mod decide;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod replay;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod tenant;
