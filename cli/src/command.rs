@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, inspect, keys, replay, revoke, serve, tenant};
+use crate::verbs::{check, compile, decide, diff, inspect, keys, replay, revoke, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -38,6 +38,7 @@ enum Verb {
     Revoke(revoke::Args),
     Inspect(inspect::Args),
     Decide(decide::Args),
+    Diff(diff::Args),
     Replay(replay::Args),
 }
 
@@ -53,6 +54,7 @@ pub fn run() -> ExitCode {
         Verb::Revoke(args) => revoke::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Decide(args) => decide::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Replay(args) => replay::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {

@@ -15,6 +15,7 @@ mod cedar_files;
 pub mod command;
 mod compile;
 pub mod diagnostic;
+mod difference;
 pub mod directory;
 mod exit;
 mod files;
