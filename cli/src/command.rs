@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, diff, inspect, keys, replay, revoke, serve, tenant};
+use crate::verbs::{check, compile, decide, diff, inspect, keys, replay, review, revoke, serve, status, tenant, who};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -40,6 +40,9 @@ enum Verb {
     Decide(decide::Args),
     Diff(diff::Args),
     Replay(replay::Args),
+    Review(review::Args),
+    Status(status::Args),
+    Who(who::Args),
 }
 
 /// Runs the command line of this process.
@@ -56,6 +59,9 @@ pub fn run() -> ExitCode {
         Verb::Decide(args) => decide::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Replay(args) => replay::run(&args),
+        Verb::Review(args) => review::run(&args),
+        Verb::Status(args) => status::run(&args),
+        Verb::Who(args) => who::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

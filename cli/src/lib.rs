@@ -11,6 +11,7 @@
 //!   └─ recorded    access logs, as decisions that were made
 //! ```
 
+mod admin;
 mod cedar_files;
 pub mod command;
 mod compile;
