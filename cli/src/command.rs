@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, diff, inspect, keys, replay, review, revoke, serve, status, tenant, who};
+use crate::verbs::{
+    check, compile, decide, diff, inspect, keys, prove, replay, review, revoke, serve, status, tenant, who,
+};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -43,6 +45,7 @@ enum Verb {
     Review(review::Args),
     Status(status::Args),
     Who(who::Args),
+    Prove(prove::Args),
 }
 
 /// Runs the command line of this process.
@@ -62,6 +65,7 @@ pub fn run() -> ExitCode {
         Verb::Review(args) => review::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Who(args) => who::run(&args),
+        Verb::Prove(args) => prove::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -7,6 +7,7 @@
 //!   ├─ lower       its policies, as a decision program
 //!   ├─ compile     both, as a signed bundle
 //!   ├─ overlay     overlay.yaml, as a signed overlay
+//!   ├─ prove       claims about its policies, by a solver
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   └─ recorded    access logs, as decisions that were made
 //! ```
@@ -26,10 +27,12 @@ mod material;
 mod nearest;
 mod overlay;
 mod prints;
+mod prove;
 mod recorded;
 mod replay;
 mod server;
 mod show;
+mod slices;
 mod time;
 mod unverified;
 mod verbs;

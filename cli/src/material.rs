@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use partywall_authorization::{Authorization, Program};
 use partywall_tenancy::statement::MAX_SIZE;
-use partywall_tenancy::{BundleBody, Operation, Tenant, TenantId};
+use partywall_tenancy::{Audience, BundleBody, Operation, Tenant, TenantId};
 
 use crate::compile::{Issue, body, check};
 use crate::exit::Failure;
 use crate::files;
+use crate::slices::slice;
 use crate::unverified::Unverified;
 
 /// One state of the policy, ready to decide.
@@ -18,8 +19,12 @@ use crate::unverified::Unverified;
 pub(crate) struct Material {
     /// As it was named on the command line.
     pub(crate) name: String,
-    /// What a bundle of it says.
+    /// What a bundle of it says that decides: the whole of a directory, or one slice.
     pub(crate) body: BundleBody,
+    /// What each audience is told, as far as it is known.
+    pub(crate) slices: Vec<BundleBody>,
+    /// The tenants, sorted by id.
+    pub(crate) tenants: Vec<Tenant>,
     /// The same, as a sidecar decides by it.
     pub(crate) authorization: Authorization,
     /// Whether it was compiled: a directory has no revision.
@@ -29,19 +34,27 @@ pub(crate) struct Material {
 impl Material {
     /// Reads `path`; with `keys` also the key files that a directory names.
     pub(crate) fn read(path: &Path, keys: Option<&Path>) -> Result<Self, Failure> {
-        let (mut body, compiled) = if path.is_dir() {
-            match bundles(path)?.as_slice() {
-                [] => (of_directory(path, keys)?, false),
-                files => (of_files(files)?, true),
-            }
+        let files = if path.is_dir() { bundles(path)? } else { vec![path.to_owned()] };
+        let compiled = !files.is_empty();
+        let (body, slices) = if compiled {
+            let slices = of_files(&files)?;
+            (
+                deciding(&slices).cloned().ok_or_else(|| {
+                    Failure::file(path, "holds no decision program: name the slice of edge or workload")
+                })?,
+                slices,
+            )
         } else {
-            (of_file(path)?, true)
+            let whole = of_directory(path, keys)?;
+            let slices = Audience::ALL.into_iter().map(|audience| slice(&whole, audience)).collect();
+            (whole, slices)
         };
-        body.tenants.sort_by(|a, b| a.id.cmp(&b.id));
         let refused = |error: String| Failure::file(path, format!("a sidecar would refuse it: {error}"));
         let program = Program::read(&body.program).map_err(|e| refused(e.to_string()))?;
         let authorization = Authorization::from_parts(program, &body.services).map_err(|e| refused(e.to_string()))?;
-        Ok(Self { name: path.display().to_string(), body, authorization, compiled })
+        let mut tenants: Vec<Tenant> = body.tenants.iter().collect();
+        tenants.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(Self { name: path.display().to_string(), body, slices, tenants, authorization, compiled })
     }
 
     /// Its name and, where it has one, its revision.
@@ -51,8 +64,8 @@ impl Material {
 
     /// The tenant with this id.
     pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
-        let at = self.body.tenants.binary_search_by(|tenant| tenant.id.cmp(id)).ok()?;
-        self.body.tenants.get(at)
+        let at = self.tenants.binary_search_by(|tenant| tenant.id.cmp(id)).ok()?;
+        self.tenants.get(at)
     }
 
     /// The operation of `service` with this method and path template.
@@ -103,7 +116,7 @@ fn of_directory(path: &Path, keys: Option<&Path>) -> Result<BundleBody, Failure>
     let Some((directory, program)) = checked.good() else {
         return Err(Failure::diagnostics(&checked.diagnostics));
     };
-    Ok(body(directory, program, Issue { revision: 0, issued: 0, expires: u64::MAX }))
+    body(directory, program, Issue { revision: 0, issued: 0, expires: u64::MAX })
 }
 
 fn of_file(path: &Path) -> Result<BundleBody, Failure> {
@@ -113,37 +126,26 @@ fn of_file(path: &Path) -> Result<BundleBody, Failure> {
     unverified.bundle().ok_or_else(|| Failure::file(path, "is no bundle that this build reads"))
 }
 
-/// The files of one folder are slices of one bundle: each says what its audience needs.
-fn of_files(paths: &[PathBuf]) -> Result<BundleBody, Failure> {
-    let mut whole: Option<BundleBody> = None;
+/// The slices of one bundle, sorted by audience.
+fn of_files(paths: &[PathBuf]) -> Result<Vec<BundleBody>, Failure> {
+    let mut slices: Vec<BundleBody> = Vec::new();
     for path in paths {
         let body = of_file(path)?;
-        let Some(whole) = &mut whole else {
-            whole = Some(body);
-            continue;
-        };
-        if (whole.revision, &whole.mesh) != (body.revision, &body.mesh) {
-            return Err(Failure::file(path, "is of another revision than the bundle beside it; name one file"));
+        if let Some(first) = slices.first()
+            && (first.revision, &first.mesh) != (body.revision, &body.mesh)
+        {
+            let text =
+                format!("is of revision {}, and a file beside it of {}; name one file", body.revision, first.revision);
+            return Err(Failure::file(path, text));
         }
-        join(&mut whole.tenants, body.tenants);
-        join(&mut whole.services, body.services);
-        join(&mut whole.issuers, body.issuers);
-        join(&mut whole.api_keys, body.api_keys);
-        join(&mut whole.signers, body.signers);
-        join(&mut whole.gateways, body.gateways);
-        if whole.program.is_empty() {
-            whole.program = body.program;
-        }
+        slices.push(body);
     }
-    whole.ok_or_else(|| Failure::invalid("no bundle"))
+    slices.sort_by_key(|body| Audience::ALL.iter().position(|audience| *audience == body.audience));
+    Ok(slices)
 }
 
-fn join<T: PartialEq>(whole: &mut Vec<T>, more: Vec<T>) {
-    if *whole != more {
-        for one in more {
-            if !whole.contains(&one) {
-                whole.push(one);
-            }
-        }
-    }
+/// The slice to decide by. Sidecars and edges decide alike; the former know more of a service.
+fn deciding(slices: &[BundleBody]) -> Option<&BundleBody> {
+    let of = |wanted| slices.iter().find(|body| body.audience == wanted && !body.program.is_empty());
+    of(Audience::Workload).or_else(|| of(Audience::Edge))
 }

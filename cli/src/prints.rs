@@ -28,7 +28,7 @@ pub(crate) fn keys(file: Option<&Path>) -> Result<Vec<FingerprintKeys>, Failure>
                      `id:key`), or set {VARIABLE}"
                 ))
             })?;
-            (text, format!("{VARIABLE}"))
+            (text, VARIABLE.to_owned())
         }
     };
     let in_file = text.lines().find_map(|line| line.trim().strip_prefix(VARIABLE)?.strip_prefix('='));
@@ -52,7 +52,7 @@ impl Prints {
     pub(crate) fn of(keys: &[FingerprintKeys], materials: &[&Material]) -> Self {
         let mut prints = Self::default();
         for (material, key) in materials.iter().flat_map(|m| keys.iter().map(move |key| (m, key))) {
-            for tenant in &material.body.tenants {
+            for tenant in &material.tenants {
                 prints.tenants.insert(key.of(&tenant.id), tenant.id.clone());
             }
             for (kind, id) in material.entities() {

@@ -260,8 +260,8 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     }
     let context = TenantContext {
         tenant: found.tenant.clone(),
-        tier: tenant.tier.clone(),
-        region: tenant.residency.clone(),
+        tier: tenant.tier.to_string(),
+        region: tenant.residency.to_string(),
         principal: found.subject.clone(),
         roles: roles.to_vec(),
         scopes: Vec::new(),

@@ -6,6 +6,7 @@ pub(crate) mod decide;
 pub(crate) mod diff;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod prove;
 pub(crate) mod replay;
 pub(crate) mod review;
 pub(crate) mod revoke;

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use partywall_tenancy::{Audience, BundleBody};
+
 use crate::material::Material;
 use crate::show::bundle_json;
 
@@ -35,11 +37,12 @@ type Parts = BTreeMap<(&'static str, String), Value>;
 /// What a bundle says of itself and not of the policy.
 const ITS_OWN: &[&str] = &["format", "revision", "issued", "expires", "source_digest", "program", "audience"];
 /// Kinds that a directory has only with its keys folder.
-const KEYS: &[&str] = &["issuer key", "signer", "overlay key"];
+const KEYS: &[&str] = &["issuer key", "signer", "bundle key", "retired key", "overlay key", "grant key"];
 
 /// What is not the same in both. `keys` says whether keys were read on both sides.
 pub(crate) fn compare(old: &Material, new: &Material, keys: bool) -> Vec<Part> {
-    let (old, new) = (parts(old), parts(new));
+    let audiences = common(old, new);
+    let (old, new) = (parts(old, &audiences), parts(new, &audiences));
     let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let asked = names.into_iter().filter(|(kind, _)| keys || !KEYS.contains(kind));
     asked
@@ -65,9 +68,31 @@ fn fields(old: &Value, new: &Value) -> Vec<Field> {
     differ.map(|name| Field { field: name.clone(), old: of(a, name), new: of(b, name) }).collect()
 }
 
-fn parts(material: &Material) -> Parts {
+/// The audiences whose slices both have: what one of them was never given was not taken away.
+pub(crate) fn common(old: &Material, new: &Material) -> Vec<Audience> {
+    let has = |of: &Material, audience| of.slices.iter().any(|slice| slice.audience == audience);
+    Audience::ALL.into_iter().filter(|audience| has(old, *audience) && has(new, *audience)).collect()
+}
+
+fn parts(material: &Material, audiences: &[Audience]) -> Parts {
     let mut parts = Parts::new();
-    let mut bundle = bundle_json(&material.body);
+    for slice in material.slices.iter().filter(|slice| audiences.contains(&slice.audience)) {
+        add(slice, &mut parts);
+    }
+    for policy in &material.authorization.program().body().policies {
+        // What it says is compared by what it decides.
+        parts.insert(
+            ("policy", policy.id.clone()),
+            json!({ "effect": policy.effect, "annotations": policy.annotations }),
+        );
+    }
+    parts
+}
+
+fn add(slice: &BundleBody, parts: &mut Parts) {
+    let mut bundle = bundle_json(slice);
+    // Written as they are packed there.
+    bundle["tenants"] = slice.tenants.iter().map(|tenant| json!(tenant)).collect();
     for mut service in list(&mut bundle, "services") {
         let name = text(&service, "name");
         for operation in list(&mut service, "operations") {
@@ -89,10 +114,13 @@ fn parts(material: &Material) -> Parts {
         parts.insert(("issuer", name), issuer);
     }
     if let Some(mut keys) = bundle.as_object_mut().and_then(|members| members.remove("keys")) {
-        for key in list(&mut keys, "overlay") {
-            parts.insert(("overlay key", text(&key, "id")), key);
+        for (kind, role) in
+            [("bundle key", "bundle"), ("retired key", "retired"), ("overlay key", "overlay"), ("grant key", "grants")]
+        {
+            for key in list(&mut keys, role) {
+                parts.insert((kind, text(&key, "id")), key);
+            }
         }
-        parts.insert(("mesh", "other keys".to_owned()), keys);
     }
     for (kind, member, name) in
         [("tenant", "tenants", "id"), ("API key", "api_keys", "id"), ("signer", "signers", "id")]
@@ -101,20 +129,11 @@ fn parts(material: &Material) -> Parts {
             parts.insert((kind, text(&one, name)), one);
         }
     }
-    let program = material.authorization.program().body();
-    for policy in &program.policies {
-        // What it says is compared by what it decides.
-        parts.insert(
-            ("policy", policy.id.clone()),
-            json!({ "effect": policy.effect, "annotations": policy.annotations }),
-        );
-    }
     for (name, rest) in bundle.as_object_mut().into_iter().flat_map(std::mem::take) {
         if !ITS_OWN.contains(&name.as_str()) {
-            parts.insert(("mesh", name), rest);
+            parts.insert(("setting", format!("{name} of {}", slice.audience.name())), rest);
         }
     }
-    parts
 }
 
 /// Takes a list out of an object.

@@ -163,9 +163,12 @@ fn without_implied(mut changes: Changes) -> Changes {
     changes
 }
 
+/// Kinds of tenants, one user of them, and sets of roles.
+type Who = (Vec<usize>, Option<String>, Vec<Vec<String>>);
+
 /// Turned around: who has the same changes.
 fn grouped(changes: Changes, shapes: &[Shape<'_>], roles: &[Vec<&str>]) -> Vec<Difference> {
-    let mut groups: BTreeMap<(Vec<usize>, Option<String>, Vec<Vec<String>>), Vec<Change>> = BTreeMap::new();
+    let mut groups: BTreeMap<Who, Vec<Change>> = BTreeMap::new();
     for ((change, user), by_roles) in changes {
         let mut by_shapes: BTreeMap<BTreeSet<usize>, BTreeSet<usize>> = BTreeMap::new();
         for (roles, shapes) in by_roles {
@@ -176,7 +179,7 @@ fn grouped(changes: Changes, shapes: &[Shape<'_>], roles: &[Vec<&str>]) -> Vec<D
             groups.entry((shapes.into_iter().collect(), user.clone(), whose)).or_default().push(change.clone());
         }
     }
-    let difference = |((of, user, roles), changes): ((Vec<usize>, Option<String>, _), _)| {
+    let difference = |((of, user, roles), changes): (Who, Vec<Change>)| {
         let mut tenants: Vec<String> = match &user {
             Some(user) => user.split('/').next().into_iter().map(str::to_owned).collect(),
             None => {
@@ -203,14 +206,15 @@ fn told(sets: &BTreeSet<usize>, roles: &[Vec<&str>]) -> Vec<Vec<String>> {
 
 fn shapes<'m>(both: [&'m Material; 2]) -> Vec<Shape<'m>> {
     let named: BTreeSet<&str> = both.iter().flat_map(|m| m.named("Tenant")).collect();
-    let ids: BTreeSet<&TenantId> = both.iter().flat_map(|m| &m.body.tenants).map(|t| &t.id).collect();
-    let mut shapes: BTreeMap<(Option<String>, Option<String>, Option<&TenantId>), Shape<'m>> = BTreeMap::new();
+    let ids: BTreeSet<&TenantId> = both.iter().flat_map(|m| &m.tenants).map(|t| &t.id).collect();
+    let mut shapes = BTreeMap::new();
     let [old, new] = both;
     for id in ids {
         let (old, new) = (old.tenant(id), new.tenant(id));
         let by_name = named.contains(id.as_str()).then_some(id);
         let key = (old.map(shape), new.map(shape), by_name);
-        shapes.entry(key).or_insert_with(|| Shape { old, new, tenants: Vec::new() }).tenants.push(id);
+        let of_kind = shapes.entry(key).or_insert_with(|| Shape { old, new, tenants: Vec::new() });
+        of_kind.tenants.push(id);
     }
     shapes.into_values().collect()
 }

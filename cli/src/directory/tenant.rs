@@ -45,7 +45,7 @@ fn document<'s>(node: Node<'s>, report: &mut Report) -> Option<TenantFile<'s>> {
     fields.finish(report);
     let tenant = match (&id, tier, status, residency) {
         (Some(id), Some(tier), Some(status), Some(residency)) => {
-            Some(Tenant { id: id.value.clone(), tier: tier.value, status, residency: residency.value })
+            Some(Tenant { id: id.value.clone(), tier: tier.value.into(), status, residency: residency.value.into() })
         }
         _ => None,
     };

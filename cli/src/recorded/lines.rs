@@ -18,6 +18,9 @@ const LONGEST: u64 = 1 << 20;
 /// Between two words about how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A line: its number from 1, and its decision or why there is none.
+pub(crate) type Line = (u64, Result<Record, Skip>);
+
 /// A log being read. Tells on standard error how far it is when that takes long.
 pub(crate) struct Log {
     reader: Box<dyn BufRead>,
@@ -53,8 +56,8 @@ impl Log {
         Ok(Self { reader, name, line: Vec::new(), number: 0, read: 0, size, told: Instant::now() })
     }
 
-    /// The next line that is not blank: its number from 1, and its decision or why there is none.
-    pub(crate) fn next(&mut self) -> Result<Option<(u64, Result<Record, Skip>)>, Failure> {
+    /// The next line that is not blank.
+    pub(crate) fn next(&mut self) -> Result<Option<Line>, Failure> {
         loop {
             self.line.clear();
             let failed = |e: io::Error, name: &str| Failure::invalid(format!("`{name}`: {e}"));

@@ -48,11 +48,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let with_keys = args.keys.is_some() || (old.compiled && new.compiled);
     let parts = parts::compare(&old, &new, with_keys);
     let permissions = permissions::compare(&old, &new);
+    let slices: Vec<_> = parts::common(&old, &new).into_iter().map(|audience| audience.name()).collect();
     if args.json {
         say_json(&json!({
             "old": old.title(),
             "new": new.title(),
             "keys_compared": with_keys,
+            "slices_compared": slices,
             "parts": parts,
             "permissions": permissions,
         }))?;
@@ -60,6 +62,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
         say(format_args!("OLD {}, NEW {}", old.title(), new.title()));
         show_parts(&parts);
         show_permissions(&permissions);
+        if slices.len() < old.slices.len().max(new.slices.len()) {
+            say(format_args!("compared are the slices that both have: {}", slices.join(", ")));
+        }
         if !with_keys {
             say("keys were not compared; give --keys");
         }

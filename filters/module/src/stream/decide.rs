@@ -33,7 +33,7 @@ pub(super) fn authorize(
         let denied = known(Denied::new(reason, "the context's tenant may not act"));
         Denied { asked: asked(false), ..denied }
     })?;
-    let query = Query { context, tenant, service: &established.service, method, path };
+    let query = Query { context, tenant: &tenant, service: &established.service, method, path };
     match partywall_authorization::authorize(authorization, &query) {
         Decision::Allow { policy, .. } => {
             let tenant = Some(context.tenant.clone());
