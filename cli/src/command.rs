@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
 use crate::verbs::{
-    check, compile, decide, diff, inspect, keys, prove, replay, review, revoke, serve, status, tenant, who,
+    approve, check, compile, decide, diff, inspect, keys, prove, replay, review, revoke, serve, status, tenant, who,
 };
 
 /// One verified tenant or a denial, on every hop.
@@ -34,6 +34,7 @@ The way from a directory to sidecars:
 enum Verb {
     Check(check::Args),
     Compile(compile::Args),
+    Approve(approve::Args),
     Keys(keys::Args),
     Serve(serve::Args),
     Tenant(tenant::Args),
@@ -54,6 +55,7 @@ pub fn run() -> ExitCode {
     let outcome: Outcome = match Cli::parse().verb {
         Verb::Check(args) => check::run(&args),
         Verb::Compile(args) => compile::run(&args),
+        Verb::Approve(args) => approve::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Tenant(args) => tenant::run(&args),

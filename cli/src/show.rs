@@ -181,7 +181,8 @@ fn array(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     value.as_array_mut().into_iter().flatten()
 }
 
-fn policies(body: &BundleBody) -> Option<Vec<String>> {
+/// The ids of the policies in its program, if it can be read.
+pub(crate) fn policies(body: &BundleBody) -> Option<Vec<String>> {
     let program = Program::read(&body.program).ok()?;
     Some(program.body().policies.iter().map(|p| p.id.clone()).collect())
 }
@@ -199,7 +200,8 @@ fn scope(scope: &TenantScope) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -207,6 +209,7 @@ fn base64url(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn time(seconds: UnixSeconds) -> String {
+/// A time, in words and in seconds.
+pub(crate) fn time(seconds: UnixSeconds) -> String {
     format!("{} ({seconds})", rfc3339(seconds))
 }

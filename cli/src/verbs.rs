@@ -1,5 +1,6 @@
 //! One file per verb: arguments, what it does, what it prints.
 
+pub(crate) mod approve;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod decide;

@@ -291,7 +291,7 @@ impl Policy {
         {
             self.fetcher.hurry(What::Bundle);
             let until = if self.state.is_rolled_back() {
-                "none was current since this process started, so nobody is served"
+                "none was current since this filter started, so nobody is served"
             } else {
                 "it stays in force until stale"
             };
