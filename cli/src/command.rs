@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{approve, check, compile, decide, inspect, keys, prove, revoke, serve, tenant};
+use crate::verbs::{approve, check, compile, decide, grant, inspect, keys, prove, revoke, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -33,6 +33,7 @@ enum Verb {
     Check(check::Args),
     Compile(compile::Args),
     Approve(approve::Args),
+    Grant(grant::Args),
     Keys(keys::Args),
     Serve(serve::Args),
     Tenant(tenant::Args),
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Compile(args) => compile::run(&args),
         Verb::Approve(args) => approve::run(&args),
+        Verb::Grant(args) => grant::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Tenant(args) => tenant::run(&args),

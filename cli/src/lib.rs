@@ -17,6 +17,7 @@ pub mod diagnostic;
 pub mod directory;
 mod exit;
 mod files;
+mod grants;
 mod keys;
 pub mod lower;
 mod nearest;

@@ -12,8 +12,11 @@ use partywall_tenancy::{Tenant, TenantId, TenantStatus};
 use crate::compare;
 use crate::random::Random;
 
+/// One of them.
+pub type Target = fn(&[u8]);
+
 /// Every target with its name, which is that of its folder in the corpus.
-pub const ALL: &[(&str, fn(&[u8]))] = &[("lower", lower), ("program", program)];
+pub const ALL: &[(&str, Target)] = &[("lower", lower), ("program", program)];
 
 const POLICIES: &str = r#"
     @id("a") @owner("team")

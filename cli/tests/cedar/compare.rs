@@ -18,9 +18,15 @@ const REQUESTS: usize = 10;
 #[derive(Clone)]
 struct Material {
     policies: Vec<String>,
-    /// Template, name of the link, entities for its slots.
-    links: Vec<(String, String, Vec<(SlotId, String)>)>,
+    links: Vec<Link>,
     entities: Vec<Value>,
+}
+
+#[derive(Clone)]
+struct Link {
+    template: String,
+    id: String,
+    slots: Vec<(SlotId, String)>,
 }
 
 #[derive(Clone)]
@@ -38,16 +44,6 @@ pub(crate) struct Tally {
     pub(crate) allowed: usize,
     pub(crate) forbidden: usize,
     pub(crate) with_errors: usize,
-}
-
-impl Tally {
-    /// Adds another one.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.compared += other.compared;
-        self.allowed += other.allowed;
-        self.forbidden += other.forbidden;
-        self.with_errors += other.with_errors;
-    }
 }
 
 /// Makes up one set and its requests. An error is the least material on which program and Cedar differ.
@@ -88,7 +84,7 @@ impl Material {
                 if resource {
                     slots.push((SlotId::resource(), generate::link(random)));
                 }
-                links.push((template.clone(), format!("{template}-{nth}"), slots));
+                links.push(Link { template: template.clone(), id: format!("{template}-{nth}"), slots });
             }
         }
         let entities = generate::entities(random).as_array().cloned().unwrap_or_default();
@@ -108,9 +104,9 @@ impl Material {
             let id = id(template.annotation("id"))?;
             set.add_template(template.new_id(id)).map_err(|e| e.to_string())?;
         }
-        for (template, name, slots) in &self.links {
+        for Link { template, id, slots } in &self.links {
             let slots: HashMap<_, _> = slots.iter().map(|(slot, entity)| (slot.clone(), uid(entity))).collect();
-            set.link(PolicyId::new(template), PolicyId::new(name), slots).map_err(|e| e.to_string())?;
+            set.link(PolicyId::new(template), PolicyId::new(id), slots).map_err(|e| e.to_string())?;
         }
         Ok(set)
     }
@@ -186,10 +182,10 @@ fn least(mut material: Material, mut asked: Asked) -> String {
     let links: Vec<Value> = material
         .links
         .iter()
-        .map(|(template, link, slots)| {
+        .map(|Link { template, id, slots }| {
             let slots: serde_json::Map<_, _> =
                 slots.iter().map(|(slot, entity)| (slot.to_string(), json!(entity))).collect();
-            json!({ "template_id": template, "link_id": link, "args": slots })
+            json!({ "template_id": template, "link_id": id, "args": slots })
         })
         .collect();
     format!(

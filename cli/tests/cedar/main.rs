@@ -68,6 +68,15 @@ fn the_program_is_cedar_whatever_the_policies() {
     assert!(allowed > compared / 10 && forbidden > compared / 20 && with_errors > compared / 20);
 }
 
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.compared += other.compared;
+        self.allowed += other.allowed;
+        self.forbidden += other.forbidden;
+        self.with_errors += other.with_errors;
+    }
+}
+
 fn one_part(seed: u64) -> Result<Tally, String> {
     let mut random = Random(seed);
     let mut part = Tally::default();

@@ -12,7 +12,7 @@ pub(super) struct Index {
 
 #[derive(Clone, Debug, Default)]
 struct Keyed {
-    always: List,
+    always: Vec<One>,
     by_tenant: Lists<Entity>,
     by_principal: Lists<Entity>,
     by_resource: Lists<Entity>,
@@ -29,7 +29,7 @@ type List = Vec<OfType>;
 struct Lists<K> {
     /// Sorted, each with where its policies begin and end.
     keys: Vec<(K, u32, u32)>,
-    policies: List,
+    policies: Vec<One>,
 }
 
 impl Index {
