@@ -114,7 +114,7 @@ fn signed(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
 }
 
 /// Everything that a directory says; [`slices::slice`] takes what an audience needs.
-fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
+pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
     let tenants = Tenants::pack(directory.tenants.iter().cloned())
         .ok_or_else(|| Failure::invalid("more than 65,536 combinations of tier, status and residency"))?;
     Ok(BundleBody {
