@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{
-    approve, check, compile, decide, diff, inspect, keys, prove, replay, review, revoke, serve, status, tenant, who,
-};
+use crate::verbs;
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -32,42 +30,44 @@ The way from a directory to sidecars:
 
 #[derive(Subcommand)]
 enum Verb {
-    Check(check::Args),
-    Compile(compile::Args),
-    Approve(approve::Args),
-    Keys(keys::Args),
-    Serve(serve::Args),
-    Tenant(tenant::Args),
-    Revoke(revoke::Args),
-    Inspect(inspect::Args),
-    Decide(decide::Args),
-    Diff(diff::Args),
-    Replay(replay::Args),
-    Review(review::Args),
-    Status(status::Args),
-    Who(who::Args),
-    Prove(prove::Args),
+    Check(verbs::check::Args),
+    Compile(verbs::compile::Args),
+    Approve(verbs::approve::Args),
+    Grant(verbs::grant::Args),
+    Keys(verbs::keys::Args),
+    Serve(verbs::serve::Args),
+    Tenant(verbs::tenant::Args),
+    Revoke(verbs::revoke::Args),
+    Inspect(verbs::inspect::Args),
+    Decide(verbs::decide::Args),
+    Diff(verbs::diff::Args),
+    Replay(verbs::replay::Args),
+    Review(verbs::review::Args),
+    Status(verbs::status::Args),
+    Who(verbs::who::Args),
+    Prove(verbs::prove::Args),
 }
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     // `parse` ends the process with status 2 for a command line that makes no sense, as it should.
     let outcome: Outcome = match Cli::parse().verb {
-        Verb::Check(args) => check::run(&args),
-        Verb::Compile(args) => compile::run(&args),
-        Verb::Approve(args) => approve::run(&args),
-        Verb::Keys(args) => keys::run(&args),
-        Verb::Serve(args) => serve::run(&args),
-        Verb::Tenant(args) => tenant::run(&args),
-        Verb::Revoke(args) => revoke::run(&args),
-        Verb::Inspect(args) => inspect::run(&args),
-        Verb::Decide(args) => decide::run(&args),
-        Verb::Diff(args) => diff::run(&args),
-        Verb::Replay(args) => replay::run(&args),
-        Verb::Review(args) => review::run(&args),
-        Verb::Status(args) => status::run(&args),
-        Verb::Who(args) => who::run(&args),
-        Verb::Prove(args) => prove::run(&args),
+        Verb::Check(args) => verbs::check::run(&args),
+        Verb::Compile(args) => verbs::compile::run(&args),
+        Verb::Approve(args) => verbs::approve::run(&args),
+        Verb::Grant(args) => verbs::grant::run(&args),
+        Verb::Keys(args) => verbs::keys::run(&args),
+        Verb::Serve(args) => verbs::serve::run(&args),
+        Verb::Tenant(args) => verbs::tenant::run(&args),
+        Verb::Revoke(args) => verbs::revoke::run(&args),
+        Verb::Inspect(args) => verbs::inspect::run(&args),
+        Verb::Decide(args) => verbs::decide::run(&args),
+        Verb::Diff(args) => verbs::diff::run(&args),
+        Verb::Replay(args) => verbs::replay::run(&args),
+        Verb::Review(args) => verbs::review::run(&args),
+        Verb::Status(args) => verbs::status::run(&args),
+        Verb::Who(args) => verbs::who::run(&args),
+        Verb::Prove(args) => verbs::prove::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

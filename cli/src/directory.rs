@@ -14,6 +14,7 @@ mod headers;
 mod issuer;
 mod jwks;
 mod key_roles;
+pub(crate) mod links;
 mod mesh;
 mod operation;
 mod public_key;

@@ -21,6 +21,7 @@ mod difference;
 pub mod directory;
 mod exit;
 mod files;
+mod grants;
 mod keys;
 pub mod lower;
 mod material;

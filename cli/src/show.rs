@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -148,6 +148,16 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("revoked signers", or_none(body.revoked_signers.join(", ")));
     line("revoked API keys", or_none(body.revoked_api_keys.join(", ")));
     line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+}
+
+/// A grant in words.
+pub(crate) fn grant(body: &GrantBody) {
+    line("operator", format_args!("{}/{}", body.operator, body.subject));
+    line("tenant", &body.tenant);
+    line("actions", body.actions.join(", "));
+    line("reason", body.reason.escape_debug());
+    line("from", time(body.not_before));
+    line("until", time(body.expires));
 }
 
 /// A bundle in JSON: as its body is, with bytes as text.

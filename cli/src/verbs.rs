@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod decide;
 pub(crate) mod diff;
+pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod prove;

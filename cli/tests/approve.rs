@@ -82,8 +82,8 @@ fn two_of_three_keys_publish_a_bundle() {
     assert_eq!(fs::read(mesh.out().join("tenancy.edge.pending")).unwrap(), before);
 
     let report = mesh.approve("alice", &["--json"]).succeeds().json();
-    assert_eq!((&report["published"], &report["needed"]), (&true.into(), &2.into()));
-    assert_eq!(report["signed_by"], serde_json::json!(["bundle-1", "bundle-2"]));
+    assert_eq!((&report["bundle"]["published"], &report["bundle"]["needed"]), (&true.into(), &2.into()));
+    assert_eq!(report["bundle"]["signed_by"], serde_json::json!(["bundle-1", "bundle-2"]));
     assert_eq!(mesh.names(), ["tenancy.edge.bundle"]);
     for audience in ["edge", "workload", "events", "redaction"] {
         let file = mesh.out().join(format!("tenancy.{audience}.bundle"));

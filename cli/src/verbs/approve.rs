@@ -4,22 +4,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{self, Kind, MAX_SIZE, Statement, TrustedKey};
-use partywall_tenancy::{Audience, BundleBody, TenantId, UnixSeconds};
+use partywall_tenancy::{Audience, BundleBody, GrantBody, TenantId, UnixSeconds};
 use serde::Serialize;
 
 use crate::command::{note, say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::grants::Lying;
 use crate::keys::{self, Signer};
 use crate::unverified::Unverified;
-use crate::{compile, files, overlay, show, slices};
+use crate::{compile, files, grants, overlay, show, slices};
 
 /// Sign what waits for more signatures, and publish it when it has enough
 ///
 /// Looks at DIR/tenancy.<audience>.pending, as `partywall compile` wrote them; verifies the
 /// signatures that are there against the public keys in the keys folder; tells what would change
 /// against the bundles in force; and adds a signature by each private key of that folder that may
-/// sign. With the last one needed, the files are renamed to tenancy.<audience>.bundle. Exit status:
-/// 0 done, 3 nothing to approve or nothing to sign with.
+/// sign. With the last one needed, the files are renamed to tenancy.<audience>.bundle. Grants that
+/// wait (DIR/<id>.grant.pending) get their second signature and go into DIR/tenancy.grants. Exit
+/// status: 0 done, 3 nothing to approve or nothing to sign with.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -43,6 +45,31 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
+    bundle: Option<BundleReport>,
+    grants: Vec<GrantReport>,
+}
+
+#[derive(Serialize)]
+struct GrantReport {
+    #[serde(flatten)]
+    body: GrantBody,
+    signed_by: Vec<String>,
+    published: bool,
+}
+
+impl GrantReport {
+    fn show(&self) {
+        say(format_args!("grant {}", self.body.id));
+        show::grant(&self.body);
+        show::line("signed by", format_args!("{} ({} needed)", self.signed_by.join(", "), GrantBody::APPROVALS));
+        if self.published {
+            say("published");
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BundleReport {
     revision: u64,
     in_force: Option<u64>,
     source: String,
@@ -72,13 +99,42 @@ struct Pending {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let pending = read(&args.dir)?;
-    let [first, ..] = &*pending else { return Err(Failure::file(&args.dir, NOTHING)) };
+    let waiting = grants::pending(&args.dir)?;
+    if pending.is_empty() && waiting.is_empty() {
+        return Err(Failure::file(&args.dir, NOTHING));
+    }
+    let bundle = if pending.is_empty() { Ok(None) } else { bundles(args, &pending).map(Some) };
+    // Whoever has keys for the one kind need not have any for the other.
+    let report = match (bundle, approve_grants(args, waiting)) {
+        (Ok(bundle), Ok(grants)) => Report { bundle, grants },
+        (Ok(Some(bundle)), Err(failure)) => {
+            note(format_args!("warning: {}", failure.message));
+            Report { bundle: Some(bundle), grants: Vec::new() }
+        }
+        (Err(failure), Ok(grants)) if !grants.is_empty() => {
+            note(format_args!("warning: {}", failure.message));
+            Report { bundle: None, grants }
+        }
+        (Err(failure), _) | (Ok(None), Err(failure)) => return Err(failure),
+    };
+    if args.json {
+        return say_json(&report);
+    }
+    if let Some(bundle) = &report.bundle {
+        bundle.show(args);
+    }
+    report.grants.iter().for_each(|grant| grant.show());
+    Ok(Exit::Fine)
+}
+
+fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
+    let [first, ..] = pending else { return Err(Failure::file(&args.dir, NOTHING)) };
     let before: Vec<Option<BundleBody>> = pending.iter().map(|p| in_force(&args.dir, p.audience)).collect();
     let known = first.body.keys.bundle.iter().chain(before.iter().flatten().flat_map(|body| &body.keys.bundle));
     let mut known: Vec<&(String, [u8; 32])> = known.collect();
     known.sort();
     known.dedup();
-    let mut signed_by = verified(&pending, &args.keys)?;
+    let mut signed_by = verified(pending, &args.keys)?;
     let in_force = before.iter().flatten().map(|body| body.revision).max();
     if in_force.is_some_and(|revision| revision >= first.body.revision) {
         return Err(Failure::file(&args.dir, "what waits is no newer than what is in force; compile it again"));
@@ -112,10 +168,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let published = !args.dry_run && signed_by.len() >= usize::from(needed);
     if !args.dry_run {
-        write(&args.dir, &pending, &out, published)?;
+        write(&args.dir, pending, &out, published)?;
     }
     let (old, new) = (together(before.into_iter().flatten()), &together(pending.iter().map(|p| p.body.clone())));
-    report(args, old.as_ref(), new.as_ref(), signed_by, needed, published)
+    let new = new.as_ref().ok_or_else(|| Failure::file(&args.dir, NOTHING))?;
+    Ok(report(old.as_ref(), new, signed_by, needed, published))
 }
 
 const NOTHING: &str = "nothing waits for a signature here; `partywall compile` writes *.pending files where `approvals` asks for more keys than it has";
@@ -192,21 +249,19 @@ fn together(bodies: impl Iterator<Item = BundleBody>) -> Option<BundleBody> {
 }
 
 fn report(
-    args: &Args,
     old: Option<&BundleBody>,
-    new: Option<&BundleBody>,
+    new: &BundleBody,
     signed_by: Vec<String>,
     needed: u8,
     published: bool,
-) -> Outcome {
-    let Some(new) = new else { return Err(Failure::file(&args.dir, NOTHING)) };
+) -> BundleReport {
     let tenants = |body: &BundleBody| body.tenants.iter().map(|t| (t.id.clone(), t)).collect::<BTreeMap<TenantId, _>>();
     let services = |body: &BundleBody| body.services.iter().map(|s| (s.name.clone(), s.clone())).collect();
     let policies = |body: &BundleBody| {
         let ids = show::policies(body).unwrap_or_default();
         ids.into_iter().map(|id| (id, ())).collect::<BTreeMap<String, ()>>()
     };
-    let report = Report {
+    BundleReport {
         revision: new.revision,
         in_force: old.map(|body| body.revision),
         source: show::hex(&new.source_digest),
@@ -217,29 +272,60 @@ fn report(
         signed_by,
         needed,
         published,
-    };
-    if args.json {
-        return say_json(&report);
     }
-    say(format_args!("{}: revision {}, source sha256:{}", args.dir.display(), report.revision, report.source));
-    match report.in_force {
-        Some(revision) => show::line("in force", format_args!("revision {revision}")),
-        None => show::line("in force", "nothing yet"),
+}
+
+impl BundleReport {
+    fn show(&self, args: &Args) {
+        say(format_args!("{}: revision {}, source sha256:{}", args.dir.display(), self.revision, self.source));
+        match self.in_force {
+            Some(revision) => show::line("in force", format_args!("revision {revision}")),
+            None => show::line("in force", "nothing yet"),
+        }
+        show::line("expires", show::time(self.expires));
+        for (what, Changes { added, removed, changed }) in
+            [("tenants", &self.tenants), ("services", &self.services), ("policies", &self.policies)]
+        {
+            show::line(what, format_args!("{added} added, {removed} removed, {changed} changed"));
+        }
+        show::line("signed by", format_args!("{} ({} needed)", self.signed_by.join(", "), self.needed));
+        if self.published {
+            say("published");
+        } else if !args.dry_run {
+            let missing = usize::from(self.needed).saturating_sub(self.signed_by.len());
+            note(format_args!("note: {missing} more signature{} needed", if missing == 1 { " is" } else { "s are" }));
+        }
     }
-    show::line("expires", show::time(report.expires));
-    for (what, Changes { added, removed, changed }) in
-        [("tenants", &report.tenants), ("services", &report.services), ("policies", &report.policies)]
-    {
-        show::line(what, format_args!("{added} added, {removed} removed, {changed} changed"));
+}
+
+/// Signs the grants that wait, and publishes those that two have signed.
+fn approve_grants(args: &Args, waiting: Vec<(PathBuf, Lying)>) -> Result<Vec<GrantReport>, Failure> {
+    let Some(bundle) = slices::together(&args.dir).filter(|_| !waiting.is_empty()) else { return Ok(Vec::new()) };
+    let now = overlay::now_millis() / 1000;
+    let mut reports = Vec::new();
+    for (path, lying) in waiting {
+        let body = lying.body.clone();
+        let refused = |refusal| Failure::file(&path, format!("a sidecar would refuse this grant: it {refusal}"));
+        body.within(bundle.grants.as_ref()).map_err(refused)?;
+        if body.expires <= now {
+            return Err(Failure::file(&path, "is past its expiry; remove it"));
+        }
+        let mut signed_by = grants::signed_by(&lying, &bundle, &args.keys)?;
+        let mut published = false;
+        if !args.dry_run {
+            let signers = grants::signers(&bundle, &args.keys)?;
+            let Some(signer) = signers.iter().find(|s| !signed_by.contains(&s.id)) else {
+                return Err(Failure::file(&path, "only keys are here that have signed it already"));
+            };
+            let bytes = grants::sign_also(&lying, signer)?;
+            signed_by.push(signer.id.clone());
+            grants::publish(&args.dir, &bytes, now)?;
+            std::fs::remove_file(&path).map_err(|e| Failure::file(&path, e))?;
+            published = true;
+        }
+        reports.push(GrantReport { body, signed_by, published });
     }
-    show::line("signed by", format_args!("{} ({needed} needed)", report.signed_by.join(", ")));
-    if published {
-        say("published");
-    } else if !args.dry_run {
-        let missing = usize::from(needed).saturating_sub(report.signed_by.len());
-        note(format_args!("note: {missing} more signature{} needed", if missing == 1 { " is" } else { "s are" }));
-    }
-    Ok(Exit::Fine)
+    Ok(reports)
 }
 
 fn changes<K: Ord, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> Changes {

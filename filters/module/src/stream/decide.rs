@@ -1,6 +1,6 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Authorization, Decision, Query};
+use partywall_authorization::{Across, Authorization, Decision, Query};
 use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
@@ -34,12 +34,15 @@ pub(super) fn authorize(
         Denied { asked: asked(false), ..denied }
     })?;
     let query = Query { context, tenant: &tenant, service: &established.service, method, path };
-    match partywall_authorization::authorize(authorization, &query) {
-        Decision::Allow { policy, .. } => {
-            let tenant = Some(context.tenant.clone());
-            Ok(Allowed { tenant, policy: policy.to_owned(), asked: asked(true) })
+    let allowed = |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked: asked(true) });
+    let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+    match partywall_authorization::authorize_across(authorization, &query, granted) {
+        Across::Granted { grant, .. } => {
+            setup.metrics.count("authorization_grants_used_total", &[]);
+            allowed(format!("grant:{grant}"))
         }
-        Decision::Deny { reason, policy, detail, .. } => {
+        Across::Decided(Decision::Allow { policy, .. }) => allowed(policy.to_owned()),
+        Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
             let policy = policy.unwrap_or_default().to_owned();
             Err(Denied { policy, asked: asked(false), ..known(Denied::new(reason, detail)) })
         }
