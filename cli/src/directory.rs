@@ -141,8 +141,11 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let mesh = sources.mesh.as_ref().and_then(|source| document(source, &mut report));
     let mesh = mesh.map(|node| mesh::read(node, &mut report)).unwrap_or_default();
     let domain = mesh.trust_domain.as_deref();
-    let tenant = |source| tenant::read(source, document(source, &mut report), &mut report);
-    let tenants: Vec<_> = sources.tenants.iter().map(tenant).collect();
+    let tenant = |source| match tenant::is_ndjson(source) {
+        true => tenant::read_lines(source, &mut report),
+        false => vec![tenant::read(source, document(source, &mut report), &mut report)],
+    };
+    let tenants: Vec<_> = sources.tenants.iter().flat_map(tenant).collect();
     let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));

@@ -1,4 +1,4 @@
-//! `tenants/*.yaml`: one tenant per file.
+//! `tenants/*.yaml`: one tenant per file; `tenants/*.ndjson`: one per line, for those who have thousands.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use partywall_tenancy::{Tenant, TenantId, TenantStatus};
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
 use crate::directory::values::{tenant_id, word};
-use crate::directory::yaml::{Located, Node};
+use crate::directory::yaml::{self, Located, Node};
 
 /// What a file of `tenants/` says.
 #[derive(Debug, Default)]
@@ -19,6 +19,28 @@ pub(crate) struct TenantFile<'s> {
     /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
     /// tenant is not wrong, too.
     pub(crate) named: Option<TenantId>,
+}
+
+/// Whether a file holds one tenant per line.
+pub(crate) fn is_ndjson(source: &Source) -> bool {
+    source.path().ends_with(".ndjson")
+}
+
+/// Reads a file with one JSON object per line, with the fields of a YAML file each; empty lines do not count.
+pub(crate) fn read_lines<'s>(source: &'s Source, report: &mut Report) -> Vec<TenantFile<'s>> {
+    let lines = source.text().lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let mut found = Vec::new();
+    for (nth, line) in lines {
+        // Thousands of lines with one mistake each tell nobody more than the first ones.
+        if report.is_full() {
+            break;
+        }
+        match yaml::parse_json_line(source, nth + 1, line) {
+            Ok(node) => found.extend(document(node, report)),
+            Err(diagnostic) => report.push(diagnostic),
+        }
+    }
+    found
 }
 
 /// Reads one file; `node` is its document, if it has one.
