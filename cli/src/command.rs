@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, inspect, keys, revoke, serve, tenant};
+use crate::verbs::{check, compile, decide, inspect, keys, revoke, schema, serve, tenant};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -38,6 +38,7 @@ enum Verb {
     Revoke(revoke::Args),
     Inspect(inspect::Args),
     Decide(decide::Args),
+    Schema(schema::Args),
 }
 
 /// Runs the command line of this process.
@@ -52,6 +53,7 @@ pub fn run() -> ExitCode {
         Verb::Revoke(args) => revoke::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Decide(args) => decide::run(&args),
+        Verb::Schema(args) => schema::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

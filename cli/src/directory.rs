@@ -14,9 +14,12 @@ mod issuer;
 mod jwks;
 mod mesh;
 mod operation;
+mod profile;
 mod public_key;
 mod published;
+mod retired;
 mod service;
+mod settings;
 mod signing;
 mod sources;
 mod template;
@@ -38,10 +41,19 @@ use crate::directory::service::ServiceEntry;
 use crate::lower::Vocabulary;
 
 pub(crate) use api_keys::is_id as is_api_key_id;
-pub(crate) use fields::{Fields, Report as Mistakes, list, text};
-pub(crate) use sources::API_KEYS;
+#[cfg(test)]
+pub(crate) use fields::asked;
+pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
+pub(crate) use operation::METHODS;
+pub(crate) use service::RECOVER;
+#[cfg(test)]
+pub(crate) use settings::is_name;
+pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
+pub(crate) use sources::{API_KEYS, CASES, RETIRED};
+pub(crate) use tenant::STATUSES;
+pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, tenant_id};
-pub(crate) use yaml::{Located, Node, parse};
+pub(crate) use yaml::{At, Located, Node, Value, parse};
 
 /// A checked tenancy directory: everything a bundle says, but for the program and the signature.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +105,7 @@ pub struct Reading {
     mesh: Option<Mesh>,
     api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
+    records: Vec<Record>,
     services: Vec<Service>,
     policies: Vec<Source>,
     digest: [u8; 32],
@@ -106,6 +119,11 @@ impl Reading {
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
         let Self { api_keys, tenants, services, policies, digest, .. } = self;
         Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
+    }
+
+    /// What holds for each tenant whose file is good, and where it comes from; sorted by id.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -129,22 +147,33 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let mesh = sources.mesh.as_ref().and_then(|source| document(source, &mut report));
     let mesh = mesh.map(|node| mesh::read(node, &mut report)).unwrap_or_default();
     let domain = mesh.trust_domain.as_deref();
-    let tenant = |source| tenant::read(source, document(source, &mut report), &mut report);
+    let profile = |source| document(source, &mut report).and_then(|node| profile::read(node, &mut report));
+    let profiles: Vec<_> = sources.profiles.iter().filter_map(profile).collect();
+    let tenant = |source| tenant::read(source, document(source, &mut report), &profiles, &mut report);
     let tenants: Vec<_> = sources.tenants.iter().map(tenant).collect();
+    let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
+    let retired = retired.map_or(vec![], |node| retired::read(node, &mut report));
+    retired::check(&retired, &tenants, &mut report);
     let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
-    cross::check(&mesh, api_keys.as_ref(), &tenants, &services, &mut report);
+    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
     signing::check(&mesh, &services, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
-    let spoken_of = ["tenants", "services", "policies"].map(|folder| directory.join(folder));
+    let spoken_of = ["tenants", "profiles", "services", "policies"].map(|folder| directory.join(folder));
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
-    let mut tenants: Vec<Tenant> = tenants.into_iter().filter_map(|t| t.tenant).collect();
+    let (mut records, mut all) = (Vec::new(), Vec::new());
+    for file in tenants {
+        records.extend(file.record);
+        all.extend(file.tenant);
+    }
+    records.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    let mut tenants: Vec<Tenant> = all;
     tenants.sort_by(|a, b| a.id.cmp(&b.id));
     let mut services: Vec<Service> = services.iter().filter_map(ServiceEntry::to_service).collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
@@ -153,6 +182,7 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
         api_keys: sorted(api_keys.as_ref()),
         mesh: finish(mesh, published),
         tenants,
+        records,
         services,
         policies: sources.policies,
         digest: sources.digest,

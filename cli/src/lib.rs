@@ -9,6 +9,7 @@
 //!   └─ overlay     overlay.yaml, as a signed overlay
 //! ```
 
+mod cases;
 mod cedar_files;
 pub mod command;
 mod compile;
@@ -20,6 +21,7 @@ mod keys;
 pub mod lower;
 mod nearest;
 mod overlay;
+mod schema;
 mod server;
 mod show;
 mod time;

@@ -6,5 +6,6 @@ pub(crate) mod decide;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod revoke;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod tenant;

@@ -1,4 +1,4 @@
-//! `tenants/*.yaml`: one tenant per file.
+//! `tenants/*.yaml`: one tenant per file, with what the profile of its tier adds.
 
 use std::path::Path;
 
@@ -6,6 +6,8 @@ use partywall_tenancy::{Tenant, TenantId, TenantStatus};
 
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
+use crate::directory::profile::Profile;
+use crate::directory::settings::{self, Record, Settings};
 use crate::directory::values::{tenant_id, word};
 use crate::directory::yaml::{Located, Node};
 
@@ -14,6 +16,8 @@ use crate::directory::yaml::{Located, Node};
 pub(crate) struct TenantFile<'s> {
     /// The tenant, if all of it is good.
     pub(crate) tenant: Option<Tenant>,
+    /// What holds for it and where that comes from, if all of it is good.
+    pub(crate) record: Option<Record>,
     /// Its id, if at least that is good.
     pub(crate) id: Option<Located<'s, TenantId>>,
     /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
@@ -22,37 +26,58 @@ pub(crate) struct TenantFile<'s> {
 }
 
 /// Reads one file; `node` is its document, if it has one.
-pub(crate) fn read<'s>(source: &'s Source, node: Option<Node<'s>>, report: &mut Report) -> TenantFile<'s> {
+pub(crate) fn read<'s>(
+    source: &'s Source,
+    node: Option<Node<'s>>,
+    profiles: &[Profile<'s>],
+    report: &mut Report,
+) -> TenantFile<'s> {
     let stem = Path::new(source.path()).file_stem().unwrap_or_default().to_string_lossy();
     let named = TenantId::parse(&stem).ok();
-    let file = node.and_then(|node| document(node, report)).unwrap_or_default();
+    let file = node.and_then(|node| document(node, profiles, report)).unwrap_or_default();
     TenantFile { named: named.filter(|_| file.id.is_none()), ..file }
 }
 
-fn document<'s>(node: Node<'s>, report: &mut Report) -> Option<TenantFile<'s>> {
+fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -> Option<TenantFile<'s>> {
     let mut fields = Fields::of(node, "a tenant", report)?;
     let id = fields.required("tenant", "write `tenant: acme`", report).and_then(|node| tenant_id(node, report));
     let tier = fields.required("tier", "write `tier: gold`", report).and_then(|node| word(node, "a tier", report));
-    let status = fields
-        .required("status", "write `status: active`", report)
-        .and_then(|node| choice(node, "a status", STATUSES, report));
-    let residency = fields
-        .required("residency", "write `residency: eu`", report)
-        .and_then(|node| word(node, "a residency", report));
+    let profile = tier.as_ref().and_then(|tier| settings::profile(profiles, tier, report));
+    let status = fields.required("status", "write `status: active`", report).and_then(|node| {
+        let at = node.at;
+        choice(node, "a status", STATUSES, report).map(|value| Located { value, at })
+    });
+    let residency = match profile.and_then(|profile| profile.residency.as_ref()) {
+        Some(theirs) => match fields.optional("residency") {
+            Some(node) => word(node, "a residency", report).map(|own| (Some(own.clone()), own.value)),
+            None => Some((None, theirs.value.clone())),
+        },
+        None => fields
+            .required("residency", "write `residency: eu`", report)
+            .and_then(|node| word(node, "a residency", report))
+            .map(|own| (Some(own.clone()), own.value)),
+    };
+    let own = settings::read(&mut fields, report);
     if let Some(node) = fields.optional("contacts") {
         contacts(node, report);
     }
     fields.finish(report);
-    let tenant = match (&id, tier, status, residency) {
-        (Some(id), Some(tier), Some(status), Some(residency)) => {
-            Some(Tenant { id: id.value.clone(), tier: tier.value, status, residency: residency.value })
+    let (tenant, record) = match (&id, tier, status, residency) {
+        (Some(id), Some(tier), Some(status), Some((of_record, residency))) => {
+            let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
+            let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
+            let own = Settings { residency: of_record, ..own };
+            let record = own.record(&id.value, &only, profile);
+            let tenant = Tenant { id: id.value.clone(), tier: tier.value, status: status.value, residency };
+            (Some(tenant), Some(record))
         }
-        _ => None,
+        _ => (None, None),
     };
-    Some(TenantFile { tenant, id, named: None })
+    Some(TenantFile { tenant, record, id, named: None })
 }
 
-const STATUSES: &[(&str, TenantStatus)] = &[
+/// What a tenant can be.
+pub(crate) const STATUSES: &[(&str, TenantStatus)] = &[
     ("active", TenantStatus::Active),
     ("suspended", TenantStatus::Suspended),
     ("quarantined", TenantStatus::Quarantined),
