@@ -9,9 +9,11 @@
 mod api_keys;
 mod cross;
 mod fields;
+mod grants;
 mod headers;
 mod issuer;
 mod jwks;
+mod key_roles;
 mod mesh;
 mod operation;
 mod profile;
@@ -30,11 +32,14 @@ mod yaml;
 
 use std::path::Path;
 
-use partywall_tenancy::{ApiKey, ContextSigner, Issuer, MeshId, Service, Sources, SpiffeId, Tenant};
+use partywall_tenancy::{
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant,
+};
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::directory::api_keys::{ApiKeyEntry, ApiKeys};
 use crate::directory::fields::Report;
+use crate::directory::grants::GrantsEntry;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::published::Published;
 use crate::directory::service::ServiceEntry;
@@ -85,10 +90,16 @@ pub struct Mesh {
     pub sources: Sources,
     /// Identity headers of former systems, and those of selecting sources.
     pub legacy_headers: Vec<String>,
+    /// How many keys must sign a bundle.
+    pub approvals: u8,
     /// Ids of the keys that sign bundles.
     pub bundle_keys: Vec<String>,
-    /// Keys that may sign overlays; empty where no keys folder was given.
-    pub overlay_keys: Vec<(String, [u8; 32])>,
+    /// Ids of those that signed bundles once.
+    pub retired_keys: Vec<String>,
+    /// Keys that may sign statements, by role; empty where no keys folder was given.
+    pub keys: RoleKeys,
+    /// What may be granted, if anything.
+    pub grants: Option<GrantCeilings>,
     /// Who may sign root contexts; empty where no keys folder was given.
     pub signers: Vec<ContextSigner>,
     /// Workloads that forward the requests of others, sorted.
@@ -220,8 +231,11 @@ fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
         stale_after: mesh.stale_after?,
         sources: sources.to_sources(),
         legacy_headers,
-        bundle_keys: mesh.bundle_keys.into_iter().map(|id| id.value).collect(),
-        overlay_keys: published.overlay_keys,
+        approvals: mesh.approvals?,
+        grants: mesh.grants.as_ref().map(GrantsEntry::to_ceilings),
+        bundle_keys: mesh.keys.bundle.into_iter().map(|id| id.value).collect(),
+        retired_keys: mesh.keys.retired.into_iter().map(|id| id.value).collect(),
+        keys: published.keys,
         signers: published.signers,
         gateways,
         issuers: published.issuers,

@@ -24,6 +24,7 @@ mod overlay;
 mod schema;
 mod server;
 mod show;
+mod slices;
 mod time;
 mod unverified;
 mod verbs;

@@ -17,6 +17,7 @@ pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
 
 /// A bundle in words.
 pub(crate) fn bundle(body: &BundleBody) {
+    line("audience", body.audience.name());
     line("mesh", &body.mesh);
     line("revision", body.revision);
     line("issued", time(body.issued));
@@ -24,7 +25,19 @@ pub(crate) fn bundle(body: &BundleBody) {
     line("source", format_args!("sha256:{}", hex(&body.source_digest)));
     line("trust domain", &body.trust_domain);
     line("stale after", format_args!("{} s", body.stale_after));
-    line("overlay keys", body.keys.overlay.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", "));
+    line("approvals", body.approvals);
+    let keys = &body.keys;
+    for (role, keys) in
+        [("bundle", &keys.bundle), ("retired", &keys.retired), ("overlay", &keys.overlay), ("grant", &keys.grants)]
+    {
+        if !keys.is_empty() {
+            line(&format!("{role} keys"), keys.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", "));
+        }
+    }
+    if let Some(grants) = &body.grants {
+        let (actions, tenants) = (grants.actions.join(", "), scope(&grants.tenants));
+        line("grants", format_args!("up to {} s, {} at once, {tenants}, {actions}", grants.longest, grants.at_once));
+    }
     line("legacy headers", body.legacy_headers.join(", "));
     for (role, sources) in [("edge source", &body.sources.edge), ("inbound source", &body.sources.inbound)] {
         sources.iter().for_each(|s| line(role, source(s)));
@@ -42,12 +55,14 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("signer", format_args!("{} of {}, {}", signer.id, signer.workload, scope(&signer.tenants)));
     }
     body.gateways.iter().for_each(|gateway| line("gateway", gateway));
-    for tenant in &body.tenants {
+    for tenant in body.tenants.iter() {
         let status = status(tenant.status);
         line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));
     }
     body.services.iter().for_each(service);
     match policies(body) {
+        // Only who decides requests has a program.
+        _ if body.program.is_empty() => {}
         Some(ids) => line("policies", ids.join(", ")),
         None => line("policies", "UNREADABLE: a sidecar would refuse this bundle"),
     }
@@ -118,6 +133,7 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("sequence", body.sequence);
     line("issued", time(body.issued));
     line("expires", time(body.expires));
+    line("bundle", format_args!("revision {} or newer", body.bundle));
     let ids = |list: &[partywall_tenancy::TenantId]| list.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ");
     line("suspended", or_none(ids(&body.suspended)));
     line("quarantined", or_none(ids(&body.quarantined)));
@@ -131,6 +147,7 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("revoked issuers", or_none(body.revoked_issuers.join(", ")));
     line("revoked signers", or_none(body.revoked_signers.join(", ")));
     line("revoked API keys", or_none(body.revoked_api_keys.join(", ")));
+    line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
 }
 
 /// A bundle in JSON: as its body is, with bytes as text.
@@ -138,8 +155,12 @@ pub(crate) fn bundle_json(body: &BundleBody) -> Value {
     let mut value = json!(body);
     value["source_digest"] = json!(hex(&body.source_digest));
     value["program"] = json!({ "bytes": body.program.len(), "policies": policies(body) });
-    value["keys"]["overlay"] =
-        body.keys.overlay.iter().map(|(id, key)| json!({ "id": id, "key": base64url(key) })).collect();
+    let keys = &body.keys;
+    for (role, keys) in
+        [("bundle", &keys.bundle), ("retired", &keys.retired), ("overlay", &keys.overlay), ("grants", &keys.grants)]
+    {
+        value["keys"][role] = keys.iter().map(|(id, key)| json!({ "id": id, "key": base64url(key) })).collect();
+    }
     for (signer, written) in body.signers.iter().zip(array(&mut value["signers"])) {
         written["key"] = json!(base64url(&signer.key));
     }

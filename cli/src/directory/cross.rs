@@ -6,6 +6,7 @@ use partywall_tenancy::{Owner, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
+use crate::directory::grants;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::profile::Profile;
 use crate::directory::service::ServiceEntry;
@@ -40,6 +41,10 @@ pub(crate) fn check(
         operations(service, report);
         forwarders(mesh, service, report);
     }
+    if let Some(grants) = &mesh.grants {
+        grants.tenants.check(&known, report);
+    }
+    grants::check(mesh.grants.as_ref(), services, report);
     useless(mesh, api_keys, report);
     once_each("profile", profiles.iter().map(|(tier, _)| (tier.value.as_str(), tier.at)), report);
     once_each(

@@ -7,14 +7,14 @@ use partywall_tenancy::BundleBody;
 
 use crate::diagnostic::Source;
 use crate::exit::Failure;
-use crate::files;
 use crate::overlay::{FILE, MAX_SIZE, Withdrawn};
 use crate::unverified::Unverified;
+use crate::{files, slices};
 
 /// What lies in the folder that is served, as far as it lies there.
 #[derive(Debug, Default)]
 pub(crate) struct Served {
-    /// What the bundle says; its signature was not checked, so it serves to catch mistyped names only.
+    /// What the bundles say together; their signature was not checked, so it serves to catch mistyped names only.
     pub(crate) bundle: Option<BundleBody>,
     /// What the last overlay withdraws.
     pub(crate) last: Option<Withdrawn>,
@@ -24,7 +24,7 @@ impl Served {
     /// Looks into `folder`.
     pub(crate) fn of(folder: &Path) -> Self {
         let read = |name: &str| files::read(&folder.join(name), partywall_tenancy::statement::MAX_SIZE as u64).ok();
-        let bundle = read("tenancy.bundle").and_then(|bytes| Unverified::read(&bytes)?.bundle());
+        let bundle = slices::together(folder);
         let last =
             read("tenancy.overlay").and_then(|bytes| Some(Withdrawn::from(&Unverified::read(&bytes)?.overlay()?)));
         Self { bundle, last }

@@ -21,9 +21,9 @@ use crate::{files, keys, overlay};
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
-  partywall inspect served/tenancy.bundle --keys keys
+  partywall inspect served/tenancy.edge.bundle --keys keys
   partywall inspect served/tenancy.overlay --keys keys --json | jq .body.suspended
-  curl -s http://127.0.0.1:9090/tenancy.bundle -o b && partywall inspect b"
+  curl -s http://127.0.0.1:9090/tenancy.edge.bundle -o b && partywall inspect b"
 )]
 pub(crate) struct Args {
     /// The file
@@ -46,10 +46,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         None => Signature::NotLookedAt,
         Some(folder) => {
             let trusted = public_keys(&unverified.signed_by, folder)?;
-            statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
+            let verified = statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
                 Failure::file(&args.file, format!("{refusal}, of those in `{}`", folder.display()))
             })?;
-            Signature::Verified(trusted.into_iter().map(|key| key.id.into()).collect())
+            let by = trusted.into_iter().filter(|key| verified.by.keys().contains(&key.key));
+            Signature::Verified(by.map(|key| key.id.into()).collect())
         }
     };
     let now = overlay::now_millis() / 1000;
@@ -88,7 +89,7 @@ impl Signature {
     fn words(&self) -> String {
         match self {
             Self::NotLookedAt => "NOT VERIFIED, nothing below is proved; give --keys".to_owned(),
-            Self::Verified(by) => format!("verified, with the public key of {}", by.join(" or ")),
+            Self::Verified(by) => format!("verified, with the public key of {}", by.join(" and ")),
         }
     }
 }
@@ -103,6 +104,7 @@ impl Body {
         Some(match unverified.kind {
             Kind::Bundle => Self::Bundle(Box::new(unverified.bundle()?)),
             Kind::Overlay => Self::Overlay(Box::new(unverified.overlay()?)),
+            Kind::Grant => return None,
         })
     }
 

@@ -103,20 +103,20 @@ fn resume(which: &Which) -> Result<String, Failure> {
 fn known(tenant: &TenantId, served: &Served) -> Result<(), Failure> {
     let Some(bundle) = &served.bundle else {
         return Err(Failure::invalid(
-            "there is no readable tenancy.bundle in this folder, so nobody is served from it\nhelp: name the folder that `partywall serve` serves"
+            "there is no readable bundle in this folder, so nobody is served from it\nhelp: name the folder that `partywall serve` serves"
                 .to_owned(),
         ));
     };
     if status(bundle, tenant).is_some() {
         return Ok(());
     }
-    let meant = nearest(tenant.as_str(), bundle.tenants.iter().map(|t| t.id.as_str()));
+    let meant = nearest(tenant.as_str(), bundle.tenants.ids());
     let help = meant.map_or_else(String::new, |meant| format!("\nhelp: did you mean `{meant}`?"));
     Err(Failure::invalid(format!("the bundle, revision {}, has no tenant `{tenant}`{help}", bundle.revision)))
 }
 
 fn status(bundle: &BundleBody, tenant: &TenantId) -> Option<TenantStatus> {
-    bundle.tenants.iter().find(|t| t.id == *tenant).map(|t| t.status)
+    bundle.tenants.get(tenant).map(|t| t.status)
 }
 
 fn parse_tenant(text: &str) -> Result<TenantId, String> {

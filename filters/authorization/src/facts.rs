@@ -112,7 +112,7 @@ impl<'a> RequestWorld<'a> {
         let (tenant, owner) = (self.facts.tenant, self.facts.owner);
         [&tenant.tier, &tenant.residency, &owner.tier, &owner.residency]
             .get(usize::try_from(place).ok()?)
-            .map(|t| t.as_str())
+            .map(|t| &***t)
     }
 
     /// INVARIANT: of texts that the program does not name, equal ones get the number of the first.

@@ -1,7 +1,7 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
 use partywall_tenancy::statement::TrustedKey;
-use partywall_tenancy::{FingerprintKeys, MeshId, Secrets, Trust};
+use partywall_tenancy::{Audience, FingerprintKeys, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{Role, RootSigner, SlotKeys};
 use serde::Deserialize;
@@ -55,6 +55,8 @@ struct Raw {
     trusted_keys: RawKeys,
     #[serde(default)]
     floor: f64,
+    #[serde(default = "one")]
+    approvals: f64,
     secrets: RawSecrets,
     reveal: Option<Reveal>,
 }
@@ -98,6 +100,10 @@ struct RawSecrets {
     context_signing: Option<String>,
     issuer_keys: Option<String>,
     api_keys: Option<String>,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// What the host says about the listener.
@@ -176,12 +182,26 @@ impl Config {
         if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
             return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
         }
+        if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
+            return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
+        }
+        let audience = match role {
+            Role::Edge => Audience::Edge,
+            Role::Inbound | Role::Outbound | Role::Egress => Audience::Workload,
+        };
+        let trust = Trust {
+            mesh,
+            audience,
+            bundle_keys: trusted(raw.trusted_keys, &environment)?,
+            floor: raw.floor as u64,
+            approvals: raw.approvals as u8,
+        };
         Ok(Self {
             role,
             any_direction,
             service: raw.service,
             bundle: raw.bundle,
-            trust: Trust { mesh, bundle_keys: trusted(raw.trusted_keys, &environment)?, floor: raw.floor as u64 },
+            trust,
             fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
             slots,
             set_seal,

@@ -56,6 +56,8 @@ struct SharedKeys {
     head: String,
     bundle: String,
     overlay: String,
+    /// The first overlay that named a newer bundle than the one in force.
+    first: String,
 }
 
 /// One of the two files.
@@ -73,9 +75,17 @@ struct Feed {
 
 impl Fetcher {
     pub(crate) fn new(trust: &Trust, source: BundleSource) -> Self {
-        let key = |part: &str| format!("partywall.{}.{}{}.{part}", trust.mesh, source.cluster, source.path);
+        // Filters of two audiences that are pointed at one file by mistake must not take turns in refusing it.
+        let audience = trust.audience.name();
+        let key = |part: &str| format!("partywall.{}.{audience}.{}{}.{part}", trust.mesh, source.cluster, source.path);
         Self {
-            keys: SharedKeys { lease: key("lease"), head: key("head"), bundle: key("bundle"), overlay: key("overlay") },
+            keys: SharedKeys {
+                lease: key("lease"),
+                head: key("head"),
+                bundle: key("bundle"),
+                overlay: key("overlay"),
+                first: key("first"),
+            },
             source,
             me: host::random().unwrap_or_default(),
             bundle: Feed::default(),
@@ -103,28 +113,38 @@ impl Fetcher {
     }
 
     /// Keeps an accepted statement for the other VMs, and for this one should it be re-created.
-    pub(crate) fn keep(&mut self, got: &Got) {
-        let key = match got.what {
+    pub(crate) fn keep(&mut self, what: What, bytes: &[u8]) {
+        let key = match what {
             What::Bundle => &self.keys.bundle,
             What::Overlay => &self.keys.overlay,
         };
-        host::set_shared(key, &got.bytes, None);
+        host::set_shared(key, bytes, None);
         // Another VM may write the head at the end of a lease; a few tries are enough to get a word in.
         for _ in 0..4 {
             let ((bundle, overlay), cas) = self.head();
-            let (bundle, overlay) = match got.what {
+            let (bundle, overlay) = match what {
                 What::Bundle => (bundle.wrapping_add(1), overlay),
                 What::Overlay => (bundle, overlay.wrapping_add(1)),
             };
             let head = [bundle.to_be_bytes(), overlay.to_be_bytes()].concat();
             if host::set_shared(&self.keys.head, &head, cas) {
-                match got.what {
+                match what {
                     What::Bundle => self.bundle.kept = bundle,
                     What::Overlay => self.overlay.kept = overlay,
                 }
                 return;
             }
         }
+    }
+
+    /// Keeps the overlay that was the first to name a newer bundle: the delay counts from it.
+    pub(crate) fn keep_first(&self, overlay: &[u8]) {
+        host::set_shared(&self.keys.first, overlay, None);
+    }
+
+    /// What [`Fetcher::keep_first`] kept, by whichever worker.
+    pub(crate) fn first(&self) -> Option<Vec<u8>> {
+        host::shared(&self.keys.first).0
     }
 
     /// Starts what is due, if this VM holds the lease. Gives back what could not be started.
@@ -200,6 +220,12 @@ impl Fetcher {
     /// Asks for the whole file next time: what was refused may be right later, when clocks or keys are.
     pub(crate) fn forget(&mut self, what: What) {
         self.feed(what).etag = None;
+    }
+
+    /// Reads what is kept again, as if it were new.
+    pub(crate) fn look_again(&mut self, what: What) {
+        let feed = self.feed(what);
+        feed.kept = feed.kept.wrapping_sub(1);
     }
 
     /// Asks at the next tick.

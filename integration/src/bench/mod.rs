@@ -7,6 +7,7 @@
 //!   issuers      tenancy directories with many issuers
 //!   proxies      Envoys that differ in the filter alone, with an app that answers at once
 //!   rounds       the same requests to each of them, in turn; medians
+//! suspension   from `partywall tenant suspend` to the first denial, under load
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -19,6 +20,7 @@ pub mod issuers;
 pub mod proxies;
 pub mod roots;
 pub mod rounds;
+pub mod suspension;
 
 /// How much to measure.
 #[derive(Clone, Copy, Debug)]

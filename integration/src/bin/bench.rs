@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use partywall_integration::bench::figures::Figures;
-use partywall_integration::bench::{Effort, context, issuers};
+use partywall_integration::bench::{Effort, context, issuers, suspension};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
-  context   tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
+  context     tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
+  suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
 
-  --rounds N    how often each case is measured, in turn with the others; the median counts (default 30)
-  --requests N  requests of each case in each round (default 64)
+  --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
+                suspensions 50)
+  --requests N  requests of each case in each round (default 64; not for suspensions)
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
             println!("{USAGE}");
             ExitCode::SUCCESS
         }
-        Ok(Some(effort)) => match run(effort) {
+        Ok(Some((name, effort))) => match run(name, effort) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
@@ -43,8 +45,8 @@ fn main() -> ExitCode {
 }
 
 /// Nothing where help is asked for.
-fn parse(arguments: &[String]) -> Result<Option<Effort>, String> {
-    let mut effort = Effort { rounds: 30, requests: 64 };
+fn parse(arguments: &[String]) -> Result<Option<(Bench, Effort)>, String> {
+    let (mut rounds, mut requests) = (None, 64);
     let mut name = None;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -54,28 +56,56 @@ fn parse(arguments: &[String]) -> Result<Option<Effort>, String> {
         };
         match argument.as_str() {
             "--help" | "-h" => return Ok(None),
-            "--rounds" => effort.rounds = number()?,
-            "--requests" => effort.requests = number()?,
-            "context" if name.is_none() => name = Some("context"),
+            "--rounds" => rounds = Some(number()?),
+            "--requests" => requests = number()?,
+            "context" if name.is_none() => name = Some(Bench::Context),
+            "suspension" if name.is_none() => name = Some(Bench::Suspension),
             other => return Err(format!("there is no bench and no option `{other}`")),
         }
     }
-    name.map(|_| Some(effort)).ok_or_else(|| "which bench?".to_owned())
+    let name = name.ok_or("which bench?")?;
+    let usual = match name {
+        Bench::Context => 30,
+        Bench::Suspension => 50,
+    };
+    Ok(Some((name, Effort { rounds: rounds.unwrap_or(usual), requests })))
+}
+
+#[derive(Clone, Copy)]
+enum Bench {
+    Context,
+    Suspension,
 }
 
 /// Whether every bound is kept.
-fn run(effort: Effort) -> Result<bool> {
+fn run(bench: Bench, effort: Effort) -> Result<bool> {
     let began = Instant::now();
-    let (figures, worst): (Figures, f64) = context::run(effort, |step| println!("   {step}"))?;
-    println!("\n{}\n", figures.table());
-    println!("{} in {:.0} s", figures.write("context")?.display(), began.elapsed().as_secs_f64());
-    let kept = worst <= issuers::ALLOWED;
-    println!(
-        "More issuers cost at most {:.2} times the instructions of {} issuers; {:.2} are allowed: {}.",
-        worst,
-        issuers::SIZES[0],
-        issuers::ALLOWED,
-        if kept { "kept" } else { "NOT KEPT" }
-    );
-    Ok(kept)
+    let progress = |step: &str| println!("   {step}");
+    let tell = |figures: &Figures, name: &str| -> Result<()> {
+        println!("\n{}\n", figures.table());
+        println!("{} in {:.0} s", figures.write(name)?.display(), began.elapsed().as_secs_f64());
+        Ok(())
+    };
+    let kept = |kept: bool| if kept { "kept" } else { "NOT KEPT" };
+    match bench {
+        Bench::Context => {
+            let (figures, worst): (Figures, f64) = context::run(effort, progress)?;
+            tell(&figures, "context")?;
+            let good = worst <= issuers::ALLOWED;
+            println!(
+                "More issuers cost at most {:.2} times the instructions of {} issuers; {:.2} are allowed: {}.",
+                worst,
+                issuers::SIZES[0],
+                issuers::ALLOWED,
+                kept(good)
+            );
+            Ok(good)
+        }
+        Bench::Suspension => {
+            let (figures, good) = suspension::run(effort.rounds, progress)?;
+            tell(&figures, "suspension")?;
+            println!("First denial at both sidecars within 1500 ms, and nobody else denied: {}.", kept(good));
+            Ok(good)
+        }
+    }
 }

@@ -46,8 +46,10 @@ pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
 /// Starts it and lets it fetch bundle and overlay.
 fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<Host> {
     configuration["mesh"] = json!(MESH);
+    let audience = if configuration["role"] == "edge" { "edge" } else { "workload" };
+    let path = format!("/tenancy.{audience}.bundle");
     configuration["bundle"] =
-        json!({ "cluster": "partywall-bundles", "path": "/tenancy.bundle", "overlay_path": "/tenancy.overlay" });
+        json!({ "cluster": "partywall-bundles", "path": path, "overlay_path": "/tenancy.overlay" });
     configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });
     configuration["floor"] = json!(1);
     configuration["secrets"]["fingerprint"] = json!("PARTYWALL_FINGERPRINT");

@@ -133,9 +133,9 @@ impl Domain {
     pub(super) fn case(&self, chosen: &[usize]) -> Case {
         let tenant = |at: usize, tier: usize, residency: usize| Tenant {
             id: self.tenants[at].clone(),
-            tier: self.texts[chosen[tier]].clone(),
+            tier: self.texts[chosen[tier]].as_str().into(),
             status: TenantStatus::Active,
-            residency: self.texts[chosen[residency]].clone(),
+            residency: self.texts[chosen[residency]].as_str().into(),
         };
         let principals = tenant(chosen[TENANT], TIER, RESIDENCY);
         let owner = match chosen[OWNER].checked_sub(1) {

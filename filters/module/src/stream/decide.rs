@@ -26,7 +26,7 @@ pub(super) fn authorize(
     let tenant = view
         .active_tenant(&context.tenant)
         .map_err(|reason| known(Denied::new(reason, "the context's tenant may not act")))?;
-    let query = Query { context, tenant, service: &established.service, method, path };
+    let query = Query { context, tenant: &tenant, service: &established.service, method, path };
     match partywall_authorization::authorize(authorization, &query) {
         Decision::Allow { policy, .. } => {
             Ok(Allowed { tenant: Some(context.tenant.clone()), policy: policy.to_owned() })
