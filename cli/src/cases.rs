@@ -8,12 +8,16 @@
 //!     then: { decision: allow, policy: viewers-read }
 //! ```
 
+mod junit;
+mod play;
 mod read;
 
 use partywall_tenancy::Reason;
 
 use crate::directory::{At, Located};
 
+pub(crate) use junit::report as junit;
+pub(crate) use play::{Played, Player, Reached, effect, places};
 pub(crate) use read::read;
 
 /// What can be decided.

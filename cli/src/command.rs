@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, inspect, keys, revoke, schema, serve, tenant};
+use crate::verbs::{check, compile, decide, inspect, keys, revoke, schema, serve, tenant, test};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -39,6 +39,7 @@ enum Verb {
     Inspect(inspect::Args),
     Decide(decide::Args),
     Schema(schema::Args),
+    Test(test::Args),
 }
 
 /// Runs the command line of this process.
@@ -54,6 +55,7 @@ pub fn run() -> ExitCode {
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Decide(args) => decide::run(&args),
         Verb::Schema(args) => schema::run(&args),
+        Verb::Test(args) => test::run(&args),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -34,6 +34,11 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The directory as it was read.
+    pub(crate) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// The directory and its decision program, unless there are mistakes.
     pub(crate) fn good(&self) -> Option<(Directory<'_>, &[u8])> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -113,7 +118,7 @@ fn signed(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
 }
 
 /// Everything that a directory says; [`slices::slice`] takes what an audience needs.
-fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
+pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
     let tenants = Tenants::pack(directory.tenants.iter().cloned())
         .ok_or_else(|| Failure::invalid("more than 65,536 combinations of tier, status and residency"))?;
     Ok(BundleBody {

@@ -21,6 +21,7 @@ mod keys;
 pub mod lower;
 mod nearest;
 mod overlay;
+mod rehearsal;
 mod schema;
 mod server;
 mod show;

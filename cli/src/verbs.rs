@@ -9,3 +9,4 @@ pub(crate) mod revoke;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod tenant;
+pub(crate) mod test;

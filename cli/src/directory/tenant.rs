@@ -68,7 +68,12 @@ fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -
             let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
             let own = Settings { residency: of_record, ..own };
             let record = own.record(&id.value, &only, profile);
-            let tenant = Tenant { id: id.value.clone(), tier: tier.value.into(), status: status.value, residency: residency.into() };
+            let tenant = Tenant {
+                id: id.value.clone(),
+                tier: tier.value.into(),
+                status: status.value,
+                residency: residency.into(),
+            };
             (Some(tenant), Some(record))
         }
         _ => (None, None),

@@ -23,6 +23,11 @@ pub(crate) struct At<'s> {
 }
 
 impl<'s> At<'s> {
+    /// The file.
+    pub(crate) fn file(self) -> &'s str {
+        self.source.path()
+    }
+
     /// A mistake here.
     pub(crate) fn error(self, message: impl Into<String>) -> Diagnostic {
         self.source.error(self.line, self.column, message)

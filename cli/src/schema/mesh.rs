@@ -1,8 +1,8 @@
 //! `mesh.yaml`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::shape::{at_most, list, may, must, object, or_else, text};
+use super::shape::{any_text, at_most, list, may, must, object, or_else, text};
 use super::values::{LEGACY_HEADER, duration, key_id, scope, spiffe_id};
 use super::{issuer, sources};
 
@@ -54,10 +54,30 @@ pub(super) fn mesh() -> Value {
                     "Ids of the keys that sign; the public half of each is `<id>.pub` in the keys folder",
                     [
                         must("bundle", ids("Keys that sign bundles", "bundle-1")),
+                        may(
+                            "retired",
+                            at_most(
+                                16,
+                                list(
+                                    "Keys that signed bundles once, and no longer may",
+                                    key_id("The id of a key", "bundle-0"),
+                                    0,
+                                ),
+                            ),
+                        ),
                         must("overlay", ids("Keys that sign overlays", "overlay-1")),
+                        may(
+                            "grants",
+                            at_most(
+                                16,
+                                list("Keys of which two sign a grant", key_id("The id of a key", "grant-1"), 0),
+                            ),
+                        ),
                     ],
                 ),
             ),
+            may("approvals", count("How many of `keys.bundle` must sign a bundle", 16, 1)),
+            may("grants", grants()),
             must("signers", list("Workloads that may establish a tenant and sign root contexts for it", signer(), 0)),
             may(
                 "gateways",
@@ -66,6 +86,26 @@ pub(super) fn mesh() -> Value {
             must("issuers", list("Who issues JWTs, and for which tenants", issuer::issuer(), 0)),
         ],
     )
+}
+
+fn grants() -> Value {
+    object(
+        "`grants`",
+        "What a grant may give at most; without it nobody may cross a wall",
+        [
+            must("longest", duration("From its begin to its end: 1m to 24h", "4h")),
+            must(
+                "actions",
+                list("Actions that may be granted", any_text("An action of services/", &["invoices:read"]), 1),
+            ),
+            must("tenants", scope("Whose wall may be crossed: `all`, or a list")),
+            may("at_once", count("How many may be live at once", 256, 16)),
+        ],
+    )
+}
+
+fn count(about: &str, most: u32, default: u32) -> Value {
+    json!({ "description": about, "type": "integer", "minimum": 1, "maximum": most, "default": default })
 }
 
 fn signer() -> Value {

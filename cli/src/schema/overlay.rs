@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::shape::{any_text, list, may, must, object};
+use super::shape::{any_text, list, may, must, object, text};
 use super::values::tenant_id;
 
 pub(super) fn overlay() -> Value {
@@ -36,6 +36,10 @@ pub(super) fn overlay() -> Value {
                 names("Everything that an issuer signed", "An issuer, as `iss`", "https://id.acme.example"),
             ),
             may("revoked_signers", names("Keys that sign root contexts", "The id of a key", "edge-1")),
+            may(
+                "revoked_grants",
+                list("Grants", text("The id of a grant", "^[0-9a-f]{32}$", &["5f2c09b1d3e47a865f2c09b1d3e47a86"]), 0),
+            ),
             may("revoked_api_keys", names("API keys", "The id of an API key", "5f2c09b1d3e47a86")),
         ],
     )

@@ -82,8 +82,13 @@ fn schema_and_reader_have_the_same_fields() {
     assert!(unread.is_empty(), "no case reads {unread:?}");
 }
 
-/// What lies in no directory, or is not read with it.
+/// What lies in no directory, is not read with it, or asks for keys that the cases do not have.
 fn others() {
+    let mesh = fs::read_to_string(root().join("envoy-config/tenancy/mesh.yaml")).unwrap();
+    let mesh = mesh.replace("  overlay: [overlay-1]\n", "  overlay: [overlay-1]\n  grants: [grant-1, grant-2]\n")
+        + "grants: { longest: 4h, actions: [\"invoices:read\"], tenants: all }\n";
+    let read = directory::read(&lay(&(Files::from([("mesh.yaml".to_owned(), mesh)]), vec![]), "grants"), None);
+    assert!(read.directory().is_some(), "{:?}", read.diagnostics);
     let _ = crate::cases::read(&Source::new(
         "cases.yaml",
         "cases: [{ name: x, given: { tenant: acme }, when: { service: s, request: GET / }, then: { decision: allow } }]",

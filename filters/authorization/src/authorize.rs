@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use partywall_tenancy::{Bundle, Reason, Refusal, Service, Tenant, TenantContext};
 
-use crate::{ActionIndex, Answer, Found, Id, Names, Operations, Outcome, Program, RequestFacts, RequestWorld, Scratch};
+use crate::{
+    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    Scratch, Verdict,
+};
 
 /// What a request wants, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +101,15 @@ impl Authorization {
         let asked = self.before_program(query).ok()?;
         let world = RequestWorld::new(&asked.facts, &self.names)?;
         Some(self.program.answer(asked.action, &world))
+    }
+
+    /// What each policy that can apply to the request says, in their order, where the program is asked at all.
+    /// Allocates; requests are decided by [`authorize`].
+    pub fn verdicts(&self, query: &Query<'_>) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let asked = self.before_program(query).ok()?;
+        let world = RequestWorld::new(&asked.facts, &self.names)?;
+        let applicable = self.program.applicable(asked.action);
+        Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
