@@ -91,7 +91,11 @@ fn what_cannot_be_read_is_told_with_its_place() {
             &*case("x", "tenant: acme", "service: s, request: GET /", "decision: allow, reason: policy_denied"),
             "only a denial has a reason",
         ),
-        ("word", &*case("x", "tenant: acme", "service: s, request: GET /", "decision: denied"), "write `allow` or `deny`"),
+        (
+            "word",
+            &*case("x", "tenant: acme", "service: s, request: GET /", "decision: denied"),
+            "write `allow` or `deny`",
+        ),
         (
             "reason-word",
             &*case("x", "tenant: acme", "service: s, request: GET /", "decision: deny, reason: policy_denid"),
