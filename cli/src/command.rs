@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, explain, inspect, keys, revoke, schema, serve, tenant, test};
+use crate::verbs::{check, compile, decide, explain, inspect, keys, prove, revoke, schema, serve, tenant, test};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -38,6 +38,7 @@ enum Verb {
     Revoke(revoke::Args),
     Inspect(inspect::Args),
     Decide(decide::Args),
+    Prove(prove::Args),
     Explain(explain::Args),
     Schema(schema::Args),
     Test(test::Args),
@@ -55,6 +56,7 @@ pub fn run() -> ExitCode {
         Verb::Revoke(args) => revoke::run(&args),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Decide(args) => decide::run(&args),
+        Verb::Prove(args) => prove::run(&args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Schema(args) => schema::run(&args),
         Verb::Test(args) => test::run(&args),

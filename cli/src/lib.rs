@@ -6,6 +6,7 @@
 //!   ├─ directory   the tenancy directory, checked, every mistake with its place
 //!   ├─ lower       its policies, as a decision program
 //!   ├─ compile     both, as a signed bundle
+//!   ├─ prove       claims about its policies, by a solver
 //!   └─ overlay     overlay.yaml, as a signed overlay
 //! ```
 
@@ -21,6 +22,7 @@ mod keys;
 pub mod lower;
 mod nearest;
 mod overlay;
+mod prove;
 mod rehearsal;
 mod schema;
 mod server;

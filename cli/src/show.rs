@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, TenantStatus, UnixSeconds,
+    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ pub(crate) fn bundle(body: &BundleBody) {
     }
     body.gateways.iter().for_each(|gateway| line("gateway", gateway));
     for tenant in body.tenants.iter() {
-        let status = status(tenant.status);
+        let status = tenant.status.name();
         line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));
     }
     body.services.iter().for_each(service);
@@ -196,14 +196,6 @@ fn scope(scope: &TenantScope) -> String {
         TenantScope::Only(list) => {
             format!("tenants {}", list.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", "))
         }
-    }
-}
-
-fn status(status: TenantStatus) -> &'static str {
-    match status {
-        TenantStatus::Active => "active",
-        TenantStatus::Suspended => "suspended",
-        TenantStatus::Quarantined => "quarantined",
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod decide;
 pub(crate) mod explain;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod prove;
 pub(crate) mod revoke;
 pub(crate) mod schema;
 pub(crate) mod serve;

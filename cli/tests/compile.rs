@@ -161,7 +161,13 @@ fn a_bundle_says_what_the_directory_says() {
     assert_eq!(body["services"][1]["operations"][1]["owner"], serde_json::json!({ "Path": "tenant" }));
     assert_eq!(
         body["program"]["policies"],
-        serde_json::json!(["accountants-read-and-delete", "no-delete-in-bronze", "viewers-read"])
+        serde_json::json!([
+            "accountants-read-and-delete",
+            "no-delete-in-bronze",
+            "viewers-read",
+            "own-tenant-only",
+            "active-tenants-only"
+        ])
     );
     assert!(!body.to_string().contains("ops@acme.example"), "contacts never enter a bundle");
     let raw = bundle(&here.join("out"));

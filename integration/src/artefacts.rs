@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 /// The root of the project.
 pub fn root() -> PathBuf {
@@ -34,6 +34,12 @@ pub fn command() -> Result<PathBuf> {
 /// Envoy.
 pub fn envoy() -> Result<PathBuf> {
     find("ENVOY", &["tools/envoy-1.40.0/envoy"], "`cargo xtask setup`")
+}
+
+/// What a bench needs: it is where this variable says, and nowhere else.
+pub fn from_variable(variable: &str) -> Result<PathBuf> {
+    let path = env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
+    path.with_context(|| format!("{variable} names nothing that is there: `cargo xtask bench` builds it and sets it"))
 }
 
 /// Absent is an error, never a reason to skip: a test that does not run proves nothing.

@@ -44,12 +44,44 @@ pub(crate) fn build_pure() -> Result<PathBuf> {
     Ok(module)
 }
 
+/// What `bench policy` runs: the two builds of its module, and the folder of what they decide.
+pub(crate) struct PolicyBench {
+    pub(crate) program: PathBuf,
+    pub(crate) interpreter: PathBuf,
+    pub(crate) material: PathBuf,
+}
+
+/// Builds it.
+pub(crate) fn build_policy_bench() -> Result<PolicyBench> {
+    let folder = root().join("target/bench/policy");
+    let built = PolicyBench {
+        program: folder.join("program.wasm"),
+        interpreter: folder.join("interpreter.wasm"),
+        material: folder.join("material"),
+    };
+    fs::create_dir_all(&folder)?;
+    let package = "partywall-bench-policy";
+    step("build the program for the bench", || build_wasm(package, &[], &built.program))?;
+    step("build Cedar's interpreter for the bench", || {
+        build_wasm(package, &["--features", "interpreter"], &built.interpreter)
+    })?;
+    step("write policies and requests", || {
+        let mut write = cargo(&["run", "--quiet", "--package", "partywall-cli", "--example", "bench-policy", "--"]);
+        write.arg(&built.material);
+        run_command(write)
+    })?;
+    Ok(built)
+}
+
 fn build_module(features: &[&str], copy: &Path) -> Result<()> {
-    let mut build =
-        cargo(&["build", "--package", "partywall-module", "--target", "wasm32-wasip1", "--profile", "module"]);
+    build_wasm("partywall-module", features, copy)
+}
+
+fn build_wasm(package: &str, features: &[&str], copy: &Path) -> Result<()> {
+    let mut build = cargo(&["build", "--package", package, "--target", "wasm32-wasip1", "--profile", "module"]);
     build.args(features);
     run_command(build)?;
-    let built = root().join("target/wasm32-wasip1/module/partywall_module.wasm");
+    let built = root().join("target/wasm32-wasip1/module").join(package.replace('-', "_")).with_extension("wasm");
     fs::copy(built, copy).context("the build left no module")?;
     Ok(())
 }

@@ -12,17 +12,19 @@ const BENCHES: &[(&str, &str)] = &[
         "context",
         "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (some 3 minutes)",
     ),
-    ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 4 minutes)"),
+    ("policy", "decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter (some 2 minutes)"),
+    ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 6 minutes)"),
 ];
 
 const HELP: &str = "Each prints a table and writes target/bench/NAME.json; docs/performance.md says how it measures.
 
   --rounds N    how often each case is measured, in turn with the others; the median counts
-  --requests N  requests of each case in each round
+  --requests N  requests of each case in each round; policy measures 30 ms instead
 
 Examples:
   cargo xtask bench context
-  cargo xtask bench context --rounds 5 --requests 32    a quick look: the figures are rough";
+  cargo xtask bench context --rounds 5 --requests 32    a quick look: the figures are rough
+  cargo xtask bench policy";
 
 /// Without a name, lists the benches.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
@@ -39,16 +41,21 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         eprintln!("error: which bench? There is `{}`; `cargo xtask bench --help` says more", names.join("`, `"));
         return Ok(ExitCode::from(2));
     }
-    let envoy = tools::envoy()?;
-    let pure = artefacts::build_pure()?;
-    let built = artefacts::build()?;
+    let mut bench = crate::step::command(root().join("target/release/bench"), &[]);
+    bench.args(arguments).env("ENVOY", tools::envoy()?);
+    if arguments.iter().any(|argument| argument == "policy") {
+        let built = artefacts::build_policy_bench()?;
+        bench.env("PARTYWALL_BENCH_PROGRAM", built.program).env("PARTYWALL_BENCH_INTERPRETER", built.interpreter);
+        bench.env("PARTYWALL_BENCH_MATERIAL", built.material);
+    } else {
+        let pure = artefacts::build_pure()?;
+        let built = artefacts::build()?;
+        bench.env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
+    }
     // Optimised: it signs tens of thousands of tokens, and interprets the module.
     step("build the bench", || {
         run_command(cargo(&["build", "--release", "--package", "partywall-integration", "--bin", "bench"]))
     })?;
-    let mut bench = crate::step::command(root().join("target/release/bench"), &[]);
-    bench.args(arguments).env("ENVOY", envoy).env("PARTYWALL", &built.cli);
-    bench.env("PARTYWALL_MODULE", &built.module).env("PARTYWALL_MODULE_PURE", pure);
     let code = bench.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

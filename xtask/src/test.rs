@@ -14,7 +14,7 @@ type Check = (&'static str, fn() -> Result<()>);
 const CHECKS: &[Check] = &[
     ("format", format),
     ("clippy", clippy),
-    ("clippy of the module", clippy_module),
+    ("clippy of the modules", clippy_module),
     ("documentation", documentation),
     ("licences, bans and sources", deny),
     ("the house's own rules", house::check),
@@ -52,6 +52,8 @@ fn clippy() -> Result<()> {
         "--workspace",
         "--exclude",
         "partywall-module",
+        "--exclude",
+        "partywall-bench-policy",
         "--all-targets",
         "--quiet",
         "--",
@@ -61,9 +63,13 @@ fn clippy() -> Result<()> {
 }
 
 fn clippy_module() -> Result<()> {
-    for features in [&[][..], &["--no-default-features"]] {
-        let mut clippy =
-            cargo(&["clippy", "--locked", "--package", "partywall-module", "--target", "wasm32-wasip1", "--quiet"]);
+    for (package, features) in [
+        ("partywall-module", &[][..]),
+        ("partywall-module", &["--no-default-features"]),
+        ("partywall-bench-policy", &[]),
+        ("partywall-bench-policy", &["--features", "interpreter"]),
+    ] {
+        let mut clippy = cargo(&["clippy", "--locked", "--package", package, "--target", "wasm32-wasip1", "--quiet"]);
         clippy.args(features).args(["--", "-D", "warnings"]);
         run_command(clippy)?;
     }
@@ -91,6 +97,8 @@ fn unit() -> Result<()> {
         "--workspace",
         "--exclude",
         "partywall-module",
+        "--exclude",
+        "partywall-bench-policy",
         "--exclude",
         "partywall-integration",
     ]))

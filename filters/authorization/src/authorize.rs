@@ -1,9 +1,8 @@
 //! From a tenant context and a request to one decision.
 
-use std::collections::HashMap;
-
 use partywall_tenancy::{Bundle, Reason, Refusal, Service, Tenant, TenantContext};
 
+use crate::table::Table;
 use crate::{
     ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
     Scratch, Verdict,
@@ -53,7 +52,7 @@ pub struct Authorization {
     program: Program,
     names: Names,
     scratch: Scratch,
-    services: HashMap<Box<str>, CalledService>,
+    services: Table<CalledService>,
 }
 
 #[derive(Debug)]
@@ -75,14 +74,14 @@ impl Authorization {
 
     /// Like [`Authorization::new`], from what a bundle would hold: for checks before it is signed.
     pub fn from_parts(program: Program, services: &[Service]) -> Result<Self, Refusal> {
-        let mut index = HashMap::with_capacity(services.len());
+        let mut called_services = Vec::with_capacity(services.len());
         for service in services {
             let called = CalledService::new(service, &program)
                 .map_err(|what| Refusal::Inconsistent(format!("service `{}`: {what}", service.name)))?;
-            index.insert(service.name.as_str().into(), called);
+            called_services.push((service.name.as_str(), called));
         }
         let names = Names::of(&program);
-        Ok(Self { program, names, scratch: Scratch::default(), services: index })
+        Ok(Self { program, names, scratch: Scratch::default(), services: Table::of(called_services) })
     }
 
     /// The decision program.
@@ -92,7 +91,7 @@ impl Authorization {
 
     /// The operation of `service` that covers `method` and `path`.
     pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        self.services.get(service)?.operations.find(method, path)
+        self.services.get(|| service.bytes())?.operations.find(method, path)
     }
 
     /// Every policy that has something to say about the request, where the program is asked at all.
@@ -114,7 +113,7 @@ impl Authorization {
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     fn before_program<'a>(&'a self, query: &Query<'a>) -> Result<Asked<'a>, Denial> {
-        let Some(service) = self.services.get(query.service) else {
+        let Some(service) = self.services.get(|| query.service.bytes()) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
         let Some(found) = service.operations.find(query.method, query.path) else {

@@ -1,7 +1,10 @@
 //! What is known about a request, as the generated Cedar schema names it.
 
+use std::cell::{Cell, OnceCell};
+
 use partywall_tenancy::Tenant;
 
+use crate::names::Kind;
 use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
 
 /// The facts of one request:
@@ -11,7 +14,7 @@ use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant
 /// context                                                     .service  Workload::"<SPIFFE ID>"
-/// .tenant    Tenant::"<id>"                                   .tier .residency
+/// .tenant    Tenant::"<id>"                                   .tier .residency .status
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
@@ -44,53 +47,77 @@ const OWNER: u32 = 3;
 const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
 const NOTHING: u32 = 6;
+/// So many texts has a tenant; those of the owner follow those of the principal's.
+const OF_TENANT: u32 = 3;
 /// Behind the texts of the two tenants: the name of the context's one field.
-const SERVICE_NAME: u32 = 4;
+const SERVICE_NAME: u32 = 2 * OF_TENANT;
 
-/// The facts of one request in the numbers of one program.
+/// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
+/// find is found when it is asked for.
 #[derive(Debug)]
 pub struct RequestWorld<'a> {
     facts: &'a RequestFacts<'a>,
     names: &'a Names,
-    principal: Entity,
-    action: Entity,
+    principal: OnceCell<Entity>,
+    action: OnceCell<Entity>,
     resource: Entity,
+    /// The type of the resource, if policies name it.
+    resource_kind: Option<Text>,
     tenant: Entity,
     owner: Entity,
     roles: [Entity; MOST_ROLES],
     has_roles: usize,
-    context: [Value; 2],
+    context: OnceCell<[Value; 2]>,
+    /// Tier and residency, of the principal's tenant, then of the owner.
+    texts: [Cell<Option<Text>>; 4],
 }
 
 impl<'a> RequestWorld<'a> {
     /// Looks up what the program names. `None` when the principal has more than 64 roles that policies name.
     pub fn new(facts: &'a RequestFacts<'a>, names: &'a Names) -> Option<Self> {
         let more = |nth: u32| Entity(names.entities.saturating_add(nth));
-        let named = |kind, id, nth| names.entity(kind, id).unwrap_or(more(nth));
-        let tenant = named("Tenant", Id::plain(facts.tenant.id.as_str()), TENANT);
-        let same = facts.owner.id == facts.tenant.id;
-        let owner = if same { tenant } else { named("Tenant", Id::plain(facts.owner.id.as_str()), OWNER) };
-        let service = named("Workload", Id::plain(facts.service), SERVICE);
+        let named = |kind: &Kind, id, nth| kind.entity(id).unwrap_or(more(nth));
+        let tenant = named(&names.tenants, Id::plain(facts.tenant.id.as_str()), TENANT);
+        let same = std::ptr::eq(facts.owner, facts.tenant) || facts.owner.id == facts.tenant.id;
+        let owner = if same { tenant } else { named(&names.tenants, Id::plain(facts.owner.id.as_str()), OWNER) };
         let mut roles = [more(NOTHING); MOST_ROLES];
         let mut has_roles = 0;
-        for role in facts.roles.iter().filter_map(|role| names.entity("Role", Id::plain(role))) {
+        for role in facts.roles.iter().filter_map(|role| names.roles.entity(Id::plain(role))) {
             if !roles.iter().take(has_roles).any(|known| *known == role) {
                 *roles.get_mut(has_roles)? = role;
                 has_roles += 1;
             }
         }
+        let kind = names.kind(facts.resource_type);
         Some(Self {
-            principal: named("User", Id::in_tenant(facts.tenant.id.as_str(), facts.subject), PRINCIPAL),
-            action: named("Action", Id::plain(facts.action), ACTION),
-            resource: named(facts.resource_type, facts.resource_id, RESOURCE),
+            principal: OnceCell::new(),
+            action: OnceCell::new(),
+            resource: kind.map_or(more(RESOURCE), |kind| named(kind, facts.resource_id, RESOURCE)),
+            resource_kind: kind.and_then(|kind| kind.name),
             tenant,
             owner,
             roles,
             has_roles,
-            context: [Value::Text(names.service.unwrap_or(names.more_text(SERVICE_NAME))), Value::Entity(service)],
+            context: OnceCell::new(),
+            texts: [const { Cell::new(None) }; 4],
             facts,
             names,
         })
+    }
+
+    fn named(&self, kind: &Kind, id: Id<'_>, nth: u32) -> Entity {
+        kind.entity(id).unwrap_or(Entity(self.names.entities.saturating_add(nth)))
+    }
+
+    fn principal(&self) -> Entity {
+        *self.principal.get_or_init(|| {
+            let id = Id::in_tenant(self.facts.tenant.id.as_str(), self.facts.subject);
+            self.named(&self.names.users, id, PRINCIPAL)
+        })
+    }
+
+    fn action(&self) -> Entity {
+        *self.action.get_or_init(|| self.named(&self.names.actions, Id::plain(self.facts.action), ACTION))
     }
 
     fn roles(&self) -> &[Entity] {
@@ -98,38 +125,53 @@ impl<'a> RequestWorld<'a> {
     }
 
     fn of_tenant(&self, tenant: &Tenant, name: Text) -> Lookup {
-        let text = |at: u32| Lookup::Found(Value::Text(self.number(at)));
-        let principals = std::ptr::eq(tenant, self.facts.tenant);
+        let first = if std::ptr::eq(tenant, self.facts.tenant) { 0 } else { OF_TENANT };
+        let text = |nth: u32| Lookup::Found(Value::Text(self.number(first + nth)));
         match Some(name) {
-            tier if tier == self.names.tier => text(if principals { 0 } else { 2 }),
-            residency if residency == self.names.residency => text(if principals { 1 } else { 3 }),
+            tier if tier == self.names.tier => text(0),
+            residency if residency == self.names.residency => text(1),
+            status if status == self.names.status => text(2),
             _ => Lookup::Missing,
         }
     }
 
-    /// The text at this place: tier and residency of the principal's tenant, then of the owner.
+    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner.
     fn at(&self, place: u32) -> Option<&str> {
-        let (tenant, owner) = (self.facts.tenant, self.facts.owner);
-        [&tenant.tier, &tenant.residency, &owner.tier, &owner.residency]
-            .get(usize::try_from(place).ok()?)
-            .map(|t| &***t)
+        let tenant = match place {
+            0..OF_TENANT => self.facts.tenant,
+            OF_TENANT..SERVICE_NAME => self.facts.owner,
+            _ => return None,
+        };
+        Some(match place % OF_TENANT {
+            0 => &tenant.tier,
+            1 => &tenant.residency,
+            _ => tenant.status.name(),
+        })
     }
 
     /// INVARIANT: of texts that the program does not name, equal ones get the number of the first.
     fn number(&self, place: u32) -> Text {
+        let known = usize::try_from(place).ok().and_then(|place| self.texts.get(place));
+        if let Some(number) = known.and_then(Cell::get) {
+            return number;
+        }
         let text = self.at(place).unwrap_or_default();
-        self.names.text(text).unwrap_or_else(|| {
+        let number = self.names.text(text).unwrap_or_else(|| {
             let first = (0..place).find(|before| self.at(*before) == Some(text));
             self.names.more_text(first.unwrap_or(place))
-        })
+        });
+        if let Some(known) = known {
+            known.set(Some(number));
+        }
+        number
     }
 }
 
 impl World for RequestWorld<'_> {
     fn variable(&self, variable: Variable) -> Value {
         match variable {
-            Variable::Principal => Value::Entity(self.principal),
-            Variable::Action => Value::Entity(self.action),
+            Variable::Principal => Value::Entity(self.principal()),
+            Variable::Action => Value::Entity(self.action()),
             Variable::Resource => Value::Entity(self.resource),
             Variable::Context => Value::Record(crate::Slice { place: crate::Place::World, start: 0, len: 2 }),
         }
@@ -142,7 +184,7 @@ impl World for RequestWorld<'_> {
         if entity == self.owner {
             return self.of_tenant(self.facts.owner, name);
         }
-        let tenant = if entity == self.principal {
+        let tenant = if entity == self.principal() {
             self.tenant
         } else if entity == self.resource {
             self.owner
@@ -153,21 +195,21 @@ impl World for RequestWorld<'_> {
     }
 
     fn tag(&self, entity: Entity, _: Text) -> Lookup {
-        let known = [self.principal, self.resource, self.tenant, self.owner].contains(&entity);
+        let known = [self.principal(), self.resource, self.tenant, self.owner].contains(&entity);
         if known { Lookup::Missing } else { Lookup::NoEntity }
     }
 
     fn is_in(&self, child: Entity, ancestor: Entity) -> bool {
-        child == self.principal && self.roles().contains(&ancestor)
+        child == self.principal() && self.roles().contains(&ancestor)
     }
 
     fn kind(&self, entity: Entity) -> Option<Text> {
         match entity.0.checked_sub(self.names.entities) {
-            _ if entity == self.principal => self.names.kind("User"),
-            _ if entity == self.resource => self.names.kind(self.facts.resource_type),
-            Some(TENANT | OWNER) => self.names.kind("Tenant"),
-            Some(SERVICE) => self.names.kind("Workload"),
-            Some(ACTION) => self.names.kind("Action"),
+            _ if entity == self.principal() => self.names.users.name,
+            _ if entity == self.resource => self.resource_kind,
+            Some(TENANT | OWNER) => self.names.tenants.name,
+            Some(SERVICE) => self.names.workloads.name,
+            Some(ACTION) => self.names.actions.name,
             _ => None,
         }
     }
@@ -177,11 +219,14 @@ impl World for RequestWorld<'_> {
     }
 
     fn values(&self) -> &[Value] {
-        &self.context
+        self.context.get_or_init(|| {
+            let service = self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
+            [Value::Text(self.names.service.unwrap_or(self.names.more_text(SERVICE_NAME))), Value::Entity(service)]
+        })
     }
 
     fn ancestors(&self, entity: Entity) -> &[Entity] {
-        if entity == self.principal { self.roles() } else { &[] }
+        if entity == self.principal() { self.roles() } else { &[] }
     }
 
     fn tenant(&self) -> Option<Entity> {

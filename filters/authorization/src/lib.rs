@@ -21,6 +21,7 @@ mod id;
 mod names;
 mod operations;
 mod program;
+mod table;
 mod value;
 mod world;
 

@@ -1,11 +1,7 @@
 //! What a program names of the world of requests, found once per bundle.
 
-use std::collections::HashMap;
-
-use crate::{Entity, Id, Program, Text};
-
-/// The entities of one type that policies name, by id.
-type Named = HashMap<Box<str>, Entity>;
+use crate::table::Table;
+use crate::{Entity, Id, Node, Program, Scope, Text};
 
 /// The numbers that a program gave to what requests are made of.
 #[derive(Debug)]
@@ -17,16 +13,32 @@ pub struct Names {
     pub(crate) tenant: Option<Text>,
     pub(crate) tier: Option<Text>,
     pub(crate) residency: Option<Text>,
+    pub(crate) status: Option<Text>,
     pub(crate) service: Option<Text>,
+    /// Types that every request has.
+    pub(crate) users: Kind,
+    pub(crate) roles: Kind,
+    pub(crate) tenants: Kind,
+    pub(crate) workloads: Kind,
+    pub(crate) actions: Kind,
     /// Every text that is compared with, by itself.
-    text: HashMap<Box<str>, Text>,
-    kinds: HashMap<Box<str>, Kind>,
+    text: Table<Text>,
+    /// The types that policies name, or an entity of.
+    kinds: Table<Kind>,
 }
 
-#[derive(Debug)]
-struct Kind {
-    name: Text,
-    ids: Named,
+/// A type, and the entities of it that policies name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kind {
+    pub(crate) name: Option<Text>,
+    ids: Table<Entity>,
+}
+
+impl Kind {
+    /// The number of an entity, if policies name it.
+    pub(crate) fn entity(&self, id: Id<'_>) -> Option<Entity> {
+        self.ids.get(|| id.bytes()).copied()
+    }
 }
 
 impl Names {
@@ -36,41 +48,50 @@ impl Names {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let text =
             |text: Text| usize::try_from(text.0).ok().and_then(|at| body.texts.get(at)).map_or("", String::as_str);
-        let mut kinds: HashMap<Box<str>, Kind> = HashMap::new();
+        let mut ids: std::collections::BTreeMap<Text, Vec<(&str, Entity)>> = std::collections::BTreeMap::new();
         for (number, (kind, id)) in (0u32..).zip(&body.entities) {
-            let of_kind = kinds.entry(text(*kind).into()).or_insert_with(|| Kind { name: *kind, ids: HashMap::new() });
-            of_kind.ids.insert(text(*id).into(), Entity(number));
+            ids.entry(*kind).or_default().push((text(*id), Entity(number)));
         }
+        let scopes = body.policies.iter().flat_map(|policy| [policy.principal, policy.resource]);
+        let in_scopes = scopes.filter_map(|scope| match scope {
+            Scope::Is(kind) | Scope::IsIn(kind, _) => Some(kind),
+            Scope::Any | Scope::Equal(_) | Scope::In(_) => None,
+        });
+        let in_nodes =
+            body.nodes.iter().filter_map(|node| if let Node::Is(_, kind) = node { Some(*kind) } else { None });
+        for kind in in_scopes.chain(in_nodes) {
+            ids.entry(kind).or_default();
+        }
+        let kinds = ids.into_iter().map(|(kind, ids)| (text(kind), Kind { name: Some(kind), ids: Table::of(ids) }));
+        let kinds = Table::of(kinds);
+        let text = Table::of((0u32..).zip(&body.texts).map(|(at, text)| (text.as_str(), Text(at))));
+        let kind = |name: &str| kinds.get(|| name.bytes()).cloned().unwrap_or_default();
         Self {
             texts: count(body.texts.len()),
             entities: count(body.entities.len()),
             tenant: program.find_text("tenant"),
             tier: program.find_text("tier"),
             residency: program.find_text("residency"),
+            status: program.find_text("status"),
             service: program.find_text("service"),
-            text: (0u32..).zip(&body.texts).map(|(at, text)| (text.as_str().into(), Text(at))).collect(),
+            users: kind("User"),
+            roles: kind("Role"),
+            tenants: kind("Tenant"),
+            workloads: kind("Workload"),
+            actions: kind("Action"),
+            text,
             kinds,
         }
     }
 
     /// The number of a text, if policies name it.
     pub(crate) fn text(&self, text: &str) -> Option<Text> {
-        self.text.get(text).copied()
+        self.text.get(|| text.bytes()).copied()
     }
 
-    /// The number of an entity, if policies name it.
-    pub(crate) fn entity(&self, kind: &str, id: Id<'_>) -> Option<Entity> {
-        let ids = &self.kinds.get(kind)?.ids;
-        match id.as_text() {
-            Some(text) => ids.get(text).copied(),
-            // Nothing is put together: there are few, and only for such ids are they gone through.
-            None => ids.iter().find(|(named, _)| id.bytes().eq(named.bytes())).map(|(_, entity)| *entity),
-        }
-    }
-
-    /// The number of a type, if policies name it or an entity of it.
-    pub(crate) fn kind(&self, kind: &str) -> Option<Text> {
-        self.kinds.get(kind).map(|kind| kind.name).or_else(|| self.text(kind))
+    /// A type, if policies name it or an entity of it.
+    pub(crate) fn kind(&self, kind: &str) -> Option<&Kind> {
+        self.kinds.get(|| kind.bytes())
     }
 
     /// The number of the nth text that a request adds.

@@ -18,7 +18,18 @@ const MAX_OPERATIONS: usize = 4096;
 /// `/invoices/{id}` the first one gets the path `/invoices/latest`. Two templates that differ in
 /// nothing but the names of their parameters are an error.
 #[derive(Clone, Debug)]
-pub struct Operations(Vec<Route>);
+pub struct Operations {
+    routes: Vec<Route>,
+    /// Where those of one method and one number of segments lie, so that a request compares its method a few times.
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Clone, Debug)]
+struct Bucket {
+    method: Box<str>,
+    segments: usize,
+    routes: std::ops::Range<usize>,
+}
 
 #[derive(Clone, Debug)]
 struct Route {
@@ -48,18 +59,35 @@ impl Operations {
                 return Err(OperationError { position: b.position, problem });
             }
         }
-        Ok(Self(routes))
+        let mut buckets: Vec<Bucket> = Vec::new();
+        for (at, route) in routes.iter().enumerate() {
+            let (method, segments) = route.bucket();
+            match buckets.last_mut() {
+                Some(last) if (&*last.method, last.segments) == (method, segments) => last.routes.end = at + 1,
+                _ => buckets.push(Bucket { method: method.into(), segments, routes: at..at + 1 }),
+            }
+        }
+        Ok(Self { routes, buckets })
     }
 
     /// The operation that covers `method` and `path`; a query in `path` is ignored. `None` also for
     /// a path that could be read in two ways: nothing is repaired here.
     pub fn find<'p>(&self, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        let path = path.split_once('?').map_or(path, |(path, _)| path);
-        let canonical = path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#'));
-        let path = path.strip_prefix('/').filter(|_| canonical)?;
-        let wanted = (method, template::split(path).count());
-        let start = self.0.partition_point(|route| route.bucket() < wanted);
-        let mut candidates = self.0.iter().skip(start).take_while(|route| route.bucket() == wanted);
+        let path = path.strip_prefix('/')?;
+        let end = path.bytes().position(|b| b == b'?').unwrap_or(path.len());
+        let path = path.get(..end)?;
+        let mut segments = 1;
+        for byte in path.bytes() {
+            match byte {
+                b'/' => segments += 1,
+                b'\\' | b'#' => return None,
+                byte if byte.is_ascii_graphic() => {}
+                _ => return None,
+            }
+        }
+        let wanted = |bucket: &&Bucket| bucket.segments == segments && *bucket.method == *method;
+        let bucket = self.buckets.iter().find(wanted)?;
+        let mut candidates = self.routes.get(bucket.routes.clone())?.iter();
         candidates.find(|route| route.template.matches(path)).map(|route| Found { route, path })
     }
 }

@@ -14,7 +14,7 @@ pub use check::ProgramError;
 pub use evaluate::{PRINCIPAL_SCOPE, RESOURCE_SCOPE, Scratch, Verdict};
 
 use crate::{Entity, Text, Value, World};
-use evaluate::Evaluation;
+use evaluate::{Asked, Evaluation};
 use index::Index;
 
 /// A checked program: every number means something, and every evaluation ends.
@@ -23,6 +23,8 @@ pub struct Program {
     body: ProgramBody,
     /// For each action what can apply to it.
     index: Vec<Index>,
+    /// For each policy what is asked of a request, without what is only told.
+    asked: Vec<Asked>,
 }
 
 /// An action of a [`Program`], found once and then used for every request.
@@ -74,7 +76,8 @@ impl Program {
     pub fn new(body: ProgramBody) -> Result<Self, ProgramError> {
         check::check(&body)?;
         let index = body.actions.iter().map(|action| Index::of(action, &body.policies)).collect();
-        Ok(Self { body, index })
+        let asked = body.policies.iter().map(Asked::of).collect();
+        Ok(Self { body, index, asked })
     }
 
     /// What it says.
@@ -115,10 +118,10 @@ impl Program {
         let mut errors = 0;
         for effect in Effect::BOTH {
             let mut settled = None;
-            index.each(effect, world, &mut |at| {
-                let Some(policy) = self.policy(at) else { return false };
-                match evaluation.verdict(policy) {
-                    Verdict::Satisfied => settled = Some(policy),
+            index.each(effect, world, |at| {
+                let Some(asked) = usize::try_from(at).ok().and_then(|at| self.asked.get(at)) else { return false };
+                match evaluation.verdict(asked) {
+                    Verdict::Satisfied => settled = self.policy(at),
                     Verdict::NotSatisfied => {}
                     Verdict::Error => errors += 1,
                 }
@@ -143,7 +146,7 @@ impl Program {
         let evaluation = Evaluation::new(self, world, &scratch);
         let (mut forbids, mut permits, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         for policy in self.applicable(action) {
-            match (evaluation.verdict(policy), policy.effect) {
+            match (evaluation.verdict(&Asked::of(policy)), policy.effect) {
                 (Verdict::Satisfied, Effect::Forbid) => forbids.push(policy),
                 (Verdict::Satisfied, Effect::Permit) => permits.push(policy),
                 (Verdict::NotSatisfied, _) => {}
@@ -159,7 +162,7 @@ impl Program {
     /// The caller has checked that the policy applies to the action.
     pub fn evaluate(&self, policy: &PolicyBody, world: &impl World, observe: &dyn Fn(Expression, bool)) -> Verdict {
         let scratch = Scratch::default();
-        Evaluation::new(self, world, &scratch).observed(observe).verdict(policy)
+        Evaluation::new(self, world, &scratch).observed(observe).verdict(&Asked::of(policy))
     }
 
     /// Whether one condition of a policy holds by itself, or a scope of it; `None` where it cannot be evaluated.

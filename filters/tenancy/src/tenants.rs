@@ -26,6 +26,20 @@ pub enum TenantStatus {
     Quarantined,
 }
 
+impl TenantStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Quarantined];
+
+    /// The word for it in directories and policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
 /// A tenant, as far as a sidecar needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use jwt_simple::prelude::{Claims, Duration, ECDSAP256KeyPairLike, ES256KeyPair};
 use serde_json::{Value, json};
 
+use super::Bound;
 use super::figures::{Figure, Figures};
 use crate::host::sample::{Place, edge};
 use crate::host::{Host, Outcome};
@@ -22,6 +23,15 @@ use crate::{artefacts, variant};
 pub const SIZES: [usize; 3] = [50, 500, 5000];
 /// How much more than with the fewest a request may cost, in instructions.
 pub const ALLOWED: f64 = 1.10;
+
+/// Whether `worst`, what more issuers cost by what the fewest cost, keeps within [`ALLOWED`].
+pub fn bound(worst: f64) -> Bound {
+    let what = format!(
+        "More issuers cost at most {worst:.2} times the instructions of {} issuers; {ALLOWED:.2} are allowed",
+        SIZES[0]
+    );
+    Bound { what, kept: worst <= ALLOWED }
+}
 
 const LAST: usize = 99_999;
 const MIDDLE: usize = 50_000;

@@ -7,6 +7,7 @@
 //!   issuers      tenancy directories with many issuers
 //!   proxies      Envoys that differ in the filter alone, with an app that answers at once
 //!   rounds       the same requests to each of them, in turn; medians
+//! policy       decisions, by the program and by Cedar's interpreter
 //! suspension   from `partywall tenant suspend` to the first denial, under load
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
@@ -17,6 +18,7 @@ pub mod context;
 pub mod cpu;
 pub mod figures;
 pub mod issuers;
+pub mod policy;
 pub mod proxies;
 pub mod roots;
 pub mod rounds;
@@ -29,4 +31,13 @@ pub struct Effort {
     pub rounds: usize,
     /// Requests of each case in each round.
     pub requests: usize,
+}
+
+/// What must hold of a figure.
+#[derive(Debug)]
+pub struct Bound {
+    /// In words, with the figure.
+    pub what: String,
+    /// Whether it does.
+    pub kept: bool,
 }

@@ -16,6 +16,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response as Answer};
 use tokio::runtime::Runtime;
 
+use super::Bound;
 use super::figures::{Figure, Figures, summary};
 use crate::access_log::Hop;
 use crate::certificates::Workload;
@@ -55,8 +56,9 @@ struct Run {
     last_let_in: f64,
 }
 
-/// Measures so many suspensions. Gives the figures, and whether the worst is in time and nobody else was denied.
-pub fn run(runs: usize, progress: fn(&str)) -> Result<(Figures, bool)> {
+/// Measures so many suspensions. Gives the figures, and whether the worst is in time and nobody else
+/// was denied.
+pub fn run(runs: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
     progress("a mesh: edge, two sidecars, two apps, the bundle server");
     let mut mesh = Mesh::start(&Options { bundles: false, ..Options::named("bench-suspension") })?;
     let server = BundleServer::start(&mesh)?;
@@ -104,7 +106,18 @@ pub fn run(runs: usize, progress: fn(&str)) -> Result<(Figures, bool)> {
         figures.add(Figure { name: name.into(), value, unit, spread: None, ratio_to: None });
     }
     ensure!(answered > 0, "no client was answered");
-    Ok((figures, worst < LIVE.as_secs_f64() * 1000.0 && failed == 0))
+    let in_time = LIVE.as_secs_f64() * 1000.0;
+    let bounds = vec![
+        Bound {
+            what: format!("Both sidecars deny {worst:.0} ms after the command at the latest; {in_time:.0} are allowed"),
+            kept: worst < in_time,
+        },
+        Bound {
+            what: format!("{failed} of {answered} requests of another tenant failed; none may"),
+            kept: failed == 0,
+        },
+    ];
+    Ok((figures, bounds))
 }
 
 /// One suspension, and everything as before after it.

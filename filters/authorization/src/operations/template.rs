@@ -57,7 +57,14 @@ impl Template {
 
 /// The segments of a path without its leading slash.
 pub(super) fn split(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/')
+    // `str::split` sets up a search that pays for long texts only, and these are short.
+    let mut rest = Some(path);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let at = text.bytes().position(|b| b == b'/');
+        rest = at.and_then(|at| text.get(at.saturating_add(1)..));
+        text.get(..at.unwrap_or(text.len()))
+    })
 }
 
 /// Which segment of the template `text` is the parameter `wanted`.

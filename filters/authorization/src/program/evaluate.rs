@@ -39,6 +39,20 @@ const STEPS: u32 = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Scratch(RefCell<Vec<Value>>);
 
+/// What a policy asks of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    principal: Scope,
+    resource: Scope,
+    condition: Option<Expression>,
+}
+
+impl Asked {
+    pub(super) fn of(policy: &PolicyBody) -> Self {
+        Self { principal: policy.principal, resource: policy.resource, condition: policy.condition }
+    }
+}
+
 /// One evaluation: a program, a world and the memory for what is put together.
 pub(super) struct Evaluation<'a, W> {
     pub(super) program: &'a Program,
@@ -64,7 +78,7 @@ impl<'a, W: World> Evaluation<'a, W> {
     }
 
     /// What a policy says; the caller has checked that it applies to the action.
-    pub(super) fn verdict(&self, policy: &PolicyBody) -> Verdict {
+    pub(super) fn verdict(&self, policy: &Asked) -> Verdict {
         if !self.within(Variable::Principal, policy.principal, PRINCIPAL_SCOPE)
             || !self.within(Variable::Resource, policy.resource, RESOURCE_SCOPE)
         {
@@ -109,18 +123,25 @@ impl<'a, W: World> Evaluation<'a, W> {
     /// INVARIANT: a node refers to earlier ones only, and how deep that goes was bounded when the program was read.
     fn value(&self, at: Expression) -> Outcome {
         self.step()?;
-        match *self.program.node(at).ok_or(Failed)? {
-            Node::Value(value) => Ok(value),
-            Node::Variable(variable) => Ok(self.world.variable(variable)),
+        // What most conditions are made of comes first and by itself: the rest needs a large frame.
+        match self.program.node(at).ok_or(Failed)? {
+            Node::Value(value) => Ok(*value),
+            Node::Variable(variable) => Ok(self.world.variable(*variable)),
+            Node::Attribute(of, name) => match self.value(*of)? {
+                Value::Entity(entity) => found(self.world.attribute(entity, *name)),
+                of => found(self.field(of, *name)?),
+            },
+            node => self.value_of(node),
+        }
+    }
+
+    #[inline(never)]
+    fn value_of(&self, node: &Node) -> Outcome {
+        match *node {
+            // `value` has answered these.
+            Node::Value(_) | Node::Variable(_) | Node::Attribute(..) => Err(Failed),
             Node::If(test, yes, no) => self.value(if self.truth(test)? { yes } else { no }),
-            Node::All(parts) => {
-                for part in self.list(parts) {
-                    if !self.truth(*part)? {
-                        return Ok(Value::Bool(false));
-                    }
-                }
-                Ok(Value::Bool(true))
-            }
+            Node::All(parts) => self.all(parts).map(Value::Bool),
             Node::Any(parts) => {
                 for part in self.list(parts) {
                     if self.truth(*part)? {
@@ -132,10 +153,6 @@ impl<'a, W: World> Evaluation<'a, W> {
             Node::Unary(Unary::Not, of) => self.truth(of).map(|truth| Value::Bool(!truth)),
             Node::Unary(operator, of) => self.unary(operator, self.value(of)?),
             Node::Binary(operator, left, right) => self.binary(operator, self.value(left)?, self.value(right)?),
-            Node::Attribute(of, name) => match self.field(self.value(of)?, name)? {
-                Lookup::Found(value) => Ok(value),
-                Lookup::Missing | Lookup::NoEntity => Err(Failed),
-            },
             Node::Has(of, names) => self.has(self.value(of)?, names).map(Value::Bool),
             Node::Like(of, pattern) => {
                 let Value::Text(text) = self.value(of)? else { return Err(Failed) };
@@ -160,9 +177,32 @@ impl<'a, W: World> Evaluation<'a, W> {
         }
     }
 
+    fn all(&self, parts: List) -> Outcome<bool> {
+        for part in self.list(parts) {
+            if !self.truth(*part)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The value of a node that must be a boolean.
     fn truth(&self, at: Expression) -> Outcome<bool> {
-        let Value::Bool(truth) = self.value(at)? else { return Err(Failed) };
+        let truth = match self.program.node(at).ok_or(Failed)? {
+            // What most conditions are made of is asked without putting it into a value first.
+            Node::All(parts) => {
+                self.step()?;
+                self.all(*parts)?
+            }
+            Node::Binary(Binary::Equal, left, right) => {
+                self.step()?;
+                self.equal(self.value(*left)?, self.value(*right)?)?
+            }
+            _ => {
+                let Value::Bool(truth) = self.value(at)? else { return Err(Failed) };
+                truth
+            }
+        };
         if let Some(observe) = self.observe {
             observe(at, truth);
         }
@@ -195,10 +235,7 @@ impl<'a, W: World> Evaluation<'a, W> {
             (Binary::Contains, Value::Set(set), value) => self.contains(set, value).map(Value::Bool),
             (Binary::ContainsAll, Value::Set(set), Value::Set(part)) => self.contains_all(set, part).map(Value::Bool),
             (Binary::ContainsAny, Value::Set(set), Value::Set(part)) => self.contains_any(set, part).map(Value::Bool),
-            (Binary::GetTag, Value::Entity(entity), Value::Text(name)) => match self.world.tag(entity, name) {
-                Lookup::Found(value) => Ok(value),
-                Lookup::Missing | Lookup::NoEntity => Err(Failed),
-            },
+            (Binary::GetTag, Value::Entity(entity), Value::Text(name)) => found(self.world.tag(entity, name)),
             (Binary::HasTag, Value::Entity(entity), Value::Text(name)) => {
                 Ok(Value::Bool(matches!(self.world.tag(entity, name), Lookup::Found(_))))
             }
@@ -284,6 +321,14 @@ impl<'a, W: World> Evaluation<'a, W> {
         }
         let number = |n: usize| u32::try_from(n).map_err(|_| Failed);
         Ok(Slice { place: Place::Scratch, start: number(start)?, len: number(len)? })
+    }
+}
+
+/// What is not there cannot be read.
+fn found(lookup: Lookup) -> Outcome {
+    match lookup {
+        Lookup::Found(value) => Ok(value),
+        Lookup::Missing | Lookup::NoEntity => Err(Failed),
     }
 }
 

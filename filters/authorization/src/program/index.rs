@@ -12,30 +12,33 @@ pub(super) struct Index {
 
 #[derive(Clone, Debug, Default)]
 struct Keyed {
-    always: Vec<u32>,
-    by_tenant: Vec<(Entity, Vec<u32>)>,
-    by_principal: Vec<(Entity, Vec<u32>)>,
-    by_resource: Vec<(Entity, Vec<u32>)>,
-    by_kind: Vec<(Text, Vec<u32>)>,
+    always: List,
+    by_tenant: Lists<Entity>,
+    by_principal: Lists<Entity>,
+    by_resource: Lists<Entity>,
+}
+
+/// Policies, each with the type that its scope asks of the resource, sorted by that.
+type List = Vec<(Option<Text>, u32)>;
+
+/// Policies by key. All of them lie in one row, so that a decision touches little memory.
+#[derive(Clone, Debug)]
+struct Lists<K> {
+    /// Sorted, each with where its policies begin and end.
+    keys: Vec<(K, u32, u32)>,
+    policies: List,
 }
 
 impl Index {
     /// The policies that apply to `action`, by what tells most of them apart.
     pub(super) fn of(action: &ActionBody, policies: &[PolicyBody]) -> Self {
-        let mut index = Self::default();
-        for at in &action.policies {
-            let Some(policy) = usize::try_from(*at).ok().and_then(|at| policies.get(at)) else { continue };
-            let keyed = match policy.effect {
-                Effect::Forbid => &mut index.forbids,
-                Effect::Permit => &mut index.permits,
-            };
-            keyed.add(policy, *at);
-        }
-        index
+        let applying = action.policies.iter().filter_map(|at| Some((*at, policies.get(usize::try_from(*at).ok()?)?)));
+        let of = |effect| applying.clone().filter(move |(_, policy)| policy.effect == effect);
+        Self { forbids: Keyed::of(of(Effect::Forbid)), permits: Keyed::of(of(Effect::Permit)) }
     }
 
     /// Hands each policy of `effect` that can hold to `ask`, until that says that it is settled.
-    pub(super) fn each(&self, effect: Effect, world: &impl World, ask: &mut dyn FnMut(u32) -> bool) {
+    pub(super) fn each(&self, effect: Effect, world: &impl World, ask: impl FnMut(u32) -> bool) {
         match effect {
             Effect::Forbid => self.forbids.each(world, ask),
             Effect::Permit => self.permits.each(world, ask),
@@ -44,71 +47,106 @@ impl Index {
 }
 
 impl Keyed {
-    fn add(&mut self, policy: &PolicyBody, at: u32) {
-        match (policy.tenant, policy.principal, policy.resource) {
-            (Some(tenant), ..) => add(&mut self.by_tenant, tenant, at),
-            (None, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity), _) => {
-                add(&mut self.by_principal, entity, at);
+    fn of<'p>(policies: impl Iterator<Item = (u32, &'p PolicyBody)>) -> Self {
+        let mut always = Vec::new();
+        let (mut by_tenant, mut by_principal, mut by_resource) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, policy) in policies {
+            let one = match policy.resource {
+                Scope::Is(kind) | Scope::IsIn(kind, _) => (Some(kind), at),
+                Scope::Any | Scope::Equal(_) | Scope::In(_) => (None, at),
+            };
+            match (policy.tenant, policy.principal, policy.resource) {
+                (Some(tenant), ..) => by_tenant.push((tenant, one)),
+                (None, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity), _) => {
+                    by_principal.push((entity, one));
+                }
+                (None, _, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity)) => {
+                    by_resource.push((entity, one));
+                }
+                (None, ..) => always.push(one),
             }
-            (None, _, Scope::Equal(entity) | Scope::In(entity) | Scope::IsIn(_, entity)) => {
-                add(&mut self.by_resource, entity, at);
-            }
-            (None, _, Scope::Is(kind)) => add(&mut self.by_kind, kind, at),
-            (None, ..) => self.always.push(at),
+        }
+        always.sort_unstable();
+        Self {
+            always,
+            by_tenant: Lists::of(by_tenant),
+            by_principal: Lists::of(by_principal),
+            by_resource: Lists::of(by_resource),
         }
     }
 
     /// Says whether it is settled.
-    fn each(&self, world: &impl World, ask: &mut dyn FnMut(u32) -> bool) -> bool {
-        if self.always.iter().any(|at| ask(*at)) {
+    fn each(&self, world: &impl World, mut ask: impl FnMut(u32) -> bool) -> bool {
+        let Value::Entity(resource) = world.variable(Variable::Resource) else { return false };
+        let kind = world.kind(resource);
+        let mut any = |list: &[(Option<Text>, u32)]| {
+            let (of_any, of_kind) = that_fit(list, kind);
+            of_any.iter().chain(of_kind).any(|(of, at)| (of.is_none() || *of == kind) && ask(*at))
+        };
+        if any(&self.always) {
             return true;
         }
-        if !self.by_tenant.is_empty() {
+        if !self.by_tenant.keys.is_empty() {
             let settled = match world.tenant() {
-                Some(tenant) => under(&self.by_tenant, tenant).iter().any(|at| ask(*at)),
+                Some(tenant) => any(self.by_tenant.under(tenant)),
                 // A world that knows no tenants leaves the comparison to the condition.
-                None => self.by_tenant.iter().flat_map(|(_, list)| list).any(|at| ask(*at)),
+                None => any(&self.by_tenant.policies),
             };
             if settled {
                 return true;
             }
         }
-        if by_entity(&self.by_principal, Variable::Principal, world, ask)
-            || by_entity(&self.by_resource, Variable::Resource, world, ask)
-        {
-            return true;
+        for (lists, variable) in [(&self.by_principal, Variable::Principal), (&self.by_resource, Variable::Resource)] {
+            if lists.keys.is_empty() {
+                continue;
+            }
+            let Value::Entity(entity) = world.variable(variable) else { continue };
+            // Those under the entity itself and under each of its ancestors.
+            if any(lists.under(entity)) || world.ancestors(entity).iter().any(|ancestor| any(lists.under(*ancestor))) {
+                return true;
+            }
         }
-        if self.by_kind.is_empty() {
-            return false;
-        }
-        let Value::Entity(resource) = world.variable(Variable::Resource) else { return false };
-        world.kind(resource).is_some_and(|kind| under(&self.by_kind, kind).iter().any(|at| ask(*at)))
+        false
     }
 }
 
-/// Those under the entity itself and under each of its ancestors.
-fn by_entity(
-    list: &[(Entity, Vec<u32>)],
-    variable: Variable,
-    world: &impl World,
-    ask: &mut dyn FnMut(u32) -> bool,
-) -> bool {
-    if list.is_empty() {
-        return false;
+/// The part for resources of any type, and the one that holds all for resources of `kind`.
+fn that_fit(list: &[(Option<Text>, u32)], kind: Option<Text>) -> (&[(Option<Text>, u32)], &[(Option<Text>, u32)]) {
+    /// Fewer are gone through faster than they are searched.
+    const FEW: usize = 8;
+    if list.len() <= FEW {
+        return (list, &[]);
     }
-    let Value::Entity(entity) = world.variable(variable) else { return false };
-    let ancestors = world.ancestors(entity).iter().copied();
-    std::iter::once(entity).chain(ancestors).any(|key| under(list, key).iter().any(|at| ask(*at)))
+    let (of_any, of_some) = list.split_at_checked(list.partition_point(|(of, _)| of.is_none())).unwrap_or((list, &[]));
+    let from = of_some.partition_point(|(of, _)| *of < kind);
+    let rest = of_some.get(from..).unwrap_or_default();
+    let count = rest.partition_point(|(of, _)| *of == kind);
+    (of_any, rest.get(..count).unwrap_or_default())
 }
 
-fn under<K: Copy + Ord>(list: &[(K, Vec<u32>)], key: K) -> &[u32] {
-    let found = list.binary_search_by_key(&key, |(k, _)| *k).ok().and_then(|at| list.get(at));
-    found.map_or(&[], |(_, list)| list)
+impl<K> Default for Lists<K> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), policies: Vec::new() }
+    }
 }
 
-fn add<K: Copy + Ord>(list: &mut Vec<(K, Vec<u32>)>, key: K, policy: u32) {
-    match list.binary_search_by_key(&key, |(k, _)| *k) {
-        Ok(at) => list.get_mut(at).into_iter().for_each(|(_, list)| list.push(policy)),
-        Err(at) => list.insert(at, (key, vec![policy])),
+impl<K: Copy + Ord> Lists<K> {
+    fn of(mut keyed: Vec<(K, (Option<Text>, u32))>) -> Self {
+        keyed.sort_unstable();
+        let mut keys: Vec<(K, u32, u32)> = Vec::new();
+        for (end, (key, _)) in (1u32..).zip(&keyed) {
+            match keys.last_mut() {
+                Some(last) if last.0 == *key => last.2 = end,
+                _ => keys.push((*key, end.saturating_sub(1), end)),
+            }
+        }
+        Self { keys, policies: keyed.into_iter().map(|(_, one)| one).collect() }
+    }
+
+    fn under(&self, key: K) -> &[(Option<Text>, u32)] {
+        let found = self.keys.binary_search_by_key(&key, |(k, ..)| *k).ok().and_then(|at| self.keys.get(at));
+        let Some((_, start, end)) = found else { return &[] };
+        let range = usize::try_from(*start).unwrap_or(0)..usize::try_from(*end).unwrap_or(0);
+        self.policies.get(range).unwrap_or_default()
     }
 }
