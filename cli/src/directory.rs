@@ -33,10 +33,10 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant,
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
 };
 
-use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::directory::api_keys::{ApiKeyEntry, ApiKeys};
 use crate::directory::fields::Report;
 use crate::directory::grants::GrantsEntry;
@@ -117,6 +117,8 @@ pub struct Reading {
     api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
     records: Vec<Record>,
+    retired: Vec<TenantId>,
+    operations: Vec<(String, String, Place)>,
     services: Vec<Service>,
     policies: Vec<Source>,
     digest: [u8; 32],
@@ -135,6 +137,16 @@ impl Reading {
     /// What holds for each tenant whose file is good, and where it comes from; sorted by id.
     pub(crate) fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// The former tenants.
+    pub(crate) fn retired(&self) -> &[TenantId] {
+        &self.retired
+    }
+
+    /// Where an operation of a service stands, by its name and `METHOD /path`.
+    pub(crate) fn operation_place(&self, service: &str, http: &str) -> Option<&Place> {
+        self.operations.iter().find(|(name, line, _)| name == service && line == http).map(|(.., place)| place)
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -186,6 +198,14 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     records.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     let mut tenants: Vec<Tenant> = all;
     tenants.sort_by(|a, b| a.id.cmp(&b.id));
+    let operations = services.iter().flat_map(|service| {
+        let name = service.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        service
+            .operations
+            .iter()
+            .map(move |Located { value, at }| (name.clone(), format!("{} {}", value.method, value.path), at.place()))
+    });
+    let operations = operations.collect();
     let mut services: Vec<Service> = services.iter().filter_map(ServiceEntry::to_service).collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
     Reading {
@@ -194,6 +214,8 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
         mesh: finish(mesh, published),
         tenants,
         records,
+        retired: retired.into_iter().map(|former| former.tenant.value).collect(),
+        operations,
         services,
         policies: sources.policies,
         digest: sources.digest,

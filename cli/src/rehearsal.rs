@@ -6,7 +6,7 @@
 //! ```
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Decision, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, TenantContext, TenantId, Trust, View,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Ask {
     pub(crate) subject: String,
     /// The principal's roles.
     pub(crate) roles: Vec<String>,
+    /// Whose the resource is taken to be; `None` for the tenant, as a sidecar takes it.
+    pub(crate) owner: Option<TenantId>,
     /// The service called.
     pub(crate) service: String,
     /// The method.
@@ -98,6 +100,9 @@ impl Rehearsal {
             Ok(tenant) => tenant,
             Err(reason) => return denied(reason, "the proved tenant may not act"),
         };
+        if ask.owner.is_some() {
+            return self.by_policies_alone(ask);
+        }
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match authorize(&self.policy, &query) {
@@ -112,7 +117,29 @@ impl Rehearsal {
     pub(crate) fn verdicts(&self, ask: &Ask) -> Option<Vec<(&PolicyBody, Verdict)>> {
         let tenant = self.view.active_tenant(&TenantId::parse(&ask.tenant).ok()?).ok()?;
         let context = context(ask, &tenant);
-        self.policy.verdicts(&query(ask, &context, &tenant))
+        let query = query(ask, &context, &tenant);
+        match &ask.owner {
+            None => self.policy.verdicts(&query),
+            Some(owner) => self.policy.verdicts_about(&query, &self.view.bundle().tenant(owner)?),
+        }
+    }
+
+    /// What the policies say where nothing is built in: of a resource that is another tenant's.
+    fn by_policies_alone(&self, ask: &Ask) -> Settled {
+        let Some(verdicts) = self.verdicts(ask) else {
+            let detail = "no operation covers it, or there is no such tenant";
+            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail };
+        };
+        let satisfied = |effect| {
+            let mut all = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Satisfied);
+            all.find(|(policy, _)| policy.effect == effect).map(|(policy, _)| policy.id.clone())
+        };
+        let denied = |policy, detail| Settled { reason: Some(Reason::PolicyDenied), policy, detail };
+        match (satisfied(Effect::Forbid), satisfied(Effect::Permit)) {
+            (Some(by), _) => denied(Some(by), "a policy forbids it"),
+            (None, None) => denied(None, "no policy permits it"),
+            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "" },
+        }
     }
 
     /// Action, resource type and resource id of a request, as policies see them.

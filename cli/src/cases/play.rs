@@ -118,6 +118,7 @@ fn ask(case: &Case<'_>) -> Ask {
         tenant: case.given.tenant.value.clone(),
         subject: case.given.subject.clone(),
         roles: case.given.roles.clone(),
+        owner: None,
         service: case.service.value.clone(),
         method: case.method.clone(),
         path: case.path.clone(),

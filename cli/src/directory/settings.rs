@@ -9,6 +9,7 @@
 
 use partywall_tenancy::TenantId;
 
+use crate::diagnostic::Place;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
 use crate::directory::values::word;
 use crate::directory::yaml::{At, Located, Node, Value};
@@ -53,6 +54,8 @@ pub(crate) enum Origin {
 pub(crate) struct Record {
     /// The tenant.
     pub(crate) tenant: TenantId,
+    /// Where its id stands.
+    pub(crate) place: Place,
     /// Names, values in words and origins, in the order of the documentation.
     pub(crate) settings: Vec<(&'static str, String, Origin)>,
     /// What it has beyond its tier.
@@ -155,7 +158,7 @@ pub(crate) fn profile<'p, 's>(
 
 impl<'s> Settings<'s> {
     /// What holds for `tenant`: its record's values, else those of its profile.
-    pub(crate) fn record(&self, tenant: &TenantId, own: &[Own<'_>], profile: Option<&Settings<'s>>) -> Record {
+    pub(crate) fn record(&self, id: &Located<'s, TenantId>, own: &[Own<'_>], profile: Option<&Settings<'s>>) -> Record {
         let nothing = Settings::default();
         let theirs = profile.unwrap_or(&nothing);
         let mut settings: Vec<_> =
@@ -183,7 +186,8 @@ impl<'s> Settings<'s> {
             mine.as_ref().or(theirs.as_ref()).map(|names| names.value.clone()).unwrap_or_default()
         };
         Record {
-            tenant: tenant.clone(),
+            tenant: id.value.clone(),
+            place: id.at.place(),
             settings,
             features: set(&self.features, &theirs.features),
             consents: set(&self.consents, &theirs.consents),

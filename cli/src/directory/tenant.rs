@@ -67,7 +67,7 @@ fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -
             let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
             let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
             let own = Settings { residency: of_record, ..own };
-            let record = own.record(&id.value, &only, profile);
+            let record = own.record(id, &only, profile);
             let tenant = Tenant {
                 id: id.value.clone(),
                 tier: tier.value.into(),

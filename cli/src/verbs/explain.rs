@@ -42,6 +42,10 @@ pub(crate) struct Args {
     /// A role of the principal; may be there more than once
     #[arg(long = "role")]
     roles: Vec<String>,
+    /// Whose the resource is taken to be: what policies alone would say, where no isolation were built in. A sidecar
+    /// always takes it for the tenant's own
+    #[arg(long, value_parser = parse_tenant)]
+    owner: Option<TenantId>,
     /// The service called
     #[arg(long, required_unless_present = "settings")]
     service: Option<String>,
@@ -55,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "overlay"])]
+    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -95,6 +99,7 @@ fn ask(args: &Args) -> Option<Ask> {
         tenant: args.tenant.as_ref()?.to_string(),
         subject: args.subject.clone(),
         roles: args.roles.clone(),
+        owner: args.owner.clone().filter(|owner| Some(owner) != args.tenant.as_ref()),
         service: args.service.clone()?,
         method: args.method.clone()?,
         path: args.path.clone()?,

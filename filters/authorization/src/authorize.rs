@@ -111,8 +111,30 @@ impl Authorization {
         Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
     }
 
+    /// The same about a resource of `owner`, whom the path does not have to name: what the policies say where the
+    /// isolation of tenants is not built in. For proofs and explanations; no request is decided so.
+    pub fn verdicts_about(&self, query: &Query<'_>, owner: &Tenant) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let (service, found, action) = self.covering(query).ok()?;
+        let facts = facts(query, service, &found, owner);
+        let world = RequestWorld::new(&facts, &self.names)?;
+        let applicable = self.program.applicable(action);
+        Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
+    }
+
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     fn before_program<'a>(&'a self, query: &Query<'a>) -> Result<Asked<'a>, Denial> {
+        let (service, found, action) = self.covering(query)?;
+        if query.context.tenant != query.tenant.id {
+            return Err((Reason::TenantConflict, "the context is of another tenant"));
+        }
+        if found.owner().is_some_and(|owner| owner != query.tenant.id.as_str()) {
+            return Err((Reason::ResourceForeign, "the path names another owner"));
+        }
+        // INVARIANT: principal and resource have one tenant, seen in the request or not.
+        Ok(Asked { action, facts: facts(query, service, &found, query.tenant) })
+    }
+
+    fn covering<'a>(&'a self, query: &Query<'a>) -> Result<Covering<'a>, Denial> {
         let Some(service) = self.services.get(|| query.service.bytes()) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
@@ -122,27 +144,30 @@ impl Authorization {
         let Some(action) = service.actions.get(found.position()).copied() else {
             return Err((Reason::ResourceUnmapped, "the operation has no action"));
         };
-        if query.context.tenant != query.tenant.id {
-            return Err((Reason::TenantConflict, "the context is of another tenant"));
-        }
-        if found.owner().is_some_and(|owner| owner != query.tenant.id.as_str()) {
-            return Err((Reason::ResourceForeign, "the path names another owner"));
-        }
-        let operation = found.operation();
-        let facts = RequestFacts {
-            tenant: query.tenant,
-            subject: &query.context.principal,
-            roles: &query.context.roles,
-            action: &operation.action,
-            resource_type: &operation.resource,
-            resource_id: Id::of_segment(found.id().unwrap_or_default()),
-            // INVARIANT: principal and resource have one tenant, seen in the request or not.
-            owner: query.tenant,
-            service: &service.spiffe_id,
-        };
-        Ok(Asked { action, facts })
+        Ok((service, found, action))
     }
 }
+
+fn facts<'a>(
+    query: &Query<'a>,
+    service: &'a CalledService,
+    found: &Found<'a, 'a>,
+    owner: &'a Tenant,
+) -> RequestFacts<'a> {
+    let operation = found.operation();
+    RequestFacts {
+        tenant: query.tenant,
+        subject: &query.context.principal,
+        roles: &query.context.roles,
+        action: &operation.action,
+        resource_type: &operation.resource,
+        resource_id: Id::of_segment(found.id().unwrap_or_default()),
+        owner,
+        service: &service.spiffe_id,
+    }
+}
+
+type Covering<'a> = (&'a CalledService, Found<'a, 'a>, ActionIndex);
 
 type Denial = (Reason, &'static str);
 

@@ -116,6 +116,9 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
         facts.push(("residency", tenant.residency.to_string()));
         facts.push(("status", format!("{:?}", tenant.status).to_lowercase()));
     }
+    if let Some(owner) = &ask.owner {
+        facts.push(("owner", format!("{owner}: by policies alone; a sidecar takes it for {}", ask.tenant)));
+    }
     if let Some((action, kind, id)) = rehearsal.operation(ask) {
         facts.push(("action", format!("Action::\"{action}\"")));
         facts.push(("resource", format!("{kind}::\"{id}\"")));
