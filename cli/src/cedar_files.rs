@@ -1,26 +1,17 @@
 //! Policies, links and schemas in the formats of the `cedar` command line.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use cedar_policy::{EntityUid, PolicyId, PolicySet, Schema, SlotId};
-use serde::Deserialize;
+use cedar_policy::{PolicyId, PolicySet, Schema};
 
+use crate::diagnostic::{Diagnostic, Source};
+use crate::directory::links;
 use crate::exit::Failure;
 use crate::files;
 
 /// The largest file that is read, in bytes.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
-
-/// One link of a template, as `cedar link` writes it.
-#[derive(Deserialize)]
-struct Link {
-    template_id: String,
-    link_id: String,
-    /// `?principal` and `?resource` to entities.
-    args: HashMap<String, String>,
-}
 
 /// One set of all policies in these files, each under its `@id` where it has one, with the links of its templates.
 pub(crate) fn policies(paths: &[PathBuf], links: Option<&Path>) -> Result<PolicySet, Failure> {
@@ -53,25 +44,14 @@ pub(crate) fn policies(paths: &[PathBuf], links: Option<&Path>) -> Result<Policy
 }
 
 fn link(set: &mut PolicySet, path: &Path) -> Result<(), Failure> {
-    let links: Vec<Link> = serde_json::from_str(&text(path)?).map_err(|e| Failure::file(path, e))?;
-    for link in links {
-        let mut slots = HashMap::new();
-        for (slot, entity) in &link.args {
-            let slot = match slot.as_str() {
-                "?principal" => SlotId::principal(),
-                "?resource" => SlotId::resource(),
-                other => {
-                    let message = format!("`{other}` is no slot: write `?principal` or `?resource`");
-                    return Err(Failure::file(path, message));
-                }
-            };
-            let entity: EntityUid =
-                entity.parse().map_err(|e| Failure::file(path, format!("`{entity}` is no entity: {e}")))?;
-            slots.insert(slot, entity);
-        }
-        let (template, id) = (PolicyId::new(&link.template_id), PolicyId::new(&link.link_id));
-        set.link(template, id, slots)
-            .map_err(|e| Failure::file(path, format!("link `{}`: {}", link.link_id, with_causes(&e))))?;
+    let source = Source::new(path.to_string_lossy(), text(path)?);
+    let told = |mistakes: Vec<Diagnostic>| {
+        Failure::invalid(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    for link in links::links(&source).map_err(told)? {
+        let (template, id) = (PolicyId::new(&link.template.value), PolicyId::new(&link.id.value));
+        set.link(template, id, link.slots.into_iter().collect())
+            .map_err(|e| told(vec![link.at.error(with_causes(&e))]))?;
     }
     Ok(())
 }

@@ -3,10 +3,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, explain, inspect, keys, prove, revoke, schema, serve, tenant, test};
+use crate::verbs::{
+    approve, check, compile, completions, consent, decide, explain, grant, init, inspect, keys, prove, revoke, schema,
+    serve, tenant, test,
+};
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -32,6 +35,8 @@ The way from a directory to sidecars:
 enum Verb {
     Check(check::Args),
     Compile(compile::Args),
+    Approve(approve::Args),
+    Grant(grant::Args),
     Keys(keys::Args),
     Serve(serve::Args),
     Tenant(tenant::Args),
@@ -40,8 +45,16 @@ enum Verb {
     Decide(decide::Args),
     Prove(prove::Args),
     Explain(explain::Args),
+    Init(init::Args),
+    Consent(consent::Args),
+    Completions(completions::Args),
     Schema(schema::Args),
     Test(test::Args),
+}
+
+/// The verbs, as the command line knows them, in their order.
+pub fn verbs() -> Vec<String> {
+    Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
 }
 
 /// Runs the command line of this process.
@@ -50,6 +63,8 @@ pub fn run() -> ExitCode {
     let outcome: Outcome = match Cli::parse().verb {
         Verb::Check(args) => check::run(&args),
         Verb::Compile(args) => compile::run(&args),
+        Verb::Approve(args) => approve::run(&args),
+        Verb::Grant(args) => grant::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Tenant(args) => tenant::run(&args),
@@ -58,6 +73,9 @@ pub fn run() -> ExitCode {
         Verb::Decide(args) => decide::run(&args),
         Verb::Prove(args) => prove::run(&args),
         Verb::Explain(args) => explain::run(&args),
+        Verb::Init(args) => init::run(&args),
+        Verb::Consent(args) => consent::run(&args),
+        Verb::Completions(args) => completions::run(&args, &mut Cli::command()),
         Verb::Schema(args) => schema::run(&args),
         Verb::Test(args) => test::run(&args),
     };

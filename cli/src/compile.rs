@@ -6,6 +6,7 @@ use partywall_authorization::Authorization;
 use partywall_tenancy::statement::{Kind, Statement, TrustedKey};
 use partywall_tenancy::{Audience, Bundle, BundleBody, Tenants, UnixSeconds};
 
+use crate::command::note;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::directory::{self, Directory, Reading};
 use crate::exit::Failure;
@@ -186,4 +187,15 @@ pub(crate) fn trusted<'i>(
     folder: &Path,
 ) -> Result<Vec<TrustedKey>, Failure> {
     ids.into_iter().map(|id| keys::read_public(&keys::public_path(folder, id)).map_err(Failure::invalid)).collect()
+}
+
+/// Sidecars count the signatures of keys that their configuration or the bundle in force names.
+pub(crate) fn warn_of_new_keys(in_force: &BundleBody, signed_by: &[String], needed: u8) {
+    let named = signed_by.iter().filter(|id| in_force.keys.bundle.iter().any(|(known, _)| known == *id)).count();
+    if named < usize::from(needed) {
+        note(format_args!(
+            "warning: the bundle in force, revision {}, names only {named} of the keys that signed this one; sidecars whose `trusted_keys` do not hold the others will refuse it",
+            in_force.revision
+        ));
+    }
 }

@@ -49,6 +49,13 @@ impl Source {
         (line, self.text[self.lines[line - 1]..end].chars().count() + 1)
     }
 
+    /// The byte offset of a line and a column, both from 1: what [`Source::position`] takes.
+    pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
+        let start = line.checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or(self.text.len());
+        let characters = self.text[start..].char_indices().map(|(at, _)| start + at);
+        characters.take(column).last().unwrap_or(start)
+    }
+
     /// The line with this number, from 1, without its end.
     fn line(&self, number: usize) -> Option<&str> {
         let start = *self.lines.get(number - 1)?;
@@ -93,6 +100,11 @@ impl Source {
 pub(crate) struct Place(Diagnostic);
 
 impl Place {
+    /// The file.
+    pub(crate) fn path(&self) -> &str {
+        &self.0.path
+    }
+
     /// A mistake here.
     pub(crate) fn error(&self, message: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Error, message: message.into(), ..self.0.clone() }

@@ -14,6 +14,7 @@ mod headers;
 mod issuer;
 mod jwks;
 mod key_roles;
+pub(crate) mod links;
 mod mesh;
 mod operation;
 mod profile;
@@ -51,7 +52,6 @@ pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
 pub(crate) use operation::METHODS;
 pub(crate) use service::RECOVER;
-#[cfg(test)]
 pub(crate) use settings::is_name;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use sources::{API_KEYS, CASES, RETIRED};

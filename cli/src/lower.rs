@@ -16,6 +16,7 @@ pub mod any;
 mod build;
 pub mod cover;
 mod expression;
+mod linked;
 mod nesting;
 pub mod oracle;
 mod parse;
@@ -82,13 +83,13 @@ pub(crate) struct Valid<'s> {
 /// What [`lower`] does before it compares: parses, validates and translates.
 pub(crate) fn valid<'s>(vocabulary: &Vocabulary<'_>, policies: &'s [Source]) -> Result<Valid<'s>, Vec<Diagnostic>> {
     let schema = schema::compile(vocabulary.services).map_err(|e| vec![e])?;
-    let (parsed, mut errors) = parse::parse(policies);
+    let (parsed, found) = parse::parse(policies);
+    let is_error = |found: &Diagnostic| found.severity == crate::diagnostic::Severity::Error;
+    let (mut errors, mut warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(is_error);
     let translated = translate::translate(vocabulary.services, &parsed);
     errors.extend(vocabulary::check(vocabulary, &parsed));
-    let mut warnings = Vec::new();
     for finding in validate::validate(&schema, &parsed) {
-        let is_error = finding.severity == crate::diagnostic::Severity::Error;
-        if is_error { errors.push(finding) } else { warnings.push(finding) }
+        if is_error(&finding) { errors.push(finding) } else { warnings.push(finding) }
     }
     match translated {
         Ok(translated) if errors.is_empty() => Ok(Valid { parsed, translated, warnings }),

@@ -10,7 +10,7 @@ use partywall_tenancy::{GrantId, OverlayBody, RevokedKey, RevokedSubject, Revoke
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{Fields, Located, Mistakes, Node, list, parse, tenant_id, text};
 
-pub(crate) use edit::{Served, edit};
+pub(crate) use edit::{Served, edit, withdrawn};
 pub(crate) use issuing::{Issuer, now_millis};
 
 /// The file's name in the folder that is served.

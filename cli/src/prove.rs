@@ -63,11 +63,12 @@ pub(crate) fn prove(task: &Task<'_>, progress: &(dyn Fn(usize, usize, &Kind) + S
     let answered = Mutex::new(Vec::new());
     let work = || -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::invalid)?;
+        let mut session = task.solver.session();
         while let Some((at, kind)) = {
             let at = next.fetch_add(1, Ordering::Relaxed);
             kinds.get(at).map(|kind| (at, kind))
         } {
-            let found = runtime.block_on(question::of_kind(task, &schema, kind)).inspect_err(|_| {
+            let found = runtime.block_on(question::of_kind(task, &mut session, &schema, kind)).inspect_err(|_| {
                 // Nobody needs the rest any more.
                 next.store(kinds.len(), Ordering::Relaxed);
             })?;

@@ -119,8 +119,8 @@ impl Rehearsal {
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match &ask.owner {
-            None => self.policy.verdicts(&query),
-            Some(owner) => self.policy.verdicts_about(&query, &self.view.bundle().tenant(owner)?),
+            None => self.policy.verdicts(&query, None),
+            Some(owner) => self.policy.verdicts(&query, Some(&self.view.bundle().tenant(owner)?)),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::command::{note, say};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::keys::Signer;
 use crate::overlay::now_millis;
-use crate::slices;
+use crate::{grants, slices};
 use answer::{Content, answer};
 use publisher::{Latest, Publisher};
 use static_file::StaticFile;
@@ -57,6 +57,7 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
 
     let state = Shared {
         slices: Arc::new(Audience::ALL.map(|a| StaticFile::new(slices::path(folder, a)))),
+        grants: Arc::new(StaticFile::new(folder.join(grants::FILE))),
         overlay: publisher.latest(),
     };
     publisher.tick(Instant::now(), now_millis());
@@ -74,7 +75,11 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
         let answer = move |State(shared): State<Shared>, headers: HeaderMap| file(shared, nth, headers);
         router.route(&format!("/tenancy.{}.bundle", audience.name()), get(answer))
     });
-    let app = slices.route("/tenancy.overlay", get(overlay)).route("/healthz", get(health)).with_state(state);
+    let app = slices
+        .route("/tenancy.overlay", get(overlay))
+        .route("/tenancy.grants", get(granted))
+        .route("/healthz", get(health))
+        .with_state(state);
     let ended = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -100,6 +105,7 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
 #[derive(Clone)]
 struct Shared {
     slices: Arc<[StaticFile; 4]>,
+    grants: Arc<StaticFile>,
     overlay: Latest,
 }
 
@@ -112,6 +118,15 @@ async fn file(shared: Shared, nth: usize, headers: HeaderMap) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Without the file there are no grants, which is an answer.
+async fn granted(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let file = shared.grants.clone();
+    match tokio::task::spawn_blocking(move || file.read()).await {
+        Ok(Ok(content)) => answer(Some(content.unwrap_or_else(|| Content::new(Vec::new()))), &headers),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -150,6 +150,16 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
 }
 
+/// A grant in words.
+pub(crate) fn grant(body: &GrantBody) {
+    line("operator", format_args!("{}/{}", body.operator, body.subject));
+    line("tenant", &body.tenant);
+    line("actions", body.actions.join(", "));
+    line("reason", body.reason.escape_debug());
+    line("from", time(body.not_before));
+    line("until", time(body.expires));
+}
+
 /// A bundle in JSON: as its body is, with bytes as text.
 pub(crate) fn bundle_json(body: &BundleBody) -> Value {
     let mut value = json!(body);
@@ -181,7 +191,8 @@ fn array(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     value.as_array_mut().into_iter().flatten()
 }
 
-fn policies(body: &BundleBody) -> Option<Vec<String>> {
+/// The ids of the policies in its program, if it can be read.
+pub(crate) fn policies(body: &BundleBody) -> Option<Vec<String>> {
     let program = Program::read(&body.program).ok()?;
     Some(program.body().policies.iter().map(|p| p.id.clone()).collect())
 }
@@ -199,7 +210,8 @@ fn scope(scope: &TenantScope) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -207,6 +219,7 @@ fn base64url(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn time(seconds: UnixSeconds) -> String {
+/// A time, in words and in seconds.
+pub(crate) fn time(seconds: UnixSeconds) -> String {
     format!("{} ({seconds})", rfc3339(seconds))
 }

@@ -1,9 +1,14 @@
 //! One file per verb: arguments, what it does, what it prints.
 
+pub(crate) mod approve;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod completions;
+pub(crate) mod consent;
 pub(crate) mod decide;
 pub(crate) mod explain;
+pub(crate) mod grant;
+pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod prove;

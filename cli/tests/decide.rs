@@ -97,7 +97,7 @@ fn what_is_wrong_is_told_with_its_file() {
     files.write("bad.cedar", "permit (principal, action, resource)\nwhen { principle };");
     refused(&["--policies", "bad.cedar"], "`bad.cedar`: 2:8: invalid variable: principle");
     files.write("links.json", r#"[{ "template_id": "guest", "link_id": "x", "args": { "?who": "User::\"a\"" } }]"#);
-    refused(&["--links", "links.json"], "`?who` is no slot: write `?principal` or `?resource`");
+    refused(&["--links", "links.json"], "links.json:1:54: error: `?who` is no slot");
     files.write("s.json", "{");
     refused(&["--schema", "s.json"], "`s.json`: ");
     files.write("r.json", r#"{ "principal": "User::\"ann\"", "resource": "Doc::\"1\"" }"#);

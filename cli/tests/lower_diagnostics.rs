@@ -112,10 +112,63 @@ fn a_policy_of_one_tenant() {
     only("@tenant(\"acm\")\npermit (principal, action, resource);", 1, 1, "no tenant is called `acm`", "`acme`");
 }
 
+const TEMPLATE: &str =
+    "@id(\"guests\") @owner(\"sales\")\npermit (principal in ?principal, action, resource == ?resource);\n";
+
+fn linked(links: &str) -> Result<Lowered, Vec<Diagnostic>> {
+    lowered(&[("a.cedar", TEMPLATE), ("links.yaml", links)])
+}
+
 #[test]
-fn what_no_link_fills() {
-    let template = "permit (principal == ?principal, action, resource);";
-    only(template, 1, 22, "templates are not supported", "the entity itself");
+fn a_link_makes_a_policy_of_a_template() {
+    let args = "{\"?principal\": 'Role::\"guest\"', \"?resource\": 'Order::\"1\"'}";
+    let yaml = format!("- template_id: guests\n  link_id: guests-of-1\n  args: {args}\n");
+    let json = r#"[{ "template_id": "guests", "link_id": "guests-of-1",
+        "args": { "?principal": "Role::\"guest\"", "?resource": "Order::\"1\"" } }]"#;
+    for links in [yaml.as_str(), json] {
+        let made = linked(links).unwrap();
+        let [policy] = made.program.policies.as_slice() else { panic!("{:?}", made.program.policies) };
+        assert_eq!((policy.id.as_str(), &policy.annotations), ("guests-of-1", &vec![("owner".into(), "sales".into())]));
+        let written = "@id(\"guests-of-1\") @owner(\"sales\")\n\
+                       permit (principal in Role::\"guest\", action, resource == Order::\"1\");";
+        assert_eq!(made.program, lowered(&[("a.cedar", written)]).unwrap().program);
+        assert!(made.warnings.is_empty() && made.coverage.requests > 0);
+    }
+}
+
+#[test]
+fn what_nobody_links_is_a_warning() {
+    for files in [&[("a.cedar", TEMPLATE)][..], &[("a.cedar", TEMPLATE), ("links.yaml", "[]")]] {
+        let warnings = lowered(files).unwrap().warnings;
+        let [one] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert_eq!(one.severity, Severity::Warning);
+        is_at(one, 1, 1, "no link names the template `guests`", "policies/links.yaml");
+    }
+    only("permit (principal in ?principal, action, resource);", 1, 1, "a template needs an id", "@id(\"guest\")");
+    only(&[TEMPLATE, TEMPLATE].concat(), 3, 1, "template id `guests` is taken by policies/a.cedar:1", "its own");
+}
+
+#[test]
+fn links_that_fit_no_template() {
+    let refused = |link: &str, line: usize, column: usize, message: &str, help: &str| {
+        let found = linked(link).expect_err(link);
+        let [one] = found.as_slice() else { panic!("not one error but {found:#?}") };
+        assert_eq!((one.path.as_str(), one.line, one.column), ("policies/links.yaml", line, column), "{one}");
+        assert!(one.message.contains(message) && one.help.as_deref().is_none_or(|h| h.contains(help)), "{one}");
+    };
+    let args = |text: &str| format!("- template_id: guests\n  link_id: x\n  args: {text}\n");
+    let good = "{\"?principal\": 'Role::\"a\"', \"?resource\": 'Order::\"1\"'}";
+    refused(&args(good).replace("guests", "gests"), 1, 16, "no template has the id `gests`", "did you mean `guests`?");
+    refused(&args("{\"?principal\": 'Role::\"a\"'}"), 1, 3, "are not those that this link fills", "`?resource`");
+    refused(&args("{\"?who\": 'Role::\"a\"'}"), 3, 10, "`?who` is no slot", "write `?principal` or `?resource`");
+    refused(&args("{\"?principal\": nobody}"), 3, 24, "`nobody` is no entity", "Role::");
+    refused(&args("1"), 3, 9, "`args` is a mapping", "args");
+    refused("- link_id: x\n  args: {}\n", 1, 3, "a link needs `template_id`", "@id");
+    refused("links: []", 1, 1, "the file of links is a list", "- item");
+    refused(&args(&good.replace("Role::\"a\"", "User::\"acne/ann\"")), 1, 3, "no tenant is called `acne`", "`acme`?");
+    refused(&args(&good.replace("Order::", "Ordr::")), 1, 3, "unrecognized entity type `Ordr`", "`Order`?");
+    let twice = args(good).repeat(2);
+    refused(&twice, 4, 3, "policy id `x` is taken by policies/links.yaml:1", "its own");
 }
 
 #[test]

@@ -1,3 +1,9 @@
 //! Targets for `cargo fuzz`, and their corpus in `corpus/`.
 
+#[path = "../../cli/tests/cedar/compare.rs"]
+mod compare;
+#[path = "../../cli/tests/cedar/generate.rs"]
+mod generate;
+pub mod policies;
+mod random;
 pub mod targets;

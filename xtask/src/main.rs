@@ -4,9 +4,11 @@ mod artefacts;
 mod bench;
 mod coverage;
 mod demo;
+mod differential;
 mod example;
 mod fuzz;
 mod house;
+mod mutants;
 mod pinned;
 mod setup;
 mod step;
@@ -28,7 +30,9 @@ const TASKS: &[Task] = &[
     ),
     ("test", "format, lints, licences, unit tests, cases, compose file, and the module in a real Envoy", test::run),
     ("coverage", "which branches the cases take, and whether two take the same", coverage::run),
+    ("differential", "1,000,000 comparisons of the decision program with Cedar's interpreter", differential::run),
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
+    ("mutants", "makes the evaluator and the lowering wrong, line by line; the tests must notice", mutants::run),
     ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];
@@ -63,6 +67,6 @@ fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
 fn list() {
     println!("Usage: cargo xtask TASK\n");
     for (name, what, _) in TASKS {
-        println!("  {name:<10}{what}");
+        println!("  {name:<14}{what}");
     }
 }

@@ -60,11 +60,9 @@ pub(crate) fn read<'s>(node: Node<'s>, keys: &KeyRoles<'_>, report: &mut Report)
     fields.finish(report);
     if keys.grants.len() < 2 {
         let diagnostic = at.error("two keys sign a grant, and `keys.grants` does not name two");
-        report.push(
-            diagnostic.help(
-                "write `keys: { grants: [grant-1, grant-2], … }`; `partywall keys new --grant-keys 2` makes them",
-            ),
-        );
+        report.push(diagnostic.help(
+            "write `keys: { grants: [grant-1, grant-2], … }`; `partywall keys pair grant-1 --dir keys` makes one",
+        ));
     }
     Some(GrantsEntry { longest: longest?, actions: actions?, tenants: tenants?, at_once: at_once? })
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::fields::Report;
+use crate::directory::links;
 use crate::files;
 use crate::nearest::nearest;
 
@@ -34,7 +35,7 @@ pub(crate) struct Sources {
     pub(crate) profiles: Vec<Source>,
     /// `services/*.yaml`.
     pub(crate) services: Vec<Source>,
-    /// `policies/*.cedar`.
+    /// `policies/*.cedar`, and `policies/links.yaml`.
     pub(crate) policies: Vec<Source>,
     /// SHA-256 over the names and contents of all of them.
     pub(crate) digest: [u8; 32],
@@ -123,7 +124,8 @@ impl Reader<'_> {
         let mut found = Vec::new();
         for name in names {
             let path = format!("{folder}/{name}");
-            if name.strip_suffix(ending).is_none_or(str::is_empty) {
+            let links = folder == "policies" && name == links::FILE;
+            if !links && name.strip_suffix(ending).is_none_or(str::is_empty) {
                 let help = format!("end its name with `{ending}`, or move it elsewhere");
                 self.mistake::<()>(&path, &io::Error::other("is not read"), &help);
             } else {

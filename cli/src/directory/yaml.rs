@@ -38,6 +38,11 @@ impl<'s> At<'s> {
         self.source.error(self.line, self.column, message)
     }
 
+    /// The byte of the file.
+    pub(crate) fn offset(self) -> usize {
+        self.source.offset(self.line, self.column)
+    }
+
     /// Something worth knowing here.
     pub(crate) fn warning(self, message: impl Into<String>) -> Diagnostic {
         self.source.warning(self.line, self.column, message)

@@ -6,14 +6,16 @@ use std::str::FromStr;
 use cedar_policy::{Policy, PolicyId, PolicySet};
 use cedar_policy_core::ast;
 
+use super::linked::Templates;
 use super::nesting;
-use super::position::{Finding, error_at};
+use super::position::Finding;
 use crate::diagnostic::{Diagnostic, Source};
+use crate::directory::links;
 
 /// One policy as written.
 #[derive(Clone, Debug)]
 pub struct Parsed<'s> {
-    /// The file it stands in.
+    /// The file it stands in; of a link that of the links.
     pub source: &'s Source,
     /// The byte at which it begins.
     pub offset: usize,
@@ -22,7 +24,7 @@ pub struct Parsed<'s> {
 }
 
 impl Parsed<'_> {
-    /// Its id: `@id("…")`, else `<file stem>#<position in the file>`.
+    /// Its id: `@id("…")`, else `<file stem>#<position in the file>`; of a link the link's.
     pub fn id(&self) -> &str {
         self.tree().id().as_ref()
     }
@@ -32,25 +34,46 @@ impl Parsed<'_> {
     }
 }
 
-/// The policies of all files in order, and what is wrong with the rest.
+/// The policies of all files in order, then those that links make of templates; and what is wrong with the rest. A
+/// template that nobody links is a warning. The links are in a file called `links.yaml`.
 pub fn parse(sources: &[Source]) -> (Vec<Parsed<'_>>, Vec<Diagnostic>) {
-    let (mut parsed, mut errors) = (Vec::new(), Vec::new());
-    for source in sources {
+    let (mut parsed, mut found) = (Vec::new(), Vec::new());
+    let mut templates = Templates::default();
+    let (of_links, of_policies): (Vec<&Source>, Vec<&Source>) =
+        sources.iter().partition(|source| source.path().rsplit('/').next() == Some(links::FILE));
+    for source in of_policies {
         if let Some((offset, message)) = nesting::problem(source.text()) {
             let error = source.error_at(offset, message);
-            errors.push(error.help("write fewer parentheses, or split it into several policies"));
+            found.push(error.help("write fewer parentheses, or split it into several policies"));
             continue;
         }
         match PolicySet::from_str(source.text()) {
             Ok(set) => {
-                errors.extend(set.templates().map(|template| template_error(source, template.as_ref())));
+                found.extend(set.templates().filter_map(|template| templates.add(source, template)));
                 parsed.extend(in_order(source, &set));
             }
-            Err(found) => errors.extend(found.iter().map(|e| syntax_error(source, e))),
+            Err(errors) => found.extend(errors.iter().map(|e| syntax_error(source, e))),
         }
     }
-    errors.extend(id_errors(&parsed));
-    (parsed, errors)
+    for source in of_links {
+        match links::links(source) {
+            Ok(links) => {
+                for link in &links {
+                    match templates.link(source, link) {
+                        Ok(policy) => parsed.push(policy),
+                        Err(error) => found.push(error),
+                    }
+                }
+            }
+            Err(errors) => found.extend(errors),
+        }
+    }
+    found.extend(id_errors(&parsed));
+    // What is wrong may be why nobody links it.
+    if found.is_empty() {
+        found.extend(templates.unlinked());
+    }
+    (parsed, found)
 }
 
 fn in_order<'s>(source: &'s Source, set: &PolicySet) -> Vec<Parsed<'s>> {
@@ -70,13 +93,6 @@ fn syntax_error(source: &Source, error: &cedar_policy::ParseError) -> Diagnostic
     let help =
         found.help.unwrap_or_else(|| "write it as `permit (principal, action, resource) when { a == b };`".into());
     source.error_at(found.offset.unwrap_or(0), found.message).help(help)
-}
-
-fn template_error(source: &Source, template: &ast::Template) -> Diagnostic {
-    let slot = template.slots().find_map(|slot| slot.loc.as_ref());
-    let fallback = template.loc().map_or(0, |loc| loc.start());
-    error_at(source, slot, fallback, "templates are not supported")
-        .help("write the entity itself, as `Role::\"viewer\"`, in place of the slot")
 }
 
 fn id_errors(parsed: &[Parsed<'_>]) -> Vec<Diagnostic> {

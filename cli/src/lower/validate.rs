@@ -17,14 +17,15 @@ pub(super) fn validate(schema: &Schema, parsed: &[Parsed<'_>]) -> Vec<Diagnostic
     let errors = result.validation_errors().filter_map(|error| {
         let policy = by_id.get(AsRef::<str>::as_ref(error.policy_id()))?;
         let found = Finding::of(error);
+        let at = place(policy, &found);
         // Cedar's help names the policy where it only repeats the rule that was broken.
         let help = found.help.filter(|help| !help.starts_with("for policy `")).unwrap_or_else(|| help(error).into());
-        Some(policy.source.error_at(found.offset.unwrap_or(policy.offset), message(&found.message)).help(help))
+        Some(policy.source.error_at(at, message(&found.message)).help(help))
     });
     let warnings = result.validation_warnings().filter_map(|warning| {
         let policy = by_id.get(AsRef::<str>::as_ref(warning.policy_id()))?;
         let found = Finding::of(warning);
-        let (line, column) = policy.source.position(found.offset.unwrap_or(policy.offset));
+        let (line, column) = policy.source.position(place(policy, &found));
         let diagnostic = policy.source.warning(line, column, message(&found.message));
         Some(match found.help {
             Some(help) => diagnostic.help(help),
@@ -32,6 +33,11 @@ pub(super) fn validate(schema: &Schema, parsed: &[Parsed<'_>]) -> Vec<Diagnostic
         })
     });
     errors.chain(warnings).collect()
+}
+
+/// What a link made stands in no file, so its link is the place.
+fn place(policy: &Parsed<'_>, found: &Finding) -> usize {
+    found.offset.filter(|_| policy.tree().loc().is_some()).unwrap_or(policy.offset)
 }
 
 /// File and line say which policy it is.

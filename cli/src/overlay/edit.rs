@@ -46,14 +46,7 @@ pub(crate) fn edit<T>(
 
     let path = folder.join(FILE);
     let served = Served::of(folder);
-    let mut withdrawn = match files::read_text(&path, MAX_SIZE) {
-        Ok(text) => {
-            Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|d| Failure::diagnostics(&d))?
-        }
-        // A file that was lost must not lift what it took away.
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => served.last.clone().unwrap_or_default(),
-        Err(e) => return Err(Failure::file(&path, e)),
-    };
+    let mut withdrawn = read(&path, &served)?;
     let before = withdrawn.clone();
     let done = change(&mut withdrawn, &served)?;
     let withdrawn = withdrawn.sorted();
@@ -66,4 +59,18 @@ pub(crate) fn edit<T>(
         files::replace(&path, text.as_bytes(), files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
     }
     Ok(done)
+}
+
+/// What is withdrawn in `folder`.
+pub(crate) fn withdrawn(folder: &Path) -> Result<Withdrawn, Failure> {
+    read(&folder.join(FILE), &Served::of(folder))
+}
+
+fn read(path: &Path, served: &Served) -> Result<Withdrawn, Failure> {
+    match files::read_text(path, MAX_SIZE) {
+        Ok(text) => Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|d| Failure::diagnostics(&d)),
+        // A file that was lost must not lift what it took away.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(served.last.clone().unwrap_or_default()),
+        Err(e) => Err(Failure::file(path, e)),
+    }
 }

@@ -1,4 +1,4 @@
-//! cvc5, as a process that answers one question.
+//! cvc5, as a process that answers questions.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -60,45 +60,79 @@ impl Solver {
         Ok(Self { version: format!("cvc5 {version}"), path, limit })
     }
 
+    /// A process of it, started when it is asked first.
+    pub(super) fn session(&self) -> Session<'_> {
+        Session { solver: self, running: None }
+    }
+
+    fn start(&self) -> Result<CedarSymCompiler<LocalSolver>, Box<Error>> {
+        let mut command = Command::new(&self.path);
+        command.args(["--lang", "smt"]).kill_on_drop(true);
+        let started = LocalSolver::from_command(&mut command).map_err(Error::from)?;
+        Ok(CedarSymCompiler::new(started)?)
+    }
+}
+
+/// One process that answers one question after the other.
+pub(super) struct Session<'s> {
+    solver: &'s Solver,
+    running: Option<CedarSymCompiler<LocalSolver>>,
+}
+
+impl Session<'_> {
     /// Whether some request is permitted by `permits` and not by `covers`.
     pub(super) async fn ask(
-        &self,
+        &mut self,
         schema: &Schema,
         env: &RequestEnv,
         permits: &PolicySet,
         covers: Option<&PolicySet>,
     ) -> Result<Answer, Failure> {
-        match tokio::time::timeout(self.limit, self.answer(schema, env, permits, covers)).await {
-            Err(_) => Ok(Answer::Unknown(format!("no answer within {} s", self.limit.as_secs_f64()))),
-            Ok(Ok(None)) => Ok(Answer::No),
-            Ok(Ok(Some(env))) => Ok(Answer::Yes(Box::new(env))),
-            Ok(Err(Error::SolverUnknown)) => Ok(Answer::Unknown("the solver does not know".into())),
-            Ok(Err(
-                error @ (Error::SolverError(_)
-                | Error::DecodeModel(_)
-                | Error::ConcretizeError(_)
-                | Error::ModelInvalid { .. }),
-            )) => Ok(Answer::Unknown(error.to_string())),
-            Ok(Err(error)) => Err(Failure::invalid(format!("nothing can be proved about these policies: {error}"))),
+        // Taken out, and put back only after an answer: a process that failed or is still thinking ends here.
+        let running = self.running.take();
+        let answer = self.answer(running, schema, env, permits, covers);
+        match tokio::time::timeout(self.solver.limit, answer).await {
+            Err(_) => Ok(Answer::Unknown(format!("no answer within {} s", self.solver.limit.as_secs_f64()))),
+            Ok(Err(error)) => unanswered(&error),
+            Ok(Ok((running, found))) => {
+                self.running = Some(running);
+                Ok(found.map_or(Answer::No, |env| Answer::Yes(Box::new(env))))
+            }
         }
     }
 
     async fn answer(
         &self,
+        running: Option<CedarSymCompiler<LocalSolver>>,
         schema: &Schema,
         env: &RequestEnv,
         permits: &PolicySet,
         covers: Option<&PolicySet>,
-    ) -> Result<Option<Env>, Error> {
+    ) -> Result<(CedarSymCompiler<LocalSolver>, Option<Env>), Box<Error>> {
         let permits = CompiledPolicySet::compile(permits, env, schema)?;
-        let covers = covers.map(|covers| CompiledPolicySet::compile(covers, env, schema)).transpose()?;
-        // A process for each question: what one left behind is no part of the next.
-        let mut command = Command::new(&self.path);
-        command.args(["--lang", "smt"]).kill_on_drop(true);
-        let mut compiler = CedarSymCompiler::new(LocalSolver::from_command(&mut command)?)?;
-        match &covers {
-            None => compiler.check_always_denies_with_counterexample_opt(&permits).await,
-            Some(covers) => compiler.check_implies_with_counterexample_opt(&permits, covers).await,
+        let covers = match covers {
+            Some(covers) => Some(CompiledPolicySet::compile(covers, env, schema)?),
+            None => None,
+        };
+        let mut running = match running {
+            Some(running) => running,
+            None => self.solver.start()?,
+        };
+        let found = match &covers {
+            None => running.check_always_denies_with_counterexample_opt(&permits).await?,
+            Some(covers) => running.check_implies_with_counterexample_opt(&permits, covers).await?,
+        };
+        Ok((running, found))
+    }
+}
+
+/// What to make of an error: one of the solver's leaves the question open, one of the policies is for their author.
+fn unanswered(error: &Error) -> Result<Answer, Failure> {
+    match error {
+        Error::SolverUnknown => Ok(Answer::Unknown("the solver does not know".into())),
+        Error::SolverError(_) | Error::DecodeModel(_) | Error::ConcretizeError(_) | Error::ModelInvalid { .. } => {
+            Ok(Answer::Unknown(error.to_string()))
         }
+        _ => Err(Failure::invalid(format!("nothing can be proved about these policies: {error}"))),
     }
 }

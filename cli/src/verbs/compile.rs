@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{MAX_SIZE, TrustedKey};
-use partywall_tenancy::{Audience, Bundle, UnixSeconds};
+use partywall_tenancy::{Audience, Bundle, BundleBody, UnixSeconds};
 use serde::Serialize;
 
 use crate::command::{note, say, say_json};
-use crate::compile::{Issue, Slice, check, signers, slices, trusted};
+use crate::compile::{Issue, Slice, check, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::{files, overlay, slices};
@@ -92,6 +92,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     before.allows(issue.revision, &slices, &args.out)?;
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::file(&args.out, e))?;
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
+    let ids: Vec<String> = signers.iter().map(|s| s.id.clone()).collect();
+    if let Some(body) = &before.body {
+        warn_of_new_keys(body, &ids, 1);
+    }
     let missing = mesh.approvals.max(before.approvals).saturating_sub(signed);
     let mut bundles = Vec::new();
     for slice in &slices {
@@ -115,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         tenants: directory.tenants.len(),
         services: directory.services.len(),
         policies: directory.policies.len(),
-        signed_by: signers.into_iter().map(|s| s.id).collect(),
+        signed_by: ids,
         missing,
     };
     if args.json {
@@ -166,6 +170,7 @@ fn issue(args: &Args, before: &Before) -> Result<Issue, Failure> {
 struct Before {
     revision: u64,
     approvals: u8,
+    body: Option<BundleBody>,
     files: Vec<(Audience, Vec<u8>)>,
 }
 
@@ -194,6 +199,7 @@ impl Before {
                 Ok(bundle) => {
                     before.revision = before.revision.max(bundle.body().revision);
                     before.approvals = before.approvals.max(bundle.body().approvals);
+                    before.body = Some(bundle.body().clone());
                 }
                 Err(_) if revision_given => {}
                 Err(refusal) => {

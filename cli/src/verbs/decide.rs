@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Policies; more than one file is one set
     #[arg(long, required = true)]
     policies: Vec<PathBuf>,
-    /// Links of templates, as `cedar link` writes them
+    /// Links of templates, as `cedar link` writes them; or as YAML, like policies/links.yaml
     #[arg(long)]
     links: Option<PathBuf>,
     /// Schema, in Cedar's syntax, or as JSON when its name ends so

@@ -1,8 +1,8 @@
 //! `partywall inspect`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement, TrustedKey};
+use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
 use partywall_tenancy::{BundleBody, OverlayBody, UnixSeconds};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let signature = match &args.keys {
         None => Signature::NotLookedAt,
         Some(folder) => {
-            let trusted = public_keys(&unverified.signed_by, folder)?;
+            let trusted = keys::public_halves(&unverified.signed_by, folder).map_err(Failure::invalid)?;
             let verified = statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
                 Failure::file(&args.file, format!("{refusal}, of those in `{}`", folder.display()))
             })?;
@@ -135,21 +135,4 @@ impl Body {
             Self::Overlay(body) => json!(body),
         }
     }
-}
-
-/// The public halves of the keys that claim to have signed, as far as they lie in `folder`.
-fn public_keys(ids: &[String], folder: &Path) -> Result<Vec<TrustedKey>, Failure> {
-    let mut found = Vec::new();
-    for id in ids {
-        // The id comes from the file that is looked into, and must not lead out of the folder.
-        if id.starts_with('.') || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
-            continue;
-        }
-        match keys::read_public(&keys::public_path(folder, id)) {
-            Ok(key) => found.push(key),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(Failure::invalid(error)),
-        }
-    }
-    Ok(found)
 }

@@ -81,14 +81,15 @@ const DURATIONS: &[&str] = &["1d", "-1d2h3m4s5ms", "0ms", "5ms", "106751991168d"
 
 /// One set of policies with the place of its templates' links.
 pub(crate) struct Policies {
-    pub(crate) text: String,
+    /// Each by itself.
+    pub(crate) texts: Vec<String>,
     /// For each template its id and which slots it has.
     pub(crate) templates: Vec<(String, bool, bool)>,
 }
 
 /// A set of `count` policies.
 pub(crate) fn policies(random: &mut Random, count: usize) -> Policies {
-    let mut all = Policies { text: String::new(), templates: Vec::new() };
+    let mut all = Policies { texts: Vec::new(), templates: Vec::new() };
     for at in 0..count {
         let effect = if random.chance(30) { "forbid" } else { "permit" };
         let (principal, one) = scope(random, "principal", "User", [USERS, GROUPS].concat().as_slice());
@@ -106,10 +107,9 @@ pub(crate) fn policies(random: &mut Random, count: usize) -> Policies {
             let condition = expression(random, Type::Bool, depth);
             let _ = write!(conditions, "\n{word} {{ {condition} }}");
         }
-        let _ = writeln!(
-            all.text,
-            "@id(\"p{at}\")\n@note(\"n{at}\")\n{effect} ({principal}, {action}, {resource}){conditions};"
-        );
+        all.texts.push(format!(
+            "@id(\"p{at}\")\n@note(\"n{at}\")\n{effect} ({principal}, {action}, {resource}){conditions};\n"
+        ));
         if one || two {
             all.templates.push((format!("p{at}"), one, two));
         }

@@ -41,6 +41,8 @@ pub(crate) struct BundleSource {
     pub(crate) path: String,
     /// Path of the overlay.
     pub(crate) overlay_path: String,
+    /// Path of the grants; without it, there are none.
+    pub(crate) grants_path: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -58,7 +58,7 @@ pub(crate) struct Policy {
     jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
-    last_refusal: [Option<u64>; 2],
+    last_refusal: [Option<u64>; 3],
     /// The bundle that is on its way into force.
     loading: Option<(Loading, Origin)>,
     /// The revision that others have already, as it was told.
@@ -89,7 +89,7 @@ impl Policy {
             authorization: None,
             claims: Rc::default(),
             metrics: Metrics::default(),
-            last_refusal: [None, None],
+            last_refusal: [None; 3],
             loading: None,
             behind: None,
         }
@@ -203,6 +203,28 @@ impl Policy {
                 Ok(accepted) => self.overlay_accepted(&got.bytes, accepted, origin, now_ms),
                 Err(refusal) => self.refused(What::Overlay, &got.bytes, &refusal),
             },
+            What::Grants if self.state.bundle().is_none() => {}
+            What::Grants => self.offer_grants(got.bytes, origin, now_ms / 1000),
+        }
+    }
+
+    /// Takes the file of grants; what is refused in it leaves the others in force.
+    fn offer_grants(&mut self, bytes: Vec<u8>, origin: Origin, now: UnixSeconds) {
+        let (accepted, refused) = match self.state.offer_grants(bytes.clone(), now) {
+            Ok(outcome) => outcome,
+            Err(refusal) => return self.refused(What::Grants, &bytes, &refusal),
+        };
+        if accepted == Accepted::Unchanged {
+            return;
+        }
+        self.told_refusal(What::Grants, None);
+        self.metrics.gauge("bundle_grants", u64::try_from(self.state.grants()).unwrap_or(u64::MAX));
+        for refusal in &refused {
+            self.metrics.count("bundle_refused_total", &[("kind", "grants"), ("reason", refusal.code())]);
+            host::log(LogLevel::Warn, &format!("partywall: a grant is refused ({}): it {refusal}", refusal.code()));
+        }
+        if origin == Origin::Fetched {
+            self.fetcher.keep(What::Grants, &bytes);
         }
     }
 
@@ -248,6 +270,8 @@ impl Policy {
         self.fetcher.forget(What::Overlay);
         self.fetcher.hurry(What::Overlay);
         self.fetcher.look_again(What::Overlay);
+        self.fetcher.forget(What::Grants);
+        self.fetcher.look_again(What::Grants);
         self.watch_behind();
         if origin == Origin::Fetched {
             self.fetcher.keep(What::Bundle, &bytes);
@@ -286,7 +310,7 @@ impl Policy {
         {
             self.fetcher.hurry(What::Bundle);
             let until = if self.state.is_rolled_back() {
-                "none was current since this process started, so nobody is served"
+                "none was current since this filter started, so nobody is served"
             } else {
                 "it stays in force until stale"
             };
@@ -321,8 +345,9 @@ impl Policy {
     /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
     fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
         let slot = match what {
-            What::Bundle => self.last_refusal.first_mut(),
-            What::Overlay => self.last_refusal.last_mut(),
+            What::Bundle => self.last_refusal.get_mut(0),
+            What::Overlay => self.last_refusal.get_mut(1),
+            What::Grants => self.last_refusal.get_mut(2),
         };
         slot.is_some_and(|slot| std::mem::replace(slot, this) == this)
     }

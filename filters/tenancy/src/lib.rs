@@ -40,7 +40,7 @@ pub use bundle::{
 };
 pub use context::{ProvedBy, TenantContext};
 pub use fingerprint::{FingerprintKeys, keyed};
-pub use grant::GrantId;
+pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
 pub use loading::Loading;

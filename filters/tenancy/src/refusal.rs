@@ -22,6 +22,8 @@ pub enum Refusal {
         /// How many must.
         needed: u8,
     },
+    /// A grant beyond what the bundle allows; says what that is.
+    Ceiling(String),
     /// A slice for others; carries their name.
     WrongAudience(&'static str),
     /// A format this build does not read; carries the format found.
@@ -57,6 +59,7 @@ impl Refusal {
             Self::BadSignature => "bad_signature",
             Self::WrongRole(_) => "wrong_role",
             Self::Approvals { .. } => "approvals",
+            Self::Ceiling(_) => "ceiling",
             Self::WrongAudience(_) => "wrong_audience",
             Self::Format(_) => "format",
             Self::OtherMesh(_) => "other_mesh",
@@ -81,6 +84,7 @@ impl fmt::Display for Refusal {
             Self::Approvals { found, needed } => {
                 write!(f, "is signed by {found} trusted keys; {needed} are needed")
             }
+            Self::Ceiling(what) => write!(f, "gives more than the bundle allows: {what}"),
             Self::WrongAudience(name) => write!(f, "is the slice for `{name}`, not the one for this filter"),
             Self::Format(n) => write!(f, "has format {n}, which this build does not read"),
             Self::OtherMesh(mesh) => write!(f, "was made for mesh `{mesh}`"),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::grant::split_grants;
 use crate::statement::{Kind, SignedBy, TrustedKey};
-use crate::{Audience, Bundle, BundleBody, CLOCK_SKEW, Loading, MeshId, Overlay, Reason, Refusal, UnixSeconds, View};
+use crate::{
+    Audience, Bundle, BundleBody, CLOCK_SKEW, Grant, Loading, MeshId, Overlay, Reason, Refusal, UnixSeconds, View,
+};
 
 /// What a sidecar trusts from its own configuration, before any bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,8 @@ pub struct PolicyState {
     trust: Trust,
     bundle: Option<(Arc<Bundle>, [u8; 64])>,
     overlay: Option<(Arc<Overlay>, Digest)>,
+    /// The last good file of grants, and those in it that count.
+    grants: (Vec<u8>, Arc<[Grant]>),
     /// Whether the bundle in force, or one before it, was current once: an overlay said so.
     was_current: bool,
     /// When the first overlay was issued that named a newer bundle than the one in force.
@@ -81,7 +86,15 @@ type Digest = [u8; 32];
 impl PolicyState {
     /// Nothing in force yet.
     pub fn new(trust: Trust) -> Self {
-        Self { trust, bundle: None, overlay: None, was_current: false, behind_since: None, latest: 0 }
+        Self {
+            trust,
+            bundle: None,
+            overlay: None,
+            grants: Default::default(),
+            was_current: false,
+            behind_since: None,
+            latest: 0,
+        }
     }
 
     /// Offers a bundle as fetched. `examine` looks at the verified bundle before it is installed
@@ -134,6 +147,10 @@ impl PolicyState {
         }
         self.bundle = Some((Arc::new(bundle), digest));
         self.look_behind();
+        // Its grant keys and ceilings may be others.
+        let (file, _) = std::mem::take(&mut self.grants);
+        let (grants, _) = self.judge_grants(&file, now);
+        self.grants = (file, grants.into());
         Ok(bytes)
     }
 
@@ -227,6 +244,50 @@ impl PolicyState {
         [&*self.trust.bundle_keys, bundle.bundle_keys(), bundle.grant_keys()].concat()
     }
 
+    /// Offers a file of grants in place of the one before. Each grant in it is judged by itself; what is refused
+    /// of them is given back. An error means that nothing was changed.
+    pub fn offer_grants(&mut self, file: Vec<u8>, now: UnixSeconds) -> Result<(Accepted, Vec<Refusal>), Refusal> {
+        if self.bundle.is_none() {
+            return Err(Refusal::NoBundle);
+        }
+        if self.grants.0 == file {
+            return Ok((Accepted::Unchanged, Vec::new()));
+        }
+        split_grants(&file)?;
+        let (grants, refused) = self.judge_grants(&file, now);
+        self.grants = (file, grants.into());
+        Ok((Accepted::Installed, refused))
+    }
+
+    /// How many grants count, whether they began or not.
+    pub fn grants(&self) -> usize {
+        self.grants.1.len()
+    }
+
+    fn judge_grants(&self, file: &[u8], now: UnixSeconds) -> (Vec<Grant>, Vec<Refusal>) {
+        let (mut good, mut refused) = (Vec::new(), Vec::new());
+        let Some((bundle, _)) = &self.bundle else { return (good, refused) };
+        let ceilings = bundle.body().grants.as_ref();
+        let at_once = usize::from(ceilings.map_or(0, |ceilings| ceilings.at_once));
+        let others = [&*self.trust.bundle_keys, bundle.bundle_keys(), bundle.overlay_keys()].concat();
+        for statement in split_grants(file).unwrap_or_default() {
+            match Grant::open(statement, bundle.grant_keys(), &others, ceilings) {
+                Err(refusal) => refused.push(refusal),
+                Ok(grant) if grant.body().mesh != self.trust.mesh => {
+                    refused.push(Refusal::OtherMesh(grant.body().mesh.to_string()));
+                }
+                // What is over is no mistake of those who serve it.
+                Ok(grant) if grant.body().expires <= now => {}
+                Ok(grant) if good.contains(&grant) => {}
+                Ok(_) if good.len() >= at_once => {
+                    refused.push(Refusal::Ceiling(format!("{at_once} grants at once")));
+                }
+                Ok(grant) => good.push(grant),
+            }
+        }
+        (good, refused)
+    }
+
     /// Takes note of the time, as often as the caller likes.
     pub fn observe(&mut self, now: UnixSeconds) {
         self.latest = self.latest.max(now);
@@ -252,7 +313,7 @@ impl PolicyState {
     pub fn view(&self, now: UnixSeconds) -> Result<View, Reason> {
         match (self.freshness(now), &self.bundle, &self.overlay) {
             (Freshness::Fresh, Some((bundle, _)), Some((overlay, _))) => {
-                Ok(View { bundle: bundle.clone(), overlay: overlay.clone() })
+                Ok(View { bundle: bundle.clone(), overlay: overlay.clone(), grants: self.grants.1.clone(), now })
             }
             (Freshness::Stale, ..) => Err(Reason::PolicyStale),
             _ => Err(Reason::PolicyUnavailable),

@@ -1,17 +1,19 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Authorization, Decision, Query};
+use partywall_authorization::{Across, Authorization, Decision, Query};
 use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
 use super::handover::Established;
 use super::{Allowed, Denied};
+use crate::metrics::Metrics;
 
 pub(super) fn authorize(
     authorization: &Authorization,
     view: &View,
     established: &Established,
     request: &Request<'_>,
+    metrics: &Metrics,
 ) -> Result<Allowed, Denied> {
     let context = &established.context;
     let known = |mut denied: Denied| {
@@ -27,11 +29,15 @@ pub(super) fn authorize(
         .active_tenant(&context.tenant)
         .map_err(|reason| known(Denied::new(reason, "the context's tenant may not act")))?;
     let query = Query { context, tenant: &tenant, service: &established.service, method, path };
-    match partywall_authorization::authorize(authorization, &query) {
-        Decision::Allow { policy, .. } => {
-            Ok(Allowed { tenant: Some(context.tenant.clone()), policy: policy.to_owned() })
+    let allowed = |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy });
+    let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+    match partywall_authorization::authorize_across(authorization, &query, granted) {
+        Across::Granted { grant, .. } => {
+            metrics.count("authorization_grants_used_total", &[]);
+            allowed(format!("grant:{grant}"))
         }
-        Decision::Deny { reason, policy, detail, .. } => {
+        Across::Decided(Decision::Allow { policy, .. }) => allowed(policy.to_owned()),
+        Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
             let mut denied = known(Denied::new(reason, detail));
             denied.policy = policy.unwrap_or_default().to_owned();
             Err(denied)

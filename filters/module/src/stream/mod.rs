@@ -149,7 +149,7 @@ impl Stream {
             self.decided_for = Some(established.service.clone());
         }
         if self.setup.stages.authorization {
-            return decide::authorize(&authorization, &view, &established, request);
+            return decide::authorize(&authorization, &view, &established, request, &self.setup.metrics);
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);

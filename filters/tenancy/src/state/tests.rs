@@ -1,5 +1,7 @@
 //! What may replace what, and for how long it counts.
 
+mod grants;
+
 use ed25519_dalek::SigningKey;
 
 use super::*;
