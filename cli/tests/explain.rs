@@ -76,7 +76,7 @@ fn what_the_overlay_takes_counts() {
 fn settings_say_where_they_come_from() {
     let tenancy = folder("explain-settings").join("tenancy");
     copy(&sample(), &tenancy);
-    fs::create_dir(tenancy.join("profiles")).unwrap();
+    fs::create_dir_all(tenancy.join("profiles")).unwrap();
     fs::write(
         tenancy.join("profiles/gold.yaml"),
         "profile: gold\nresidency: eu\nfeatures: [export]\nlimits: { request_bytes: 5 }\n",

@@ -78,11 +78,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
 
 fn refuse_a_full(dir: &Path) -> Result<(), Failure> {
     match fs::read_dir(dir) {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) => {
-            let help = "name a folder that is empty, or not there yet";
-            Err(Failure::invalid(format!("`{}` holds something already\nhelp: {help}", dir.display())))
-        }
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => {
+                let help = "name a folder that is empty, or not there yet";
+                Err(Failure::invalid(format!("`{}` holds something already\nhelp: {help}", dir.display())))
+            }
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::file(dir, error)),
     }

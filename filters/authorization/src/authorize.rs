@@ -108,6 +108,11 @@ impl Authorization {
         self.services.get(|| service.bytes())?.operations.find(method, path)
     }
 
+    /// Whether policies name this role; another one decides nothing.
+    pub fn names_role(&self, role: &str) -> bool {
+        self.names.roles.entity(Id::plain(role)).is_some()
+    }
+
     /// Every policy that has something to say about the request, where the program is asked at all.
     /// Allocates; requests are decided by [`authorize`].
     pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {

@@ -1,7 +1,7 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
 use partywall_tenancy::statement::TrustedKey;
-use partywall_tenancy::{Audience, FingerprintKeys, MeshId, Secrets, Trust};
+use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{Role, RootSigner, SlotKeys};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(crate) struct Config {
     pub(crate) service: Option<String>,
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
-    pub(crate) fingerprint: FingerprintKeys,
+    pub(crate) fingerprint: Fingerprints,
     /// Inbound and outbound.
     pub(crate) slots: Option<SlotKeys>,
     /// Seals what workers share of fetched key sets; without it, each fetches for itself.
@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) api_keys: Option<Secrets>,
     /// Whether denials tell the exact reason to the caller: for development.
     pub(crate) reveal: bool,
+    /// Which decisions are written down with what they were decided on.
+    pub(crate) explain: Explain,
 }
 
 /// Where bundle and overlay are fetched from.
@@ -61,6 +63,8 @@ struct Raw {
     approvals: f64,
     secrets: RawSecrets,
     reveal: Option<Reveal>,
+    #[serde(default)]
+    explain: Explain,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -85,6 +89,27 @@ enum Direction {
 enum Reveal {
     Coarse,
     Exact,
+}
+
+/// Which decisions are written down with what they were decided on, in the filter state `wasm.partywall.explain`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Explain {
+    #[default]
+    All,
+    Denials,
+    Off,
+}
+
+impl Explain {
+    /// Whether a request that was let in, or was not, is one of them.
+    pub(crate) fn wants(self, allowed: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Denials => !allowed,
+            Self::Off => false,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -204,13 +229,14 @@ impl Config {
             service: raw.service,
             bundle: raw.bundle,
             trust,
-            fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
+            fingerprint: Fingerprints::new(FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?)),
             slots,
             set_seal,
             signer,
             issuer_keys,
             api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
+            explain: raw.explain,
         })
     }
 }

@@ -136,6 +136,11 @@ impl Policy {
         self.state.revision()
     }
 
+    /// The sequence of the overlay in force, 0 for none.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.state.sequence()
+    }
+
     /// Headers that claim an identity besides our own: those of former systems, and API keys, which are for the
     /// edge and no service's business. None before the first bundle, when every request is denied anyway.
     pub(crate) fn claims(&self) -> Rc<[String]> {

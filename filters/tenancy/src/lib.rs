@@ -39,7 +39,7 @@ pub use bundle::{
     TenantScope,
 };
 pub use context::{ProvedBy, TenantContext};
-pub use fingerprint::{FingerprintKeys, keyed};
+pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};

@@ -27,11 +27,16 @@ pub struct Place<'a> {
 
 /// The edge: requests go to the cluster `orders`.
 pub fn edge(place: &Place<'_>) -> Result<Host> {
+    edge_that_explains(place, "all")
+}
+
+/// The same with `explain` as given.
+pub fn edge_that_explains(place: &Place<'_>, explain: &str) -> Result<Host> {
     let mut secrets = json!({ "context_signing": "PARTYWALL_CONTEXT_SIGNING" });
     if place.secrets.iter().any(|(name, _)| name == "PARTYWALL_ISSUER_KEYS") {
         secrets["issuer_keys"] = json!("PARTYWALL_ISSUER_KEYS");
     }
-    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets }))?;
+    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets, "explain": explain }))?;
     host.world_mut().set_property(&["xds", "cluster_name"], "orders");
     Ok(host)
 }

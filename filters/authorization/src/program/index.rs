@@ -18,11 +18,8 @@ struct Keyed {
     by_resource: Lists<Entity>,
 }
 
-/// A policy, with the type that its scope asks of the resource.
-type OfType = (Option<Text>, u32);
-
-/// Policies, sorted by that type.
-type List = Vec<OfType>;
+/// A policy, behind the type that its scope asks of the resource, if it does. Lists are sorted by that.
+type One = (Option<Text>, u32);
 
 /// Policies by key. All of them lie in one row, so that a decision touches little memory.
 #[derive(Clone, Debug)]
@@ -82,7 +79,7 @@ impl Keyed {
     fn each(&self, world: &impl World, mut ask: impl FnMut(u32) -> bool) -> bool {
         let Value::Entity(resource) = world.variable(Variable::Resource) else { return false };
         let kind = world.kind(resource);
-        let mut any = |list: &[OfType]| {
+        let mut any = |list: &[One]| {
             let (of_any, of_kind) = that_fit(list, kind);
             of_any.iter().chain(of_kind).any(|(of, at)| (of.is_none() || *of == kind) && ask(*at))
         };
@@ -114,7 +111,7 @@ impl Keyed {
 }
 
 /// The part for resources of any type, and the one that holds all for resources of `kind`.
-fn that_fit(list: &[OfType], kind: Option<Text>) -> (&[OfType], &[OfType]) {
+fn that_fit(list: &[One], kind: Option<Text>) -> (&[One], &[One]) {
     /// Fewer are gone through faster than they are searched.
     const FEW: usize = 8;
     if list.len() <= FEW {
@@ -134,7 +131,7 @@ impl<K> Default for Lists<K> {
 }
 
 impl<K: Copy + Ord> Lists<K> {
-    fn of(mut keyed: Vec<(K, OfType)>) -> Self {
+    fn of(mut keyed: Vec<(K, One)>) -> Self {
         keyed.sort_unstable();
         let mut keys: Vec<(K, u32, u32)> = Vec::new();
         for (end, (key, _)) in (1u32..).zip(&keyed) {
@@ -146,7 +143,7 @@ impl<K: Copy + Ord> Lists<K> {
         Self { keys, policies: keyed.into_iter().map(|(_, one)| one).collect() }
     }
 
-    fn under(&self, key: K) -> &[OfType] {
+    fn under(&self, key: K) -> &[One] {
         let found = self.keys.binary_search_by_key(&key, |(k, ..)| *k).ok().and_then(|at| self.keys.get(at));
         let Some((_, start, end)) = found else { return &[] };
         let range = usize::try_from(*start).unwrap_or(0)..usize::try_from(*end).unwrap_or(0);
