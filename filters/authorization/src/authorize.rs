@@ -3,7 +3,10 @@
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext};
 
 use crate::table::Table;
-use crate::{ActionIndex, Answer, Found, Id, Names, Operations, Outcome, Program, RequestFacts, RequestWorld, Scratch};
+use crate::{
+    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    Scratch, Verdict,
+};
 
 /// What a request wants, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,7 @@ impl Authorization {
 
     /// The operation of `service` that covers `method` and `path`.
     pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        self.services.get(|| service.bytes())?.operations.find(method, path)
+        self.services.get(service)?.operations.find(method, path)
     }
 
     /// Whether policies name this role; another one decides nothing.
@@ -118,9 +121,21 @@ impl Authorization {
         Some(self.program.answer(asked.action, &world))
     }
 
+    /// What each policy that can apply to the request says, in their order, where the program is asked at all. With an
+    /// `owner`, as if the resource were that tenant's: what the policies say where isolation is not built in.
+    /// Allocates; requests are decided by [`authorize`].
+    pub fn verdicts(&self, query: &Query<'_>, owner: Option<&Tenant>) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let asked = self.before_program(query, owner).ok()?;
+        let world = RequestWorld::new(&asked.facts, &self.names)?;
+        let applicable = self.program.applicable(asked.action);
+        Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
+    }
+
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
+    // Its answer is large, so it is not handed over.
+    #[inline(always)]
     fn before_program<'a>(&'a self, query: &Query<'a>, granted: Option<&'a Tenant>) -> Result<Asked<'a>, Denial> {
-        let Some(service) = self.services.get(|| query.service.bytes()) else {
+        let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
         let Some(found) = service.operations.find(query.method, query.path) else {
