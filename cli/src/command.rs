@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
-use crate::verbs::{check, compile, decide, inspect, keys, revoke, serve, tenant};
+use crate::verbs;
 
 /// One verified tenant or a denial, on every hop.
 ///
@@ -22,36 +22,71 @@ const AFTER: &str = "\
 Exit status: 0 fine, 1 findings or a denial, 2 usage, 3 invalid input.
 
 The way from a directory to sidecars:
+  partywall init tenancy
   partywall keys new keys --signer edge-1=edge --sidecar orders
   partywall check tenancy --keys keys
+  partywall test tenancy
   partywall compile tenancy --keys keys --out served
   partywall serve served --overlay-key keys/overlay-1.key
   partywall tenant suspend globex --dir served";
 
 #[derive(Subcommand)]
 enum Verb {
-    Check(check::Args),
-    Compile(compile::Args),
-    Keys(keys::Args),
-    Serve(serve::Args),
-    Tenant(tenant::Args),
-    Revoke(revoke::Args),
-    Inspect(inspect::Args),
-    Decide(decide::Args),
+    Init(verbs::init::Args),
+    Check(verbs::check::Args),
+    Test(verbs::test::Args),
+    Explain(verbs::explain::Args),
+    Compile(verbs::compile::Args),
+    Approve(verbs::approve::Args),
+    Grant(verbs::grant::Args),
+    Keys(verbs::keys::Args),
+    Serve(verbs::serve::Args),
+    Tenant(verbs::tenant::Args),
+    Revoke(verbs::revoke::Args),
+    Inspect(verbs::inspect::Args),
+    Decide(verbs::decide::Args),
+    Diff(verbs::diff::Args),
+    Replay(verbs::replay::Args),
+    Review(verbs::review::Args),
+    Status(verbs::status::Args),
+    Who(verbs::who::Args),
+    Prove(verbs::prove::Args),
+    Consent(verbs::consent::Args),
+    Completions(verbs::completions::Args),
+    Schema(verbs::schema::Args),
+}
+
+/// The verbs, as the command line knows them, in their order.
+pub fn verbs() -> Vec<String> {
+    Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
 }
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     // `parse` ends the process with status 2 for a command line that makes no sense, as it should.
     let outcome: Outcome = match Cli::parse().verb {
-        Verb::Check(args) => check::run(&args),
-        Verb::Compile(args) => compile::run(&args),
-        Verb::Keys(args) => keys::run(&args),
-        Verb::Serve(args) => serve::run(&args),
-        Verb::Tenant(args) => tenant::run(&args),
-        Verb::Revoke(args) => revoke::run(&args),
-        Verb::Inspect(args) => inspect::run(&args),
-        Verb::Decide(args) => decide::run(&args),
+        Verb::Check(args) => verbs::check::run(&args),
+        Verb::Compile(args) => verbs::compile::run(&args),
+        Verb::Approve(args) => verbs::approve::run(&args),
+        Verb::Grant(args) => verbs::grant::run(&args),
+        Verb::Keys(args) => verbs::keys::run(&args),
+        Verb::Serve(args) => verbs::serve::run(&args),
+        Verb::Tenant(args) => verbs::tenant::run(&args),
+        Verb::Revoke(args) => verbs::revoke::run(&args),
+        Verb::Inspect(args) => verbs::inspect::run(&args),
+        Verb::Decide(args) => verbs::decide::run(&args),
+        Verb::Diff(args) => verbs::diff::run(&args),
+        Verb::Replay(args) => verbs::replay::run(&args),
+        Verb::Review(args) => verbs::review::run(&args),
+        Verb::Status(args) => verbs::status::run(&args),
+        Verb::Who(args) => verbs::who::run(&args),
+        Verb::Prove(args) => verbs::prove::run(&args),
+        Verb::Explain(args) => verbs::explain::run(&args),
+        Verb::Init(args) => verbs::init::run(&args),
+        Verb::Consent(args) => verbs::consent::run(&args),
+        Verb::Schema(args) => verbs::schema::run(&args),
+        Verb::Test(args) => verbs::test::run(&args),
+        Verb::Completions(args) => verbs::completions::run(&args, &mut Cli::command()),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::statement::TrustedKey;
-use partywall_tenancy::{Bundle, BundleBody, RoleKeys, UnixSeconds};
+use partywall_tenancy::statement::{Kind, Statement, TrustedKey};
+use partywall_tenancy::{Audience, Bundle, BundleBody, Tenants, UnixSeconds};
 
+use crate::command::note;
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::directory::{self, Directory, Reading};
 use crate::exit::Failure;
 use crate::keys::{self, Signer};
 use crate::lower::{Vocabulary, lower};
+use crate::slices;
 
 /// What a compile adds to what the directory says.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,11 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The directory as it was read.
+    pub(crate) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// The directory and its decision program, unless there are mistakes.
     pub(crate) fn good(&self) -> Option<(Directory<'_>, &[u8])> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
@@ -63,24 +70,46 @@ fn lowered(vocabulary: &Vocabulary<'_>, policies: &[Source]) -> Result<(Vec<u8>,
     Ok((program, lowered.warnings))
 }
 
-/// Signs the bundle of `directory`, and reads it back as a sidecar would before anybody gets it.
-pub(crate) fn bundle(
+/// One slice, signed.
+pub(crate) struct Slice {
+    /// Who is to read it.
+    pub(crate) audience: Audience,
+    /// The statement.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Signs the slices of `directory`, and reads each back as a sidecar would before anybody gets it.
+pub(crate) fn slices(
     directory: Directory<'_>,
     program: &[u8],
     issue: Issue,
     signers: &[Signer],
-) -> Result<Vec<u8>, Failure> {
-    let body = body(directory, program, issue);
+) -> Result<Vec<Slice>, Failure> {
+    let whole = body(directory, program, issue)?;
+    let signed = |audience| Ok(Slice { audience, bytes: signed(&slices::slice(&whole, audience), signers)? });
+    Audience::ALL.into_iter().map(signed).collect()
+}
+
+fn signed(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
+    let cannot = || Failure::invalid("the bundle cannot be signed with these keys");
     let pairs: Vec<_> = signers.iter().map(|s| (s.id.as_str(), &s.key)).collect();
-    let bytes = body.sign(&pairs).ok_or_else(|| Failure::invalid("the bundle cannot be signed with these keys"))?;
+    let bytes = body.sign(&pairs).ok_or_else(cannot)?;
+    // More keys may have to sign it before a sidecar takes it; what it says is looked at now.
+    let alone = BundleBody { approvals: 1, ..body.clone() };
+    let draft = alone.sign(&pairs).ok_or_else(cannot)?;
+    let decides = matches!(body.audience, Audience::Edge | Audience::Workload);
     for signer in signers {
         let trusted = signer
             .trusted()
             .ok_or_else(|| Failure::invalid(format!("key `{}` is weak; make another one", signer.id)))?;
-        let opened = Bundle::open(&bytes, &[trusted])
-            .and_then(|bundle| Authorization::new(&bundle).map(|_| bundle))
-            .map_err(|refusal| Failure::invalid(format!("a sidecar would refuse this bundle: it {refusal}")))?;
-        if *opened.body() != body {
+        let refused = |refusal| Failure::invalid(format!("a sidecar would refuse this bundle: it {refusal}"));
+        let opened = Bundle::open(&draft, std::slice::from_ref(&trusted)).map_err(refused)?;
+        if decides {
+            Authorization::new(&opened).map_err(refused)?;
+        }
+        let verified = Statement::read(&bytes).and_then(|s| s.verify(Kind::Bundle, &[trusted], &[]));
+        let read = verified.and_then(|verified| BundleBody::read(verified.body)).map_err(refused)?;
+        if *opened.body() != alone || read != *body {
             return Err(Failure::invalid(
                 "the bundle does not read back as it was written; this is a defect of `partywall`",
             ));
@@ -89,9 +118,13 @@ pub(crate) fn bundle(
     Ok(bytes)
 }
 
-fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> BundleBody {
-    BundleBody {
+/// Everything that a directory says; [`slices::slice`] takes what an audience needs.
+pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
+    let tenants = Tenants::pack(directory.tenants.iter().cloned())
+        .ok_or_else(|| Failure::invalid("more than 65,536 combinations of tier, status and residency"))?;
+    Ok(BundleBody {
         format: BundleBody::FORMAT,
+        audience: Audience::Workload,
         mesh: directory.mesh.id.clone(),
         revision: issue.revision,
         issued: issue.issued,
@@ -99,17 +132,19 @@ fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> BundleBody {
         source_digest: directory.digest,
         trust_domain: directory.mesh.trust_domain.clone(),
         stale_after: directory.mesh.stale_after,
-        keys: RoleKeys { overlay: directory.mesh.overlay_keys.clone() },
+        approvals: directory.mesh.approvals,
+        keys: directory.mesh.keys.clone(),
+        grants: directory.mesh.grants.clone(),
         legacy_headers: directory.mesh.legacy_headers.clone(),
         sources: directory.mesh.sources.clone(),
         api_keys: directory.api_keys.to_vec(),
         issuers: directory.mesh.issuers.clone(),
         signers: directory.mesh.signers.clone(),
         gateways: directory.mesh.gateways.clone(),
-        tenants: directory.tenants.to_vec(),
+        tenants,
         services: directory.services.to_vec(),
         program: program.to_vec(),
-    }
+    })
 }
 
 /// The private keys among `ids` that lie in `folder`. Each must fit its public half beside it:
@@ -146,7 +181,21 @@ pub(crate) fn signers(ids: &[String], folder: &Path) -> Result<Vec<Signer>, Fail
     Ok(found)
 }
 
-/// The public halves of the keys in `folder` that may sign bundles.
-pub(crate) fn trusted(ids: &[String], folder: &Path) -> Result<Vec<TrustedKey>, Failure> {
-    ids.iter().map(|id| keys::read_public(&keys::public_path(folder, id)).map_err(Failure::invalid)).collect()
+/// The public halves of these keys in `folder`.
+pub(crate) fn trusted<'i>(
+    ids: impl IntoIterator<Item = &'i String>,
+    folder: &Path,
+) -> Result<Vec<TrustedKey>, Failure> {
+    ids.into_iter().map(|id| keys::read_public(&keys::public_path(folder, id)).map_err(Failure::invalid)).collect()
+}
+
+/// Sidecars count the signatures of keys that their configuration or the bundle in force names.
+pub(crate) fn warn_of_new_keys(in_force: &BundleBody, signed_by: &[String], needed: u8) {
+    let named = signed_by.iter().filter(|id| in_force.keys.bundle.iter().any(|(known, _)| known == *id)).count();
+    if named < usize::from(needed) {
+        note(format_args!(
+            "warning: the bundle in force, revision {}, names only {named} of the keys that signed this one; sidecars whose `trusted_keys` do not hold the others will refuse it",
+            in_force.revision
+        ));
+    }
 }

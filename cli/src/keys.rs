@@ -56,6 +56,23 @@ pub(crate) fn read_public(path: &Path) -> Result<TrustedKey, KeyError> {
     TrustedKey::new(&id, &bytes).ok_or_else(|| KeyError::new(path, "holds no usable Ed25519 public key"))
 }
 
+/// The public halves of the keys that claim to have signed something, as far as they lie in `folder`.
+pub(crate) fn public_halves(ids: &[String], folder: &Path) -> Result<Vec<TrustedKey>, KeyError> {
+    let mut found = Vec::new();
+    for id in ids {
+        // The id comes from the file that is looked into, and must not lead out of the folder.
+        if id.starts_with('.') || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+            continue;
+        }
+        match read_public(&public_path(folder, id)) {
+            Ok(key) => found.push(key),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
 fn read_line(path: &Path) -> Result<(String, [u8; 32]), KeyError> {
     let text = files::read_text(path, MAX_SIZE).map_err(|e| KeyError::io(path, &e))?;
     let secrets = Secrets::parse(text.trim()).map_err(|e| KeyError::new(path, e.to_string()))?;

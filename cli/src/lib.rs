@@ -6,22 +6,38 @@
 //!   ├─ directory   the tenancy directory, checked, every mistake with its place
 //!   ├─ lower       its policies, as a decision program
 //!   ├─ compile     both, as a signed bundle
-//!   └─ overlay     overlay.yaml, as a signed overlay
+//!   ├─ overlay     overlay.yaml, as a signed overlay
+//!   ├─ prove       claims about its policies, by a solver
+//!   ├─ material    a directory or a bundle, as something that decides
+//!   └─ recorded    access logs, as decisions that were made
 //! ```
 
+mod admin;
+mod cases;
 mod cedar_files;
 pub mod command;
 mod compile;
 pub mod diagnostic;
+mod difference;
 pub mod directory;
 mod exit;
 mod files;
+mod grants;
 mod keys;
 pub mod lower;
+mod material;
 mod nearest;
 mod overlay;
+mod prints;
+mod prove;
+mod recorded;
+mod records;
+mod rehearsal;
+mod replay;
+mod schema;
 mod server;
 mod show;
+mod slices;
 mod time;
 mod unverified;
 mod verbs;

@@ -22,6 +22,7 @@ pub mod oracle;
 mod parse;
 mod policies;
 mod position;
+pub(crate) mod reach;
 pub mod schema;
 mod store;
 mod translate;
@@ -33,9 +34,11 @@ use partywall_tenancy::{Service, Tenant};
 
 use crate::diagnostic::{Diagnostic, Source};
 
-pub use cover::Coverage;
+pub use cover::{Case, Coverage};
 pub use parse::{Parsed, parse};
+pub(crate) use position::error_at;
 pub use translate::{Translated, translate};
+pub(crate) use vocabulary::named;
 
 /// What policies may speak about.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,23 @@ pub struct Lowered {
 /// Errors come sorted by file and place. An error of path `(internal)` means that program and Cedar
 /// differ: a defect of this command, not of the policies.
 pub fn lower(vocabulary: &Vocabulary<'_>, policies: &[Source]) -> Result<Lowered, Vec<Diagnostic>> {
+    let Valid { parsed, translated, mut warnings } = valid(vocabulary, policies)?;
+    let (coverage, impossible) = with_room(|| cover::cover(vocabulary.services, &parsed, &translated))?;
+    warnings.extend(impossible);
+    Ok(Lowered { program: translated.program, coverage, warnings: position::sorted(warnings) })
+}
+
+/// Policies that Cedar's validator takes.
+pub(crate) struct Valid<'s> {
+    /// As they are written.
+    pub(crate) parsed: Vec<Parsed<'s>>,
+    /// As they count.
+    pub(crate) translated: Translated,
+    warnings: Vec<Diagnostic>,
+}
+
+/// What [`lower`] does before it compares: parses, validates and translates.
+pub(crate) fn valid<'s>(vocabulary: &Vocabulary<'_>, policies: &'s [Source]) -> Result<Valid<'s>, Vec<Diagnostic>> {
     let schema = schema::compile(vocabulary.services).map_err(|e| vec![e])?;
     let (parsed, found) = parse::parse(policies);
     let is_error = |found: &Diagnostic| found.severity == crate::diagnostic::Severity::Error;
@@ -71,17 +91,14 @@ pub fn lower(vocabulary: &Vocabulary<'_>, policies: &[Source]) -> Result<Lowered
     for finding in validate::validate(&schema, &parsed) {
         if is_error(&finding) { errors.push(finding) } else { warnings.push(finding) }
     }
-    let translated = match translated {
-        Ok(translated) if errors.is_empty() => translated,
-        Ok(_) => return Err(position::sorted(errors)),
+    match translated {
+        Ok(translated) if errors.is_empty() => Ok(Valid { parsed, translated, warnings }),
+        Ok(_) => Err(position::sorted(errors)),
         Err(found) => {
             errors.extend(found);
-            return Err(position::sorted(errors));
+            Err(position::sorted(errors))
         }
-    };
-    let (coverage, impossible) = with_room(|| cover::cover(vocabulary.services, &parsed, &translated))?;
-    warnings.extend(impossible);
-    Ok(Lowered { program: translated.program, coverage, warnings: position::sorted(warnings) })
+    }
 }
 
 /// Runs `ask` where there is room on the stack: Cedar's interpreter descends into each `&&` of a chain, and calls it an

@@ -5,12 +5,12 @@
 mod edit;
 mod issuing;
 
-use partywall_tenancy::{OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId};
+use partywall_tenancy::{GrantId, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{Fields, Located, Mistakes, Node, list, parse, tenant_id, text};
 
-pub(crate) use edit::{Served, edit};
+pub(crate) use edit::{Served, edit, withdrawn};
 pub(crate) use issuing::{Issuer, now_millis};
 
 /// The file's name in the folder that is served.
@@ -37,6 +37,8 @@ pub(crate) struct Withdrawn {
     pub(crate) revoked_signers: Vec<String>,
     /// Ids of API keys that no longer prove anything.
     pub(crate) revoked_api_keys: Vec<String>,
+    /// Ids of grants that no longer let anybody cross.
+    pub(crate) revoked_grants: Vec<GrantId>,
 }
 
 impl From<&OverlayBody> for Withdrawn {
@@ -50,6 +52,7 @@ impl From<&OverlayBody> for Withdrawn {
             revoked_issuers: body.revoked_issuers.clone(),
             revoked_signers: body.revoked_signers.clone(),
             revoked_api_keys: body.revoked_api_keys.clone(),
+            revoked_grants: body.revoked_grants.clone(),
         }
     }
 }
@@ -99,6 +102,9 @@ impl Withdrawn {
             revoked_signers: names(&mut fields, "revoked_signers", "a signer's key id", mistakes).unwrap_or_default(),
             revoked_api_keys: names(&mut fields, "revoked_api_keys", "the id of an API key", mistakes)
                 .unwrap_or_default(),
+            revoked_grants: fields
+                .optional("revoked_grants")
+                .map_or(vec![], |node| list(node, "`revoked_grants`", mistakes, grant_id)),
         };
         fields.finish(mistakes);
         Some(read.sorted())
@@ -118,6 +124,7 @@ impl Withdrawn {
         sort(&mut self.revoked_issuers);
         sort(&mut self.revoked_signers);
         sort(&mut self.revoked_api_keys);
+        sort(&mut self.revoked_grants);
         self
     }
 
@@ -144,6 +151,7 @@ impl Withdrawn {
         section("revoked_issuers", self.revoked_issuers.iter().map(|i| quoted(i)).collect());
         section("revoked_signers", self.revoked_signers.iter().map(|s| quoted(s)).collect());
         section("revoked_api_keys", self.revoked_api_keys.iter().map(|k| quoted(k)).collect());
+        section("revoked_grants", self.revoked_grants.iter().map(|g| quoted(&g.to_string())).collect());
         out
     }
 
@@ -158,6 +166,7 @@ impl Withdrawn {
             (self.revoked_issuers.len(), "issuers revoked"),
             (self.revoked_signers.len(), "signers revoked"),
             (self.revoked_api_keys.len(), "API keys revoked"),
+            (self.revoked_grants.len(), "grants revoked"),
         ];
         let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if parts.is_empty() { "nothing withdrawn".to_owned() } else { parts.join(", ") }
@@ -185,6 +194,14 @@ pub(crate) fn quoted(text: &str) -> String {
 
 fn plain<T>(found: Vec<Located<'_, T>>) -> Vec<T> {
     found.into_iter().map(|located| located.value).collect()
+}
+
+fn grant_id(node: Node<'_>, mistakes: &mut Mistakes) -> Option<GrantId> {
+    let found = text(node, "the id of a grant", mistakes)?;
+    GrantId::parse(&found.value).or_else(|| {
+        let diagnostic = found.at.error(format!("`{}` is no id of a grant", found.value));
+        mistakes.add(diagnostic.help("write its 32 of `0-9 a-f`, as `partywall grant list` shows them"))
+    })
 }
 
 /// Something of an issuer: how its field is called, and what it is in words.
@@ -227,6 +244,7 @@ mod tests {
             revoked_issuers: vec!["https://id".into(), "1e5".into()],
             revoked_signers: vec!["edge-1".into(), "true".into()],
             revoked_api_keys: vec!["0000000000000001".into()],
+            revoked_grants: vec![GrantId::new([0x1e; 16]), GrantId::new([0; 16])],
         }
         .sorted();
         let text = withdrawn.write();
@@ -247,6 +265,8 @@ mod tests {
             "[",
             "revoked_tokens: [{id: x}]",
             "revoked_keys: [{issuer: i, id: x}]",
+            "revoked_grants: [x]",
+            "revoked_grants: [\"0000000000000000000000000000000G\"]",
         ] {
             assert!(Withdrawn::read(&Source::new("o", text)).is_err(), "{text}");
         }

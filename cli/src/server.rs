@@ -1,4 +1,4 @@
-//! The HTTP server of `partywall serve`: two files, and one loop that keeps the overlay fresh.
+//! The HTTP server of `partywall serve`: bundles, the overlay, and one loop that keeps the overlay fresh.
 
 mod answer;
 mod last;
@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use partywall_tenancy::Audience;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,6 +25,7 @@ use crate::command::{note, say};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::keys::Signer;
 use crate::overlay::now_millis;
+use crate::{grants, slices};
 use answer::{Content, answer};
 use publisher::{Latest, Publisher};
 use static_file::StaticFile;
@@ -53,8 +55,11 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
     let address = listener.local_addr().map_err(cannot_listen)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| Failure::invalid(format!("no signals: {e}")))?;
 
-    let state =
-        Shared { bundle: Arc::new(StaticFile::new(folder.join("tenancy.bundle"))), overlay: publisher.latest() };
+    let state = Shared {
+        slices: Arc::new(Audience::ALL.map(|a| StaticFile::new(slices::path(folder, a)))),
+        grants: Arc::new(StaticFile::new(folder.join(grants::FILE))),
+        overlay: publisher.latest(),
+    };
     publisher.tick(Instant::now(), now_millis());
     say(format_args!("listening on http://{address}"));
 
@@ -66,9 +71,13 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
             publisher.tick(Instant::now(), now_millis());
         }
     });
-    let app = Router::new()
-        .route("/tenancy.bundle", get(bundle))
+    let slices = Audience::ALL.into_iter().enumerate().fold(Router::new(), |router, (nth, audience)| {
+        let answer = move |State(shared): State<Shared>, headers: HeaderMap| file(shared, nth, headers);
+        router.route(&format!("/tenancy.{}.bundle", audience.name()), get(answer))
+    });
+    let app = slices
         .route("/tenancy.overlay", get(overlay))
+        .route("/tenancy.grants", get(granted))
         .route("/healthz", get(health))
         .with_state(state);
     let ended = async move {
@@ -95,19 +104,29 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
 
 #[derive(Clone)]
 struct Shared {
-    bundle: Arc<StaticFile>,
+    slices: Arc<[StaticFile; 4]>,
+    grants: Arc<StaticFile>,
     overlay: Latest,
 }
 
-async fn bundle(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let file = shared.bundle.clone();
-    match tokio::task::spawn_blocking(move || file.read()).await {
+async fn file(shared: Shared, nth: usize, headers: HeaderMap) -> Response {
+    let read = tokio::task::spawn_blocking(move || shared.slices[nth].read()).await;
+    match read {
         Ok(Ok(content)) => answer(content, &headers),
         Ok(Err(error)) => {
-            note(format_args!("error: tenancy.bundle: {error}"));
+            note(format_args!("error: tenancy.{}.bundle: {error}", Audience::ALL[nth].name()));
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Without the file there are no grants, which is an answer.
+async fn granted(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let file = shared.grants.clone();
+    match tokio::task::spawn_blocking(move || file.read()).await {
+        Ok(Ok(content)) => answer(Some(content.unwrap_or_else(|| Content::new(Vec::new()))), &headers),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

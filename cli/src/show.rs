@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, TenantStatus, UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
 
 /// A bundle in words.
 pub(crate) fn bundle(body: &BundleBody) {
+    line("audience", body.audience.name());
     line("mesh", &body.mesh);
     line("revision", body.revision);
     line("issued", time(body.issued));
@@ -24,7 +25,19 @@ pub(crate) fn bundle(body: &BundleBody) {
     line("source", format_args!("sha256:{}", hex(&body.source_digest)));
     line("trust domain", &body.trust_domain);
     line("stale after", format_args!("{} s", body.stale_after));
-    line("overlay keys", body.keys.overlay.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", "));
+    line("approvals", body.approvals);
+    let keys = &body.keys;
+    for (role, keys) in
+        [("bundle", &keys.bundle), ("retired", &keys.retired), ("overlay", &keys.overlay), ("grant", &keys.grants)]
+    {
+        if !keys.is_empty() {
+            line(&format!("{role} keys"), keys.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(", "));
+        }
+    }
+    if let Some(grants) = &body.grants {
+        let (actions, tenants) = (grants.actions.join(", "), scope(&grants.tenants));
+        line("grants", format_args!("up to {} s, {} at once, {tenants}, {actions}", grants.longest, grants.at_once));
+    }
     line("legacy headers", body.legacy_headers.join(", "));
     for (role, sources) in [("edge source", &body.sources.edge), ("inbound source", &body.sources.inbound)] {
         sources.iter().for_each(|s| line(role, source(s)));
@@ -42,12 +55,14 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("signer", format_args!("{} of {}, {}", signer.id, signer.workload, scope(&signer.tenants)));
     }
     body.gateways.iter().for_each(|gateway| line("gateway", gateway));
-    for tenant in &body.tenants {
-        let status = status(tenant.status);
+    for tenant in body.tenants.iter() {
+        let status = tenant.status.name();
         line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));
     }
     body.services.iter().for_each(service);
     match policies(body) {
+        // Only who decides requests has a program.
+        _ if body.program.is_empty() => {}
         Some(ids) => line("policies", ids.join(", ")),
         None => line("policies", "UNREADABLE: a sidecar would refuse this bundle"),
     }
@@ -118,6 +133,7 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("sequence", body.sequence);
     line("issued", time(body.issued));
     line("expires", time(body.expires));
+    line("bundle", format_args!("revision {} or newer", body.bundle));
     let ids = |list: &[partywall_tenancy::TenantId]| list.iter().map(|t| t.as_str()).collect::<Vec<_>>().join(", ");
     line("suspended", or_none(ids(&body.suspended)));
     line("quarantined", or_none(ids(&body.quarantined)));
@@ -131,6 +147,17 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("revoked issuers", or_none(body.revoked_issuers.join(", ")));
     line("revoked signers", or_none(body.revoked_signers.join(", ")));
     line("revoked API keys", or_none(body.revoked_api_keys.join(", ")));
+    line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+}
+
+/// A grant in words.
+pub(crate) fn grant(body: &GrantBody) {
+    line("operator", format_args!("{}/{}", body.operator, body.subject));
+    line("tenant", &body.tenant);
+    line("actions", body.actions.join(", "));
+    line("reason", body.reason.escape_debug());
+    line("from", time(body.not_before));
+    line("until", time(body.expires));
 }
 
 /// A bundle in JSON: as its body is, with bytes as text.
@@ -138,8 +165,12 @@ pub(crate) fn bundle_json(body: &BundleBody) -> Value {
     let mut value = json!(body);
     value["source_digest"] = json!(hex(&body.source_digest));
     value["program"] = json!({ "bytes": body.program.len(), "policies": policies(body) });
-    value["keys"]["overlay"] =
-        body.keys.overlay.iter().map(|(id, key)| json!({ "id": id, "key": base64url(key) })).collect();
+    let keys = &body.keys;
+    for (role, keys) in
+        [("bundle", &keys.bundle), ("retired", &keys.retired), ("overlay", &keys.overlay), ("grants", &keys.grants)]
+    {
+        value["keys"][role] = keys.iter().map(|(id, key)| json!({ "id": id, "key": base64url(key) })).collect();
+    }
     for (signer, written) in body.signers.iter().zip(array(&mut value["signers"])) {
         written["key"] = json!(base64url(&signer.key));
     }
@@ -160,7 +191,8 @@ fn array(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     value.as_array_mut().into_iter().flatten()
 }
 
-fn policies(body: &BundleBody) -> Option<Vec<String>> {
+/// The ids of the policies in its program, if it can be read.
+pub(crate) fn policies(body: &BundleBody) -> Option<Vec<String>> {
     let program = Program::read(&body.program).ok()?;
     Some(program.body().policies.iter().map(|p| p.id.clone()).collect())
 }
@@ -178,15 +210,8 @@ fn scope(scope: &TenantScope) -> String {
     }
 }
 
-fn status(status: TenantStatus) -> &'static str {
-    match status {
-        TenantStatus::Active => "active",
-        TenantStatus::Suspended => "suspended",
-        TenantStatus::Quarantined => "quarantined",
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -194,6 +219,7 @@ fn base64url(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn time(seconds: UnixSeconds) -> String {
+/// A time, in words and in seconds.
+pub(crate) fn time(seconds: UnixSeconds) -> String {
     format!("{} ({seconds})", rfc3339(seconds))
 }

@@ -1,7 +1,7 @@
 //! Looks into a statement whose keys are not at hand. What comes out proves nothing: it may be
 //! shown, or used to be stricter, never to let anything in.
 
-use partywall_tenancy::statement::Kind;
+use partywall_tenancy::statement::{Kind, Statement};
 use partywall_tenancy::{BundleBody, OverlayBody};
 
 /// A statement as it lies there.
@@ -17,24 +17,14 @@ pub(crate) struct Unverified<'b> {
 impl<'b> Unverified<'b> {
     /// Takes the envelope apart; its form is written down in [`partywall_tenancy::statement`].
     pub(crate) fn read(bytes: &'b [u8]) -> Option<Self> {
-        // The envelope's own bounds are judged by its reader, so that they cannot differ here.
-        partywall_tenancy::statement::Statement::read(bytes).ok()?;
-        let (&[kind, count], mut rest) = bytes.get(4..)?.split_first_chunk()?;
-        let kind = if kind == Kind::Bundle as u8 { Kind::Bundle } else { Kind::Overlay };
-        let mut signed_by = Vec::new();
-        for _ in 0..count {
-            let (&length, after) = rest.split_first()?;
-            let (id, after) = after.split_at_checked(length.into())?;
-            signed_by.push(String::from_utf8_lossy(id).into_owned());
-            rest = after.get(64..)?;
-        }
-        Some(Self { kind, signed_by, body: rest })
+        let statement = Statement::read(bytes).ok()?;
+        let signed_by = statement.claimed_by().map(|id| String::from_utf8_lossy(id).into_owned()).collect();
+        Some(Self { kind: statement.kind(), signed_by, body: statement.unverified_body() })
     }
 
     /// What it says, if it is a bundle that this build reads.
     pub(crate) fn bundle(&self) -> Option<BundleBody> {
-        let format = || postcard::take_from_bytes::<u16>(self.body).ok().map(|(format, _)| format);
-        (self.kind == Kind::Bundle && format()? == BundleBody::FORMAT).then(|| postcard::from_bytes(self.body).ok())?
+        (self.kind == Kind::Bundle).then(|| BundleBody::read(self.body).ok())?
     }
 
     /// What it says, if it is an overlay that this build reads.
@@ -58,6 +48,7 @@ mod tests {
             sequence: 7,
             issued: 1,
             expires: 121,
+            bundle: 1,
             suspended: Vec::new(),
             quarantined: Vec::new(),
             revoked_tokens: Vec::new(),
@@ -66,6 +57,7 @@ mod tests {
             revoked_issuers: Vec::new(),
             revoked_signers: Vec::new(),
             revoked_api_keys: Vec::new(),
+            revoked_grants: Vec::new(),
         };
         let bytes = body.sign("overlay-1", &SigningKey::from_bytes(&[1; 32])).unwrap();
         let read = Unverified::read(&bytes).unwrap();

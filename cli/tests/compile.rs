@@ -55,9 +55,9 @@ fn a_bundle_that_is_there_but_not_ours_is_left_alone() {
     let here = folder("compile-other");
     let (keys, out) = (keys(&here), here.join("out"));
     fs::create_dir_all(&out).unwrap();
-    fs::write(out.join("tenancy.bundle"), "garbage").unwrap();
+    fs::write(out.join("tenancy.edge.bundle"), "garbage").unwrap();
     compile(&sample(), &keys, &out, &[]).ends_with(3).says("cannot be trusted").says("give --revision");
-    assert_eq!(bundle(&out), b"garbage");
+    assert_eq!(fs::read(out.join("tenancy.edge.bundle")).unwrap(), b"garbage");
     compile(&sample(), &keys, &out, &["--revision", "5"]).succeeds();
 
     let other = here.join("other");
@@ -101,7 +101,7 @@ fn a_broken_directory_writes_nothing() {
     copy(&sample().join("tenants"), &tenancy.join("tenants"));
     compile(&tenancy, &keys, &out, &[]).ends_with(3).says("readers.cedar:1:");
     assert_eq!(bundle(&out), before);
-    assert_eq!(fs::read_dir(&out).unwrap().count(), 1, "no temporary file is left");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 4, "no temporary file is left");
 }
 
 #[test]
@@ -117,6 +117,47 @@ fn what_is_no_text_is_told_with_its_place() {
         .says("globex.yaml: error: is larger than 1048576 bytes");
     partywall(&["check", path(&here.join("nowhere"))]).ends_with(3).says("is missing");
     partywall(&["check", path(&tenancy), "--keys", path(&here.join("nowhere"))]).ends_with(3).says("is no folder");
+}
+
+#[test]
+fn tenants_may_stand_one_per_line() {
+    let here = folder("compile-ndjson");
+    let (keys, out, tenancy) = (keys(&here), here.join("out"), here.join("tenancy"));
+    copy(&sample(), &tenancy);
+    let file = tenancy.join("tenants/many.ndjson");
+    let line = |n: usize| {
+        format!("{{\"tenant\": \"t{n:04}\", \"tier\": \"gold\", \"status\": \"active\", \"residency\": \"eu\"}}\n")
+    };
+    let many: String = (0..2_000).map(line).collect();
+    fs::write(&file, format!("\n{many}")).unwrap();
+    assert_eq!(compile(&tenancy, &keys, &out, &["--json"]).succeeds().json()["tenants"], 2_003);
+    let tenants = inspect(&out.join("tenancy.workload.bundle"), &keys)["tenants"].clone();
+    assert_eq!(tenants[1_000]["id"], "t0997");
+
+    // Each mistake at its line, as in a file of its own.
+    let wrong = [
+        ("{\"tenant\": \"x\"", "many.ndjson:3:14: error: this is not JSON"),
+        (
+            "{\"tenant\": \"acme\", \"tier\": \"gold\", \"status\": \"active\", \"residency\": \"eu\"}",
+            "many.ndjson:3:12: error: tenant `acme` is there twice",
+        ),
+        (
+            "{\"tenant\": \"x\", \"tier\": \"gold\", \"status\": \"actve\", \"residency\": \"eu\"}",
+            "many.ndjson:3:43: error: a status is never `actve`",
+        ),
+        (
+            "{\"tenant\": \"x\", \"tier\": \"gold\", \"status\": \"active\"}",
+            "many.ndjson:3:1: error: a tenant needs `residency`",
+        ),
+        ("tenant: x", "many.ndjson:3:2: error: this is not JSON"),
+        ("[1]", "many.ndjson:3:1: error: a tenant is written as a mapping"),
+    ];
+    for (text, told) in wrong {
+        fs::write(&file, format!("{}\n{text}\n{}", line(1), line(2))).unwrap();
+        partywall(&["check", path(&tenancy)]).ends_with(3).says(told);
+    }
+    fs::rename(&file, tenancy.join("services/many.ndjson")).unwrap();
+    partywall(&["check", path(&tenancy)]).ends_with(3).says("services/many.ndjson: error: is not read");
 }
 
 #[test]
@@ -161,7 +202,13 @@ fn a_bundle_says_what_the_directory_says() {
     assert_eq!(body["services"][1]["operations"][1]["owner"], serde_json::json!({ "Path": "tenant" }));
     assert_eq!(
         body["program"]["policies"],
-        serde_json::json!(["accountants-read-and-delete", "no-delete-in-bronze", "viewers-read"])
+        serde_json::json!([
+            "accountants-read-and-delete",
+            "no-delete-in-bronze",
+            "viewers-read",
+            "own-tenant-only",
+            "active-tenants-only"
+        ])
     );
     assert!(!body.to_string().contains("ops@acme.example"), "contacts never enter a bundle");
     let raw = bundle(&here.join("out"));
@@ -179,7 +226,7 @@ fn keys_come_out_as_openssl_writes_them() {
         + "  - { issuer: x, audiences: [a], tenant_claim: /t, roles_claim: /r, jwks: id.more.example.jwks.json, tenants: all }\n";
     fs::write(tenancy.join("mesh.yaml"), mesh).unwrap();
     compile(&tenancy, &keys, &here.join("out"), &TIMES).succeeds();
-    let body = inspect(&here.join("out/tenancy.bundle"), &keys);
+    let body = inspect(&here.join("out/tenancy.edge.bundle"), &keys);
     let mut compared = Vec::new();
     let inline = body["issuers"].as_array().unwrap().iter().map(|issuer| issuer["keys"]["Inline"].as_array().unwrap());
     for key in inline.flatten() {
@@ -229,15 +276,16 @@ fn every_source_and_binding_reaches_the_bundle() {
     }
     compile(&tenancy, &keys, &here.join("out"), &[]).succeeds().says("note: anybody may call `POST /login`");
 
-    let file = here.join("out/tenancy.bundle");
+    let file = here.join("out/tenancy.edge.bundle");
     let body = inspect(&file, &keys);
+    let workload = inspect(&here.join("out/tenancy.workload.bundle"), &keys);
     assert_eq!(body["sources"]["edge"].as_array().unwrap().len(), 7, "{}", body["sources"]);
-    assert_eq!(body["sources"]["inbound"].as_array().unwrap().len(), 1);
+    assert_eq!(workload["sources"]["inbound"].as_array().unwrap().len(), 1);
     assert_eq!(body["legacy_headers"], serde_json::json!(["x-tenant-id", "x-shop-tenant"]));
     let ids: Vec<_> = body["api_keys"].as_array().unwrap().iter().map(|k| k["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["0f2c09b1d3e47a86", "5f2c09b1d3e47a86"], "sorted, as sidecars ask for");
     let gateways = ["spiffe://mesh.example/ns/gw/sa/east", "spiffe://mesh.example/ns/gw/sa/west"];
-    assert_eq!(body["gateways"], serde_json::json!(gateways), "sorted, as sidecars ask for");
+    assert_eq!(workload["gateways"], serde_json::json!(gateways), "sorted, as sidecars ask for");
     let acme = &body["issuers"][0];
     let bound = serde_json::json!([{ "tenant": "acme", "audiences": ["shop"], "clients": ["web-app"] }]);
     assert_eq!(acme["bindings"], bound);
@@ -246,19 +294,24 @@ fn every_source_and_binding_reaches_the_bundle() {
     let fetched = serde_json::json!({ "Fetched": { "cluster": "identity", "authority": "id.example", "path": "/jwks.json", "max_age": 3600 } });
     assert_eq!(body["issuers"][2]["keys"], fetched);
     let orders = &body["services"][1];
-    assert_eq!((&orders["recover"], &orders["own_tenant"]), (&"TraceParent".into(), &"acme".into()));
+    assert_eq!((&orders["recover"], &orders["own_tenant"]), (&"TraceParent".into(), &serde_json::Value::Null));
+    let headers = serde_json::json!(["x-tenant-id", "x-shop-tenant", "x-api-key"]);
+    assert_eq!(workload["legacy_headers"], headers, "an API key is no service's business");
+    let orders = &workload["services"][1];
+    assert_eq!(orders["own_tenant"], "acme");
     assert_eq!(orders["act_for"], serde_json::json!({ "Only": ["acme"] }));
     assert_eq!(orders["operations"][2]["anonymous"], true);
     partywall(&["inspect", path(&file)])
         .says("selecting: header x-shop-tenant from spiffe://mesh.example/ns/*/sa/partner-gateway")
         .says("proving: certificate DNS name {tenant}.clients.example")
         .says("acme only for shop by client web-app")
-        .says("gateway          spiffe://mesh.example/ns/gw/sa/east")
         .says("hs-1 (HS256)")
         .says("id.example/jwks.json by cluster identity")
         .says("export of acme, roles viewer, scopes none, hashed with 1, until ")
-        .says("works for acme by itself")
         .says("POST /login is orders:login, owner not shown, FOR ANYBODY");
+    partywall(&["inspect", path(&here.join("out/tenancy.workload.bundle"))])
+        .says("gateway          spiffe://mesh.example/ns/gw/sa/east")
+        .says("works for acme by itself");
 
     let out = here.join("out");
     let revoke = |args: &[&str]| partywall(&[&["revoke"], args, &["--dir", path(&out)]].concat());
@@ -298,11 +351,12 @@ fn inspect_says_what_is_proved_and_what_is_not() {
 
 fn compiled(here: &Path, keys: &Path, more: &[&str]) -> PathBuf {
     compile(&sample(), keys, &here.join("out"), more).succeeds();
-    here.join("out/tenancy.bundle")
+    here.join("out/tenancy.edge.bundle")
 }
 
 fn bundle(out: &Path) -> Vec<u8> {
-    fs::read(out.join("tenancy.bundle")).unwrap()
+    let read = |audience| fs::read(out.join(format!("tenancy.{audience}.bundle"))).unwrap();
+    ["edge", "workload", "events", "redaction"].map(read).concat()
 }
 
 fn inspect(file: &Path, keys: &Path) -> serde_json::Value {

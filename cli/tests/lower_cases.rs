@@ -112,8 +112,8 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
     let tenant = directory.tenants.iter().find(|t| t.id.as_str() == when.tenant).ok_or("no such tenant")?;
     let context = TenantContext {
         tenant: tenant.id.clone(),
-        tier: tenant.tier.clone(),
-        region: tenant.residency.clone(),
+        tier: tenant.tier.to_string(),
+        region: tenant.residency.to_string(),
         principal: when.subject.clone(),
         roles: when.roles.clone(),
         scopes: vec![],

@@ -21,7 +21,7 @@ const TENANTS: &[&str] = &["acme", "globex", "initech"];
 const SUBJECTS: &[&str] = &["ann", "bob", "a/b", "é"];
 // One is called like a tenant: an id says nothing without its type.
 const ROLES: &[&str] = &["viewer", "accountant", "odd \\\"role\\\"", "acme"];
-const TEXTS: &[&str] = &["gold", "silver", "eu", "us", ""];
+const TEXTS: &[&str] = &["suspended", "gold", "silver", "eu", "us", ""];
 const IDS: &[&str] = &["1", "2", "latest", "%31"];
 const ACTIONS: &[&str] = &["invoices:read", "invoices:delete", "invoices:list", "orders:read", "orders:list"];
 const SERVICES: &[&str] = &["spiffe://mesh.example/ns/shop/sa/invoices", "spiffe://mesh.example/ns/shop/sa/orders"];
@@ -71,7 +71,7 @@ fn comparison(random: &mut Random, wild: bool) -> String {
             _ => format!("{left} == {}", random.of(&["1", "true", "\"gold\"", "Role::\"viewer\""])),
         };
     }
-    match random.below(12) {
+    match random.below(13) {
         0 | 1 => format!("principal in {}", entity(random, "Role")),
         2 => format!("principal in [{}, {}]", entity(random, "Role"), entity(random, "Role")),
         3 => format!("principal == {}", entity(random, "User")),
@@ -81,6 +81,11 @@ fn comparison(random: &mut Random, wild: bool) -> String {
         7 => "principal.tenant.residency == resource.tenant.residency".into(),
         8 => format!("\"{}\" == {}.tenant.residency", random.of(TEXTS), random.of(&["principal", "resource"])),
         9 => format!("context.service == {}", entity(random, "Workload")),
+        11 => {
+            let of = |random: &mut Random| random.of(&["principal", "resource"]);
+            let texts = ["\"active\"", "\"suspended\"", "\"gold\"", "principal.tenant.tier", "resource.tenant.status"];
+            format!("{}.tenant.status {} {}", of(random), random.of(&["==", "!="]), random.of(&texts))
+        }
         10 => format!("action {} {}", random.of(&["==", "in"]), entity(random, "Action")),
         _ => random.of(&["true", "false", "1 == 1", "\"a\" == \"b\"", "Role::\"viewer\" == Role::\"viewer\""]).into(),
     }
@@ -126,7 +131,7 @@ fn tenant(id: &str, random: &mut Random) -> Tenant {
     Tenant {
         id: TenantId::parse(id).unwrap(),
         tier: random.of(TEXTS).into(),
-        status: TenantStatus::Active,
+        status: TenantStatus::ALL[random.below(3)],
         residency: random.of(TEXTS).into(),
     }
 }

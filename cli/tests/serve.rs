@@ -16,21 +16,21 @@ use support::{folder, keys, partywall, path, sample};
 #[test]
 fn files_are_served_with_strong_tags() {
     let (mesh, server) = served("serve-tags");
-    let bundle = server.get("/tenancy.bundle", &[]);
-    assert_eq!((bundle.status, &bundle.body), (200, &fs::read(mesh.out().join("tenancy.bundle")).unwrap()));
+    let bundle = server.get("/tenancy.edge.bundle", &[]);
+    assert_eq!((bundle.status, &bundle.body), (200, &fs::read(mesh.out().join("tenancy.edge.bundle")).unwrap()));
     assert_eq!(bundle.header("cache-control"), "no-cache");
     let tag = bundle.header("etag");
     assert!(tag.starts_with('"') && tag.len() > 30, "{tag}");
     for condition in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-        let known = server.get("/tenancy.bundle", &[("if-none-match", &condition)]);
+        let known = server.get("/tenancy.edge.bundle", &[("if-none-match", &condition)]);
         assert_eq!((known.status, known.body.len(), known.header("etag")), (304, 0, tag), "{condition}");
     }
-    assert_eq!(server.get("/tenancy.bundle", &[("if-none-match", "\"x\"")]).status, 200);
+    assert_eq!(server.get("/tenancy.edge.bundle", &[("if-none-match", "\"x\"")]).status, 200);
     let head = server.ask("HEAD", "/tenancy.overlay", &[]);
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.header("content-length"), server.get("/tenancy.overlay", &[]).body.len().to_string());
     assert_eq!(server.get("/healthz", &[]).status, 200);
-    for other in ["/", "/overlay.yaml", "/../keys/bundle-1.key", "/.serve.lock", "/tenancy.bundle/"] {
+    for other in ["/", "/overlay.yaml", "/../keys/bundle-1.key", "/.serve.lock", "/tenancy.edge.bundle/"] {
         assert_eq!(server.get(other, &[]).status, 404, "{other}");
     }
     assert_eq!(server.ask("POST", "/tenancy.overlay", &[]).status, 405);
@@ -124,10 +124,10 @@ fn a_broken_overlay_file_is_told_once_and_lifts_nothing() {
 #[test]
 fn a_replaced_bundle_is_served_at_the_next_request() {
     let (mesh, server) = served("serve-replaced");
-    let first = server.get("/tenancy.bundle", &[]);
+    let first = server.get("/tenancy.edge.bundle", &[]);
     mesh.compile();
-    let second = server.get("/tenancy.bundle", &[("if-none-match", first.header("etag"))]);
-    assert_eq!((second.status, &second.body), (200, &fs::read(mesh.out().join("tenancy.bundle")).unwrap()));
+    let second = server.get("/tenancy.edge.bundle", &[("if-none-match", first.header("etag"))]);
+    assert_eq!((second.status, &second.body), (200, &fs::read(mesh.out().join("tenancy.edge.bundle")).unwrap()));
     assert_ne!(first.header("etag"), second.header("etag"));
 }
 
@@ -136,12 +136,12 @@ fn it_waits_for_its_first_bundle() {
     let mesh = Mesh::new("serve-waits");
     fs::create_dir_all(mesh.out()).unwrap();
     let server = mesh.serve();
-    for path in ["/tenancy.bundle", "/tenancy.overlay"] {
+    for path in ["/tenancy.edge.bundle", "/tenancy.overlay"] {
         assert_eq!(server.get(path, &[]).status, 404, "{path}");
     }
     assert_eq!(server.get("/healthz", &[]).status, 503);
     mesh.compile();
-    assert_eq!(server.get("/tenancy.bundle", &[]).status, 200);
+    assert_eq!(server.get("/tenancy.edge.bundle", &[]).status, 200);
     let start = Instant::now();
     while server.get("/tenancy.overlay", &[]).status != 200 {
         assert!(start.elapsed() < Duration::from_secs(1));

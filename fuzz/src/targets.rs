@@ -14,9 +14,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::statement::{self, Kind, TrustedKey};
 use partywall_tenancy::{
-    ApiKey, Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, Origin,
-    Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys, Secrets, Service, Source,
-    Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus, Trust, View,
+    ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId,
+    Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys, Secrets, Service,
+    Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
@@ -272,7 +272,7 @@ pub fn statement(bytes: &[u8]) {
         let body = bundle.body();
         let again = open_bundle(&body.sign(&[("b", &key(1))]).expect("one signer")).expect("it was good before");
         assert_eq!(again.body(), body);
-        assert!(body.tenants.iter().all(|t| bundle.tenant(&t.id) == Some(t)));
+        assert!(body.tenants.iter().all(|t| bundle.tenant(&t.id) == Some(t.clone())));
         assert!(body.services.iter().all(|s| bundle.service(&s.name) == Some(s)));
     }
     let signed = statement::sign(Kind::Overlay, bytes, &[("o", &key(2))]).expect("one signer");
@@ -371,8 +371,10 @@ fn spiffe(id: &str) -> SpiffeId {
 fn view() -> View {
     let mut state = PolicyState::new(Trust {
         mesh: MeshId::parse(MESH).expect("a UUID"),
+        audience: Audience::Edge,
         bundle_keys: vec![trusted("b", 1)],
         floor: 0,
+        approvals: 1,
     });
     let bundle = body().sign(&[("b", &key(1))]).expect("one signer");
     state.offer_bundle(&bundle, NOW, |_| Ok(())).expect("a good bundle");
@@ -414,6 +416,7 @@ fn body() -> BundleBody {
     ];
     BundleBody {
         format: BundleBody::FORMAT,
+        audience: Audience::Edge,
         mesh: MeshId::parse(MESH).expect("a UUID"),
         revision: 1,
         issued: NOW - 10,
@@ -421,7 +424,9 @@ fn body() -> BundleBody {
         source_digest: [0; 32],
         trust_domain: "mesh.example".into(),
         stale_after: 300,
-        keys: RoleKeys { overlay: vec![("o".into(), public(2))] },
+        approvals: 1,
+        keys: RoleKeys { overlay: vec![("o".into(), public(2))], ..RoleKeys::default() },
+        grants: None,
         legacy_headers: LEGACY.clone(),
         sources: Sources { edge: sources.clone(), inbound: sources },
         api_keys: vec![ApiKey {
@@ -455,14 +460,13 @@ fn body() -> BundleBody {
             tenants: TenantScope::Only(vec![tenant("acme")]),
         }],
         gateways: vec![spiffe(GATEWAY)],
-        tenants: ["acme", "globex"]
-            .map(|id| Tenant {
-                id: tenant(id),
-                tier: "gold".into(),
-                status: TenantStatus::Active,
-                residency: "eu".into(),
-            })
-            .into(),
+        tenants: Tenants::pack(["acme", "globex"].map(|id| Tenant {
+            id: tenant(id),
+            tier: "gold".into(),
+            status: TenantStatus::Active,
+            residency: "eu".into(),
+        }))
+        .expect("two tenants"),
         services: vec![
             service("invoices", vec![caller(EDGE, TenantScope::All)]),
             service(
@@ -484,6 +488,7 @@ fn empty_overlay() -> OverlayBody {
         sequence: 1,
         issued: NOW,
         expires: NOW + 120,
+        bundle: 1,
         suspended: vec![],
         quarantined: vec![],
         revoked_tokens: vec![],
@@ -492,5 +497,6 @@ fn empty_overlay() -> OverlayBody {
         revoked_issuers: vec![],
         revoked_signers: vec![],
         revoked_api_keys: vec![],
+        revoked_grants: vec![],
     }
 }

@@ -128,7 +128,8 @@ impl Mesh {
         let served = wait::until(PATIENCE, || {
             ended = process.check_alive().err();
             let there = |path| self.bundle_server(path).is_ok_and(|r| r.status == 200);
-            (ended.is_some() || (there("/tenancy.bundle") && there("/tenancy.overlay"))).then_some(())
+            let paths = ["/tenancy.edge.bundle", "/tenancy.workload.bundle", "/tenancy.overlay"];
+            (ended.is_some() || paths.into_iter().all(there)).then_some(())
         });
         if let Some(error) = ended {
             return Err(error);

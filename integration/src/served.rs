@@ -13,10 +13,10 @@ use crate::{cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bundle and overlay, by the path under which they are served.
+/// Bundles and overlay, by the path under which they are served.
 pub type Served = BTreeMap<String, Vec<u8>>;
 
-/// Lets `partywall serve` serve `bundles` just long enough to get both.
+/// Lets `partywall serve` serve `bundles` just long enough to get them.
 pub fn served(bundles: &Path, keys: &Path, logs: &Path) -> Result<Served> {
     let [port] = free()?;
     let _process = Process::start("bundles", &mut cli::serve(bundles, keys, port)?, logs)?;
@@ -26,5 +26,5 @@ pub fn served(bundles: &Path, keys: &Path, logs: &Path) -> Result<Served> {
         });
         Ok((path.to_owned(), got.with_context(|| format!("`partywall serve` does not serve {path}"))?.body))
     };
-    ["/tenancy.bundle", "/tenancy.overlay"].into_iter().map(get).collect()
+    ["/tenancy.edge.bundle", "/tenancy.workload.bundle", "/tenancy.overlay"].into_iter().map(get).collect()
 }

@@ -47,11 +47,11 @@ fn revision_in_force() -> String {
 
 /// Serves `bytes` until every Envoy has refused them for `reason`, then for as long as `longer`, then what
 /// was served before.
-fn assert_refused_for(longer: Duration, bytes: &[u8], reason: &str) {
-    let served = MESH.site.bundles().join("tenancy.bundle");
-    let before = fs::read(&served).unwrap();
+fn assert_refused_for(longer: Duration, files: &Files, reason: &str) {
+    let served = AUDIENCES.map(|audience| MESH.site.bundles().join(file(audience)));
+    let before = served.clone().map(|path| fs::read(path).unwrap());
     let (revision, counted, logged) = (revision_in_force(), refusals(reason), log_lines(reason));
-    put(&served, bytes);
+    served.iter().zip(files).for_each(|(path, bytes)| put(path, bytes));
     let all = wait::until(SOON, || {
         let refused = refusals(reason).iter().zip(&counted).all(|(now, then)| now > then);
         (refused && log_lines(reason) > 0).then_some(())
@@ -59,15 +59,15 @@ fn assert_refused_for(longer: Duration, bytes: &[u8], reason: &str) {
     std::thread::sleep(longer);
     let after = revision_in_force();
     let told = log_lines(reason) - logged;
-    put(&served, &before);
+    served.iter().zip(&before).for_each(|(path, bytes)| put(path, bytes));
     assert!(all.is_some(), "{reason}: counted {:?}, before {counted:?}", refusals(reason));
     assert_eq!(after, revision, "the bundle in force stays");
     // None, where the same refusal was told before and no good file was fetched in between.
     assert!(told <= 1, "{told} log lines of one Envoy");
 }
 
-fn assert_refused(bytes: &[u8], reason: &str) {
-    assert_refused_for(Duration::ZERO, bytes, reason);
+fn assert_refused(files: &Files, reason: &str) {
+    assert_refused_for(Duration::ZERO, files, reason);
 }
 
 /// As a careful publisher would: never a half-written file.
@@ -77,11 +77,25 @@ fn put(path: &Path, bytes: &[u8]) {
     fs::rename(beside, path).unwrap();
 }
 
-fn compiled(directory: &str, tenancy: &Path, keys: &Path, revision: u64) -> Vec<u8> {
+fn compiled(directory: &str, tenancy: &Path, keys: &Path, revision: u64) -> Files {
     let out = MESH.site.directory.join(directory);
     fs::create_dir_all(&out).unwrap();
     compile(tenancy, keys, &out, Some(revision)).unwrap();
-    fs::read(out.join("tenancy.bundle")).unwrap()
+    files(&out)
+}
+
+/// The slices that run here.
+const AUDIENCES: [&str; 2] = ["edge", "workload"];
+
+/// One file for each of them.
+type Files = [Vec<u8>; 2];
+
+fn file(audience: &str) -> String {
+    format!("tenancy.{audience}.bundle")
+}
+
+fn files(folder: &Path) -> Files {
+    AUDIENCES.map(|audience| fs::read(folder.join(file(audience))).unwrap())
 }
 
 /// The sample tenancy directory with one text replaced in `mesh.yaml`.
@@ -118,10 +132,12 @@ fn a_bundle_signed_with_another_key_is_refused() {
 #[test]
 fn a_bundle_changed_after_signing_is_refused() {
     let _turn = turn();
-    let mut bytes = compiled("changed", &tenancy(), &MESH.site.keys(), FIRST_REVISION + 11);
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    assert_refused(&bytes, "bad_signature");
+    let changed = compiled("changed", &tenancy(), &MESH.site.keys(), FIRST_REVISION + 11).map(|mut bytes| {
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        bytes
+    });
+    assert_refused(&changed, "bad_signature");
 }
 
 #[test]
@@ -150,14 +166,22 @@ fn the_same_revision_with_other_contents_is_refused() {
 fn garbage_is_refused_and_told_once_however_often_it_is_fetched() {
     let _turn = turn();
     let several_fetches = Duration::from_secs(7);
-    assert_refused_for(several_fetches, b"<html><body>404 page not found</body></html>", "garbage");
+    let garbage = b"<html><body>404 page not found</body></html>".to_vec();
+    assert_refused_for(several_fetches, &[garbage.clone(), garbage], "garbage");
 }
 
 #[test]
 fn an_overlay_where_the_bundle_belongs_is_refused() {
     let _turn = turn();
     let overlay = MESH.bundle_server("/tenancy.overlay").unwrap().body;
-    assert_refused(&overlay, "wrong_kind");
+    assert_refused(&[overlay.clone(), overlay], "wrong_kind");
+}
+
+#[test]
+fn a_slice_for_others_is_refused() {
+    let _turn = turn();
+    let [edge, workload] = compiled("swapped", &tenancy(), &MESH.site.keys(), FIRST_REVISION + 13);
+    assert_refused(&[workload, edge], "wrong_audience");
 }
 
 #[test]
@@ -191,13 +215,15 @@ fn a_bundle_from_the_future_comes_into_force_by_itself_once_its_time_has_come() 
     ])
     .unwrap();
     let counted = refusals("from_the_future");
-    put(&MESH.site.bundles().join("tenancy.bundle"), &fs::read(out.join("tenancy.bundle")).unwrap());
+    for (audience, bytes) in AUDIENCES.into_iter().zip(&files(&out)) {
+        put(&MESH.site.bundles().join(file(audience)), bytes);
+    }
     let all = || refusals("from_the_future").iter().zip(&counted).all(|(now, then)| now > then).then_some(());
     wait::until(SOON, all).expect("refused everywhere at first");
     assert_eq!(revision_in_force(), before);
     // Whoever asks with the ETag of what it refused would never see it again.
-    let etag = MESH.bundle_server("/tenancy.bundle").unwrap().header("etag").unwrap().to_owned();
-    let again = Request::get("/tenancy.bundle").header("host", "bundles").header("if-none-match", etag);
+    let etag = MESH.bundle_server("/tenancy.edge.bundle").unwrap().header("etag").unwrap().to_owned();
+    let again = Request::get("/tenancy.edge.bundle").header("host", "bundles").header("if-none-match", etag);
     assert_eq!(again.send(local(MESH.site.ports.bundles)).unwrap().status, 304);
     assert_in_force_everywhere(newer, Duration::from_secs(12) + SOON);
 }

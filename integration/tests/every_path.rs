@@ -54,7 +54,7 @@ const EGRESS: &str = r#"      typed_extension_protocol_options:
                     value:
                       role: egress
                       mesh: 3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11
-                      bundle: { cluster: partywall-bundles, path: /tenancy.bundle, overlay_path: /tenancy.overlay }
+                      bundle: { cluster: partywall-bundles, path: /tenancy.workload.bundle, overlay_path: /tenancy.overlay }
                       trusted_keys: { env: PARTYWALL_BUNDLE_KEYS }
                       secrets: { fingerprint: PARTYWALL_FINGERPRINT }
             - name: envoy.filters.http.upstream_codec

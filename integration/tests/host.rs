@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use partywall_integration::artefacts;
 use partywall_integration::certificates::Workload;
-use partywall_integration::host::sample::{Place, edge, orders};
+use partywall_integration::host::sample::{Place, edge, edge_that_explains, orders};
 use partywall_integration::host::{Host, Outcome};
 use partywall_integration::issuers::{Fault, Provider, Token, viewer};
 use partywall_integration::mesh::unique;
@@ -127,6 +127,23 @@ fn a_request_asks_little_of_the_host() {
     for callback in ["context_create", "done", "log", "delete"] {
         assert_eq!(total(&warm, callback), 0, "{callback}");
     }
+}
+
+#[test]
+fn what_decisions_were_made_on_is_written_for_those_that_are_wanted() {
+    let (good, bad) = (viewer(Provider::Shared, "acme"), viewer(Provider::Shared, "globex"));
+    for (explain, of_allowed, of_denied) in [("all", true, true), ("denials", false, true), ("off", false, false)] {
+        let mut host = place(artefacts::module().unwrap(), |place| edge_that_explains(place, explain).unwrap());
+        let (allowed, denied) = (ask(&mut host, Some(&token(&good))), ask(&mut host, Some(&token(&bad))));
+        assert!(allowed.passed() && !denied.passed());
+        for (outcome, written) in [(&allowed, of_allowed), (&denied, of_denied)] {
+            let explained = outcome.field("partywall.explain");
+            assert_eq!(explained.starts_with("{\"partywall\":1,"), written, "{explain}: {explained}");
+        }
+    }
+    let refused = place(artefacts::module().unwrap(), |place| edge_that_explains(place, "some").err());
+    let why = format!("{:#}", refused.unwrap());
+    assert!(why.contains("expected one of `all`, `denials`, `off`"), "{why}");
 }
 
 #[test]

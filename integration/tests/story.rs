@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use partywall_integration::mesh::{Mesh, Options, SIDECAR, STAGES};
 use partywall_integration::play::{Outcome, Player};
 use partywall_integration::story::{Step, story};
+use serde_json::Value;
 
 type Played = Vec<(Step, Outcome)>;
 
@@ -60,4 +61,40 @@ fn a_tenant_has_one_fingerprint_at_every_hop_and_no_other_has_it() {
         assert!(of_one.iter().all(|print| print.starts_with("t1_") && print.len() == 19), "{all:?}");
     }
     assert_eq!(all.iter().flatten().collect::<BTreeSet<_>>().len(), 3, "{all:?}");
+}
+
+/// What the log holds of a decision, and nobody's name: neither a tenant's nor a subject's, nor an id of a request.
+#[test]
+fn every_line_says_what_it_was_decided_on_and_names_nobody() {
+    let mut decided = 0;
+    for (step, line) in [&*BY_SIDECAR, &*BY_STAGES]
+        .into_iter()
+        .flat_map(|played| played.iter().flat_map(|(step, outcome)| outcome.lines.iter().map(move |line| (step, line))))
+    {
+        let about = format!("{} {}, {}: {}", step.tenant, step.name, line.hop, line.text());
+        let explained: Value = serde_json::from_str(&line.field("explain")).expect(&about);
+        assert_eq!(explained["partywall"], 1, "{about}");
+        let said = |name: &str| explained[name].as_str().unwrap_or_default().to_owned();
+        for name in ["decision", "reason", "policy", "tenant"] {
+            assert_eq!(said(name), line.field(name), "{name}, {about}");
+        }
+        assert_eq!(explained["revision"].to_string(), line.field("revision"), "{about}");
+        assert!(explained["overlay"].as_u64().is_some_and(|sequence| sequence > 1_700_000_000_000), "{about}");
+        let lower = line.field("explain").to_lowercase();
+        // What replaced `{mark}`: no other request has that word.
+        let path = line.field("path");
+        let mark = path.split(['/', '=']).find(|part| part.starts_with('r') && part.contains('x'));
+        for name in ["acme", "globex", "initech", "nobody", "alice", "bob"].into_iter().chain(mark) {
+            assert!(!lower.contains(name), "{name}, {about}");
+        }
+        if said("reason").is_empty() {
+            decided += 1;
+            assert!(said("principal").starts_with("s1_") && !said("path").is_empty(), "{about}");
+            assert_eq!(said("path").contains("{id}"), said("id").starts_with("r1_"), "{about}");
+            assert_eq!(said("path").contains("{tenant}"), said("owner").starts_with("t1_"), "{about}");
+            assert!(explained["roles"].as_array().is_some_and(|roles| !roles.is_empty()), "{about}");
+            assert!(explained["time"].as_u64().is_some_and(|time| time > 1_700_000_000), "{about}");
+        }
+    }
+    assert!(decided >= 40, "{decided}");
 }

@@ -13,6 +13,7 @@ const BENCHES: &[(&str, &str)] = &[
         "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (some 3 minutes)",
     ),
     ("policy", "decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter (some 2 minutes)"),
+    ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 6 minutes)"),
 ];
 
 const HELP: &str = "Each prints a table and writes target/bench/NAME.json; docs/performance.md says how it measures.
@@ -30,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if arguments.is_empty() || arguments.iter().any(|a| matches!(a.as_str(), "--help" | "-h")) {
         println!("Usage: cargo xtask bench NAME [OPTIONS]\n");
         for (name, what) in BENCHES {
-            println!("  {name:<8}{what}");
+            println!("  {name:<12}{what}");
         }
         println!("\n{HELP}");
         return Ok(ExitCode::SUCCESS);

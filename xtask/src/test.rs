@@ -91,7 +91,7 @@ fn compose() -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    run_command(cargo(&[
+    let mut test = cargo(&[
         "test",
         "--locked",
         "--workspace",
@@ -101,7 +101,9 @@ fn unit() -> Result<()> {
         "partywall-bench-policy",
         "--exclude",
         "partywall-integration",
-    ]))
+    ]);
+    test.env("CVC5", tools::cvc5()?);
+    run_command(test)
 }
 
 fn integration() -> Result<()> {

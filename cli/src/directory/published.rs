@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use partywall_tenancy::{ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource};
+use partywall_tenancy::{ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, RoleKeys};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::fields::Report;
@@ -22,23 +22,31 @@ pub(crate) struct Published {
     pub(crate) issuers: Vec<Issuer>,
     /// Who may sign root contexts.
     pub(crate) signers: Vec<ContextSigner>,
-    /// Keys that may sign overlays.
-    pub(crate) overlay_keys: Vec<(String, [u8; 32])>,
+    /// Keys that may sign other statements.
+    pub(crate) keys: RoleKeys,
 }
 
 /// Reads the keys that `mesh` names.
 pub(crate) fn read(mesh: &MeshEntry<'_>, keys: Option<&Path>, report: &mut Report) -> Published {
     let keys = keys.filter(|folder| is_folder(folder, report));
     let issuers = mesh.issuers.iter().map(|entry| issuer(entry, keys, report)).collect();
-    let bundle_keys = public_keys(&mesh.bundle_keys, keys, report);
-    let overlay_keys = public_keys(&mesh.overlay_keys, keys, report);
+    let bundle_keys = public_keys(&mesh.keys.bundle, keys, report);
+    let retired_keys = public_keys(&mesh.keys.retired, keys, report);
+    let overlay_keys = public_keys(&mesh.keys.overlay, keys, report);
+    let grant_keys = public_keys(&mesh.keys.grants, keys, report);
     let signer_ids: Vec<_> = mesh.signers.iter().map(|s| s.id.clone()).collect();
     let signer_keys = public_keys(&signer_ids, keys, report);
-    one_id_each([&bundle_keys, &overlay_keys, &signer_keys], report);
+    one_id_each([&bundle_keys, &retired_keys, &overlay_keys, &grant_keys, &signer_keys], report);
+    let named = |keys: Vec<PublicKey<'_>>| keys.into_iter().map(|key| (key.id.value, key.public)).collect();
     Published {
         issuers,
         signers: mesh.signers.iter().filter_map(|entry| signer(entry, &signer_keys)).collect(),
-        overlay_keys: overlay_keys.into_iter().map(|key| (key.id.value, key.public)).collect(),
+        keys: RoleKeys {
+            bundle: named(bundle_keys),
+            retired: named(retired_keys),
+            overlay: named(overlay_keys),
+            grants: named(grant_keys),
+        },
     }
 }
 
@@ -152,7 +160,7 @@ fn public_keys<'s>(ids: &[Located<'s, String>], folder: Option<&Path>, report: &
 }
 
 /// INVARIANT: one key under two ids would be one key with two roles.
-fn one_id_each(roles: [&[PublicKey<'_>]; 3], report: &mut Report) {
+fn one_id_each(roles: [&[PublicKey<'_>]; 5], report: &mut Report) {
     let mut seen: Vec<&PublicKey<'_>> = Vec::new();
     for key in roles.into_iter().flatten() {
         match seen.iter().find(|other| other.public == key.public && other.id.value != key.id.value) {

@@ -163,6 +163,19 @@ pub(crate) fn duration(node: Node<'_>, what: &str, bounds: RangeInclusive<u32>, 
     }
 }
 
+/// A whole number within `bounds`.
+pub(crate) fn number(node: Node<'_>, what: &str, bounds: RangeInclusive<u16>, report: &mut Report) -> Option<u16> {
+    let at = node.at;
+    let help = format!("write a number from {} to {}", bounds.start(), bounds.end());
+    match node.value {
+        Value::Scalar(word) | Value::Text(word) => match word.parse::<u16>().ok().filter(|n| bounds.contains(n)) {
+            Some(number) => Some(number),
+            None => report.add(at.error(format!("{what} is never `{word}`")).help(help)),
+        },
+        other => report.add(at.error(format!("{what} is not {}", other.kind())).help(help)),
+    }
+}
+
 /// Whole seconds of `30s`, `5m`, `2h` or `30d`.
 pub(crate) fn parse_duration(text: &str) -> Option<u32> {
     let unit = text.chars().last()?;

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Place, Source};
 use tree::Tree;
 
 /// A place in a file.
@@ -23,6 +23,16 @@ pub(crate) struct At<'s> {
 }
 
 impl<'s> At<'s> {
+    /// The same for later, when the file is no longer at hand.
+    pub(crate) fn place(self) -> Place {
+        self.source.place(self.line, self.column)
+    }
+
+    /// The file.
+    pub(crate) fn file(self) -> &'s str {
+        self.source.path()
+    }
+
     /// A mistake here.
     pub(crate) fn error(self, message: impl Into<String>) -> Diagnostic {
         self.source.error(self.line, self.column, message)
@@ -99,6 +109,33 @@ pub(crate) fn parse(source: &Source) -> Result<Node<'_>, Diagnostic> {
         // Nothing stands at the end of the file; that there is nothing is told at its beginning.
         Value::Null => Ok(Node { at: At { source, line: 1, column: 1 }, ..root }),
         _ => Ok(root),
+    }
+}
+
+/// Reads one line of `source` that holds a JSON value, as YAML does, which knows where each part stands.
+pub(crate) fn parse_json_line<'s>(source: &'s Source, number: usize, line: &str) -> Result<Node<'s>, Diagnostic> {
+    const HELP: &str = "write one JSON object on one line, as `{\"tenant\": \"acme\", …}`";
+    let not_json = |column, what: &str| source.error(number, column, format!("this is not JSON: {what}")).help(HELP);
+    serde_json::from_str::<serde::de::IgnoredAny>(line).map_err(|error| {
+        let text = error.to_string();
+        not_json(error.column(), text.split(" at line ").next().unwrap_or(&text))
+    })?;
+    let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(line, options())
+        .map_err(|_| not_json(1, "it is nested too deep, or holds characters that nothing here does"))?;
+    let mut root = locate(source, tree);
+    move_down(&mut root, number - 1);
+    Ok(root)
+}
+
+fn move_down(node: &mut Node<'_>, lines: usize) {
+    node.at.line += lines;
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| move_down(item, lines)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            key.at.line += lines;
+            move_down(value, lines);
+        }),
+        Value::Null | Value::Text(_) | Value::Scalar(_) => {}
     }
 }
 

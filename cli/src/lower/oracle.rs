@@ -29,7 +29,7 @@ pub struct Ruling {
 
 impl Ruling {
     /// What Cedar answered.
-    pub(super) fn of(response: &cedar_policy::Response) -> Self {
+    pub(crate) fn of(response: &cedar_policy::Response) -> Self {
         let diagnostics = response.diagnostics();
         let failed = |AuthorizationError::PolicyEvaluationError(e): &AuthorizationError| e.policy_id().to_string();
         Self {
@@ -62,7 +62,7 @@ impl Oracle {
 }
 
 /// The same facts, as Cedar wants them.
-fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), String> {
+pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), String> {
     let principal = uid("User", &format!("{}/{}", facts.tenant.id, facts.subject))?;
     let action = uid("Action", facts.action)?;
     let resource = uid(facts.resource_type, &text(facts.resource_id)?)?;
@@ -89,8 +89,11 @@ fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), String> {
 
 fn tenant(tenant: &Tenant) -> Result<Entity, String> {
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-    let attributes =
-        HashMap::from([("tier".to_owned(), text(&tenant.tier)), ("residency".to_owned(), text(&tenant.residency))]);
+    let attributes = HashMap::from([
+        ("tier".to_owned(), text(&tenant.tier)),
+        ("residency".to_owned(), text(&tenant.residency)),
+        ("status".to_owned(), text(tenant.status.name())),
+    ]);
     Entity::new(uid("Tenant", tenant.id.as_str())?, attributes, HashSet::new()).map_err(|e| e.to_string())
 }
 

@@ -29,7 +29,7 @@ impl Parsed<'_> {
         self.tree().id().as_ref()
     }
 
-    pub(super) fn tree(&self) -> &ast::Policy {
+    pub(crate) fn tree(&self) -> &ast::Policy {
         self.policy.as_ref()
     }
 }

@@ -5,7 +5,7 @@ use cedar_policy_core::parser::Loc;
 use crate::diagnostic::{Diagnostic, Source};
 
 /// A mistake at `loc`, or at the place of the whole policy where Cedar gives none.
-pub(super) fn error_at(source: &Source, loc: Option<&Loc>, fallback: usize, message: impl Into<String>) -> Diagnostic {
+pub(crate) fn error_at(source: &Source, loc: Option<&Loc>, fallback: usize, message: impl Into<String>) -> Diagnostic {
     source.error_at(loc.map_or(fallback, Loc::start), message)
 }
 

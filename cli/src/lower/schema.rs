@@ -55,7 +55,7 @@ pub fn action_problem(name: &str) -> Option<&'static str> {
 }
 
 /// The resource types of each action.
-pub(super) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in services.iter().flat_map(|s| &s.operations) {
         actions.entry(&operation.action).or_default().insert(&operation.resource);
@@ -68,7 +68,7 @@ pub(super) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
 pub fn text(services: &[Service]) -> String {
     let actions = actions(services);
     let mut text = String::from(
-        "entity Tenant { tier: String, residency: String };\n\
+        "entity Tenant { tier: String, residency: String, status: String };\n\
          entity Role;\n\
          entity Workload;\n\
          entity User in [Role] { tenant: Tenant };\n",
@@ -85,7 +85,7 @@ pub fn text(services: &[Service]) -> String {
     text
 }
 
-pub(super) fn compile(services: &[Service]) -> Result<Schema, Diagnostic> {
+pub(crate) fn compile(services: &[Service]) -> Result<Schema, Diagnostic> {
     for service in services {
         let file = || format!("services/{}.yaml", service.name);
         for operation in &service.operations {

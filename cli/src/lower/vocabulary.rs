@@ -71,7 +71,7 @@ impl Known<'_> {
 }
 
 /// Every entity that a policy names, but its actions, which the validator knows.
-fn named(policy: &ast::Policy) -> Vec<&EntityUID> {
+pub(crate) fn named(policy: &ast::Policy) -> Vec<&EntityUID> {
     let of_scope = |constraint| match constraint {
         &PrincipalOrResourceConstraint::Eq(EntityReference::EUID(ref uid))
         | &PrincipalOrResourceConstraint::In(EntityReference::EUID(ref uid))

@@ -7,14 +7,14 @@ use partywall_tenancy::BundleBody;
 
 use crate::diagnostic::Source;
 use crate::exit::Failure;
-use crate::files;
 use crate::overlay::{FILE, MAX_SIZE, Withdrawn};
 use crate::unverified::Unverified;
+use crate::{files, slices};
 
 /// What lies in the folder that is served, as far as it lies there.
 #[derive(Debug, Default)]
 pub(crate) struct Served {
-    /// What the bundle says; its signature was not checked, so it serves to catch mistyped names only.
+    /// What the bundles say together; their signature was not checked, so it serves to catch mistyped names only.
     pub(crate) bundle: Option<BundleBody>,
     /// What the last overlay withdraws.
     pub(crate) last: Option<Withdrawn>,
@@ -24,7 +24,7 @@ impl Served {
     /// Looks into `folder`.
     pub(crate) fn of(folder: &Path) -> Self {
         let read = |name: &str| files::read(&folder.join(name), partywall_tenancy::statement::MAX_SIZE as u64).ok();
-        let bundle = read("tenancy.bundle").and_then(|bytes| Unverified::read(&bytes)?.bundle());
+        let bundle = slices::together(folder);
         let last =
             read("tenancy.overlay").and_then(|bytes| Some(Withdrawn::from(&Unverified::read(&bytes)?.overlay()?)));
         Self { bundle, last }
@@ -46,14 +46,7 @@ pub(crate) fn edit<T>(
 
     let path = folder.join(FILE);
     let served = Served::of(folder);
-    let mut withdrawn = match files::read_text(&path, MAX_SIZE) {
-        Ok(text) => {
-            Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|d| Failure::diagnostics(&d))?
-        }
-        // A file that was lost must not lift what it took away.
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => served.last.clone().unwrap_or_default(),
-        Err(e) => return Err(Failure::file(&path, e)),
-    };
+    let mut withdrawn = read(&path, &served)?;
     let before = withdrawn.clone();
     let done = change(&mut withdrawn, &served)?;
     let withdrawn = withdrawn.sorted();
@@ -66,4 +59,18 @@ pub(crate) fn edit<T>(
         files::replace(&path, text.as_bytes(), files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
     }
     Ok(done)
+}
+
+/// What is withdrawn in `folder`.
+pub(crate) fn withdrawn(folder: &Path) -> Result<Withdrawn, Failure> {
+    read(&folder.join(FILE), &Served::of(folder))
+}
+
+fn read(path: &Path, served: &Served) -> Result<Withdrawn, Failure> {
+    match files::read_text(path, MAX_SIZE) {
+        Ok(text) => Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|d| Failure::diagnostics(&d)),
+        // A file that was lost must not lift what it took away.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(served.last.clone().unwrap_or_default()),
+        Err(e) => Err(Failure::file(path, e)),
+    }
 }

@@ -23,8 +23,14 @@ impl Issuer {
         &self.key
     }
 
-    /// Issues the next overlay at `now` (milliseconds). `None` where the key's id is unusable.
-    pub(crate) fn issue(&self, mesh: &MeshId, withdrawn: &Withdrawn, last: u64, now: u64) -> Option<(u64, Vec<u8>)> {
+    /// Issues the next overlay at `now` (milliseconds), which names `bundle` as the lowest revision that is current. `None` where the key's id is unusable.
+    pub(crate) fn issue(
+        &self,
+        (mesh, bundle): (&MeshId, u64),
+        withdrawn: &Withdrawn,
+        last: u64,
+        now: u64,
+    ) -> Option<(u64, Vec<u8>)> {
         let sequence = next_sequence(last, now);
         let issued = now / 1000;
         let body = OverlayBody {
@@ -33,6 +39,7 @@ impl Issuer {
             sequence,
             issued,
             expires: issued + OverlayBody::LIFETIME,
+            bundle,
             suspended: withdrawn.suspended.clone(),
             quarantined: withdrawn.quarantined.clone(),
             revoked_tokens: withdrawn.revoked_tokens.clone(),
@@ -41,6 +48,7 @@ impl Issuer {
             revoked_issuers: withdrawn.revoked_issuers.clone(),
             revoked_signers: withdrawn.revoked_signers.clone(),
             revoked_api_keys: withdrawn.revoked_api_keys.clone(),
+            revoked_grants: withdrawn.revoked_grants.clone(),
         };
         Some((sequence, body.sign(&self.key.id, &self.key.key)?))
     }

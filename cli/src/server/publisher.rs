@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use partywall_tenancy::statement::MAX_SIZE;
-use partywall_tenancy::{BundleBody, MeshId, TenantId};
+use partywall_tenancy::{Audience, BundleBody, MeshId, Tenants};
 
 use super::Content;
 use super::last::{last_overlay, lock};
@@ -15,10 +15,10 @@ use super::static_file::Stamp;
 use crate::command::note;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::exit::Failure;
-use crate::files;
 use crate::keys::Signer;
 use crate::overlay::{FILE, Issuer, MAX_SIZE as MAX_YAML, Withdrawn};
 use crate::unverified::Unverified;
+use crate::{files, slices};
 
 /// How long an overlay is served before the next one is signed.
 const EVERY: Duration = Duration::from_secs(15);
@@ -45,13 +45,20 @@ pub(super) struct Publisher {
     withdrawn: Withdrawn,
     sequence: u64,
     issued: Option<Instant>,
-    bundle: Option<Stamp>,
+    slices: [Slice; 4],
     mesh: Option<MeshId>,
-    tenants: Vec<TenantId>,
+    tenants: Tenants,
     /// What overlay.yaml held when it was last looked at.
     seen: Seen,
     /// Held while it runs: two of them would take turns in overwriting each other's overlay.
     _lock: File,
+}
+
+/// A slice as it was last looked at.
+struct Slice {
+    audience: Audience,
+    stamp: Option<Stamp>,
+    revision: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -78,18 +85,15 @@ impl Publisher {
             withdrawn: last.as_ref().map(Withdrawn::from).unwrap_or_default(),
             sequence: last.as_ref().map_or(0, |body| body.sequence),
             issued: None,
-            bundle: None,
+            slices: Audience::ALL.map(|audience| Slice { audience, stamp: None, revision: None }),
             mesh: None,
-            tenants: Vec::new(),
+            tenants: Tenants::default(),
             seen: Seen::Nothing,
             _lock: lock,
         };
-        publisher.look_at_bundle();
+        publisher.look_at_slices();
         if publisher.mesh.is_none() {
-            note(format_args!(
-                "waiting for `{}`: there is no bundle to read yet",
-                folder.join("tenancy.bundle").display()
-            ));
+            note(format_args!("waiting for bundles in `{}`: there is none to read yet", folder.display()));
         }
         match publisher.look_at_yaml() {
             // With nothing to fall back on, an empty overlay would lift whatever the file means to withdraw.
@@ -109,7 +113,7 @@ impl Publisher {
 
     /// Looks at the folder once, and issues an overlay if one is due.
     pub(super) fn tick(&mut self, now: Instant, now_millis: u64) {
-        let other_mesh = self.look_at_bundle();
+        let other_mesh = self.look_at_slices();
         let changed = self.look_at_yaml().unwrap_or_else(|mistakes| {
             self.told_broken(&mistakes);
             false
@@ -119,7 +123,9 @@ impl Publisher {
             return;
         }
         let Some(mesh) = &self.mesh else { return };
-        let Some((sequence, bytes)) = self.issuer.issue(mesh, &self.withdrawn, self.sequence, now_millis) else {
+        let Some((sequence, bytes)) =
+            self.issuer.issue((mesh, self.current()), &self.withdrawn, self.sequence, now_millis)
+        else {
             note("error: the overlay cannot be signed with this key");
             return;
         };
@@ -137,26 +143,41 @@ impl Publisher {
         self.issued = Some(now);
     }
 
-    /// Reads the bundle if it was replaced. Says whether it is for another mesh than before.
-    fn look_at_bundle(&mut self) -> bool {
-        let path = self.folder.join("tenancy.bundle");
-        let Ok(stamp) = fs::metadata(&path).map(|m| Stamp::of(&m)) else { return false };
-        if self.bundle == Some(stamp) {
-            return false;
+    /// The revision that every audience can have by now; 0 while one has none.
+    ///
+    /// INVARIANT: no sidecar is told to have what is not there for it: the slices are replaced one after the other.
+    fn current(&self) -> u64 {
+        self.slices.iter().map(|slice| slice.revision.unwrap_or(0)).min().unwrap_or(0)
+    }
+
+    /// Reads the slices that were replaced. Says whether they are for another mesh than before.
+    fn look_at_slices(&mut self) -> bool {
+        let mut other = false;
+        for nth in 0..self.slices.len() {
+            let Slice { audience, stamp: known, .. } = self.slices[nth];
+            let path = slices::path(&self.folder, audience);
+            let Ok(stamp) = fs::metadata(&path).map(|m| Stamp::of(&m)) else { continue };
+            if known == Some(stamp) {
+                continue;
+            }
+            let body = files::read(&path, MAX_SIZE as u64).ok().and_then(|bytes| Unverified::read(&bytes)?.bundle());
+            let body = body.filter(|body| body.audience == audience);
+            self.slices[nth] = Slice { audience, stamp: Some(stamp), revision: body.as_ref().map(|b| b.revision) };
+            let Some(body) = body else {
+                note(format_args!(
+                    "warning: `{}` is no bundle for `{}` that this build reads; sidecars will refuse it",
+                    path.display(),
+                    audience.name()
+                ));
+                continue;
+            };
+            if nth == 0 {
+                self.warn_of_key(&body);
+            }
+            other |= self.mesh.as_ref() != Some(&body.mesh);
+            self.tenants = body.tenants;
+            self.mesh = Some(body.mesh);
         }
-        self.bundle = Some(stamp);
-        let body = files::read(&path, MAX_SIZE as u64).ok().and_then(|bytes| Unverified::read(&bytes)?.bundle());
-        let Some(body) = body else {
-            note(format_args!(
-                "warning: `{}` is no bundle that this build reads; sidecars will refuse it",
-                path.display()
-            ));
-            return false;
-        };
-        self.warn_of_key(&body);
-        let other = self.mesh.as_ref() != Some(&body.mesh);
-        self.tenants = body.tenants.into_iter().map(|t| t.id).collect();
-        self.mesh = Some(body.mesh);
         other
     }
 
@@ -208,7 +229,7 @@ impl Publisher {
 
     fn warn_of_unknown(&self) {
         for tenant in self.withdrawn.suspended.iter().chain(&self.withdrawn.quarantined) {
-            if self.mesh.is_some() && self.tenants.binary_search(tenant).is_err() {
+            if self.mesh.is_some() && self.tenants.position(tenant.as_str()).is_none() {
                 note(format_args!("warning: {FILE} names the tenant `{tenant}`, which is not in the bundle"));
             }
         }
@@ -223,7 +244,7 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::SigningKey;
-    use partywall_tenancy::{Overlay, OverlayBody, RoleKeys, Sources};
+    use partywall_tenancy::{Overlay, OverlayBody, RoleKeys, Sources, TenantId};
 
     use super::*;
 
@@ -233,32 +254,42 @@ mod tests {
         Signer { id: format!("key-{seed}"), key: SigningKey::from_bytes(&[seed; 32]) }
     }
 
-    /// A folder with a bundle for key 1.
+    /// A folder with bundles for key 1, of revision 3, but for the one for workloads.
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("partywall-publisher-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let body = BundleBody {
+        let body = |audience, revision| BundleBody {
             format: BundleBody::FORMAT,
+            audience,
             mesh: MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
-            revision: 1,
+            revision,
             issued: 0,
             expires: 0,
             source_digest: [0; 32],
             trust_domain: "mesh.example".into(),
             stale_after: 300,
-            keys: RoleKeys { overlay: vec![("key-1".into(), key(1).key.verifying_key().to_bytes())] },
+            approvals: 1,
+            keys: RoleKeys {
+                overlay: vec![("key-1".into(), key(1).key.verifying_key().to_bytes())],
+                ..RoleKeys::default()
+            },
+            grants: None,
             legacy_headers: vec![],
             sources: Sources::default(),
             api_keys: vec![],
             issuers: vec![],
             signers: vec![],
             gateways: vec![],
-            tenants: vec![],
+            tenants: Tenants::default(),
             services: vec![],
             program: vec![],
         };
-        fs::write(folder.join("tenancy.bundle"), body.sign(&[("key-9", &key(9).key)]).unwrap()).unwrap();
+        for audience in Audience::ALL {
+            let revision = if audience == Audience::Workload { 2 } else { 3 };
+            let signed = body(audience, revision).sign(&[("key-9", &key(9).key)]).unwrap();
+            fs::write(slices::path(&folder, audience), signed).unwrap();
+        }
         folder
     }
 
@@ -289,13 +320,29 @@ mod tests {
     }
 
     #[test]
+    fn an_overlay_names_the_revision_that_every_audience_can_have() {
+        let folder = folder("names");
+        let mut publisher = Publisher::start(&folder, key(1), NOW).unwrap();
+        let start = Instant::now();
+        let mut named = |seconds: u64| {
+            publisher.tick(start + Duration::from_secs(seconds), NOW + seconds * 1000);
+            written(&folder, 1).bundle
+        };
+        assert_eq!(named(0), 2);
+        let edge = fs::read(slices::path(&folder, Audience::Edge)).unwrap();
+        fs::write(slices::path(&folder, Audience::Workload), &edge).unwrap();
+        assert_eq!(named(15), 0, "a slice for others is none");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn an_overlay_under_another_key_is_believed_in_what_it_takes_away_only() {
         let folder = folder("rotated");
         let acme = TenantId::parse("acme").unwrap();
         let withdrawn = Withdrawn { suspended: vec![acme.clone()], ..Withdrawn::default() };
         let mesh = MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap();
         for (last, next) in [(NOW + 5_000, NOW + 5_002), (u64::MAX - 1, NOW)] {
-            let (_, bytes) = Issuer::new(key(2)).issue(&mesh, &withdrawn, last, NOW).unwrap();
+            let (_, bytes) = Issuer::new(key(2)).issue((&mesh, 1), &withdrawn, last, NOW).unwrap();
             fs::write(folder.join("tenancy.overlay"), bytes).unwrap();
             let mut publisher = Publisher::start(&folder, key(1), NOW).unwrap();
             publisher.tick(Instant::now(), NOW);

@@ -3,20 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{MAX_SIZE, TrustedKey};
-use partywall_tenancy::{Bundle, UnixSeconds};
+use partywall_tenancy::{Audience, Bundle, BundleBody, UnixSeconds};
 use serde::Serialize;
 
 use crate::command::{note, say, say_json};
-use crate::compile::{Issue, bundle, check, signers, trusted};
+use crate::compile::{Issue, Slice, check, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{files, overlay};
+use crate::{files, overlay, slices};
 
-/// Compile and sign a tenancy directory into a bundle
+/// Compile and sign a tenancy directory into bundles, one for each audience
 ///
-/// Everything is checked as `partywall check` does; nothing is written unless all is well. The
-/// bundle replaces OUT/tenancy.bundle in one step. The same directory, keys, revision, issue and
-/// expiry give the same bytes.
+/// Everything is checked as `partywall check` does; nothing is written unless all is well. OUT gets
+/// tenancy.edge.bundle, tenancy.workload.bundle, tenancy.events.bundle and tenancy.redaction.bundle,
+/// each replaced in one step. The same directory, keys, revision, issue and expiry give the same
+/// bytes.
+///
+/// Where more keys must sign than the keys folder holds (`approvals` in mesh.yaml, or in the bundle
+/// that is replaced), they are written as `tenancy.<audience>.pending` instead: `partywall approve`
+/// adds the missing signatures.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -31,7 +36,7 @@ pub(crate) struct Args {
     /// The keys folder: private keys that sign, public keys and JWK sets that the directory names
     #[arg(long)]
     keys: PathBuf,
-    /// The folder to write tenancy.bundle to
+    /// The folder to write the bundles to
     #[arg(long)]
     out: PathBuf,
     /// Its revision; by default one more than that of the bundle it replaces, or 1
@@ -50,8 +55,7 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    bundle: PathBuf,
-    bytes: usize,
+    bundles: Vec<Written>,
     mesh: String,
     revision: u64,
     issued: UnixSeconds,
@@ -60,6 +64,15 @@ struct Report {
     services: usize,
     policies: usize,
     signed_by: Vec<String>,
+    /// Signatures that are missing before sidecars take them.
+    missing: u8,
+}
+
+#[derive(Serialize)]
+struct Written {
+    audience: &'static str,
+    path: PathBuf,
+    bytes: usize,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -70,40 +83,65 @@ pub(crate) fn run(args: &Args) -> Outcome {
     // None of them is a mistake here.
     checked.diagnostics.iter().for_each(|d| note(format_args!("{d}\n")));
 
-    let signers = signers(&directory.mesh.bundle_keys, &args.keys)?;
-    let path = args.out.join("tenancy.bundle");
-    let before =
-        Before::read(&path, directory, &trusted(&directory.mesh.bundle_keys, &args.keys)?, args.revision.is_some())?;
+    let mesh = directory.mesh;
+    let signers = signers(&mesh.bundle_keys, &args.keys)?;
+    let known = trusted(mesh.bundle_keys.iter().chain(&mesh.retired_keys), &args.keys)?;
+    let before = Before::read(&args.out, directory, &known, args.revision.is_some())?;
     let issue = issue(args, &before)?;
-    let bytes = bundle(directory, program, issue, &signers)?;
-    before.allows(issue.revision, &bytes, &path)?;
+    let slices = slices(directory, program, issue, &signers)?;
+    before.allows(issue.revision, &slices, &args.out)?;
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::file(&args.out, e))?;
-    files::replace(&path, &bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
+    let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
+    let ids: Vec<String> = signers.iter().map(|s| s.id.clone()).collect();
+    if let Some(body) = &before.body {
+        warn_of_new_keys(body, &ids, 1);
+    }
+    let missing = mesh.approvals.max(before.approvals).saturating_sub(signed);
+    let mut bundles = Vec::new();
+    for slice in &slices {
+        let in_force = slices::path(&args.out, slice.audience);
+        let pending = slices::pending_path(&args.out, slice.audience);
+        let path = if missing == 0 { in_force } else { pending.clone() };
+        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
+        if missing == 0 {
+            // What waited there was for another revision.
+            let _ = std::fs::remove_file(&pending);
+        }
+        bundles.push(Written { audience: slice.audience.name(), bytes: slice.bytes.len(), path });
+    }
 
     let report = Report {
-        bytes: bytes.len(),
-        mesh: directory.mesh.id.to_string(),
+        bundles,
+        mesh: mesh.id.to_string(),
         revision: issue.revision,
         issued: issue.issued,
         expires: issue.expires,
         tenants: directory.tenants.len(),
         services: directory.services.len(),
         policies: directory.policies.len(),
-        signed_by: signers.into_iter().map(|s| s.id).collect(),
-        bundle: path,
+        signed_by: ids,
+        missing,
     };
     if args.json {
         return say_json(&report);
     }
+    for written in &report.bundles {
+        say(format_args!("{}: {} bytes", written.path.display(), written.bytes));
+    }
     say(format_args!(
-        "{}: revision {}, {} tenants, {} services, {} bytes, signed by {}",
-        report.bundle.display(),
+        "revision {}, {} tenants, {} services, signed by {}",
         report.revision,
         report.tenants,
         report.services,
-        report.bytes,
         report.signed_by.join(", "),
     ));
+    if missing > 0 {
+        note(format_args!(
+            "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
+            if missing == 1 { " is" } else { "s are" },
+            args.out.display()
+        ));
+    }
     Ok(Exit::Fine)
 }
 
@@ -127,46 +165,70 @@ fn issue(args: &Args, before: &Before) -> Result<Issue, Failure> {
     Ok(Issue { revision, issued, expires })
 }
 
-/// The bundle that is about to be replaced.
+/// The bundles that are about to be replaced.
+#[derive(Default)]
 struct Before {
     revision: u64,
-    bytes: Vec<u8>,
+    approvals: u8,
+    body: Option<BundleBody>,
+    files: Vec<(Audience, Vec<u8>)>,
 }
 
 impl Before {
-    fn read(path: &Path, directory: Directory<'_>, keys: &[TrustedKey], revision_given: bool) -> Result<Self, Failure> {
-        let bytes = match files::read(path, MAX_SIZE as u64) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self { revision: 0, bytes: Vec::new() }),
-            Err(e) => return Err(Failure::file(path, e)),
-        };
-        let opened = Bundle::open(&bytes, keys);
-        match opened {
-            Ok(bundle) if bundle.body().mesh != directory.mesh.id => Err(Failure::file(
-                path,
-                format!("is a bundle of another mesh, `{}`; give another --out", bundle.body().mesh),
-            )),
-            Ok(bundle) => Ok(Self { revision: bundle.body().revision, bytes }),
-            Err(_) if revision_given => Ok(Self { revision: 0, bytes }),
-            Err(refusal) => Err(Failure::file(
-                path,
-                format!("{refusal}, so its revision cannot be trusted; give --revision, higher than any before"),
-            )),
+    fn read(
+        folder: &Path,
+        directory: Directory<'_>,
+        keys: &[TrustedKey],
+        revision_given: bool,
+    ) -> Result<Self, Failure> {
+        let mut before = Self::default();
+        for audience in Audience::ALL {
+            let path = slices::path(folder, audience);
+            let bytes = match files::read(&path, MAX_SIZE as u64) {
+                Ok(bytes) => bytes,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(Failure::file(&path, e)),
+            };
+            match Bundle::open(&bytes, keys) {
+                Ok(bundle) if bundle.body().mesh != directory.mesh.id => {
+                    return Err(Failure::file(
+                        &path,
+                        format!("is a bundle of another mesh, `{}`; give another --out", bundle.body().mesh),
+                    ));
+                }
+                Ok(bundle) => {
+                    before.revision = before.revision.max(bundle.body().revision);
+                    before.approvals = before.approvals.max(bundle.body().approvals);
+                    before.body = Some(bundle.body().clone());
+                }
+                Err(_) if revision_given => {}
+                Err(refusal) => {
+                    return Err(Failure::file(
+                        &path,
+                        format!(
+                            "{refusal}, so its revision cannot be trusted; give --revision, higher than any before"
+                        ),
+                    ));
+                }
+            }
+            before.files.push((audience, bytes));
         }
+        Ok(before)
     }
 
     /// A revision means one content, for ever, and sidecars never go back.
-    fn allows(&self, revision: u64, bytes: &[u8], path: &Path) -> Result<(), Failure> {
-        let again = revision == self.revision && bytes == self.bytes;
-        if revision > self.revision || again {
-            return Ok(());
+    fn allows(&self, revision: u64, slices: &[Slice], folder: &Path) -> Result<(), Failure> {
+        let is_there = |slice: &Slice| self.files.iter().find(|(audience, _)| *audience == slice.audience);
+        let differs = slices.iter().find(|slice| is_there(slice).is_some_and(|(_, bytes)| *bytes != slice.bytes));
+        match differs {
+            Some(slice) if revision <= self.revision => Err(Failure::file(
+                &slices::path(folder, slice.audience),
+                format!(
+                    "has revision {} already; sidecars would refuse {revision}, give a higher --revision",
+                    self.revision
+                ),
+            )),
+            _ => Ok(()),
         }
-        Err(Failure::file(
-            path,
-            format!(
-                "has revision {} already; sidecars would refuse {revision}, give a higher --revision",
-                self.revision
-            ),
-        ))
     }
 }

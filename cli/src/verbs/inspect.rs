@@ -1,8 +1,8 @@
 //! `partywall inspect`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement, TrustedKey};
+use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
 use partywall_tenancy::{BundleBody, OverlayBody, UnixSeconds};
 use serde_json::{Value, json};
 
@@ -21,9 +21,9 @@ use crate::{files, keys, overlay};
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
-  partywall inspect served/tenancy.bundle --keys keys
+  partywall inspect served/tenancy.edge.bundle --keys keys
   partywall inspect served/tenancy.overlay --keys keys --json | jq .body.suspended
-  curl -s http://127.0.0.1:9090/tenancy.bundle -o b && partywall inspect b"
+  curl -s http://127.0.0.1:9090/tenancy.edge.bundle -o b && partywall inspect b"
 )]
 pub(crate) struct Args {
     /// The file
@@ -45,11 +45,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let signature = match &args.keys {
         None => Signature::NotLookedAt,
         Some(folder) => {
-            let trusted = public_keys(&unverified.signed_by, folder)?;
-            statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
+            let trusted = keys::public_halves(&unverified.signed_by, folder).map_err(Failure::invalid)?;
+            let verified = statement.verify(unverified.kind, &trusted, &[]).map_err(|refusal| {
                 Failure::file(&args.file, format!("{refusal}, of those in `{}`", folder.display()))
             })?;
-            Signature::Verified(trusted.into_iter().map(|key| key.id.into()).collect())
+            let by = trusted.into_iter().filter(|key| verified.by.keys().contains(&key.key));
+            Signature::Verified(by.map(|key| key.id.into()).collect())
         }
     };
     let now = overlay::now_millis() / 1000;
@@ -88,7 +89,7 @@ impl Signature {
     fn words(&self) -> String {
         match self {
             Self::NotLookedAt => "NOT VERIFIED, nothing below is proved; give --keys".to_owned(),
-            Self::Verified(by) => format!("verified, with the public key of {}", by.join(" or ")),
+            Self::Verified(by) => format!("verified, with the public key of {}", by.join(" and ")),
         }
     }
 }
@@ -103,6 +104,7 @@ impl Body {
         Some(match unverified.kind {
             Kind::Bundle => Self::Bundle(Box::new(unverified.bundle()?)),
             Kind::Overlay => Self::Overlay(Box::new(unverified.overlay()?)),
+            Kind::Grant => return None,
         })
     }
 
@@ -133,21 +135,4 @@ impl Body {
             Self::Overlay(body) => json!(body),
         }
     }
-}
-
-/// The public halves of the keys that claim to have signed, as far as they lie in `folder`.
-fn public_keys(ids: &[String], folder: &Path) -> Result<Vec<TrustedKey>, Failure> {
-    let mut found = Vec::new();
-    for id in ids {
-        // The id comes from the file that is looked into, and must not lead out of the folder.
-        if id.starts_with('.') || !id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
-            continue;
-        }
-        match keys::read_public(&keys::public_path(folder, id)) {
-            Ok(key) => found.push(key),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(Failure::invalid(error)),
-        }
-    }
-    Ok(found)
 }

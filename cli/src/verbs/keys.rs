@@ -1,6 +1,7 @@
 //! `partywall keys`.
 
 mod api_key;
+mod pair;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::keys::line;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   partywall keys new keys --signer edge-1=edge --sidecar invoices --sidecar orders
+  partywall keys pair bundle-2 --dir keys-of-alice
   partywall keys api-key --tenant acme --principal nightly-export --role viewer --expires 90d --env keys/edge.env")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -28,6 +30,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum What {
     New(New),
+    Pair(pair::Args),
     ApiKey(api_key::Args),
 }
 
@@ -73,6 +76,7 @@ const OVERLAY: &str = "overlay-1";
 pub(crate) fn run(args: &Args) -> Outcome {
     match &args.what {
         What::New(new) => make(new),
+        What::Pair(args) => pair::run(args),
         What::ApiKey(args) => api_key::run(args),
     }
 }

@@ -1,9 +1,12 @@
 //! From a tenant context and a request to one decision.
 
-use partywall_tenancy::{Bundle, Reason, Refusal, Service, Tenant, TenantContext};
+use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext};
 
 use crate::table::Table;
-use crate::{ActionIndex, Answer, Found, Id, Names, Operations, Outcome, Program, RequestFacts, RequestWorld, Scratch};
+use crate::{
+    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    Scratch, Verdict,
+};
 
 /// What a request wants, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,20 @@ pub enum Decision<'a> {
         policy: Option<&'a str>,
         /// More for the log, in plain words.
         detail: &'static str,
+        /// How many policies could not be evaluated.
+        errors: u32,
+    },
+}
+
+/// What came of a request that may be one into another tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across<'a> {
+    /// Nothing was granted, or nothing need be.
+    Decided(Decision<'a>),
+    /// It may pass, by this grant.
+    Granted {
+        /// The grant.
+        grant: GrantId,
         /// How many policies could not be evaluated.
         errors: u32,
     },
@@ -91,18 +108,33 @@ impl Authorization {
         self.services.get(service)?.operations.find(method, path)
     }
 
+    /// Whether policies name this role; another one decides nothing.
+    pub fn names_role(&self, role: &str) -> bool {
+        self.names.roles.entity(Id::plain(role)).is_some()
+    }
+
     /// Every policy that has something to say about the request, where the program is asked at all.
     /// Allocates; requests are decided by [`authorize`].
     pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {
-        let asked = self.before_program(query).ok()?;
+        let asked = self.before_program(query, None).ok()?;
         let world = RequestWorld::new(&asked.facts, &self.names)?;
         Some(self.program.answer(asked.action, &world))
+    }
+
+    /// What each policy that can apply to the request says, in their order, where the program is asked at all. With an
+    /// `owner`, as if the resource were that tenant's: what the policies say where isolation is not built in.
+    /// Allocates; requests are decided by [`authorize`].
+    pub fn verdicts(&self, query: &Query<'_>, owner: Option<&Tenant>) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let asked = self.before_program(query, owner).ok()?;
+        let world = RequestWorld::new(&asked.facts, &self.names)?;
+        let applicable = self.program.applicable(asked.action);
+        Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     // Its answer is large, so it is not handed over.
     #[inline(always)]
-    fn before_program<'a>(&'a self, query: &Query<'a>) -> Result<Asked<'a>, Denial> {
+    fn before_program<'a>(&'a self, query: &Query<'a>, granted: Option<&'a Tenant>) -> Result<Asked<'a>, Denial> {
         let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
@@ -115,7 +147,9 @@ impl Authorization {
         if query.context.tenant != query.tenant.id {
             return Err((Reason::TenantConflict, "the context is of another tenant"));
         }
-        if found.owner().is_some_and(|owner| owner != query.tenant.id.as_str()) {
+        // INVARIANT: a grant stands for its own tenant alone.
+        let owner = granted.unwrap_or(query.tenant);
+        if found.owner().is_some_and(|shown| shown != owner.id.as_str()) {
             return Err((Reason::ResourceForeign, "the path names another owner"));
         }
         let operation = found.operation();
@@ -126,8 +160,8 @@ impl Authorization {
             action: &operation.action,
             resource_type: &operation.resource,
             resource_id: Id::of_segment(found.id().unwrap_or_default()),
-            // INVARIANT: principal and resource have one tenant, seen in the request or not.
-            owner: query.tenant,
+            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
+            owner,
             service: &service.spiffe_id,
         };
         Ok(Asked { action, facts })
@@ -155,20 +189,48 @@ impl CalledService {
     }
 }
 
+/// Decides one request whose owner may be another tenant: `grant` is asked for leave to do an action there, and gives
+/// the tenant. It stands in for a permit; a policy that forbids is heard all the same.
+pub fn authorize_across<'a>(
+    policy: &'a Authorization,
+    query: &Query<'_>,
+    grant: impl FnOnce(&str, &str) -> Option<(GrantId, Tenant)>,
+) -> Across<'a> {
+    let foreign = policy.operation(query.service, query.method, query.path).and_then(|found| {
+        let owner = found.owner().filter(|owner| *owner != query.tenant.id.as_str())?;
+        grant(owner, &found.operation().action)
+    });
+    let Some((grant, owner)) = foreign else { return Across::Decided(authorize(policy, query)) };
+    match decide(policy, query, Some(&owner)) {
+        Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors)) => Across::Granted { grant, errors },
+        other => Across::Decided(told(other)),
+    }
+}
+
 /// Decides one request. The decision's texts live as long as `policy`, so they can be logged later.
 pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'a> {
-    let asked = match policy.before_program(query) {
-        Ok(asked) => asked,
-        Err((reason, detail)) => return Decision::Deny { reason, policy: None, detail, errors: 0 },
-    };
-    let denied = |policy, detail, errors| Decision::Deny { reason: Reason::PolicyDenied, policy, detail, errors };
+    told(decide(policy, query, None))
+}
+
+fn decide<'a>(
+    policy: &'a Authorization,
+    query: &Query<'_>,
+    granted: Option<&Tenant>,
+) -> Result<(Outcome<'a>, u32), Denial> {
+    let asked = policy.before_program(query, granted)?;
     let Some(world) = RequestWorld::new(&asked.facts, &policy.names) else {
-        return denied(None, "the principal has more roles of policies than can be decided about", 0);
+        return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };
-    match policy.program.decide(asked.action, &world, &policy.scratch) {
-        (Outcome::Permitted(by), errors) => Decision::Allow { policy: &by.id, errors },
-        (Outcome::Forbidden(by), errors) => denied(Some(&by.id), "a policy forbids it", errors),
-        (Outcome::NotPermitted, errors) => denied(None, "no policy permits it", errors),
-        (Outcome::TooMuch, errors) => denied(None, "deciding about these values takes too long", errors),
+    Ok(policy.program.decide(asked.action, &world, &policy.scratch))
+}
+
+fn told(decided: Result<(Outcome<'_>, u32), Denial>) -> Decision<'_> {
+    let denied = |policy, detail, errors| Decision::Deny { reason: Reason::PolicyDenied, policy, detail, errors };
+    match decided {
+        Err((reason, detail)) => Decision::Deny { reason, policy: None, detail, errors: 0 },
+        Ok((Outcome::Permitted(by), errors)) => Decision::Allow { policy: &by.id, errors },
+        Ok((Outcome::Forbidden(by), errors)) => denied(Some(&by.id), "a policy forbids it", errors),
+        Ok((Outcome::NotPermitted, errors)) => denied(None, "no policy permits it", errors),
+        Ok((Outcome::TooMuch, errors)) => denied(None, "deciding about these values takes too long", errors),
     }
 }

@@ -14,7 +14,7 @@ use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant
 /// context                                                     .service  Workload::"<SPIFFE ID>"
-/// .tenant    Tenant::"<id>"                                   .tier .residency
+/// .tenant    Tenant::"<id>"                                   .tier .residency .status
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
@@ -46,8 +46,10 @@ const TENANT: u32 = 2;
 const OWNER: u32 = 3;
 const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
+/// So many texts has a tenant; those of the owner follow those of the principal's.
+const OF_TENANT: u32 = 3;
 /// Behind the texts of the two tenants: the name of the context's one field.
-const SERVICE_NAME: u32 = 4;
+const SERVICE_NAME: u32 = 2 * OF_TENANT;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
 /// find is found when it is asked for.
@@ -122,21 +124,28 @@ impl<'a> RequestWorld<'a> {
     }
 
     fn of_tenant(&self, tenant: &Tenant, name: Text) -> Lookup {
-        let text = |at: u32| Lookup::Found(Value::Text(self.number(at)));
-        let principals = std::ptr::eq(tenant, self.facts.tenant);
+        let first = if std::ptr::eq(tenant, self.facts.tenant) { 0 } else { OF_TENANT };
+        let text = |nth: u32| Lookup::Found(Value::Text(self.number(first + nth)));
         match Some(name) {
-            tier if tier == self.names.tier => text(if principals { 0 } else { 2 }),
-            residency if residency == self.names.residency => text(if principals { 1 } else { 3 }),
+            tier if tier == self.names.tier => text(0),
+            residency if residency == self.names.residency => text(1),
+            status if status == self.names.status => text(2),
             _ => Lookup::Missing,
         }
     }
 
-    /// The text at this place: tier and residency of the principal's tenant, then of the owner.
+    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner.
     fn at(&self, place: u32) -> Option<&str> {
-        let (tenant, owner) = (self.facts.tenant, self.facts.owner);
-        [&tenant.tier, &tenant.residency, &owner.tier, &owner.residency]
-            .get(usize::try_from(place).ok()?)
-            .map(|t| t.as_str())
+        let tenant = match place {
+            0..OF_TENANT => self.facts.tenant,
+            OF_TENANT..SERVICE_NAME => self.facts.owner,
+            _ => return None,
+        };
+        Some(match place % OF_TENANT {
+            0 => &tenant.tier,
+            1 => &tenant.residency,
+            _ => tenant.status.name(),
+        })
     }
 
     /// INVARIANT: of texts that the program does not name, equal ones get the number of the first.

@@ -8,7 +8,7 @@
 //!   └─ Program      Cedar policies, lowered by the CLI   policy_denied, or allow
 //! ```
 //!
-//! The first two steps are invariants: no policy can lift them. [`Authorization`] is built once
+//! The first two steps are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
 //! per bundle; [`authorize()`] then allocates nothing and always ends.
 
 // A trap takes down every tenant on the worker.
@@ -25,7 +25,7 @@ mod table;
 mod value;
 mod world;
 
-pub use authorize::{Authorization, Decision, Query, authorize};
+pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;

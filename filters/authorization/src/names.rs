@@ -13,6 +13,7 @@ pub struct Names {
     pub(crate) tenant: Option<Text>,
     pub(crate) tier: Option<Text>,
     pub(crate) residency: Option<Text>,
+    pub(crate) status: Option<Text>,
     pub(crate) service: Option<Text>,
     /// Types that every request has.
     pub(crate) users: Kind,
@@ -74,6 +75,7 @@ impl Names {
             tenant: program.find_text("tenant"),
             tier: program.find_text("tier"),
             residency: program.find_text("residency"),
+            status: program.find_text("status"),
             service: program.find_text("service"),
             users: kind("User"),
             roles: kind("Role"),

@@ -1,11 +1,12 @@
 //! Decisions of a small mesh, from the outside.
 
 use partywall_authorization::{
-    ActionBody, Authorization, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query, Scope, Text,
-    Variable, authorize,
+    Across, ActionBody, Authorization, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query, Scope,
+    Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
+    GrantId, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId,
+    TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -179,4 +180,53 @@ fn an_operation_whose_action_the_program_lacks_is_refused() {
     let refusal = Authorization::from_parts(Program::new(body).unwrap(), &[service()]).unwrap_err();
     let expected = "contradicts itself: service `orders`: the program knows no action `orders:read`";
     assert_eq!(refusal.to_string(), expected);
+}
+
+#[test]
+fn a_grant_lets_one_cross_and_do_what_it_says() {
+    let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
+    let grant = GrantId::new([7; 16]);
+    let ask = |method: &str, path: &str| {
+        let query = Query { context: &context, tenant: &own, service: "orders", method, path };
+        authorize_across(&policy, &query, |owner, action| {
+            (owner == "globex" && action == "orders:list").then(|| (grant, tenant("globex")))
+        })
+    };
+    // `broken` cannot be evaluated, which is counted here, too.
+    assert_eq!(ask("GET", "/tenants/globex/orders"), Across::Granted { grant, errors: 1 });
+    let foreign =
+        |path| matches!(ask("GET", path), Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. }));
+    assert!(foreign("/tenants/initech/orders"));
+    assert!(foreign("/tenants/%67lobex/orders"), "an owner in another spelling is another owner");
+    let own = ask("GET", "/tenants/acme/orders");
+    assert_eq!(own, Across::Decided(Decision::Allow { policy: "anybody", errors: 1 }), "nobody needs a grant at home");
+    let other = ask("GET", "/orders/7");
+    assert!(matches!(other, Across::Decided(Decision::Deny { reason: Reason::PolicyDenied, .. })));
+}
+
+#[test]
+fn no_grant_is_heard_over_a_policy_that_forbids() {
+    let mut body = body();
+    body.policies.push(PolicyBody {
+        principal: Scope::In(entity("Role", "viewer")),
+        ..policy("viewers-stay-at-home", Effect::Forbid)
+    });
+    body.actions[1].policies = vec![1, 3, 4];
+    let policy = Authorization::from_parts(Program::new(body).unwrap(), &[service()]).unwrap();
+    let (context, own) = (context("acme", &["viewer"]), tenant("acme"));
+    let path = "/tenants/globex/orders";
+    let query = Query { context: &context, tenant: &own, service: "orders", method: "GET", path };
+    match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
+        Across::Decided(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_grant_for_one_tenant_opens_no_other() {
+    let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
+    let query =
+        Query { context: &context, tenant: &own, service: "orders", method: "GET", path: "/tenants/globex/orders" };
+    let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
+    assert!(matches!(across, Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. })));
 }

@@ -1,7 +1,7 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
 use partywall_tenancy::statement::TrustedKey;
-use partywall_tenancy::{FingerprintKeys, MeshId, Secrets, Trust};
+use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{Role, RootSigner, SlotKeys};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(crate) struct Config {
     pub(crate) service: Option<String>,
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
-    pub(crate) fingerprint: FingerprintKeys,
+    pub(crate) fingerprint: Fingerprints,
     /// Inbound and outbound.
     pub(crate) slots: Option<SlotKeys>,
     /// Seals what workers share of fetched key sets; without it, each fetches for itself.
@@ -29,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) api_keys: Option<Secrets>,
     /// Whether denials tell the exact reason to the caller: for development.
     pub(crate) reveal: bool,
+    /// Which decisions are written down with what they were decided on.
+    pub(crate) explain: Explain,
 }
 
 /// Where bundle and overlay are fetched from.
@@ -41,6 +43,8 @@ pub(crate) struct BundleSource {
     pub(crate) path: String,
     /// Path of the overlay.
     pub(crate) overlay_path: String,
+    /// Path of the grants; without it, there are none.
+    pub(crate) grants_path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,8 +59,12 @@ struct Raw {
     trusted_keys: RawKeys,
     #[serde(default)]
     floor: f64,
+    #[serde(default = "one")]
+    approvals: f64,
     secrets: RawSecrets,
     reveal: Option<Reveal>,
+    #[serde(default)]
+    explain: Explain,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -83,6 +91,27 @@ enum Reveal {
     Exact,
 }
 
+/// Which decisions are written down with what they were decided on, in the filter state `wasm.partywall.explain`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Explain {
+    #[default]
+    All,
+    Denials,
+    Off,
+}
+
+impl Explain {
+    /// Whether a request that was let in, or was not, is one of them.
+    pub(crate) fn wants(self, allowed: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Denials => !allowed,
+            Self::Off => false,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum RawKeys {
@@ -98,6 +127,10 @@ struct RawSecrets {
     context_signing: Option<String>,
     issuer_keys: Option<String>,
     api_keys: Option<String>,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// What the host says about the listener.
@@ -176,19 +209,34 @@ impl Config {
         if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
             return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
         }
+        if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
+            return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
+        }
+        let audience = match role {
+            Role::Edge => Audience::Edge,
+            Role::Inbound | Role::Outbound | Role::Egress => Audience::Workload,
+        };
+        let trust = Trust {
+            mesh,
+            audience,
+            bundle_keys: trusted(raw.trusted_keys, &environment)?,
+            floor: raw.floor as u64,
+            approvals: raw.approvals as u8,
+        };
         Ok(Self {
             role,
             any_direction,
             service: raw.service,
             bundle: raw.bundle,
-            trust: Trust { mesh, bundle_keys: trusted(raw.trusted_keys, &environment)?, floor: raw.floor as u64 },
-            fingerprint: FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?),
+            trust,
+            fingerprint: Fingerprints::new(FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?)),
             slots,
             set_seal,
             signer,
             issuer_keys,
             api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
+            explain: raw.explain,
         })
     }
 }

@@ -1,9 +1,9 @@
-//! Fetching bundle and overlay: one VM of the process does it, the others read what it kept in
+//! Fetching bundle, overlay and grants: one VM of the process does it, the others read what it kept in
 //! shared data and judge it again.
 
 use std::time::Duration;
 
-use partywall_tenancy::{Trust, statement};
+use partywall_tenancy::{MAX_GRANTS, Trust, statement};
 
 use crate::config::BundleSource;
 use crate::host;
@@ -23,14 +23,19 @@ const MARGIN_MS: u64 = 500;
 pub(crate) enum What {
     Bundle,
     Overlay,
+    Grants,
 }
 
 impl What {
+    /// All of them; the bundle first, since it says who may sign the others.
+    pub(crate) const ALL: [Self; 3] = [Self::Bundle, Self::Overlay, Self::Grants];
+
     /// The word for logs and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bundle => "bundle",
             Self::Overlay => "overlay",
+            Self::Grants => "grants",
         }
     }
 }
@@ -49,6 +54,7 @@ pub(crate) struct Fetcher {
     me: [u8; 8],
     bundle: Feed,
     overlay: Feed,
+    grants: Feed,
 }
 
 struct SharedKeys {
@@ -56,9 +62,12 @@ struct SharedKeys {
     head: String,
     bundle: String,
     overlay: String,
+    grants: String,
+    /// The first overlay that named a newer bundle than the one in force.
+    first: String,
 }
 
-/// One of the two files.
+/// One of the files.
 #[derive(Default)]
 struct Feed {
     etag: Option<String>,
@@ -71,60 +80,79 @@ struct Feed {
     kept: u32,
 }
 
+impl SharedKeys {
+    fn of(&self, what: What) -> &str {
+        match what {
+            What::Bundle => &self.bundle,
+            What::Overlay => &self.overlay,
+            What::Grants => &self.grants,
+        }
+    }
+}
+
 impl Fetcher {
     pub(crate) fn new(trust: &Trust, source: BundleSource) -> Self {
-        let key = |part: &str| format!("partywall.{}.{}{}.{part}", trust.mesh, source.cluster, source.path);
+        // Filters of two audiences that are pointed at one file by mistake must not take turns in refusing it.
+        let audience = trust.audience.name();
+        let key = |part: &str| format!("partywall.{}.{audience}.{}{}.{part}", trust.mesh, source.cluster, source.path);
         Self {
-            keys: SharedKeys { lease: key("lease"), head: key("head"), bundle: key("bundle"), overlay: key("overlay") },
+            keys: SharedKeys {
+                lease: key("lease"),
+                head: key("head"),
+                bundle: key("bundle"),
+                overlay: key("overlay"),
+                grants: key("grants"),
+                first: key("first"),
+            },
             source,
             me: host::random().unwrap_or_default(),
             bundle: Feed::default(),
             overlay: Feed::default(),
+            grants: Feed::default(),
         }
     }
 
     /// What other VMs kept since the last look, the bundle first.
     pub(crate) fn kept(&mut self) -> Vec<Got> {
-        let (bundle, overlay) = self.head().0;
+        let counters = self.head().0;
         let mut got = Vec::new();
-        for (what, counter, key) in
-            [(What::Bundle, bundle, &self.keys.bundle), (What::Overlay, overlay, &self.keys.overlay)]
-        {
-            let feed = match what {
-                What::Bundle => &mut self.bundle,
-                What::Overlay => &mut self.overlay,
-            };
+        for (what, counter) in What::ALL.into_iter().zip(counters) {
+            let feed = self.feed(what);
             if feed.kept != counter {
                 feed.kept = counter;
-                got.extend(host::shared(key).0.map(|bytes| Got { what, bytes }));
+                got.extend(host::shared(self.keys.of(what)).0.map(|bytes| Got { what, bytes }));
             }
         }
         got
     }
 
     /// Keeps an accepted statement for the other VMs, and for this one should it be re-created.
-    pub(crate) fn keep(&mut self, got: &Got) {
-        let key = match got.what {
-            What::Bundle => &self.keys.bundle,
-            What::Overlay => &self.keys.overlay,
-        };
-        host::set_shared(key, &got.bytes, None);
+    pub(crate) fn keep(&mut self, what: What, bytes: &[u8]) {
+        host::set_shared(self.keys.of(what), bytes, None);
         // Another VM may write the head at the end of a lease; a few tries are enough to get a word in.
         for _ in 0..4 {
-            let ((bundle, overlay), cas) = self.head();
-            let (bundle, overlay) = match got.what {
-                What::Bundle => (bundle.wrapping_add(1), overlay),
-                What::Overlay => (bundle, overlay.wrapping_add(1)),
-            };
-            let head = [bundle.to_be_bytes(), overlay.to_be_bytes()].concat();
+            let (mut counters, cas) = self.head();
+            let mut own = 0;
+            for (counter, _) in counters.iter_mut().zip(What::ALL).filter(|(_, of)| *of == what) {
+                *counter = counter.wrapping_add(1);
+                own = *counter;
+            }
+            let head = counters.map(u32::to_be_bytes).concat();
             if host::set_shared(&self.keys.head, &head, cas) {
-                match got.what {
-                    What::Bundle => self.bundle.kept = bundle,
-                    What::Overlay => self.overlay.kept = overlay,
-                }
+                self.feed(what).kept = own;
                 return;
             }
         }
+    }
+
+    /// Keeps the overlay that was the first to name a newer bundle: the delay counts from it.
+    pub(crate) fn keep_first(&self, overlay: &[u8]) {
+        host::set_shared(&self.keys.first, overlay, None);
+    }
+
+    /// What [`Fetcher::keep_first`] kept, by whichever worker.
+    pub(crate) fn first(&self) -> Option<Vec<u8>> {
+        host::shared(&self.keys.first).0
     }
 
     /// Starts what is due, if this VM holds the lease. Gives back what could not be started.
@@ -134,14 +162,21 @@ impl Fetcher {
         }
         let jitter = u64::from(host::random::<1>().map_or(0, |[b]| b));
         let mut failed = Vec::new();
-        for what in [What::Bundle, What::Overlay] {
-            // Without a bundle nobody can say who may sign an overlay.
-            if what == What::Overlay && !has_bundle {
+        for what in What::ALL {
+            // Without a bundle nobody can say who may sign the rest.
+            if what != What::Bundle && !has_bundle {
                 continue;
             }
-            let (feed, path, each, timeout_ms) = match what {
-                What::Bundle => (&mut self.bundle, &self.source.path, BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
-                What::Overlay => (&mut self.overlay, &self.source.overlay_path, OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
+            let (path, each, timeout_ms) = match what {
+                What::Bundle => (Some(&self.source.path), BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
+                What::Overlay => (Some(&self.source.overlay_path), OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
+                What::Grants => (self.source.grants_path.as_ref(), OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
+            };
+            let Some(path) = path else { continue };
+            let feed = match what {
+                What::Bundle => &mut self.bundle,
+                What::Overlay => &mut self.overlay,
+                What::Grants => &mut self.grants,
             };
             let each = if settled { each } else { FIRST_EACH_MS };
             feed.in_flight =
@@ -164,14 +199,9 @@ impl Fetcher {
 
     /// The statement in an answer; nothing when it is unchanged or the answer is not ours.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) -> Result<Option<Got>, (What, String)> {
-        let asked = |feed: &Feed| feed.in_flight.is_some_and(|(t, _)| t == token);
-        let what = if asked(&self.bundle) {
-            What::Bundle
-        } else if asked(&self.overlay) {
-            What::Overlay
-        } else {
-            return Ok(None);
-        };
+        let asked = |what: &What| self.feed(*what).in_flight.is_some_and(|(t, _)| t == token);
+        let Some(what) = What::ALL.iter().copied().find(asked) else { return Ok(None) };
+        let most = if what == What::Grants { MAX_GRANTS } else { statement::MAX_SIZE };
         let feed = self.feed(what);
         feed.in_flight = None;
         let headers = host::call_response_headers();
@@ -181,7 +211,7 @@ impl Fetcher {
                 feed.failing = false;
                 Ok(None)
             }
-            Some("200") if body_size <= statement::MAX_SIZE => {
+            Some("200") if body_size <= most => {
                 feed.failing = false;
                 feed.etag = header("etag").map(|e| e.into_owned());
                 Ok(Some(Got { what, bytes: host::call_response_body(body_size) }))
@@ -202,6 +232,12 @@ impl Fetcher {
         self.feed(what).etag = None;
     }
 
+    /// Reads what is kept again, as if it were new.
+    pub(crate) fn look_again(&mut self, what: What) {
+        let feed = self.feed(what);
+        feed.kept = feed.kept.wrapping_sub(1);
+    }
+
     /// Asks at the next tick.
     pub(crate) fn hurry(&mut self, what: What) {
         self.feed(what).due_ms = 0;
@@ -211,16 +247,17 @@ impl Fetcher {
         match what {
             What::Bundle => &mut self.bundle,
             What::Overlay => &mut self.overlay,
+            What::Grants => &mut self.grants,
         }
     }
 
-    fn head(&self) -> ((u32, u32), Option<u32>) {
+    fn head(&self) -> ([u32; 3], Option<u32>) {
         let (bytes, cas) = host::shared(&self.keys.head);
-        let counters = bytes.as_deref().and_then(|b| {
-            let (bundle, rest) = b.split_first_chunk()?;
-            Some((u32::from_be_bytes(*bundle), u32::from_be_bytes(*rest.first_chunk()?)))
-        });
-        (counters.unwrap_or_default(), cas)
+        let mut counters = [0; 3];
+        for (counter, bytes) in counters.iter_mut().zip(bytes.iter().flat_map(|b| b.as_chunks::<4>().0)) {
+            *counter = u32::from_be_bytes(*bytes);
+        }
+        (counters, cas)
     }
 
     /// Whether this VM holds the lease, taking it when it is free and renewing it when half is gone.

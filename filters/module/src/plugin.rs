@@ -16,6 +16,8 @@ use crate::{host, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
 const TICK: Duration = Duration::from_millis(100);
+/// The same while a bundle is loaded, a little of it each time: requests go on in between.
+const LOADING_TICK: Duration = Duration::from_millis(1);
 
 /// What a root id runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ fn listener_direction() -> Option<ListenerDirection> {
 #[derive(Default)]
 pub(crate) struct Plugin {
     setup: Option<Rc<Setup>>,
+    /// Whether ticks come fast.
+    fast: bool,
 }
 
 impl Plugin {
@@ -86,11 +90,23 @@ impl Plugin {
     }
 }
 
+impl Plugin {
+    /// Lets ticks come as fast as there is something to do. Each plugin has a tick of its own.
+    fn pace(&mut self) {
+        let fast = self.setup.as_ref().is_some_and(|setup| setup.policy.borrow().is_loading());
+        if fast != self.fast {
+            self.fast = fast;
+            host::tick_each(if fast { LOADING_TICK } else { TICK });
+        }
+    }
+}
+
 impl Context for Plugin {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
         if let Some(setup) = &self.setup {
             setup.policy.borrow_mut().on_response(token, body_size);
         }
+        self.pace();
     }
 }
 
@@ -113,6 +129,7 @@ impl RootContext for Plugin {
         if let Some(setup) = &self.setup {
             setup.policy.borrow_mut().tick(host::now_ms());
         }
+        self.pace();
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

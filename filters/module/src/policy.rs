@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::{Accepted, Bundle, Origin, PolicyState, Reason, Source, Trust, UnixSeconds, View};
+use partywall_tenancy::{
+    Accepted, Bundle, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source, Trust, UnixSeconds, View,
+};
 use partywall_tenant_context::jwt::{KeySets, Memo};
 use partywall_tenant_context::{Role, RootMemo};
 use proxy_wasm::types::LogLevel;
@@ -56,8 +58,15 @@ pub(crate) struct Policy {
     jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
-    last_refusal: [Option<u64>; 2],
+    last_refusal: [Option<u64>; 3],
+    /// The bundle that is on its way into force.
+    loading: Option<(Loading, Origin)>,
+    /// The revision that others have already, as it was told.
+    behind: Option<u64>,
 }
+
+/// How much of a bundle is hashed in one tick: well under a millisecond.
+const STEP: usize = 64 * 1024;
 
 impl Policy {
     fn new(trust: Trust, source: BundleSource) -> Self {
@@ -67,14 +76,22 @@ impl Policy {
             key_sets: Rc::default(),
             memo: Rc::new(RefCell::new(Memo::new(Memo::CAPACITY))),
             roots: Rc::new(RefCell::new(RootMemo::new(RootMemo::CAPACITY))),
-            jwks: Jwks::new(format!("partywall.{}.{}{}", trust.mesh, source.cluster, source.path)),
+            jwks: Jwks::new(format!(
+                "partywall.{}.{}.{}{}",
+                trust.mesh,
+                trust.audience.name(),
+                source.cluster,
+                source.path
+            )),
             state: PolicyState::new(trust.clone()),
             trust,
             source,
             authorization: None,
             claims: Rc::default(),
             metrics: Metrics::default(),
-            last_refusal: [None, None],
+            last_refusal: [None; 3],
+            loading: None,
+            behind: None,
         }
     }
 
@@ -119,6 +136,11 @@ impl Policy {
         self.state.revision()
     }
 
+    /// The sequence of the overlay in force, 0 for none.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.state.sequence()
+    }
+
     /// Headers that claim an identity besides our own: those of former systems, and API keys, which are for the
     /// edge and no service's business. None before the first bundle, when every request is denied anyway.
     pub(crate) fn claims(&self) -> Rc<[String]> {
@@ -128,8 +150,9 @@ impl Policy {
     /// Adopts what other workers fetched, and fetches when this VM holds the lease.
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.state.observe(now_ms / 1000);
+        self.load(now_ms);
         for got in self.fetcher.kept() {
-            self.offer(&got, Origin::Kept, now_ms);
+            self.offer(got, Origin::Kept, now_ms);
         }
         let has_bundle = self.state.bundle().is_some();
         let settled = has_bundle && self.state.sequence() > 0;
@@ -139,6 +162,11 @@ impl Policy {
         self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
     }
 
+    /// Whether a bundle is on its way into force, so that ticks should come fast.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading.is_some()
+    }
+
     /// Takes the answer of the bundle server, or of an issuer.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) {
         let now_ms = host::now_ms();
@@ -146,11 +174,7 @@ impl Policy {
             return;
         }
         match self.fetcher.on_response(token, body_size) {
-            Ok(Some(got)) => {
-                if self.offer(&got, Origin::Fetched, now_ms) {
-                    self.fetcher.keep(&got);
-                }
-            }
+            Ok(Some(got)) => self.offer(got, Origin::Fetched, now_ms),
             Ok(None) => {}
             Err((what, status)) => {
                 self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
@@ -168,62 +192,169 @@ impl Policy {
         }
     }
 
-    /// Offers a statement; says whether it was installed.
-    fn offer(&mut self, got: &Got, origin: Origin, now_ms: u64) -> bool {
-        let now = now_ms / 1000;
-        let outcome = match got.what {
-            What::Bundle => {
-                let mut authorization = None;
-                let outcome = self.state.offer_bundle(&got.bytes, now, |bundle| {
-                    authorization = Some(Rc::new(Authorization::new(bundle)?));
-                    Ok(())
-                });
-                if outcome == Ok(Accepted::Installed) {
-                    self.authorization = authorization;
-                    self.claims = self.state.bundle().map(claims).unwrap_or_default();
-                    // Its overlay keys may be others: what was refused before may be right now.
-                    self.fetcher.forget(What::Overlay);
-                    self.fetcher.hurry(What::Overlay);
+    /// Takes a statement: an overlay at once, a bundle in steps.
+    fn offer(&mut self, got: Got, origin: Origin, now_ms: u64) {
+        match got.what {
+            What::Bundle => match Loading::new(got.bytes) {
+                Ok(loading) => {
+                    self.loading = Some((loading, origin));
+                    self.load(now_ms);
                 }
-                outcome
-            }
-            What::Overlay => self.state.offer_overlay(&got.bytes, origin, now),
+                Err((refusal, bytes)) => self.refused(What::Bundle, &bytes, &refusal),
+            },
+            // It comes again once there is a bundle that says who may sign it.
+            What::Overlay if self.state.bundle().is_none() && self.is_loading() => {}
+            What::Overlay => match self.state.offer_overlay(&got.bytes, origin, now_ms / 1000) {
+                Ok(accepted) => self.overlay_accepted(&got.bytes, accepted, origin, now_ms),
+                Err(refusal) => self.refused(What::Overlay, &got.bytes, &refusal),
+            },
+            What::Grants if self.state.bundle().is_none() => {}
+            What::Grants => self.offer_grants(got.bytes, origin, now_ms / 1000),
+        }
+    }
+
+    /// Takes the file of grants; what is refused in it leaves the others in force.
+    fn offer_grants(&mut self, bytes: Vec<u8>, origin: Origin, now: UnixSeconds) {
+        let (accepted, refused) = match self.state.offer_grants(bytes.clone(), now) {
+            Ok(outcome) => outcome,
+            Err(refusal) => return self.refused(What::Grants, &bytes, &refusal),
         };
-        let kind = got.what.name();
-        let slot = match got.what {
-            What::Bundle => self.last_refusal.first_mut(),
-            What::Overlay => self.last_refusal.last_mut(),
+        if accepted == Accepted::Unchanged {
+            return;
+        }
+        self.told_refusal(What::Grants, None);
+        self.metrics.gauge("bundle_grants", u64::try_from(self.state.grants()).unwrap_or(u64::MAX));
+        for refusal in &refused {
+            self.metrics.count("bundle_refused_total", &[("kind", "grants"), ("reason", refusal.code())]);
+            host::log(LogLevel::Warn, &format!("partywall: a grant is refused ({}): it {refusal}", refusal.code()));
+        }
+        if origin == Origin::Fetched {
+            self.fetcher.keep(What::Grants, &bytes);
+        }
+    }
+
+    /// One step of the bundle that is on its way, or all of a small one.
+    fn load(&mut self, now_ms: u64) {
+        let now = now_ms / 1000;
+        let Some((mut loading, origin)) = self.loading.take() else { return };
+        let small = loading.bytes().len() <= STEP;
+        let outcome = loop {
+            match self.state.load(&mut loading, STEP, now) {
+                Ok(Progress::More) if small => {}
+                other => break other,
+            }
         };
         match outcome {
-            Ok(accepted) => {
-                if let Some(slot) = slot {
-                    *slot = None;
-                }
-                if accepted == Accepted::Installed {
-                    self.installed(got.what);
-                }
-                accepted == Accepted::Installed
+            Ok(Progress::More) => self.loading = Some((loading, origin)),
+            Ok(Progress::Unchanged) => {
+                self.told_refusal(What::Bundle, None);
             }
-            Err(refusal) => {
-                self.fetcher.forget(got.what);
-                self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
-                let mut hasher = DefaultHasher::new();
-                got.bytes.hash(&mut hasher);
-                refusal.code().hash(&mut hasher);
-                let this = hasher.finish();
-                let again = slot.is_some_and(|slot| slot.replace(this) == Some(this));
-                if !again {
-                    let message = format!(
-                        "partywall: {kind} refused ({}): it {refusal}; revision {} and overlay {} stay in force",
-                        refusal.code(),
-                        self.state.revision(),
-                        self.state.sequence(),
-                    );
-                    host::log(LogLevel::Warn, &message);
+            Ok(Progress::Ready) => {
+                if let Err((refusal, bytes)) = self.install(loading, origin, now) {
+                    self.refused(What::Bundle, &bytes, &refusal);
                 }
-                false
             }
+            Err(refusal) => self.refused(What::Bundle, loading.bytes(), &refusal),
         }
+    }
+
+    fn install(&mut self, loading: Loading, origin: Origin, now: UnixSeconds) -> Result<(), (Refusal, Vec<u8>)> {
+        let authorization = match loading.bundle().map(Authorization::new) {
+            Some(Ok(authorization)) => authorization,
+            Some(Err(refusal)) => return Err((refusal, loading.into_bytes())),
+            None => return Ok(()),
+        };
+        let bytes = self.state.install(loading, now)?;
+        self.authorization = Some(Rc::new(authorization));
+        self.claims = self.state.bundle().map(claims).unwrap_or_default();
+        self.told_refusal(What::Bundle, None);
+        self.follow_issuers();
+        self.metrics.gauge("bundle_revision", self.state.revision());
+        host::log(LogLevel::Info, &format!("partywall: bundle revision {} is in force", self.state.revision()));
+        // Its overlay keys may be others: what was refused before may be right now.
+        self.fetcher.forget(What::Overlay);
+        self.fetcher.hurry(What::Overlay);
+        self.fetcher.look_again(What::Overlay);
+        self.fetcher.forget(What::Grants);
+        self.fetcher.look_again(What::Grants);
+        self.watch_behind();
+        if origin == Origin::Fetched {
+            self.fetcher.keep(What::Bundle, &bytes);
+        }
+        Ok(())
+    }
+
+    fn overlay_accepted(&mut self, bytes: &[u8], accepted: Accepted, origin: Origin, now_ms: u64) {
+        self.told_refusal(What::Overlay, None);
+        if accepted == Accepted::Unchanged {
+            return;
+        }
+        self.metrics.gauge("bundle_overlay_sequence", self.state.sequence());
+        if self.state.is_rolled_back()
+            && let Some(first) = self.fetcher.first()
+        {
+            // What it is refused for shows below: nobody is served.
+            let _ = self.state.recall(&first, now_ms / 1000);
+        }
+        let newly = self.state.behind().is_some() && self.behind.is_none();
+        self.watch_behind();
+        if origin == Origin::Fetched {
+            if newly && !self.state.is_rolled_back() {
+                self.fetcher.keep_first(bytes);
+            }
+            self.fetcher.keep(What::Overlay, bytes);
+        }
+    }
+
+    /// A newer bundle than the one in force is there for others: asked for at once, and told once.
+    fn watch_behind(&mut self) {
+        let behind = self.state.behind();
+        self.metrics.gauge("bundle_behind", u64::from(behind.is_some()));
+        if let Some(named) = behind
+            && self.behind.is_none()
+        {
+            self.fetcher.hurry(What::Bundle);
+            let until = if self.state.is_rolled_back() {
+                "none was current since this filter started, so nobody is served"
+            } else {
+                "it stays in force until stale"
+            };
+            let message = format!(
+                "partywall: bundle revision {} is in force, but {named} is current: {until}",
+                self.state.revision()
+            );
+            host::log(LogLevel::Warn, &message);
+        }
+        self.behind = behind;
+    }
+
+    fn refused(&mut self, what: What, bytes: &[u8], refusal: &Refusal) {
+        self.fetcher.forget(what);
+        let kind = what.name();
+        self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        refusal.code().hash(&mut hasher);
+        if self.told_refusal(what, Some(hasher.finish())) {
+            return;
+        }
+        let message = format!(
+            "partywall: {kind} refused ({}): it {refusal}; revision {} and overlay {} stay in force",
+            refusal.code(),
+            self.state.revision(),
+            self.state.sequence(),
+        );
+        host::log(LogLevel::Warn, &message);
+    }
+
+    /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
+    fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
+        let slot = match what {
+            What::Bundle => self.last_refusal.get_mut(0),
+            What::Overlay => self.last_refusal.get_mut(1),
+            What::Grants => self.last_refusal.get_mut(2),
+        };
+        slot.is_some_and(|slot| std::mem::replace(slot, this) == this)
     }
 
     /// Follows the issuers of the bundle in force, if any plugin here reads their tokens.
@@ -238,17 +369,6 @@ impl Policy {
         if reads {
             self.key_sets.borrow_mut().follow(bundle);
             self.jwks.look_again();
-        }
-    }
-
-    fn installed(&mut self, what: What) {
-        match what {
-            What::Bundle => {
-                self.follow_issuers();
-                self.metrics.gauge("bundle_revision", self.state.revision());
-                host::log(LogLevel::Info, &format!("partywall: bundle revision {} is in force", self.state.revision()));
-            }
-            What::Overlay => self.metrics.gauge("bundle_overlay_sequence", self.state.sequence()),
         }
     }
 }

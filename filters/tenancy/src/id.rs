@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +37,17 @@ pub const RESERVED: &[&str] = &[
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TenantId(Box<str>);
+pub struct TenantId(Arc<str>);
 
 impl TenantId {
     /// Checks `text` and makes it a tenant id.
     pub fn parse(text: &str) -> Result<Self, IdError> {
+        Self::check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Whether `text` is a tenant id. Allocates nothing.
+    pub fn check(text: &str) -> Result<(), IdError> {
         if text.is_empty() || text.len() > 63 {
             return Err(IdError::Length(text.len()));
         }
@@ -53,7 +60,7 @@ impl TenantId {
         if RESERVED.binary_search(&text).is_ok() {
             return Err(IdError::Reserved);
         }
-        Ok(Self(text.into()))
+        Ok(())
     }
 
     /// The id as text.
@@ -84,7 +91,7 @@ impl TryFrom<String> for TenantId {
 
 impl From<TenantId> for String {
     fn from(id: TenantId) -> Self {
-        id.0.into()
+        id.as_str().into()
     }
 }
 

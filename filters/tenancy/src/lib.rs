@@ -18,7 +18,10 @@
 mod bundle;
 mod context;
 mod fingerprint;
+mod grant;
 mod id;
+mod issuer;
+mod loading;
 mod overlay;
 mod reason;
 mod refusal;
@@ -27,21 +30,30 @@ mod source;
 mod spiffe;
 mod state;
 pub mod statement;
+mod tenants;
+mod verified;
+mod view;
 
 pub use bundle::{
-    Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, Operation, Owner, Recover,
-    RoleKeys, Service, Tenant, TenantBinding, TenantScope, TenantStatus,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
+    TenantScope,
 };
 pub use context::{ProvedBy, TenantContext};
-pub use fingerprint::{FingerprintKeys, keyed};
+pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
+pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};
 pub use id::{IdError, MeshId, RESERVED, TenantId};
+pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
+pub use loading::Loading;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use secret::{Secret, SecretError, Secrets};
 pub use source::{ApiKey, Source, Sources};
 pub use spiffe::{SpiffeError, SpiffeId};
-pub use state::{Accepted, Freshness, Origin, PolicyState, Trust, View};
+pub use state::{Accepted, Freshness, Origin, PolicyState, Progress, Trust};
+pub use tenants::{Tenant, TenantStatus, Tenants};
+pub use verified::Bundle;
+pub use view::View;
 
 /// Seconds since the Unix epoch. Every time in Partywall's statements and tokens is one of these.
 pub type UnixSeconds = u64;

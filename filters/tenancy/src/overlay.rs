@@ -3,8 +3,8 @@
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
-use crate::statement::{self, Kind, Statement, TrustedKey};
-use crate::{MeshId, Refusal, TenantId, TenantStatus, UnixSeconds};
+use crate::statement::{self, Kind, SignedBy, Statement, TrustedKey, Verified};
+use crate::{GrantId, MeshId, Refusal, TenantId, TenantStatus, UnixSeconds};
 
 /// What an overlay says. There is deliberately no field that could give anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct OverlayBody {
     pub issued: UnixSeconds,
     /// When it ends; 120 s after `issued`.
     pub expires: UnixSeconds,
+    /// The lowest bundle revision that counts as current: whoever has an older one in force was kept from it.
+    pub bundle: u64,
     /// Tenants whose requests are denied.
     pub suspended: Vec<TenantId>,
     /// Tenants whose requests are denied because they are suspected of harm.
@@ -35,6 +37,8 @@ pub struct OverlayBody {
     pub revoked_signers: Vec<String>,
     /// Ids of API keys that no longer prove anything.
     pub revoked_api_keys: Vec<String>,
+    /// Ids of grants that no longer let anybody cross.
+    pub revoked_grants: Vec<GrantId>,
 }
 
 /// One revoked token: its issuer and its `jti`.
@@ -66,7 +70,7 @@ pub struct RevokedKey {
 
 impl OverlayBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 1;
+    pub const FORMAT: u16 = 2;
     /// Seconds from issue to expiry.
     pub const LIFETIME: UnixSeconds = 120;
 
@@ -81,13 +85,13 @@ impl OverlayBody {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
     body: OverlayBody,
-    key_id: Box<[u8]>,
+    by: SignedBy,
 }
 
 impl Overlay {
     /// Verifies `bytes` against the overlay keys that the bundle names.
     pub fn open(bytes: &[u8], keys: &[TrustedKey], other_roles: &[TrustedKey]) -> Result<Self, Refusal> {
-        let (body, key_id) = Statement::read(bytes)?.verify(Kind::Overlay, keys, other_roles)?;
+        let Verified { body, by } = Statement::read(bytes)?.verify(Kind::Overlay, keys, other_roles)?;
         let (format, _) = postcard::take_from_bytes::<u16>(body).map_err(|_| Refusal::Garbage("no format"))?;
         if format != OverlayBody::FORMAT {
             return Err(Refusal::Format(format));
@@ -96,16 +100,16 @@ impl Overlay {
         if body.expires > body.issued.saturating_add(OverlayBody::LIFETIME) {
             return Err(Refusal::Inconsistent("an overlay lives 120 s at most".into()));
         }
-        Ok(Self::sorted(body, key_id))
+        Ok(Self::sorted(body, by))
     }
 
-    /// Whether one of `keys` has the id of the key that signed it.
+    /// Whether one of `keys` signed it.
     pub fn is_signed_by_one_of(&self, keys: &[TrustedKey]) -> bool {
-        keys.iter().any(|k| k.id.as_bytes() == &*self.key_id)
+        keys.iter().any(|k| self.by.keys().contains(&k.key))
     }
 
     /// Sorts what is looked up on every request; the order in which it was signed means nothing.
-    fn sorted(mut body: OverlayBody, key_id: &[u8]) -> Self {
+    fn sorted(mut body: OverlayBody, by: SignedBy) -> Self {
         body.suspended.sort_unstable();
         body.quarantined.sort_unstable();
         body.revoked_tokens.sort_unstable();
@@ -114,7 +118,8 @@ impl Overlay {
         body.revoked_issuers.sort_unstable();
         body.revoked_signers.sort_unstable();
         body.revoked_api_keys.sort_unstable();
-        Self { body, key_id: key_id.into() }
+        body.revoked_grants.sort_unstable();
+        Self { body, by }
     }
 
     /// What it says, each list sorted.
@@ -162,6 +167,11 @@ impl Overlay {
     pub fn revokes_api_key(&self, id: &str) -> bool {
         self.body.revoked_api_keys.binary_search_by(|k| k.as_str().cmp(id)).is_ok()
     }
+
+    /// Whether the grant `id` was revoked.
+    pub fn revokes_grant(&self, id: &GrantId) -> bool {
+        self.body.revoked_grants.binary_search(id).is_ok()
+    }
 }
 
 fn holds<T>(sorted: &[T], sought: (&str, &str), names: impl for<'a> Fn(&'a T) -> (&'a str, &'a str)) -> bool {
@@ -175,24 +185,29 @@ mod tests {
     #[test]
     fn what_is_revoked_is_found_in_whatever_order_it_was_signed() {
         let names = ["https://c", "https://a", "https://b"].map(String::from);
-        let overlay = Overlay::sorted(
-            OverlayBody {
-                format: OverlayBody::FORMAT,
-                mesh: MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
-                sequence: 1,
-                issued: 0,
-                expires: OverlayBody::LIFETIME,
-                suspended: ["initech", "acme"].map(|t| TenantId::parse(t).unwrap()).into(),
-                quarantined: vec![],
-                revoked_tokens: names.clone().map(|issuer| RevokedToken { issuer, id: "1".into() }).into(),
-                revoked_subjects: names.clone().map(|issuer| RevokedSubject { issuer, subject: "1".into() }).into(),
-                revoked_keys: names.clone().map(|issuer| RevokedKey { issuer, id: "1".into() }).into(),
-                revoked_issuers: names.clone().into(),
-                revoked_signers: names.clone().into(),
-                revoked_api_keys: names.clone().into(),
-            },
-            b"o",
-        );
+        let body = OverlayBody {
+            format: OverlayBody::FORMAT,
+            mesh: MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
+            sequence: 1,
+            issued: 0,
+            expires: OverlayBody::LIFETIME,
+            bundle: 1,
+            suspended: ["initech", "acme"].map(|t| TenantId::parse(t).unwrap()).into(),
+            quarantined: vec![],
+            revoked_tokens: names.clone().map(|issuer| RevokedToken { issuer, id: "1".into() }).into(),
+            revoked_subjects: names.clone().map(|issuer| RevokedSubject { issuer, subject: "1".into() }).into(),
+            revoked_keys: names.clone().map(|issuer| RevokedKey { issuer, id: "1".into() }).into(),
+            revoked_issuers: names.clone().into(),
+            revoked_signers: names.clone().into(),
+            revoked_api_keys: names.clone().into(),
+            revoked_grants: [3, 1, 2].map(|n| GrantId::new([n; 16])).into(),
+        };
+        let key = SigningKey::from_bytes(&[2; 32]);
+        let trusted = TrustedKey::new("o", key.verifying_key().as_bytes()).unwrap();
+        let overlay = Overlay::open(&body.sign("o", &key).unwrap(), &[trusted], &[]).unwrap();
+        for (grant, revoked) in [(0, false), (1, true), (2, true), (3, true), (4, false)] {
+            assert_eq!(overlay.revokes_grant(&GrantId::new([grant; 16])), revoked);
+        }
         for name in &names {
             for (id, revoked) in [("1", true), ("0", false), ("2", false), ("", false)] {
                 assert_eq!(overlay.revokes_token(name, id), revoked);

@@ -15,6 +15,17 @@ pub enum Refusal {
     BadSignature,
     /// The signature verifies, but under a key of another role.
     WrongRole(String),
+    /// Fewer distinct trusted keys signed it than must.
+    Approvals {
+        /// How many did.
+        found: u8,
+        /// How many must.
+        needed: u8,
+    },
+    /// A grant beyond what the bundle allows; says what that is.
+    Ceiling(String),
+    /// A slice for others; carries their name.
+    WrongAudience(&'static str),
     /// A format this build does not read; carries the format found.
     Format(u16),
     /// Made for another mesh; carries that mesh's id.
@@ -47,6 +58,9 @@ impl Refusal {
             Self::WrongKind => "wrong_kind",
             Self::BadSignature => "bad_signature",
             Self::WrongRole(_) => "wrong_role",
+            Self::Approvals { .. } => "approvals",
+            Self::Ceiling(_) => "ceiling",
+            Self::WrongAudience(_) => "wrong_audience",
             Self::Format(_) => "format",
             Self::OtherMesh(_) => "other_mesh",
             Self::Older { .. } => "older",
@@ -67,6 +81,11 @@ impl fmt::Display for Refusal {
             Self::WrongKind => f.write_str("is a statement of another kind"),
             Self::BadSignature => f.write_str("carries no valid signature of a trusted key"),
             Self::WrongRole(key) => write!(f, "is signed by `{key}`, a key of another role"),
+            Self::Approvals { found, needed } => {
+                write!(f, "is signed by {found} trusted keys; {needed} are needed")
+            }
+            Self::Ceiling(what) => write!(f, "gives more than the bundle allows: {what}"),
+            Self::WrongAudience(name) => write!(f, "is the slice for `{name}`, not the one for this filter"),
             Self::Format(n) => write!(f, "has format {n}, which this build does not read"),
             Self::OtherMesh(mesh) => write!(f, "was made for mesh `{mesh}`"),
             Self::Older { offered, needed } => write!(f, "is number {offered}; at least {needed} is needed"),

@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::statement::TrustedKey;
-use crate::{Bundle, CLOCK_SKEW, MeshId, Overlay, Reason, Refusal, Tenant, TenantId, TenantStatus, UnixSeconds};
+use crate::grant::split_grants;
+use crate::statement::{Kind, SignedBy, TrustedKey};
+use crate::{
+    Audience, Bundle, BundleBody, CLOCK_SKEW, Grant, Loading, MeshId, Overlay, Reason, Refusal, UnixSeconds, View,
+};
 
 /// What a sidecar trusts from its own configuration, before any bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trust {
     /// The mesh it belongs to.
     pub mesh: MeshId,
-    /// Keys that may sign bundles.
+    /// The slice that is for it.
+    pub audience: Audience,
+    /// Keys that may sign bundles, also before there is one.
     pub bundle_keys: Vec<TrustedKey>,
     /// The lowest bundle revision accepted, so that a restart is no way back.
     pub floor: u64,
+    /// How many distinct keys must sign a bundle; the bundle in force and the one offered may ask for more.
+    pub approvals: u8,
 }
 
 /// Where a statement came from.
@@ -35,14 +42,26 @@ pub enum Accepted {
     Unchanged,
 }
 
+/// How far a bundle is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to do.
+    More,
+    /// It is the one in force.
+    Unchanged,
+    /// All of it was looked at: it may be installed.
+    Ready,
+}
+
 /// Whether requests may be decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// Yes.
     Fresh,
-    /// Bundle or overlay was never there.
+    /// Bundle or overlay was never there, or the bundle was never a current one.
     Unavailable,
-    /// The overlay is older than `stale_after`, the bundle past its expiry, or the clock went back.
+    /// The overlay is older than `stale_after`, a newer bundle was withheld for as long, the bundle is past its
+    /// expiry, or the clock went back.
     Stale,
 }
 
@@ -50,8 +69,14 @@ pub enum Freshness {
 #[derive(Debug)]
 pub struct PolicyState {
     trust: Trust,
-    bundle: Option<(Arc<Bundle>, Digest)>,
+    bundle: Option<(Arc<Bundle>, [u8; 64])>,
     overlay: Option<(Arc<Overlay>, Digest)>,
+    /// The last good file of grants, and those in it that count.
+    grants: (Vec<u8>, Arc<[Grant]>),
+    /// Whether the bundle in force, or one before it, was current once: an overlay said so.
+    was_current: bool,
+    /// When the first overlay was issued that named a newer bundle than the one in force.
+    behind_since: Option<UnixSeconds>,
     /// The latest time ever seen: a clock that goes back must not make old things fresh.
     latest: UnixSeconds,
 }
@@ -61,7 +86,15 @@ type Digest = [u8; 32];
 impl PolicyState {
     /// Nothing in force yet.
     pub fn new(trust: Trust) -> Self {
-        Self { trust, bundle: None, overlay: None, latest: 0 }
+        Self {
+            trust,
+            bundle: None,
+            overlay: None,
+            grants: Default::default(),
+            was_current: false,
+            behind_since: None,
+            latest: 0,
+        }
     }
 
     /// Offers a bundle as fetched. `examine` looks at the verified bundle before it is installed
@@ -72,25 +105,79 @@ impl PolicyState {
         now: UnixSeconds,
         examine: impl FnOnce(&Bundle) -> Result<(), Refusal>,
     ) -> Result<Accepted, Refusal> {
-        let digest = digest(bytes);
-        if self.bundle.as_ref().is_some_and(|(_, d)| *d == digest) {
-            return Ok(Accepted::Unchanged);
+        let mut loading = Loading::new(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
+        loop {
+            match self.load(&mut loading, usize::MAX, now)? {
+                Progress::More => {}
+                Progress::Unchanged => return Ok(Accepted::Unchanged),
+                Progress::Ready => break,
+            }
         }
-        let bundle = Bundle::open(bytes, &self.trust.bundle_keys)?;
-        let body = bundle.body();
-        self.same_mesh(&body.mesh)?;
-        let in_force = self.bundle.as_ref().map_or(0, |(b, _)| b.body().revision);
-        let needed = self.trust.floor.max(in_force);
-        newer(body.revision, needed, self.bundle.is_some() && in_force == needed)?;
-        in_time(body.issued, body.expires, now)?;
-        examine(&bundle)?;
+        loading.bundle().map_or(Ok(()), examine)?;
+        self.install(loading, now).map_err(|(refusal, _)| refusal)?;
+        Ok(Accepted::Installed)
+    }
+
+    /// Looks at one more part of a bundle, for about as long as hashing `budget` bytes takes.
+    pub fn load(&self, loading: &mut Loading, budget: usize, now: UnixSeconds) -> Result<Progress, Refusal> {
+        // Before its signatures: the bundle in force may have retired a key that it was signed with itself.
+        if loading.digest().is_some_and(|digest| self.bundle.as_ref().is_some_and(|(_, d)| d == digest)) {
+            return Ok(Progress::Unchanged);
+        }
+        let more = loading.step(
+            budget,
+            |signatures| signatures.verify(Kind::Bundle, &self.bundle_keys(), &[]),
+            |body, by| self.judge(body, by, now),
+        )?;
+        Ok(if more { Progress::More } else { Progress::Ready })
+    }
+
+    /// Puts a bundle into force of which [`PolicyState::load`] said that it is ready. Gives its bytes back.
+    pub fn install(&mut self, loading: Loading, now: UnixSeconds) -> Result<Vec<u8>, (Refusal, Vec<u8>)> {
+        let digest = loading.digest().copied().unwrap_or([0; 64]);
+        let (bundle, bytes) = loading.finish()?;
+        // Again: another one may have come into force since.
+        if let Err(refusal) = self.may_replace(bundle.body(), now) {
+            return Err((refusal, bytes));
+        }
         // An overlay whose key was taken back goes with its sequence, or whoever stole the key could
         // have written a number that no good overlay ever exceeds.
         if self.overlay.as_ref().is_some_and(|(overlay, _)| !overlay.is_signed_by_one_of(bundle.overlay_keys())) {
             self.overlay = None;
         }
         self.bundle = Some((Arc::new(bundle), digest));
-        Ok(Accepted::Installed)
+        self.look_behind();
+        // Its grant keys and ceilings may be others.
+        let (file, _) = std::mem::take(&mut self.grants);
+        let (grants, _) = self.judge_grants(&file, now);
+        self.grants = (file, grants.into());
+        Ok(bytes)
+    }
+
+    /// Keys that may sign the next bundle: a sidecar that was just started knows those of its configuration alone.
+    fn bundle_keys(&self) -> Vec<TrustedKey> {
+        let bundle = self.bundle();
+        let named = bundle.map(Bundle::bundle_keys).unwrap_or_default();
+        let retired = bundle.map(Bundle::retired_keys).unwrap_or_default();
+        let all = self.trust.bundle_keys.iter().chain(named);
+        all.filter(|key| !retired.iter().any(|gone| gone.key == key.key)).cloned().collect()
+    }
+
+    fn judge(&self, body: &BundleBody, by: &SignedBy, now: UnixSeconds) -> Result<(), Refusal> {
+        self.same_mesh(&body.mesh)?;
+        if body.audience != self.trust.audience {
+            return Err(Refusal::WrongAudience(body.audience.name()));
+        }
+        self.may_replace(body, now)?;
+        let in_force = self.bundle().map_or(1, |bundle| bundle.body().approvals);
+        by.at_least(self.trust.approvals.max(in_force))
+    }
+
+    fn may_replace(&self, body: &BundleBody, now: UnixSeconds) -> Result<(), Refusal> {
+        let in_force = self.revision();
+        let needed = self.trust.floor.max(in_force);
+        newer(body.revision, needed, self.bundle.is_some() && in_force == needed)?;
+        in_time(body.issued, body.expires, now)
     }
 
     /// Offers an overlay. A fetched one must not be past its expiry; a kept one may be, and then
@@ -101,7 +188,7 @@ impl PolicyState {
             return Ok(Accepted::Unchanged);
         }
         let Some((bundle, _)) = &self.bundle else { return Err(Refusal::NoBundle) };
-        let overlay = Overlay::open(bytes, bundle.overlay_keys(), &self.trust.bundle_keys)?;
+        let overlay = Overlay::open(bytes, bundle.overlay_keys(), &self.other_roles(bundle))?;
         let body = overlay.body();
         self.same_mesh(&body.mesh)?;
         let in_force = self.overlay.as_ref().map_or(0, |(o, _)| o.body().sequence);
@@ -112,7 +199,93 @@ impl PolicyState {
         };
         in_time(body.issued, expires, now)?;
         self.overlay = Some((Arc::new(overlay), digest));
+        self.look_behind();
         Ok(Accepted::Installed)
+    }
+
+    /// Offers the overlay that was the first to name a newer bundle, as another worker kept it: from it on the
+    /// delay counts, also for a worker that was created since. It also shows that the bundle was current before,
+    /// since nobody keeps it otherwise.
+    pub fn recall(&mut self, bytes: &[u8], now: UnixSeconds) -> Result<(), Refusal> {
+        let Some((bundle, _)) = &self.bundle else { return Err(Refusal::NoBundle) };
+        let overlay = Overlay::open(bytes, bundle.overlay_keys(), &self.other_roles(bundle))?;
+        let body = overlay.body();
+        self.same_mesh(&body.mesh)?;
+        in_time(body.issued, UnixSeconds::MAX, now)?;
+        if body.bundle > self.revision() {
+            self.was_current = true;
+            self.behind_since = Some(self.behind_since.map_or(body.issued, |since| since.min(body.issued)));
+        }
+        Ok(())
+    }
+
+    /// The revision that the overlay in force names, where the bundle in force is older.
+    pub fn behind(&self) -> Option<u64> {
+        let named = self.overlay.as_ref()?.0.body().bundle;
+        (named > self.revision()).then_some(named)
+    }
+
+    /// Whether the bundle in force was never a current one here: what an old bundle after a restart looks like.
+    pub fn is_rolled_back(&self) -> bool {
+        self.behind().is_some() && !self.was_current
+    }
+
+    fn look_behind(&mut self) {
+        let (Some((bundle, _)), Some((overlay, _))) = (&self.bundle, &self.overlay) else { return };
+        if overlay.body().bundle <= bundle.body().revision {
+            self.was_current = true;
+            self.behind_since = None;
+        } else if self.was_current && self.behind_since.is_none() {
+            self.behind_since = Some(overlay.body().issued);
+        }
+    }
+
+    fn other_roles(&self, bundle: &Bundle) -> Vec<TrustedKey> {
+        [&*self.trust.bundle_keys, bundle.bundle_keys(), bundle.grant_keys()].concat()
+    }
+
+    /// Offers a file of grants in place of the one before. Each grant in it is judged by itself; what is refused
+    /// of them is given back. An error means that nothing was changed.
+    pub fn offer_grants(&mut self, file: Vec<u8>, now: UnixSeconds) -> Result<(Accepted, Vec<Refusal>), Refusal> {
+        if self.bundle.is_none() {
+            return Err(Refusal::NoBundle);
+        }
+        if self.grants.0 == file {
+            return Ok((Accepted::Unchanged, Vec::new()));
+        }
+        split_grants(&file)?;
+        let (grants, refused) = self.judge_grants(&file, now);
+        self.grants = (file, grants.into());
+        Ok((Accepted::Installed, refused))
+    }
+
+    /// How many grants count, whether they began or not.
+    pub fn grants(&self) -> usize {
+        self.grants.1.len()
+    }
+
+    fn judge_grants(&self, file: &[u8], now: UnixSeconds) -> (Vec<Grant>, Vec<Refusal>) {
+        let (mut good, mut refused) = (Vec::new(), Vec::new());
+        let Some((bundle, _)) = &self.bundle else { return (good, refused) };
+        let ceilings = bundle.body().grants.as_ref();
+        let at_once = usize::from(ceilings.map_or(0, |ceilings| ceilings.at_once));
+        let others = [&*self.trust.bundle_keys, bundle.bundle_keys(), bundle.overlay_keys()].concat();
+        for statement in split_grants(file).unwrap_or_default() {
+            match Grant::open(statement, bundle.grant_keys(), &others, ceilings) {
+                Err(refusal) => refused.push(refusal),
+                Ok(grant) if grant.body().mesh != self.trust.mesh => {
+                    refused.push(Refusal::OtherMesh(grant.body().mesh.to_string()));
+                }
+                // What is over is no mistake of those who serve it.
+                Ok(grant) if grant.body().expires <= now => {}
+                Ok(grant) if good.contains(&grant) => {}
+                Ok(_) if good.len() >= at_once => {
+                    refused.push(Refusal::Ceiling(format!("{at_once} grants at once")));
+                }
+                Ok(grant) => good.push(grant),
+            }
+        }
+        (good, refused)
     }
 
     /// Takes note of the time, as often as the caller likes.
@@ -125,8 +298,12 @@ impl PolicyState {
         let (Some((bundle, _)), Some((overlay, _))) = (&self.bundle, &self.overlay) else {
             return Freshness::Unavailable;
         };
+        if self.is_rolled_back() {
+            return Freshness::Unavailable;
+        }
         let body = bundle.body();
-        let stale_at = overlay.body().issued.saturating_add(body.stale_after.into());
+        let since = self.behind_since.unwrap_or(UnixSeconds::MAX).min(overlay.body().issued);
+        let stale_at = since.saturating_add(body.stale_after.into());
         // A host that tells no time at all says 0, which is a clock that went back, too.
         let went_back = now == 0 || now.saturating_add(CLOCK_SKEW) < self.latest;
         if went_back || now > stale_at || now > body.expires { Freshness::Stale } else { Freshness::Fresh }
@@ -136,7 +313,7 @@ impl PolicyState {
     pub fn view(&self, now: UnixSeconds) -> Result<View, Reason> {
         match (self.freshness(now), &self.bundle, &self.overlay) {
             (Freshness::Fresh, Some((bundle, _)), Some((overlay, _))) => {
-                Ok(View { bundle: bundle.clone(), overlay: overlay.clone() })
+                Ok(View { bundle: bundle.clone(), overlay: overlay.clone(), grants: self.grants.1.clone(), now })
             }
             (Freshness::Stale, ..) => Err(Reason::PolicyStale),
             _ => Err(Reason::PolicyUnavailable),
@@ -188,295 +365,5 @@ fn digest(bytes: &[u8]) -> Digest {
     sha2::Sha256::digest(bytes).into()
 }
 
-/// A fresh bundle with the overlay over it: what one request is decided against.
-#[derive(Clone, Debug)]
-pub struct View {
-    bundle: Arc<Bundle>,
-    overlay: Arc<Overlay>,
-}
-
-impl View {
-    /// The bundle.
-    pub fn bundle(&self) -> &Bundle {
-        &self.bundle
-    }
-
-    /// The overlay.
-    pub fn overlay(&self) -> &Overlay {
-        &self.overlay
-    }
-
-    /// The tenant, if it exists and may act; else the reason to deny.
-    ///
-    /// INVARIANT: the overlay can only make this answer worse.
-    pub fn active_tenant(&self, id: &TenantId) -> Result<&Tenant, Reason> {
-        let tenant = self.bundle.tenant(id).ok_or(Reason::TenantUnknown)?;
-        let status = match (tenant.status, self.overlay.status(id)) {
-            (TenantStatus::Active, Some(imposed)) => imposed,
-            (TenantStatus::Suspended, Some(TenantStatus::Quarantined)) => TenantStatus::Quarantined,
-            (own, _) => own,
-        };
-        match status {
-            TenantStatus::Active => Ok(tenant),
-            TenantStatus::Suspended => Err(Reason::TenantSuspended),
-            TenantStatus::Quarantined => Err(Reason::TenantQuarantined),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use ed25519_dalek::SigningKey;
-
-    use super::*;
-    use crate::{BundleBody, OverlayBody, RoleKeys, SpiffeId};
-
-    const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
-    const OTHER_MESH: &str = "00000000-0000-4000-8000-000000000000";
-    const NOW: UnixSeconds = 1_000_000;
-
-    fn key(seed: u8) -> SigningKey {
-        SigningKey::from_bytes(&[seed; 32])
-    }
-
-    fn acme() -> TenantId {
-        TenantId::parse("acme").unwrap()
-    }
-
-    fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
-        let mut body = BundleBody {
-            format: BundleBody::FORMAT,
-            mesh: MeshId::parse(MESH).unwrap(),
-            revision: 5,
-            issued: NOW - 10,
-            expires: NOW + 10_000,
-            source_digest: [0; 32],
-            trust_domain: "mesh.example".into(),
-            stale_after: 300,
-            keys: RoleKeys { overlay: vec![("o".into(), key(2).verifying_key().to_bytes())] },
-            legacy_headers: vec![],
-            sources: crate::Sources::default(),
-            api_keys: vec![],
-            issuers: vec![],
-            signers: vec![],
-            gateways: vec![],
-            tenants: vec![Tenant {
-                id: acme(),
-                tier: "gold".into(),
-                status: TenantStatus::Active,
-                residency: "eu".into(),
-            }],
-            services: vec![],
-            program: vec![],
-        };
-        change(&mut body);
-        body.sign(&[("b", &key(1))]).unwrap()
-    }
-
-    fn overlay(change: impl FnOnce(&mut OverlayBody)) -> Vec<u8> {
-        let mut body = OverlayBody {
-            format: OverlayBody::FORMAT,
-            mesh: MeshId::parse(MESH).unwrap(),
-            sequence: 7,
-            issued: NOW,
-            expires: NOW + OverlayBody::LIFETIME,
-            suspended: vec![],
-            quarantined: vec![],
-            revoked_tokens: vec![],
-            revoked_subjects: vec![],
-            revoked_keys: vec![],
-            revoked_issuers: vec![],
-            revoked_signers: vec![],
-            revoked_api_keys: vec![],
-        };
-        change(&mut body);
-        body.sign("o", &key(2)).unwrap()
-    }
-
-    fn empty() -> PolicyState {
-        let key = TrustedKey::new("b", key(1).verifying_key().as_bytes()).unwrap();
-        PolicyState::new(Trust { mesh: MeshId::parse(MESH).unwrap(), bundle_keys: vec![key], floor: 3 })
-    }
-
-    fn settled() -> PolicyState {
-        let mut state = empty();
-        assert_eq!(state.offer_bundle(&bundle(|_| ()), NOW, |_| Ok(())), Ok(Accepted::Installed));
-        assert_eq!(state.offer_overlay(&overlay(|_| ()), Origin::Fetched, NOW), Ok(Accepted::Installed));
-        state
-    }
-
-    fn refused_bundle(bytes: &[u8]) -> Refusal {
-        let mut state = settled();
-        let refusal = state.offer_bundle(bytes, NOW, |_| Ok(())).unwrap_err();
-        assert_eq!((state.revision(), state.freshness(NOW)), (5, Freshness::Fresh), "the old one stays");
-        refusal
-    }
-
-    fn refused_overlay(bytes: &[u8]) -> Refusal {
-        let mut state = settled();
-        let refusal = state.offer_overlay(bytes, Origin::Fetched, NOW).unwrap_err();
-        assert_eq!((state.sequence(), state.freshness(NOW)), (7, Freshness::Fresh), "the old one stays");
-        refusal
-    }
-
-    #[test]
-    fn a_newer_bundle_and_overlay_are_installed() {
-        let mut state = settled();
-        assert_eq!(state.offer_bundle(&bundle(|_| ()), NOW, |_| Ok(())), Ok(Accepted::Unchanged));
-        assert_eq!(state.offer_bundle(&bundle(|b| b.revision = 6), NOW, |_| Ok(())), Ok(Accepted::Installed));
-        assert_eq!(state.offer_overlay(&overlay(|o| o.sequence = 8), Origin::Fetched, NOW), Ok(Accepted::Installed));
-        assert_eq!((state.revision(), state.sequence()), (6, 8));
-    }
-
-    #[test]
-    fn what_must_not_replace_a_bundle_does_not() {
-        assert_eq!(refused_bundle(b"garbage").code(), "garbage");
-        assert_eq!(refused_bundle(&bundle(|b| b.revision = 4)), Refusal::Older { offered: 4, needed: 5 });
-        assert_eq!(refused_bundle(&bundle(|b| b.expires += 1)), Refusal::SameNumberOtherContent(5));
-        let other = |b: &mut BundleBody| {
-            b.revision = 6;
-            b.mesh = MeshId::parse(OTHER_MESH).unwrap();
-        };
-        assert_eq!(refused_bundle(&bundle(other)), Refusal::OtherMesh(OTHER_MESH.into()));
-        let expired = |b: &mut BundleBody| {
-            b.revision = 6;
-            b.expires = NOW - 1;
-        };
-        assert_eq!(refused_bundle(&bundle(expired)), Refusal::Expired);
-        let future = |b: &mut BundleBody| {
-            b.revision = 6;
-            b.issued = NOW + CLOCK_SKEW + 1;
-        };
-        assert_eq!(refused_bundle(&bundle(future)), Refusal::FromTheFuture);
-        assert_eq!(refused_bundle(&bundle(|b| b.format = 99)), Refusal::Format(99));
-        assert_eq!(refused_bundle(&overlay(|_| ())), Refusal::WrongKind);
-        let twice = |b: &mut BundleBody| {
-            b.revision = 6;
-            b.tenants.push(b.tenants[0].clone());
-        };
-        assert_eq!(refused_bundle(&bundle(twice)).code(), "inconsistent");
-        let gateways = |ids: &[&str]| {
-            let gateways = ids.iter().map(|id| SpiffeId::parse(id).unwrap()).collect();
-            bundle(move |b: &mut BundleBody| {
-                b.revision = 6;
-                b.gateways = gateways;
-            })
-        };
-        for ids in [
-            &["spiffe://mesh.example/a", "spiffe://mesh.example/a"][..],
-            &["spiffe://mesh.example/b", "spiffe://mesh.example/a"],
-            &["spiffe://other.example/a"],
-        ] {
-            assert_eq!(refused_bundle(&gateways(ids)).code(), "inconsistent", "{ids:?}");
-        }
-    }
-
-    #[test]
-    fn what_must_not_replace_an_overlay_does_not() {
-        assert_eq!(refused_overlay(&overlay(|o| o.sequence = 6)), Refusal::Older { offered: 6, needed: 7 });
-        assert_eq!(refused_overlay(&overlay(|o| o.expires -= 1)), Refusal::SameNumberOtherContent(7));
-        let long = |o: &mut OverlayBody| {
-            o.sequence = 8;
-            o.expires += 1;
-        };
-        assert_eq!(refused_overlay(&overlay(long)).code(), "inconsistent");
-        let expired = |o: &mut OverlayBody| {
-            o.sequence = 8;
-            o.expires = NOW - 1;
-        };
-        assert_eq!(refused_overlay(&overlay(expired)), Refusal::Expired);
-        let body = OverlayBody { sequence: 8, ..overlay_body() };
-        assert_eq!(refused_overlay(&body.sign("b", &key(1)).unwrap()), Refusal::WrongRole("b".into()));
-        assert_eq!(refused_overlay(&body.sign("o", &key(3)).unwrap()), Refusal::BadSignature);
-    }
-
-    fn overlay_body() -> OverlayBody {
-        let bytes = overlay(|_| ());
-        let key = TrustedKey::new("o", key(2).verifying_key().as_bytes()).unwrap();
-        Overlay::open(&bytes, &[key], &[]).unwrap().body().clone()
-    }
-
-    #[test]
-    fn a_restart_is_no_way_back() {
-        let refusal = empty().offer_bundle(&bundle(|b| b.revision = 2), NOW, |_| Ok(())).unwrap_err();
-        assert_eq!(refusal, Refusal::Older { offered: 2, needed: 3 });
-        assert_eq!(empty().offer_bundle(&bundle(|b| b.revision = 3), NOW, |_| Ok(())), Ok(Accepted::Installed));
-    }
-
-    #[test]
-    fn nothing_is_decided_without_both() {
-        let mut state = empty();
-        assert_eq!(state.view(NOW).unwrap_err(), Reason::PolicyUnavailable);
-        assert_eq!(state.offer_overlay(&overlay(|_| ()), Origin::Fetched, NOW), Err(Refusal::NoBundle));
-        state.offer_bundle(&bundle(|_| ()), NOW, |_| Ok(())).unwrap();
-        assert_eq!(state.view(NOW).unwrap_err(), Reason::PolicyUnavailable);
-    }
-
-    #[test]
-    fn a_withheld_overlay_makes_policy_stale_from_its_signed_issue_time() {
-        let state = settled();
-        assert_eq!(state.freshness(NOW + 300), Freshness::Fresh);
-        assert_eq!(state.view(NOW + 301).unwrap_err(), Reason::PolicyStale);
-    }
-
-    #[test]
-    fn a_kept_overlay_outlives_its_expiry_but_not_stale_after() {
-        let later = NOW + OverlayBody::LIFETIME + 50;
-        let mut cold = empty();
-        cold.offer_bundle(&bundle(|_| ()), later, |_| Ok(())).unwrap();
-        assert_eq!(cold.offer_overlay(&overlay(|_| ()), Origin::Fetched, later), Err(Refusal::Expired));
-        assert_eq!(cold.offer_overlay(&overlay(|_| ()), Origin::Kept, later), Ok(Accepted::Installed));
-        assert_eq!(cold.freshness(later), Freshness::Fresh);
-        assert_eq!(cold.freshness(NOW + 301), Freshness::Stale);
-    }
-
-    #[test]
-    fn a_clock_that_goes_back_makes_nothing_fresh() {
-        let mut state = settled();
-        state.observe(NOW + 100);
-        assert_eq!(state.freshness(NOW + 100 - CLOCK_SKEW), Freshness::Fresh);
-        assert_eq!(state.freshness(NOW + 100 - CLOCK_SKEW - 1), Freshness::Stale);
-    }
-
-    #[test]
-    fn an_overlay_goes_with_its_key() {
-        let mut state = settled();
-        let poisoned = overlay(|o| o.sequence = u64::MAX);
-        assert_eq!(state.offer_overlay(&poisoned, Origin::Fetched, NOW), Ok(Accepted::Installed));
-        let rotated = |b: &mut BundleBody| {
-            b.revision = 6;
-            b.keys.overlay = vec![("o2".into(), key(7).verifying_key().to_bytes())];
-        };
-        state.offer_bundle(&bundle(rotated), NOW, |_| Ok(())).unwrap();
-        assert_eq!(state.freshness(NOW), Freshness::Unavailable);
-        let body = OverlayBody { sequence: 8, ..overlay_body() };
-        let good = body.sign("o2", &key(7)).unwrap();
-        assert_eq!(state.offer_overlay(&good, Origin::Fetched, NOW), Ok(Accepted::Installed));
-    }
-
-    #[test]
-    fn a_bundle_that_fails_its_examination_is_not_installed() {
-        let mut state = settled();
-        let no = |_: &Bundle| Err(Refusal::Inconsistent("no".into()));
-        assert!(state.offer_bundle(&bundle(|b| b.revision = 6), NOW, no).is_err());
-        assert_eq!(state.revision(), 5);
-    }
-
-    #[test]
-    fn the_overlay_only_takes_away() {
-        let view = |o: Vec<u8>, status: TenantStatus| {
-            let mut state = empty();
-            state.offer_bundle(&bundle(|b| b.tenants[0].status = status), NOW, |_| Ok(())).unwrap();
-            state.offer_overlay(&o, Origin::Fetched, NOW).unwrap();
-            state.view(NOW).unwrap().active_tenant(&acme()).map(|_| ())
-        };
-        let suspends = || overlay(|o| o.suspended = vec![acme()]);
-        let quarantines = || overlay(|o| o.quarantined = vec![acme()]);
-        use TenantStatus::*;
-        assert_eq!(view(overlay(|_| ()), Active), Ok(()));
-        assert_eq!(view(overlay(|_| ()), Suspended), Err(Reason::TenantSuspended));
-        assert_eq!(view(suspends(), Active), Err(Reason::TenantSuspended));
-        assert_eq!(view(suspends(), Quarantined), Err(Reason::TenantQuarantined));
-        assert_eq!(view(quarantines(), Suspended), Err(Reason::TenantQuarantined));
-    }
-}
+mod tests;

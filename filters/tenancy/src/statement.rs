@@ -1,17 +1,19 @@
 //! The signed envelope around bundles and overlays.
 //!
 //! ```text
-//! magic    4  "PWS1"
-//! kind     1  1 bundle, 2 overlay
+//! magic    4  "PWS2"
+//! kind     1  1 bundle, 2 overlay, 3 grant
 //! count    1  signatures, 1 to 16
 //! count x { id length 1, key id 1..=64, Ed25519 signature 64 }      RFC 8032
 //! body     the rest
 //! ```
 //!
-//! What is signed is `"partywall statement\0" kind body`, so a signature given for one kind is
-//! worth nothing for another. Reading allocates nothing: [`Statement`] borrows from the bytes.
+//! What is signed is `"partywall statement\0" kind SHA-512(body)`, so a signature given for one kind is
+//! worth nothing for another, and a body is read once however many have signed it. Reading allocates
+//! nothing: [`Statement`] borrows from the bytes.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha512};
 
 use crate::Refusal;
 
@@ -20,7 +22,7 @@ pub const MAX_SIZE: usize = 24 * 1024 * 1024;
 /// The most signatures that one statement may carry.
 pub const MAX_SIGNATURES: usize = 16;
 
-const MAGIC: &[u8; 4] = b"PWS1";
+const MAGIC: &[u8; 4] = b"PWS2";
 const DOMAIN: &[u8] = b"partywall statement\0";
 
 /// What a statement states.
@@ -30,6 +32,8 @@ pub enum Kind {
     Bundle = 1,
     /// What must be live at once, and can only take away.
     Overlay = 2,
+    /// Leave for one operator to cross one tenant's wall, for a while.
+    Grant = 3,
 }
 
 /// A public key that may sign statements of one kind.
@@ -68,6 +72,7 @@ impl<'a> Statement<'a> {
         let kind = match kind {
             1 => Kind::Bundle,
             2 => Kind::Overlay,
+            3 => Kind::Grant,
             _ => return Err(Refusal::WrongKind),
         };
         if count == 0 || usize::from(count) > MAX_SIGNATURES {
@@ -81,7 +86,27 @@ impl<'a> Statement<'a> {
         Ok(Self { kind, signatures, count, body: cursor })
     }
 
-    /// The body and the id of the key, if one of `trusted` signed it as a statement of `kind`.
+    /// What it claims to be.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The ids that stand beside its signatures, which prove nothing.
+    pub fn claimed_by(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let mut cursor = self.signatures;
+        std::iter::from_fn(move || {
+            let (id, _, rest) = split_signature(cursor).ok()?;
+            cursor = rest;
+            Some(id)
+        })
+    }
+
+    /// The body, which proves nothing before [`Statement::verify`].
+    pub fn unverified_body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// The body and who signed it, if one of `trusted` at least did so as a statement of `kind`.
     ///
     /// `other_roles` are keys that are trusted for something else; they only make the refusal say so.
     pub fn verify(
@@ -89,28 +114,89 @@ impl<'a> Statement<'a> {
         kind: Kind,
         trusted: &[TrustedKey],
         other_roles: &[TrustedKey],
-    ) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+    ) -> Result<Verified<'a>, Refusal> {
+        let by = self.digested(Sha512::digest(self.body).into()).verify(kind, trusted, other_roles)?;
+        Ok(Verified { body: self.body, by })
+    }
+
+    /// The same with the digest of its body, where that was computed before.
+    pub(crate) fn digested(&self, digest: [u8; 64]) -> Digested<'a> {
+        Digested { kind: self.kind, signatures: self.signatures, count: self.count, digest }
+    }
+}
+
+/// The signatures of a statement, with the digest of what they sign.
+#[derive(Clone, Copy)]
+pub(crate) struct Digested<'a> {
+    kind: Kind,
+    signatures: &'a [u8],
+    count: u8,
+    digest: [u8; 64],
+}
+
+impl Digested<'_> {
+    /// Who signed it; see [`Statement::verify`].
+    pub(crate) fn verify(
+        &self,
+        kind: Kind,
+        trusted: &[TrustedKey],
+        other_roles: &[TrustedKey],
+    ) -> Result<SignedBy, Refusal> {
         if self.kind != kind {
             return Err(Refusal::WrongKind);
         }
-        let message = message(kind, self.body);
+        let message = message(kind, &self.digest);
+        let mut by: Vec<VerifyingKey> = Vec::new();
         let mut wrong_role = None;
         let mut cursor = self.signatures;
         for _ in 0..self.count {
             let (id, signature, rest) = split_signature(cursor)?;
             cursor = rest;
             let signed_by = |keys: &[TrustedKey]| {
-                keys.iter().any(|k| k.id.as_bytes() == id && k.key.verify_strict(&message, &signature).is_ok())
+                let of_id = keys.iter().filter(|k| k.id.as_bytes() == id);
+                of_id.map(|k| k.key).find(|key| key.verify_strict(&message, &signature).is_ok())
             };
-            if signed_by(trusted) {
-                return Ok((self.body, id));
-            }
-            if signed_by(other_roles) {
-                wrong_role = Some(String::from_utf8_lossy(id).into_owned());
+            // INVARIANT: one key under two ids, or twice, is one.
+            match signed_by(trusted) {
+                Some(key) if !by.contains(&key) => by.push(key),
+                Some(_) => {}
+                None if wrong_role.is_none() && signed_by(other_roles).is_some() => {
+                    wrong_role = Some(String::from_utf8_lossy(id).into_owned());
+                }
+                None => {}
             }
         }
-        Err(wrong_role.map_or(Refusal::BadSignature, Refusal::WrongRole))
+        if by.is_empty() {
+            return Err(wrong_role.map_or(Refusal::BadSignature, Refusal::WrongRole));
+        }
+        Ok(SignedBy(by))
     }
+}
+
+/// Distinct trusted keys that signed a statement: one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedBy(Vec<VerifyingKey>);
+
+impl SignedBy {
+    /// The keys.
+    pub fn keys(&self) -> &[VerifyingKey] {
+        &self.0
+    }
+
+    /// Refuses what fewer than `needed` signed.
+    pub fn at_least(&self, needed: u8) -> Result<(), Refusal> {
+        let found = u8::try_from(self.0.len()).unwrap_or(u8::MAX);
+        if found < needed { Err(Refusal::Approvals { found, needed }) } else { Ok(()) }
+    }
+}
+
+/// What a statement says, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<'a> {
+    /// The body.
+    pub body: &'a [u8],
+    /// Who signed it.
+    pub by: SignedBy,
 }
 
 /// Signs `body` as a statement of `kind` with every key of `signers` (key id, key).
@@ -121,22 +207,42 @@ pub fn sign(kind: Kind, body: &[u8], signers: &[(&str, &SigningKey)]) -> Option<
     if count == 0 || signers.len() > MAX_SIGNATURES {
         return None;
     }
-    let message = message(kind, body);
+    let message = message(kind, &Sha512::digest(body).into());
     let mut out = Vec::with_capacity(6 + signers.len() * 129 + body.len());
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[kind as u8, count]);
     for (id, key) in signers {
-        let length = u8::try_from(id.len()).ok().filter(|n| (1..=64).contains(n))?;
-        out.push(length);
-        out.extend_from_slice(id.as_bytes());
-        out.extend_from_slice(&key.sign(&message).to_bytes());
+        push_signature(&mut out, id.as_bytes(), &key.sign(&message).to_bytes())?;
     }
     out.extend_from_slice(body);
     Some(out)
 }
 
-fn message(kind: Kind, body: &[u8]) -> Vec<u8> {
-    [DOMAIN, &[kind as u8], body].concat()
+/// The same statement with one more signature: what was signed before stays signed.
+///
+/// `None` where `bytes` are no statement, or it cannot carry one more, or the id has not 1 to 64 bytes.
+pub fn sign_also(bytes: &[u8], id: &str, key: &SigningKey) -> Option<Vec<u8>> {
+    let statement = Statement::read(bytes).ok()?;
+    let count = statement.count.checked_add(1).filter(|n| usize::from(*n) <= MAX_SIGNATURES)?;
+    let message = message(statement.kind, &Sha512::digest(statement.body).into());
+    let mut out = Vec::with_capacity(bytes.len() + 129);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&[statement.kind as u8, count]);
+    out.extend_from_slice(statement.signatures);
+    push_signature(&mut out, id.as_bytes(), &key.sign(&message).to_bytes())?;
+    out.extend_from_slice(statement.body);
+    Some(out)
+}
+
+fn push_signature(out: &mut Vec<u8>, id: &[u8], signature: &[u8; 64]) -> Option<()> {
+    out.push(u8::try_from(id.len()).ok().filter(|n| (1..=64).contains(n))?);
+    out.extend_from_slice(id);
+    out.extend_from_slice(signature);
+    Some(())
+}
+
+fn message(kind: Kind, digest: &[u8; 64]) -> Vec<u8> {
+    [DOMAIN, &[kind as u8], digest.as_slice()].concat()
 }
 
 type SignatureEntry<'a> = (&'a [u8], Signature, &'a [u8]);
@@ -166,7 +272,7 @@ mod tests {
 
     fn refusal(bytes: &[u8], kind: Kind) -> Refusal {
         Statement::read(bytes)
-            .and_then(|s| s.verify(kind, &[trusted("a", 1)], &[trusted("o", 2)]).map(|(body, _)| body.to_vec()))
+            .and_then(|s| s.verify(kind, &[trusted("a", 1)], &[trusted("o", 2)]).map(|v| v.body.to_vec()))
             .unwrap_err()
     }
 
@@ -174,7 +280,27 @@ mod tests {
     fn a_signed_body_comes_back() {
         let bytes = sign(Kind::Bundle, b"body", &[("x", &key(9)), ("a", &key(1))]).unwrap();
         let statement = Statement::read(&bytes).unwrap();
-        assert_eq!(statement.verify(Kind::Bundle, &[trusted("a", 1)], &[]).unwrap(), (&b"body"[..], &b"a"[..]));
+        let verified = statement.verify(Kind::Bundle, &[trusted("a", 1)], &[]).unwrap();
+        assert_eq!((verified.body, verified.by.keys()), (&b"body"[..], &[key(1).verifying_key()][..]));
+        assert_eq!(statement.claimed_by().collect::<Vec<_>>(), [b"x", b"a"]);
+    }
+
+    #[test]
+    fn distinct_keys_are_counted_not_signatures_and_not_ids() {
+        let trust = [trusted("a", 1), trusted("again", 1), trusted("b", 2)];
+        let count = |bytes: &[u8]| {
+            let by = Statement::read(bytes).unwrap().verify(Kind::Bundle, &trust, &[]).unwrap().by;
+            (1..4).take_while(|n| by.at_least(*n).is_ok()).count()
+        };
+        let one = sign(Kind::Bundle, b"body", &[("a", &key(1))]).unwrap();
+        assert_eq!(count(&one), 1);
+        for (id, seed, counted) in [("a", 1, 1), ("again", 1, 1), ("b", 2, 2), ("b", 3, 1), ("c", 2, 1)] {
+            assert_eq!(count(&sign_also(&one, id, &key(seed)).unwrap()), counted, "{id} {seed}");
+        }
+        let by = Statement::read(&one).unwrap().verify(Kind::Bundle, &trust, &[]).unwrap().by;
+        assert_eq!(by.at_least(2), Err(Refusal::Approvals { found: 1, needed: 2 }));
+        let full = (1..16).fold(one, |bytes, _| sign_also(&bytes, "a", &key(1)).unwrap());
+        assert!(sign_also(&full, "b", &key(2)).is_none());
     }
 
     #[test]
@@ -204,6 +330,6 @@ mod tests {
     #[test]
     fn an_unsigned_statement_cannot_be_made_or_read() {
         assert!(sign(Kind::Bundle, b"body", &[]).is_none());
-        assert_eq!(refusal(b"PWS1\x01\x00body", Kind::Bundle).code(), "garbage");
+        assert_eq!(refusal(b"PWS2\x01\x00body", Kind::Bundle).code(), "garbage");
     }
 }

@@ -193,8 +193,8 @@ fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejecti
     let destination = destination(sources)?;
     let record = may_call(&tenant, destination, sources)?;
     Ok(Handed::ToSign(TenantContext {
-        tier: record.tier.clone(),
-        region: record.residency.clone(),
+        tier: record.tier.to_string(),
+        region: record.residency.to_string(),
         tenant,
         principal: sources.own.spiffe_id.to_string(),
         roles: Vec::new(),
@@ -226,7 +226,7 @@ fn destination<'a>(sources: &Outbound<'a>) -> Result<&'a Service, Rejection> {
     })
 }
 
-fn may_call<'a>(tenant: &TenantId, destination: &Service, sources: &Outbound<'a>) -> Result<&'a Tenant, Rejection> {
+fn may_call(tenant: &TenantId, destination: &Service, sources: &Outbound<'_>) -> Result<Tenant, Rejection> {
     let own = &sources.own.spiffe_id;
     if !destination.callers.iter().any(|c| c.spiffe_id == *own && c.tenants.contains(tenant)) {
         return Err(Rejection::of_tenant(

@@ -84,7 +84,8 @@ fn a_stolen_root_is_worth_nothing_to_others() {
 #[test]
 fn a_caller_acts_only_for_the_tenants_it_is_listed_for() {
     let mut body = body();
-    body.tenants[2].status = partywall_tenancy::TenantStatus::Active;
+    let active = |t| partywall_tenancy::Tenant { status: partywall_tenancy::TenantStatus::Active, ..t };
+    body.tenants = partywall_tenancy::Tenants::pack(body.tenants.iter().map(active)).unwrap();
     let view = view_of(&body, &overlay());
     let root = signer("edge-1", 3).mint(&context("initech"), &view, NOW, || Some([7; 16])).unwrap();
     assert_eq!(Arrival { view, ..at_orders() }.reason(&[&root]), Reason::CallerDenied);

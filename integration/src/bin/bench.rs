@@ -4,15 +4,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use partywall_integration::bench::{Effort, context, issuers, policy};
+use partywall_integration::bench::{Effort, context, issuers, policy, suspension};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
-  context   tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
-  policy    decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter
+  context     tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
+  policy      decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter
+  suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
 
-  --rounds N    how often each case is measured, in turn with the others; the median counts (default 30)
-  --requests N  requests of each case in each round (default 64); policy measures 30 ms instead
+  --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
+                suspensions 50)
+  --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
+                suspension until it is over
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
 
 /// Nothing where help is asked for.
 fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String> {
-    let mut effort = Effort { rounds: 30, requests: 64 };
+    let (mut rounds, mut requests) = (None, 64);
     let mut name = None;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -54,14 +57,17 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
         };
         match argument.as_str() {
             "--help" | "-h" => return Ok(None),
-            "--rounds" => effort.rounds = number()?,
-            "--requests" => effort.requests = number()?,
+            "--rounds" => rounds = Some(number()?),
+            "--requests" => requests = number()?,
             "context" if name.is_none() => name = Some("context"),
             "policy" if name.is_none() => name = Some("policy"),
+            "suspension" if name.is_none() => name = Some("suspension"),
             other => return Err(format!("there is no bench and no option `{other}`")),
         }
     }
-    name.map(|name| Some((name, effort))).ok_or_else(|| "which bench?".to_owned())
+    let name = name.ok_or("which bench?")?;
+    let rounds = rounds.unwrap_or(if name == "suspension" { 50 } else { 30 });
+    Ok(Some((name, Effort { rounds, requests })))
 }
 
 /// Whether every bound is kept.
@@ -70,6 +76,7 @@ fn run(name: &str, effort: Effort) -> Result<bool> {
     let progress = |step: &str| println!("   {step}");
     let (figures, bounds) = match name {
         "policy" => policy::run(effort, progress)?,
+        "suspension" => suspension::run(effort.rounds, progress)?,
         _ => {
             let (figures, worst) = context::run(effort, progress)?;
             (figures, vec![issuers::bound(worst)])

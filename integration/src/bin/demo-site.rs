@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! OUT/<workload>/   partywall.wasm, tls/ (its own certificate and the authority's), secrets.env
-//! OUT/bundles/      tenancy.bundle, keys/overlay-1.key
+//! OUT/bundles/      tenancy.*.bundle, keys/overlay-1.key
 //! ```
 //!
 //! The bundle's private key is used and then forgotten, as it would be on a desk far from the mesh.
@@ -66,7 +66,7 @@ impl Arguments {
 fn fill(arguments: &Arguments) -> Result<()> {
     let Arguments { tenancy, module, owner, out } = arguments;
     let bundles = out.join("bundles");
-    if bundles.join("tenancy.bundle").exists() {
+    if bundles.join("tenancy.edge.bundle").exists() {
         println!("{} is filled already; remove the volumes to start over", out.display());
         return Ok(());
     }

@@ -27,11 +27,16 @@ pub struct Place<'a> {
 
 /// The edge: requests go to the cluster `orders`.
 pub fn edge(place: &Place<'_>) -> Result<Host> {
+    edge_that_explains(place, "all")
+}
+
+/// The same with `explain` as given.
+pub fn edge_that_explains(place: &Place<'_>, explain: &str) -> Result<Host> {
     let mut secrets = json!({ "context_signing": "PARTYWALL_CONTEXT_SIGNING" });
     if place.secrets.iter().any(|(name, _)| name == "PARTYWALL_ISSUER_KEYS") {
         secrets["issuer_keys"] = json!("PARTYWALL_ISSUER_KEYS");
     }
-    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets }))?;
+    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets, "explain": explain }))?;
     host.world_mut().set_property(&["xds", "cluster_name"], "orders");
     Ok(host)
 }
@@ -46,8 +51,10 @@ pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
 /// Starts it and lets it fetch bundle and overlay.
 fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<Host> {
     configuration["mesh"] = json!(MESH);
+    let audience = if configuration["role"] == "edge" { "edge" } else { "workload" };
+    let path = format!("/tenancy.{audience}.bundle");
     configuration["bundle"] =
-        json!({ "cluster": "partywall-bundles", "path": "/tenancy.bundle", "overlay_path": "/tenancy.overlay" });
+        json!({ "cluster": "partywall-bundles", "path": path, "overlay_path": "/tenancy.overlay" });
     configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });
     configuration["floor"] = json!(1);
     configuration["secrets"]["fingerprint"] = json!("PARTYWALL_FINGERPRINT");

@@ -60,6 +60,7 @@ pub(super) struct Domain {
     roles: Vec<String>,
     asks_tier: bool,
     asks_residency: bool,
+    asks_status: bool,
     asks_owner: bool,
 }
 
@@ -68,13 +69,15 @@ pub(super) const ACTION: usize = 0;
 pub(super) const TENANT: usize = 1;
 pub(super) const TIER: usize = 2;
 pub(super) const RESIDENCY: usize = 3;
-pub(super) const OWNER: usize = 4;
-pub(super) const OWNER_TIER: usize = 5;
-pub(super) const OWNER_RESIDENCY: usize = 6;
-pub(super) const SUBJECT: usize = 7;
-pub(super) const ID: usize = 8;
-pub(super) const SERVICE: usize = 9;
-const ROLES: usize = 10;
+pub(super) const STATUS: usize = 4;
+pub(super) const OWNER: usize = 5;
+pub(super) const OWNER_TIER: usize = 6;
+pub(super) const OWNER_RESIDENCY: usize = 7;
+pub(super) const OWNER_STATUS: usize = 8;
+pub(super) const SUBJECT: usize = 9;
+pub(super) const ID: usize = 10;
+pub(super) const SERVICE: usize = 11;
+const ROLES: usize = 12;
 
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
@@ -93,6 +96,7 @@ impl Domain {
             roles: named.roles.into_iter().collect(),
             asks_tier: named.asks_tier,
             asks_residency: named.asks_residency,
+            asks_status: named.asks_status,
             asks_owner: named.asks_owner,
         }
     }
@@ -101,16 +105,19 @@ impl Domain {
     pub(super) fn choices(&self) -> Vec<usize> {
         let texts = |asked: bool| if asked { self.texts.len() } else { 1 };
         let (tier, residency) = (texts(self.asks_tier), texts(self.asks_residency));
-        let (owners, owner_tier, owner_residency) =
-            if self.asks_owner { (1 + self.tenants.len(), tier, residency) } else { (1, 1, 1) };
+        let status = if self.asks_status { TenantStatus::ALL.len() } else { 1 };
+        let [owners, owner_tier, owner_residency, owner_status] =
+            if self.asks_owner { [1 + self.tenants.len(), tier, residency, status] } else { [1; 4] };
         let mut choices = vec![
             self.actions.len(),
             self.tenants.len(),
             tier,
             residency,
+            status,
             owners,
             owner_tier,
             owner_residency,
+            owner_status,
             self.subjects.len(),
             self.ids.len(),
             self.services.len(),
@@ -131,15 +138,15 @@ impl Domain {
 
     /// The request of these choices. An owner of zero is the principal's tenant.
     pub(super) fn case(&self, chosen: &[usize]) -> Case {
-        let tenant = |at: usize, tier: usize, residency: usize| Tenant {
+        let tenant = |at: usize, [tier, residency, status]: [usize; 3]| Tenant {
             id: self.tenants[at].clone(),
-            tier: self.texts[chosen[tier]].clone(),
-            status: TenantStatus::Active,
-            residency: self.texts[chosen[residency]].clone(),
+            tier: self.texts[chosen[tier]].as_str().into(),
+            status: TenantStatus::ALL[chosen[status]],
+            residency: self.texts[chosen[residency]].as_str().into(),
         };
-        let principals = tenant(chosen[TENANT], TIER, RESIDENCY);
+        let principals = tenant(chosen[TENANT], [TIER, RESIDENCY, STATUS]);
         let owner = match chosen[OWNER].checked_sub(1) {
-            Some(at) if at != chosen[TENANT] => tenant(at, OWNER_TIER, OWNER_RESIDENCY),
+            Some(at) if at != chosen[TENANT] => tenant(at, [OWNER_TIER, OWNER_RESIDENCY, OWNER_STATUS]),
             _ => principals.clone(),
         };
         let (action, resource_type) = self.actions[chosen[ACTION]].clone();
@@ -178,22 +185,23 @@ fn actions(services: &[Service], program: &ProgramBody, at: usize, named: &Named
 
 /// What the literals of a policy name.
 #[derive(Default)]
-struct Named {
+pub(in crate::lower) struct Named {
     actions: BTreeSet<String>,
     types: BTreeSet<String>,
-    tenants: BTreeSet<String>,
+    pub(in crate::lower) tenants: BTreeSet<String>,
     texts: BTreeSet<String>,
-    subjects: BTreeSet<String>,
-    ids: BTreeSet<String>,
-    services: BTreeSet<String>,
-    roles: BTreeSet<String>,
+    pub(in crate::lower) subjects: BTreeSet<String>,
+    pub(in crate::lower) ids: BTreeSet<String>,
+    pub(in crate::lower) services: BTreeSet<String>,
+    pub(in crate::lower) roles: BTreeSet<String>,
     asks_tier: bool,
     asks_residency: bool,
+    asks_status: bool,
     asks_owner: bool,
 }
 
 impl Named {
-    fn in_policy(policy: &ast::Policy) -> Self {
+    pub(in crate::lower) fn in_policy(policy: &ast::Policy) -> Self {
         let mut named = Self::default();
         for constraint in [policy.principal_constraint().as_inner(), policy.resource_constraint().as_inner()] {
             match constraint {
@@ -222,6 +230,11 @@ impl Named {
             ExprKind::GetAttr { attr, .. } => {
                 self.asks_tier |= attr == "tier";
                 self.asks_residency |= attr == "residency";
+                if attr == "status" {
+                    self.asks_status = true;
+                    // A tier may be called as a status is.
+                    self.texts.extend(TenantStatus::ALL.map(|status| status.name().to_owned()));
+                }
             }
             ExprKind::Is { entity_type, .. } => self.kind(&entity_type.to_string()),
             // What stands for a wildcard is nothing, or something.

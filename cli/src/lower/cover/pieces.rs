@@ -7,7 +7,8 @@ use partywall_authorization::{
 };
 
 use super::domain::{
-    ACTION, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_TIER, RESIDENCY, SERVICE, SUBJECT, TENANT, TIER, entity,
+    ACTION, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, RESIDENCY, SERVICE, STATUS, SUBJECT, TENANT,
+    TIER, entity,
 };
 use super::nodes::children;
 
@@ -63,9 +64,10 @@ impl Pieces<'_> {
             Node::Attribute(of, name) if self.name(name) == "tenant" && self.is(of, Variable::Resource) => {
                 self.found.extend([TENANT, OWNER]);
             }
-            Node::Attribute(of, name) if matches!(self.name(name), "tier" | "residency") => {
+            Node::Attribute(of, name) if matches!(self.name(name), "tier" | "residency" | "status") => {
                 let (own, owners) = match self.name(name) {
                     "tier" => (TIER, OWNER_TIER),
+                    "status" => (STATUS, OWNER_STATUS),
                     _ => (RESIDENCY, OWNER_RESIDENCY),
                 };
                 match self.program.nodes[of as usize] {

@@ -1,13 +1,15 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Authorization, Decision, Query};
+use partywall_authorization::{Across, Authorization, Decision, Query};
 use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
 use super::handover::Established;
-use super::{Allowed, Denied};
+use super::{Allowed, Denied, explain};
+use crate::plugin::Setup;
 
 pub(super) fn authorize(
+    setup: &Setup,
     authorization: &Authorization,
     view: &View,
     established: &Established,
@@ -22,19 +24,27 @@ pub(super) fn authorize(
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
     };
+    let asked = |allowed| {
+        let wanted = setup.config.explain.wants(allowed);
+        wanted.then(|| explain::asked(setup, authorization, established, method, path))
+    };
     // Asked again: the stages may run under different bundles, and the worse answer counts.
-    let tenant = view
-        .active_tenant(&context.tenant)
-        .map_err(|reason| known(Denied::new(reason, "the context's tenant may not act")))?;
-    let query = Query { context, tenant, service: &established.service, method, path };
-    match partywall_authorization::authorize(authorization, &query) {
-        Decision::Allow { policy, .. } => {
-            Ok(Allowed { tenant: Some(context.tenant.clone()), policy: policy.to_owned() })
+    let tenant = view.active_tenant(&context.tenant).map_err(|reason| {
+        let denied = known(Denied::new(reason, "the context's tenant may not act"));
+        Denied { asked: asked(false), ..denied }
+    })?;
+    let query = Query { context, tenant: &tenant, service: &established.service, method, path };
+    let allowed = |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked: asked(true) });
+    let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+    match partywall_authorization::authorize_across(authorization, &query, granted) {
+        Across::Granted { grant, .. } => {
+            setup.metrics.count("authorization_grants_used_total", &[]);
+            allowed(format!("grant:{grant}"))
         }
-        Decision::Deny { reason, policy, detail, .. } => {
-            let mut denied = known(Denied::new(reason, detail));
-            denied.policy = policy.unwrap_or_default().to_owned();
-            Err(denied)
+        Across::Decided(Decision::Allow { policy, .. }) => allowed(policy.to_owned()),
+        Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
+            let policy = policy.unwrap_or_default().to_owned();
+            Err(Denied { policy, asked: asked(false), ..known(Denied::new(reason, detail)) })
         }
     }
 }

@@ -1,24 +1,35 @@
 //! What the access log and the metrics learn about a request.
 
-use partywall_log_redaction::redact_path;
-use partywall_tenancy::{Bundle, Reason, TenantId};
+use partywall_log_redaction::{Decided, redact_path};
+use partywall_tenancy::{Bundle, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role};
 
 use super::{Allowed, Denied};
+use crate::config::Explain;
 use crate::host;
 use crate::plugin::Setup;
 
 /// The filter state that says how a request was decided.
 pub(super) const DECISION: &str = "partywall.decision";
 
+/// The filter state that says what it was decided on.
+const EXPLAIN: &str = "partywall.explain";
+
 /// How many tenants have a metric label of their own; the rest share `other`.
 const ADMITTED: usize = 100;
 
 /// Writes the fields `wasm.partywall.*` of the access log, and counts.
-pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allowed, Denied>) {
-    let (decision, reason, policy, tenant) = match outcome {
-        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref()),
-        Err(denied) => ("deny", denied.reason.code(), denied.policy.as_str(), denied.tenant.as_ref()),
+/// `called` is the service that the route leads to, where that is not the plugin's own.
+pub(super) fn write(
+    setup: &Setup,
+    request: &Request<'_>,
+    outcome: &Result<Allowed, Denied>,
+    called: Option<&str>,
+    now: UnixSeconds,
+) {
+    let (decision, reason, policy, tenant, asked) = match outcome {
+        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked),
+        Err(denied) => ("deny", denied.reason.code(), denied.policy.as_str(), denied.tenant.as_ref(), &denied.asked),
     };
     let fingerprint = tenant.map(|t| setup.config.fingerprint.of(t)).unwrap_or_default();
     let policy_state = setup.policy.borrow();
@@ -27,7 +38,7 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
     let path = match bundle {
         Some(bundle) => redact_path(request.path, |word| {
             let tenant = TenantId::parse(word).ok()?;
-            bundle.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id))
+            bundle.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id).to_string())
         }),
         None => "/?".to_owned(),
     };
@@ -38,6 +49,22 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
     host::set_property("partywall.policy", policy.as_bytes());
     host::set_property("partywall.revision", policy_state.revision().to_string().as_bytes());
     host::set_property("partywall.path", path.as_bytes());
+    // What was let in without being asked about (egress, the context's own stage) is no decision to look into.
+    if setup.config.explain.wants(outcome.is_ok()) && (asked.is_some() || outcome.is_err()) {
+        let own = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Inbound);
+        let decided = Decided {
+            time: now,
+            revision: policy_state.revision(),
+            overlay: policy_state.sequence(),
+            allowed: outcome.is_ok(),
+            reason,
+            policy,
+            service: called.or(own).unwrap_or_default(),
+            tenant: &fingerprint,
+            asked: asked.as_deref().unwrap_or_default(),
+        };
+        host::set_property(EXPLAIN, decided.write().as_bytes());
+    }
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
     let label = tenant_label(bundle, tenant, &fingerprint);
@@ -55,20 +82,35 @@ pub(super) fn write(setup: &Setup, request: &Request<'_>, outcome: &Result<Allow
 }
 
 /// The request was allowed for one service and went to another: its answer is kept back, and this is why.
-pub(super) fn rerouted(setup: &Setup) {
+pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", Reason::AmbiguousRequest.code().as_bytes());
     host::set_property(
         "partywall.detail",
         b"a route follows a header that this filter writes: it led to another service than was decided for",
     );
+    if setup.config.explain != Explain::Off {
+        let policy = setup.policy.borrow();
+        let decided = Decided {
+            time: host::now(),
+            revision: policy.revision(),
+            overlay: policy.sequence(),
+            allowed: false,
+            reason: Reason::AmbiguousRequest.code(),
+            policy: "",
+            service: decided_for,
+            tenant: "",
+            asked: "",
+        };
+        host::set_property(EXPLAIN, decided.write().as_bytes());
+    }
     setup.metrics.count("authorization_rerouted_total", &[("role", role(setup.config.role))]);
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.
 fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
     let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };
-    let admitted = bundle.body().tenants.iter().take(ADMITTED).any(|t| t.id == *tenant);
+    let admitted = bundle.body().tenants.position(tenant.as_str()).is_some_and(|at| at < ADMITTED);
     if admitted { fingerprint } else { "other" }
 }
 

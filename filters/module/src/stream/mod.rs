@@ -2,6 +2,7 @@
 
 mod context;
 mod decide;
+mod explain;
 mod handover;
 mod log;
 
@@ -9,7 +10,7 @@ pub(crate) use context::CARRIED;
 
 use std::rc::Rc;
 
-use partywall_tenancy::{Coarse, Reason, TenantId};
+use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -40,11 +41,13 @@ struct Denied {
     proved: bool,
     policy: String,
     tenant: Option<TenantId>,
+    /// What authorization was asked, as `explain` wrote it.
+    asked: Option<String>,
 }
 
 impl Denied {
     fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), proved: false, policy: String::new(), tenant: None }
+        Self { reason, detail: detail.into(), proved: false, policy: String::new(), tenant: None, asked: None }
     }
 }
 
@@ -53,6 +56,8 @@ impl Denied {
 struct Allowed {
     tenant: Option<TenantId>,
     policy: String,
+    /// What authorization was asked, as `explain` wrote it.
+    asked: Option<String>,
 }
 
 impl Stream {
@@ -116,13 +121,12 @@ impl Stream {
         Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
     }
 
-    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>) -> Result<Allowed, Denied> {
+    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>, now: UnixSeconds) -> Result<Allowed, Denied> {
         // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
         let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
         if let Some(why) = self.setup.misplaced() {
             return Err(Denied::new(Reason::PolicyUnavailable, why));
         }
-        let now = host::now();
         let (view, authorization) = self
             .setup
             .policy
@@ -149,14 +153,14 @@ impl Stream {
             self.decided_for = Some(established.service.clone());
         }
         if self.setup.stages.authorization {
-            return decide::authorize(&authorization, &view, &established, request);
+            return decide::authorize(&self.setup, &authorization, &view, &established, request);
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
         if self.ticket.is_none() {
             return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
         }
-        Ok(Allowed { tenant, policy: String::new() })
+        Ok(Allowed { tenant, ..Allowed::default() })
     }
 }
 
@@ -169,8 +173,9 @@ impl HttpContext for Stream {
         self.grpc = is_grpc(&request);
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
-        let outcome = self.run(&request, trace.as_ref());
-        log::write(&self.setup, &request, &outcome);
+        let now = host::now();
+        let outcome = self.run(&request, trace.as_ref(), now);
+        log::write(&self.setup, &request, &outcome, self.decided_for.as_deref(), now);
         match outcome {
             Ok(_) => Action::Continue,
             Err(denied) => {
@@ -211,7 +216,7 @@ impl HttpContext for Stream {
             return Action::Continue;
         }
         if self.went_elsewhere() {
-            log::rerouted(&self.setup);
+            log::rerouted(&self.setup, self.decided_for.as_deref().unwrap_or_default());
             let reason = Reason::AmbiguousRequest;
             self.deny(reason.coarse(true), Some(reason), reason.status(), None);
             return Action::Pause;

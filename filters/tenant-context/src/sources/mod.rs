@@ -114,7 +114,7 @@ impl Gathered {
         let record = view
             .active_tenant(&tenant)
             .map_err(|reason| Rejection::of_tenant(&tenant, reason, "the proved tenant may not act"))?;
-        let (tier, region) = (record.tier.clone(), record.residency.clone());
+        let (tier, region) = (record.tier.to_string(), record.residency.to_string());
         let expires = self.proven.iter().map(|p| p.expires).min().unwrap_or(0);
         // The first proving source that is there names the principal.
         let Some(first) = self.proven.into_iter().next() else {
@@ -147,8 +147,8 @@ impl Gathered {
             .map_err(|reason| Rejection::new(reason, "the selected tenant may not act"))?;
         Ok(TenantContext {
             tenant: first.tenant.clone(),
-            tier: record.tier.clone(),
-            region: record.residency.clone(),
+            tier: record.tier.to_string(),
+            region: record.residency.to_string(),
             principal: NOBODY.into(),
             roles: Vec::new(),
             scopes: Vec::new(),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    ApiKey, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeySource, MeshId, Origin, OverlayBody, PolicyState,
-    Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId,
-    Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Trust, View,
+    ApiKey, Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeySource, MeshId, Origin, OverlayBody,
+    PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys, Secrets, Service, Source,
+    Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
 };
 use partywall_tenant_context::api_key_digest;
 use serde::Deserialize;
@@ -210,7 +210,13 @@ impl Mesh {
     pub(crate) fn view(&self) -> Result<View, Reason> {
         let bundle_key = TrustedKey::new("b", ed25519("b").verifying_key().as_bytes()).unwrap();
         let mesh = MeshId::parse(&self.mesh).unwrap();
-        let mut state = PolicyState::new(Trust { mesh, bundle_keys: vec![bundle_key], floor: 0 });
+        let mut state = PolicyState::new(Trust {
+            mesh,
+            audience: Audience::Workload,
+            bundle_keys: vec![bundle_key],
+            floor: 0,
+            approvals: 1,
+        });
         let bundle = self.body().sign(&[("b", &ed25519("b"))]).unwrap();
         state.offer_bundle(&bundle, NOW, |_| Ok(())).unwrap();
         if let Some(overlay) = &self.overlay {
@@ -223,16 +229,17 @@ impl Mesh {
     fn body(&self) -> BundleBody {
         let tenants = self.tenants.iter().map(|(id, entry)| Tenant {
             id: tenant(id),
-            tier: entry.tier.clone(),
+            tier: entry.tier.as_str().into(),
             status: match entry.status {
                 Status::Active => TenantStatus::Active,
                 Status::Suspended => TenantStatus::Suspended,
                 Status::Quarantined => TenantStatus::Quarantined,
             },
-            residency: entry.residency.clone(),
+            residency: entry.residency.as_str().into(),
         });
         BundleBody {
             format: BundleBody::FORMAT,
+            audience: Audience::Workload,
             mesh: MeshId::parse(&self.mesh).unwrap(),
             revision: 5,
             issued: NOW - 1000,
@@ -240,14 +247,16 @@ impl Mesh {
             source_digest: [0; 32],
             trust_domain: self.trust_domain.clone(),
             stale_after: 300,
-            keys: RoleKeys { overlay: vec![("o".into(), public("o"))] },
+            approvals: 1,
+            keys: RoleKeys { overlay: vec![("o".into(), public("o"))], ..RoleKeys::default() },
+            grants: None,
             legacy_headers: self.legacy_headers.clone(),
             sources: Sources { edge: sources(&self.sources.edge), inbound: sources(&self.sources.inbound) },
             api_keys: self.api_keys.iter().map(|(id, entry)| entry.read(id)).collect(),
             issuers: self.issuers.iter().map(|(issuer, entry)| entry.read(issuer)).collect(),
             signers: self.signers.iter().map(|(id, entry)| entry.read(id)).collect(),
             gateways: self.gateways.iter().map(|id| SpiffeId::parse(id).unwrap()).collect(),
-            tenants: tenants.collect(),
+            tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             program: vec![],
         }
@@ -261,6 +270,7 @@ impl Mesh {
             sequence: 1,
             issued: entry.issued,
             expires: entry.issued + OverlayBody::LIFETIME,
+            bundle: 5,
             suspended: entry.suspended.iter().map(|t| tenant(t)).collect(),
             quarantined: entry.quarantined.iter().map(|t| tenant(t)).collect(),
             revoked_tokens: pairs(&entry.revoked_tokens)
@@ -278,6 +288,7 @@ impl Mesh {
             revoked_issuers: entry.revoked_issuers.clone(),
             revoked_signers: entry.revoked_signers.clone(),
             revoked_api_keys: entry.revoked_api_keys.clone(),
+            revoked_grants: vec![],
         }
     }
 }

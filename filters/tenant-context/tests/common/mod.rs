@@ -11,9 +11,9 @@ use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, Origin, OverlayBody,
-    PolicyState, Recover, RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantId,
-    TenantScope, TenantStatus, Trust, View,
+    Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, Origin,
+    OverlayBody, PolicyState, Recover, RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant,
+    TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
 };
 use partywall_tenant_context::RootSigner;
 use partywall_tenant_context::jwt::{Keys, Memo, PureRust};
@@ -79,6 +79,8 @@ pub fn body() -> BundleBody {
     let es = IssuerKey { id: "es".into(), algorithm: KeyAlgorithm::Es256, spki: es256_spki() };
     BundleBody {
         format: BundleBody::FORMAT,
+        // Both kinds of filters are asked against it.
+        audience: Audience::Workload,
         mesh: MeshId::parse(MESH).unwrap(),
         revision: 5,
         issued: NOW - 10,
@@ -86,7 +88,9 @@ pub fn body() -> BundleBody {
         source_digest: [0; 32],
         trust_domain: "mesh.example".into(),
         stale_after: 300,
-        keys: RoleKeys { overlay: vec![("o".into(), ed25519(2).verifying_key().to_bytes())] },
+        approvals: 1,
+        keys: RoleKeys { overlay: vec![("o".into(), ed25519(2).verifying_key().to_bytes())], ..RoleKeys::default() },
+        grants: None,
         legacy_headers: vec!["x-tenant-id".into()],
         sources: Sources {
             edge: vec![Source::Jwt, Source::Host { template: "{tenant}.shop.example".into() }],
@@ -104,11 +108,12 @@ pub fn body() -> BundleBody {
             tenants: TenantScope::All,
         }],
         gateways: vec![],
-        tenants: vec![
+        tenants: Tenants::pack([
             record("acme", TenantStatus::Active),
             record("globex", TenantStatus::Active),
             record("initech", TenantStatus::Suspended),
-        ],
+        ])
+        .unwrap(),
         services: vec![
             service("invoices", &[(EDGE, TenantScope::All)], 120),
             service(
@@ -128,6 +133,7 @@ pub fn overlay() -> OverlayBody {
         sequence: 1,
         issued: NOW,
         expires: NOW + 120,
+        bundle: 5,
         suspended: vec![],
         quarantined: vec![],
         revoked_tokens: vec![RevokedToken { issuer: SHARED_ISSUER.into(), id: "revoked".into() }],
@@ -136,12 +142,19 @@ pub fn overlay() -> OverlayBody {
         revoked_issuers: vec![],
         revoked_signers: vec![],
         revoked_api_keys: vec![],
+        revoked_grants: vec![],
     }
 }
 
 pub fn view_of(body: &BundleBody, overlay: &OverlayBody) -> View {
     let key = TrustedKey::new("b", ed25519(1).verifying_key().as_bytes()).unwrap();
-    let mut state = PolicyState::new(Trust { mesh: body.mesh.clone(), bundle_keys: vec![key], floor: 0 });
+    let mut state = PolicyState::new(Trust {
+        mesh: body.mesh.clone(),
+        audience: body.audience,
+        bundle_keys: vec![key],
+        floor: 0,
+        approvals: 1,
+    });
     state.offer_bundle(&body.sign(&[("b", &ed25519(1))]).unwrap(), NOW, |_| Ok(())).unwrap();
     state.offer_overlay(&overlay.sign("o", &ed25519(2)).unwrap(), Origin::Fetched, NOW).unwrap();
     state.view(NOW).unwrap()

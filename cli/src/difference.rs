@@ -1,0 +1,9 @@
+//! What two states of the policy decide differently.
+//!
+//! ```text
+//! permissions  tenants of one shape × roles × operations × ids × owner, each decided by both programs
+//! parts        tenants, services, operations, keys, …: added, removed, changed
+//! ```
+
+pub(crate) mod parts;
+pub(crate) mod permissions;

@@ -1,0 +1,331 @@
+//! Who gains and who loses what: both programs are asked about every kind of request there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
+use partywall_tenancy::{Reason, Service, Tenant, TenantId, TenantStatus};
+use serde::Serialize;
+
+use crate::material::Material;
+use crate::recorded::outcome;
+
+/// The most questions for each program; beyond, tenants are sampled.
+const MOST: usize = 2_000_000;
+/// The most ids of one type, named by policies, that are asked about.
+const IDS: usize = 64;
+/// Up to so many roles are also asked about in pairs.
+const PAIRS: usize = 12;
+
+/// What policies say alike to alike requests.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Change {
+    /// Whether more is permitted than before.
+    pub(crate) gains: bool,
+    /// The service.
+    pub(crate) service: String,
+    /// The action.
+    pub(crate) action: String,
+    /// The type of the resource.
+    pub(crate) resource: String,
+    /// One resource by its id; any that policies do not name where there is none.
+    pub(crate) id: Option<String>,
+    /// `same`, or `other`: of another tenant, where the policies alone would permit it. The invariant still denies it.
+    pub(crate) owner: &'static str,
+    /// What came of it.
+    pub(crate) old: String,
+    /// What comes of it.
+    pub(crate) new: String,
+}
+
+/// Those who gain or lose something together.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Difference {
+    /// The tenants.
+    pub(crate) tenants: Vec<String>,
+    /// The one user, where policies name it.
+    pub(crate) user: Option<String>,
+    /// The roles, each line of them by itself; one empty line for those without any, none at all for everybody.
+    pub(crate) roles: Vec<Vec<String>>,
+    /// What.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What was asked and what came of it.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Permissions {
+    /// Gains and losses.
+    pub(crate) differences: Vec<Difference>,
+    /// How many questions each program was asked.
+    pub(crate) questions: usize,
+    /// What was not asked, in words.
+    pub(crate) sampled: Vec<String>,
+}
+
+/// Tenants that no policy can tell apart, in both programs.
+struct Shape<'m> {
+    old: Option<&'m Tenant>,
+    new: Option<&'m Tenant>,
+    tenants: Vec<&'m TenantId>,
+}
+
+/// An operation, as far as a policy sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked<'m> {
+    service: &'m str,
+    action: &'m str,
+    resource: &'m str,
+    /// Whether requests show an id.
+    shows_id: bool,
+}
+
+struct Side<'m> {
+    material: &'m Material,
+    names: Names,
+    scratch: Scratch,
+    known: BTreeSet<Asked<'m>>,
+}
+
+/// Compares what both permit.
+pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
+    let mut found = Permissions::default();
+    let (old, new) = (Side::new(old), Side::new(new));
+    let both = [old.material, new.material];
+    let shapes = shapes(both);
+    let roles = role_sets(both, &mut found.sampled);
+    let operations: BTreeSet<Asked<'_>> = old.known.union(&new.known).copied().collect();
+    let ids = ids(both, &operations, &mut found.sampled);
+    let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
+    let step = (shapes.len() * roles.len() * each).div_ceil(MOST).max(1);
+    if step > 1 {
+        found.sampled.push(format!("one of {step} kinds of tenants was asked about: there are {}", shapes.len()));
+    }
+    // By who can be told apart, and then by what changes for them.
+    let mut changes = Changes::new();
+    let users: BTreeSet<(TenantId, &str)> = both.iter().flat_map(|m| m.named("User")).filter_map(user).collect();
+    for (at, shape) in shapes.iter().enumerate().step_by(step) {
+        let Some(first) = shape.tenants.first() else { continue };
+        let others = shapes.iter().find(|s| !std::ptr::eq(*s, shape) && s.old.is_some() == shape.old.is_some());
+        let own = shape.tenants.iter().flat_map(|t| users.iter().filter(move |(of, _)| of == *t));
+        let principals = std::iter::once((*first, None)).chain(own.map(|(tenant, subject)| (tenant, Some(*subject))));
+        for (tenant, subject) in principals {
+            let acting = [shape.old, shape.new].map(|of| Some(Tenant { id: tenant.clone(), ..of?.clone() }));
+            let questions = roles.iter().enumerate().flat_map(|set| operations.iter().map(move |o| (set, o)));
+            for ((nth, roles), operation) in questions {
+                let named = ids.get(operation.resource).filter(|_| operation.shows_id).into_iter().flatten();
+                let named = named.map(|id| (Some(*id), None));
+                let foreign = others.map(|other| (None, Some(other)));
+                for (id, other) in std::iter::once((None, None)).chain(named).chain(foreign) {
+                    found.questions += 1;
+                    let [was, is] = [(&old, other.and_then(|s| s.old)), (&new, other.and_then(|s| s.new))];
+                    let [acts, will_act] = &acting;
+                    let was = was.0.ask(acts.as_ref(), was.1, subject, roles, *operation, id);
+                    let is = is.0.ask(will_act.as_ref(), is.1, subject, roles, *operation, id);
+                    if was.0 == is.0 {
+                        continue;
+                    }
+                    let change = Change {
+                        gains: is.0,
+                        service: operation.service.to_owned(),
+                        action: operation.action.to_owned(),
+                        resource: operation.resource.to_owned(),
+                        id: id.map(str::to_owned),
+                        owner: if other.is_some() { "other" } else { "same" },
+                        old: was.1,
+                        new: is.1,
+                    };
+                    let user = subject.map(|subject| format!("{tenant}/{subject}"));
+                    changes.entry((change, user)).or_default().entry(nth).or_default().insert(at);
+                }
+            }
+        }
+    }
+    found.differences = grouped(without_implied(changes), &shapes, &roles);
+    found
+}
+
+/// By what changes, and for which user if it is one that policies name: sets of roles, and the kinds of tenants.
+type Changes = BTreeMap<(Change, Option<String>), BTreeMap<usize, BTreeSet<usize>>>;
+
+/// What happens to one user, one resource or those of another tenant, as it happens to all, is not told by itself.
+fn without_implied(mut changes: Changes) -> Changes {
+    let all = changes.clone();
+    changes.retain(|(change, user), by_roles| {
+        let broader = [
+            (Change { id: None, ..change.clone() }, user.clone()),
+            (Change { owner: "same", ..change.clone() }, user.clone()),
+            (change.clone(), None),
+        ];
+        for broader in broader.iter().filter(|b| (&b.0, &b.1) != (change, user)).filter_map(|b| all.get(b)) {
+            by_roles.retain(|roles, of| !broader.get(roles).is_some_and(|all| of.is_subset(all)));
+        }
+        !by_roles.is_empty()
+    });
+    changes
+}
+
+/// Kinds of tenants, one user of them, and sets of roles.
+type Who = (Vec<usize>, Option<String>, Vec<Vec<String>>);
+
+/// Turned around: who has the same changes.
+fn grouped(changes: Changes, shapes: &[Shape<'_>], roles: &[Vec<&str>]) -> Vec<Difference> {
+    let mut groups: BTreeMap<Who, Vec<Change>> = BTreeMap::new();
+    for ((change, user), by_roles) in changes {
+        let mut by_shapes: BTreeMap<BTreeSet<usize>, BTreeSet<usize>> = BTreeMap::new();
+        for (roles, shapes) in by_roles {
+            by_shapes.entry(shapes).or_default().insert(roles);
+        }
+        for (shapes, sets) in by_shapes {
+            let whose = told(&sets, roles);
+            groups.entry((shapes.into_iter().collect(), user.clone(), whose)).or_default().push(change.clone());
+        }
+    }
+    let difference = |((of, user, roles), changes): (Who, Vec<Change>)| {
+        let mut tenants: Vec<String> = match &user {
+            Some(user) => user.split('/').next().into_iter().map(str::to_owned).collect(),
+            None => {
+                let shapes = of.iter().filter_map(|at| shapes.get(*at));
+                shapes.flat_map(|shape| &shape.tenants).map(|t| t.as_str().to_owned()).collect()
+            }
+        };
+        tenants.sort();
+        Difference { tenants, user, roles, changes }
+    };
+    groups.into_iter().map(difference).collect()
+}
+
+/// The sets of roles without those that hold another one; nothing where it is all sets.
+fn told(sets: &BTreeSet<usize>, roles: &[Vec<&str>]) -> Vec<Vec<String>> {
+    if sets.len() == roles.len() {
+        return Vec::new();
+    }
+    let sets: Vec<&Vec<&str>> = sets.iter().filter_map(|at| roles.get(*at)).collect();
+    let holds = |set: &Vec<&str>, other: &Vec<&str>| other.len() < set.len() && other.iter().all(|r| set.contains(r));
+    let smallest = sets.iter().filter(|set| !sets.iter().any(|other| holds(set, other)));
+    smallest.map(|set| set.iter().map(|role| (*role).to_owned()).collect()).collect()
+}
+
+fn shapes<'m>(both: [&'m Material; 2]) -> Vec<Shape<'m>> {
+    let named: BTreeSet<&str> = both.iter().flat_map(|m| m.named("Tenant")).collect();
+    let ids: BTreeSet<&TenantId> = both.iter().flat_map(|m| &m.tenants).map(|t| &t.id).collect();
+    let mut shapes = BTreeMap::new();
+    let [old, new] = both;
+    for id in ids {
+        let (old, new) = (old.tenant(id), new.tenant(id));
+        let by_name = named.contains(id.as_str()).then_some(id);
+        let key = (old.map(shape), new.map(shape), by_name);
+        let of_kind = shapes.entry(key).or_insert_with(|| Shape { old, new, tenants: Vec::new() });
+        of_kind.tenants.push(id);
+    }
+    shapes.into_values().collect()
+}
+
+/// Everything of a tenant but its name.
+fn shape(tenant: &Tenant) -> String {
+    let mut value = serde_json::json!(tenant);
+    if let Some(members) = value.as_object_mut() {
+        members.remove("id");
+    }
+    value.to_string()
+}
+
+fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<&'m str>> {
+    let roles: Vec<&str> = both.iter().flat_map(|m| m.named("Role")).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut sets = vec![Vec::new()];
+    sets.extend(roles.iter().map(|role| vec![*role]));
+    if roles.len() <= PAIRS {
+        for (at, first) in roles.iter().enumerate() {
+            sets.extend(roles.iter().skip(at + 1).map(|second| vec![*first, *second]));
+        }
+    } else {
+        sampled.push(format!(
+            "roles were asked about one by one and all together, not in pairs: there are {}",
+            roles.len()
+        ));
+    }
+    if roles.len() > 2 {
+        sets.push(roles);
+    }
+    sets
+}
+
+fn ids<'m>(
+    both: [&'m Material; 2],
+    operations: &BTreeSet<Asked<'m>>,
+    sampled: &mut Vec<String>,
+) -> BTreeMap<&'m str, BTreeSet<&'m str>> {
+    let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (kind, id) in both.iter().flat_map(|m| m.entities()) {
+        if operations.iter().any(|o| o.resource == kind) {
+            ids.entry(kind).or_default().insert(id);
+        }
+    }
+    for (kind, named) in &mut ids {
+        if named.len() > IDS {
+            sampled.push(format!("of {} ids of `{kind}` that policies name, {IDS} were asked about", named.len()));
+            *named = named.iter().copied().take(IDS).collect();
+        }
+    }
+    ids
+}
+
+fn user(id: &str) -> Option<(TenantId, &str)> {
+    let (tenant, subject) = id.split_once('/')?;
+    Some((TenantId::parse(tenant).ok()?, subject))
+}
+
+impl<'m> Side<'m> {
+    fn new(material: &'m Material) -> Self {
+        let asked = |service: &'m Service| {
+            let operations = service.operations.iter();
+            operations.map(|o| Asked {
+                service: &service.name,
+                action: &o.action,
+                resource: &o.resource,
+                shows_id: o.id.is_some(),
+            })
+        };
+        let known = material.body.services.iter().flat_map(asked).collect();
+        Self { material, names: Names::of(material.authorization.program()), scratch: Scratch::default(), known }
+    }
+
+    /// Whether it passes, and what settles it, in words.
+    fn ask(
+        &self,
+        tenant: Option<&Tenant>,
+        owner: Option<&Tenant>,
+        subject: Option<&str>,
+        roles: &[&str],
+        asked: Asked<'_>,
+        id: Option<&str>,
+    ) -> (bool, String) {
+        let denied = |reason: Reason| (false, outcome(false, reason.code(), ""));
+        let Some(tenant) = tenant else { return denied(Reason::TenantUnknown) };
+        match tenant.status {
+            TenantStatus::Active => {}
+            TenantStatus::Suspended => return denied(Reason::TenantSuspended),
+            TenantStatus::Quarantined => return denied(Reason::TenantQuarantined),
+        }
+        let service = self.material.body.services.iter().find(|s| s.name == asked.service);
+        let service = service.filter(|_| self.known.contains(&asked));
+        let program = self.material.authorization.program();
+        let action = program.find_entity("Action", asked.action).and_then(|action| program.action(action));
+        let (Some(service), Some(action)) = (service, action) else { return denied(Reason::ResourceUnmapped) };
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let facts = RequestFacts {
+            tenant,
+            subject: subject.unwrap_or("somebody whom no policy names"),
+            roles: &roles,
+            action: asked.action,
+            resource_type: asked.resource,
+            resource_id: Id::plain(id.unwrap_or("something that no policy names")),
+            owner: owner.unwrap_or(tenant),
+            service: service.spiffe_id.as_str(),
+        };
+        let Some(world) = RequestWorld::new(&facts, &self.names) else { return denied(Reason::PolicyDenied) };
+        match program.decide(action, &world, &self.scratch).0 {
+            Outcome::Permitted(by) => (true, outcome(true, "", &by.id)),
+            Outcome::Forbidden(by) => (false, outcome(false, Reason::PolicyDenied.code(), &by.id)),
+            Outcome::NotPermitted | Outcome::TooMuch => denied(Reason::PolicyDenied),
+        }
+    }
+}

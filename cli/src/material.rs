@@ -1,0 +1,151 @@
+//! What decides: a tenancy directory, a bundle file, or a folder with bundle files, read into one [`Authorization`].
+//!
+//! Signatures are not looked at: what is asked of this is what *would* be decided, and nobody is let in by it.
+
+use std::path::{Path, PathBuf};
+
+use partywall_authorization::{Authorization, Program};
+use partywall_tenancy::statement::MAX_SIZE;
+use partywall_tenancy::{Audience, BundleBody, Operation, Tenant, TenantId};
+
+use crate::compile::{Issue, body, check};
+use crate::exit::Failure;
+use crate::files;
+use crate::slices::slice;
+use crate::unverified::Unverified;
+
+/// One state of the policy, ready to decide.
+#[derive(Debug)]
+pub(crate) struct Material {
+    /// As it was named on the command line.
+    pub(crate) name: String,
+    /// What a bundle of it says that decides: the whole of a directory, or one slice.
+    pub(crate) body: BundleBody,
+    /// What each audience is told, as far as it is known.
+    pub(crate) slices: Vec<BundleBody>,
+    /// The tenants, sorted by id.
+    pub(crate) tenants: Vec<Tenant>,
+    /// The same, as a sidecar decides by it.
+    pub(crate) authorization: Authorization,
+    /// Whether it was compiled: a directory has no revision.
+    pub(crate) compiled: bool,
+}
+
+impl Material {
+    /// Reads `path`; with `keys` also the key files that a directory names.
+    pub(crate) fn read(path: &Path, keys: Option<&Path>) -> Result<Self, Failure> {
+        let files = if path.is_dir() { bundles(path)? } else { vec![path.to_owned()] };
+        let compiled = !files.is_empty();
+        let (body, slices) = if compiled {
+            let slices = of_files(&files)?;
+            (
+                deciding(&slices).cloned().ok_or_else(|| {
+                    Failure::file(path, "holds no decision program: name the slice of edge or workload")
+                })?,
+                slices,
+            )
+        } else {
+            let whole = of_directory(path, keys)?;
+            let slices = Audience::ALL.into_iter().map(|audience| slice(&whole, audience)).collect();
+            (whole, slices)
+        };
+        let refused = |error: String| Failure::file(path, format!("a sidecar would refuse it: {error}"));
+        let program = Program::read(&body.program).map_err(|e| refused(e.to_string()))?;
+        let authorization = Authorization::from_parts(program, &body.services).map_err(|e| refused(e.to_string()))?;
+        let mut tenants: Vec<Tenant> = body.tenants.iter().collect();
+        tenants.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(Self { name: path.display().to_string(), body, slices, tenants, authorization, compiled })
+    }
+
+    /// Its name and, where it has one, its revision.
+    pub(crate) fn title(&self) -> String {
+        if self.compiled { format!("{} (revision {})", self.name, self.body.revision) } else { self.name.clone() }
+    }
+
+    /// The tenant with this id.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Tenant> {
+        let at = self.tenants.binary_search_by(|tenant| tenant.id.cmp(id)).ok()?;
+        self.tenants.get(at)
+    }
+
+    /// The operation of `service` with this method and path template.
+    pub(crate) fn operation(&self, service: &str, method: &str, path: &str) -> Option<&Operation> {
+        let service = self.body.services.iter().find(|s| s.name == service)?;
+        service.operations.iter().find(|o| o.method == method && o.path == path)
+    }
+
+    /// The ids of the policies, in their order.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &str> {
+        self.authorization.program().body().policies.iter().map(|policy| policy.id.as_str())
+    }
+
+    /// The ids of the entities of one type that the policies name.
+    pub(crate) fn named(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.entities().filter(move |(found, _)| *found == kind).map(|(_, id)| id)
+    }
+
+    /// Type and id of every entity that the policies name.
+    pub(crate) fn entities(&self) -> impl Iterator<Item = (&str, &str)> {
+        let body = self.authorization.program().body();
+        let text = |text: partywall_authorization::Text| {
+            usize::try_from(text.0).ok().and_then(|at| body.texts.get(at)).map_or("", String::as_str)
+        };
+        body.entities.iter().map(move |(kind, id)| (text(*kind), text(*id)))
+    }
+}
+
+/// The bundle files of a folder, unless it is a tenancy directory.
+fn bundles(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if folder.join("mesh.yaml").is_file() {
+        return Ok(Vec::new());
+    }
+    let failed = |e: std::io::Error| Failure::file(folder, e);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "bundle") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn of_directory(path: &Path, keys: Option<&Path>) -> Result<BundleBody, Failure> {
+    let checked = check(path, keys);
+    let Some((directory, program)) = checked.good() else {
+        return Err(Failure::diagnostics(&checked.diagnostics));
+    };
+    body(directory, program, Issue { revision: 0, issued: 0, expires: u64::MAX })
+}
+
+fn of_file(path: &Path) -> Result<BundleBody, Failure> {
+    let bytes = files::read(path, MAX_SIZE as u64).map_err(|e| Failure::file(path, e))?;
+    let unverified = Unverified::read(&bytes)
+        .ok_or_else(|| Failure::file(path, "is neither a tenancy directory nor a bundle; name one of the two"))?;
+    unverified.bundle().ok_or_else(|| Failure::file(path, "is no bundle that this build reads"))
+}
+
+/// The slices of one bundle, sorted by audience.
+fn of_files(paths: &[PathBuf]) -> Result<Vec<BundleBody>, Failure> {
+    let mut slices: Vec<BundleBody> = Vec::new();
+    for path in paths {
+        let body = of_file(path)?;
+        if let Some(first) = slices.first()
+            && (first.revision, &first.mesh) != (body.revision, &body.mesh)
+        {
+            let text =
+                format!("is of revision {}, and a file beside it of {}; name one file", body.revision, first.revision);
+            return Err(Failure::file(path, text));
+        }
+        slices.push(body);
+    }
+    slices.sort_by_key(|body| Audience::ALL.iter().position(|audience| *audience == body.audience));
+    Ok(slices)
+}
+
+/// The slice to decide by. Sidecars and edges decide alike; the former know more of a service.
+fn deciding(slices: &[BundleBody]) -> Option<&BundleBody> {
+    let of = |wanted| slices.iter().find(|body| body.audience == wanted && !body.program.is_empty());
+    of(Audience::Workload).or_else(|| of(Audience::Edge))
+}

@@ -1,0 +1,109 @@
+//! One kind of request, and what sidecars see to in each request of it.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::RequestEnv;
+use partywall_tenancy::{Operation, Service, Tenant, TenantStatus};
+
+/// An action on a type of resource.
+pub(crate) struct Kind {
+    /// The same, as Cedar has it.
+    pub(super) env: RequestEnv,
+    /// Name of the action, as `invoices:read`.
+    pub(crate) action: String,
+    /// Type of the resource, as `Invoice`.
+    pub(crate) resource: String,
+}
+
+impl Kind {
+    pub(super) fn new(env: RequestEnv) -> Self {
+        let (action, resource) = (env.action().id().unescaped().to_owned(), env.resource().to_string());
+        Self { env, action, resource }
+    }
+
+    /// The operations of this kind.
+    pub(super) fn operations<'s>(
+        &'s self,
+        services: &'s [Service],
+    ) -> impl Iterator<Item = (&'s Service, &'s Operation)> {
+        let of = |service: &'s Service| service.operations.iter().map(move |operation| (service, operation));
+        services.iter().flat_map(of).filter(|(_, o)| o.action == self.action && o.resource == self.resource)
+    }
+
+    /// Which services a request of this kind can be for, and what its resource can be called there, as a condition.
+    /// `None` where no service has such an operation, so that none is let in.
+    pub(super) fn offered(&self, services: &[Service]) -> Option<String> {
+        let mut with_id: BTreeMap<&str, bool> = BTreeMap::new();
+        for (service, operation) in self.operations(services) {
+            *with_id.entry(service.spiffe_id.as_str()).or_default() |= operation.id.is_some();
+        }
+        let at = |wanted: bool| {
+            let ids = with_id.iter().filter(|(_, with_id)| **with_id == wanted).map(|(id, _)| entity("Workload", id));
+            ids.collect::<Vec<_>>().join(", ")
+        };
+        let (named, unnamed) = (at(true), at(false));
+        let nameless = format!("{}::\"\"", self.resource);
+        let ways = [
+            (!named.is_empty()).then(|| format!("[{named}].contains(context.service)")),
+            (!unnamed.is_empty()).then(|| format!("([{unnamed}].contains(context.service) && resource == {nameless})")),
+        ];
+        let ways: Vec<String> = ways.into_iter().flatten().collect();
+        (!ways.is_empty()).then(|| format!("({})", ways.join(" || ")))
+    }
+}
+
+/// What holds for the tenants and users of every request, as a condition. `users` are those that policies name.
+pub(super) fn always<'u>(users: impl IntoIterator<Item = (&'u String, &'u String)>) -> String {
+    let known = TenantStatus::ALL.map(|status| text(status.name())).join(", ");
+    let mut all: Vec<String> =
+        ["principal", "resource"].map(|of| format!("[{known}].contains({of}.tenant.status)")).into_iter().collect();
+    // The id of a user begins with its tenant.
+    all.extend(users.into_iter().map(|(user, tenant)| {
+        format!("(principal != {} || principal.tenant == {})", entity("User", user), entity("Tenant", tenant))
+    }));
+    all.join(" && ")
+}
+
+/// So many tenants with the same settings are told apart.
+const ALIKE: usize = 2;
+/// So many different settings are.
+const DIFFERENT: usize = 100;
+
+/// That both tenants of a request are of the directory, as a condition: with the status of their files, or with any.
+/// Of many alike some stand for all.
+pub(super) fn of_directory(tenants: &[Tenant], any_status: bool) -> Option<String> {
+    let mut alike: BTreeMap<(&str, &str, &str), Vec<String>> = BTreeMap::new();
+    for tenant in tenants {
+        let status = if any_status { "" } else { tenant.status.name() };
+        let known = alike.entry((&tenant.tier, &tenant.residency, status)).or_default();
+        if known.len() < ALIKE {
+            known.push(entity("Tenant", tenant.id.as_str()));
+        }
+    }
+    let one_of = |of: &str| {
+        let ways = alike.iter().take(DIFFERENT).map(|((tier, residency, status), ids)| {
+            let mut way = format!(
+                "[{}].contains({of}.tenant) && {of}.tenant.tier == {} && {of}.tenant.residency == {}",
+                ids.join(", "),
+                text(tier),
+                text(residency)
+            );
+            if !status.is_empty() {
+                way.push_str(&format!(" && {of}.tenant.status == {}", text(status)));
+            }
+            format!("({way})")
+        });
+        format!("({})", ways.collect::<Vec<_>>().join(" || "))
+    };
+    (!alike.is_empty()).then(|| format!("{} && {}", one_of("principal"), one_of("resource")))
+}
+
+/// An entity as Cedar writes it.
+pub(super) fn entity(kind: &str, id: &str) -> String {
+    format!("{kind}::{}", text(id))
+}
+
+/// A text as Cedar writes it.
+fn text(text: &str) -> String {
+    format!("\"{}\"", text.escape_debug())
+}

@@ -1,0 +1,303 @@
+//! A recorded decision, made again.
+//!
+//! ```text
+//! Record ──prints──► tenant, subject, path ──authorize, as sidecars do──► Verdict under OLD, Verdict under NEW
+//! ```
+//!
+//! The log holds no path and no name. A path is put together from the operation's template: its id is the one that a
+//! program names, if it is that one, and else an id nobody names; so is the principal. Where NEW asks for what the log
+//! does not hold, the verdict is that nobody can tell.
+
+use std::collections::BTreeSet;
+
+use partywall_authorization::{Across, Decision, Operations, Query, authorize_across};
+use partywall_tenancy::{
+    GrantId, Operation, Owner, ProvedBy, Reason, Service, Tenant, TenantContext, TenantId, TenantStatus,
+};
+
+use crate::material::Material;
+use crate::prints::Prints;
+use crate::recorded::{Record, outcome};
+
+/// Stands where the path had something that nobody wrote down.
+const UNKNOWN: &str = "~unknown";
+/// How the log names a grant in the place of a policy.
+pub(crate) const GRANT: &str = "grant:";
+/// An owner that is no tenant of either program.
+const STRANGER: &str = "~stranger";
+
+/// What a program says about a recorded request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Verdict {
+    /// This.
+    Decided {
+        /// Whether it may pass.
+        allowed: bool,
+        /// Why not.
+        reason: &'static str,
+        /// The policy that settled it.
+        policy: String,
+    },
+    /// The log does not hold what this takes.
+    CannotTell(String),
+}
+
+impl Verdict {
+    /// In a few words.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Decided { allowed, reason, policy } => outcome(*allowed, reason, policy),
+            Self::CannotTell(why) => format!("nobody can tell: {why}"),
+        }
+    }
+
+    fn denied(reason: Reason) -> Self {
+        Self::Decided { allowed: false, reason: reason.code(), policy: String::new() }
+    }
+
+    /// Whether this is what was recorded.
+    pub(crate) fn is(&self, record: &Record) -> bool {
+        matches!(self, Self::Decided { allowed, reason, policy }
+            if *allowed == record.allowed() && *reason == record.reason && *policy == record.policy)
+    }
+}
+
+/// Decides recorded requests under two programs.
+pub(crate) struct Judge<'m> {
+    old: &'m Material,
+    new: &'m Material,
+    prints: &'m Prints,
+    /// Roles that NEW names and OLD does not: the log does not say who had them.
+    unrecorded: Vec<String>,
+}
+
+/// A record with its names found again.
+struct Found {
+    tenant: TenantId,
+    subject: String,
+    segments: Vec<Segment>,
+}
+
+/// A segment of the path, and what is known about it.
+enum Segment {
+    /// It is this one.
+    Exactly(String),
+    /// It is an id that neither program and no path names.
+    Unnamed(String),
+    /// It names an owner that is no known tenant.
+    Stranger,
+    /// Nobody wrote it down.
+    Unknown,
+}
+
+impl Segment {
+    fn text(&self) -> &str {
+        match self {
+            Self::Exactly(text) | Self::Unnamed(text) => text,
+            Self::Stranger => STRANGER,
+            Self::Unknown => UNKNOWN,
+        }
+    }
+}
+
+impl<'m> Judge<'m> {
+    /// A judge over these two.
+    pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
+        let known: BTreeSet<&str> = old.named("Role").collect();
+        let unrecorded = new.named("Role").filter(|role| !known.contains(role)).map(str::to_owned).collect();
+        Self { old, new, prints, unrecorded }
+    }
+
+    /// The verdicts of OLD and NEW, or why the record cannot be decided again.
+    pub(crate) fn judge(&self, record: &Record) -> Result<(Verdict, Verdict), String> {
+        let found = self.find(record)?;
+        let old = decide(self.old, record, &found, &record.roles);
+        let new = match self.unknown_to_new(record, &found) {
+            Some(why) => Verdict::CannotTell(why),
+            None => self.decide_new(record, &found),
+        };
+        Ok((old, new))
+    }
+
+    /// The tenant that a fingerprint stands for.
+    pub(crate) fn tenant(&self, print: &str) -> Option<&TenantId> {
+        self.prints.tenant(print)
+    }
+
+    fn find(&self, record: &Record) -> Result<Found, String> {
+        let tenant = self.prints.tenant(&record.tenant);
+        let tenant = tenant.ok_or("of a tenant that is in neither, or under another fingerprint key")?.clone();
+        let operation = self.old.operation(&record.service, &record.method, &record.path);
+        let operation = operation.or_else(|| self.new.operation(&record.service, &record.method, &record.path));
+        let operation = operation.ok_or("of an operation that neither has")?;
+        // Nobody names an entity by its fingerprint.
+        let subject = match self.prints.principal(&record.principal) {
+            Some((of, subject)) if *of == tenant => subject.to_owned(),
+            _ => record.principal.clone(),
+        };
+        let segments = operation.path.split('/').map(|template| self.segment(template, operation, record, &tenant));
+        Ok(Found { subject, segments: segments.collect(), tenant })
+    }
+
+    fn segment(&self, template: &str, operation: &Operation, record: &Record, tenant: &TenantId) -> Segment {
+        let Some(name) = parameter(template) else { return Segment::Exactly(template.to_owned()) };
+        if matches!(&operation.owner, Owner::Path(owner) if owner == name) && !record.owner.is_empty() {
+            if record.owner == record.tenant {
+                return Segment::Exactly(tenant.as_str().to_owned());
+            }
+            let other = self.prints.tenant(&record.owner);
+            return other.map_or(Segment::Stranger, |other| Segment::Exactly(other.as_str().to_owned()));
+        }
+        if operation.id.as_deref() == Some(name) && !record.id.is_empty() {
+            return match self.prints.resource_id(&record.id) {
+                Some((kind, id)) if kind == operation.resource => Segment::Exactly(encoded(id)),
+                _ => Segment::Unnamed(record.id.clone()),
+            };
+        }
+        Segment::Unknown
+    }
+
+    /// What NEW wants to know of the path that nobody wrote down.
+    fn unknown_to_new(&self, record: &Record, found: &Found) -> Option<String> {
+        let service = self.new.body.services.iter().find(|s| s.name == record.service)?;
+        if let Some(written) = written_out(service, record, found) {
+            return Some(format!("NEW has `{written}`, and the log does not hold that part of the path"));
+        }
+        let path = found.path();
+        let operations = Operations::compile(service).ok()?;
+        let operation = operations.find(&record.method, &path)?.operation();
+        let segment = |name: &str| {
+            let at = operation.path.split('/').position(|segment| parameter(segment) == Some(name))?;
+            found.segments.get(at)
+        };
+        if let Some(id) = &operation.id
+            && matches!(segment(id), Some(Segment::Stranger | Segment::Unknown))
+        {
+            return Some(format!("NEW reads the resource's id from `{{{id}}}`, which the log does not hold"));
+        }
+        if let Owner::Path(owner) = &operation.owner
+            && matches!(segment(owner), Some(Segment::Unnamed(_) | Segment::Unknown))
+        {
+            return Some(format!("NEW reads the owner from `{{{owner}}}`, which the log does not hold"));
+        }
+        // Ids are fingerprinted with their type.
+        if operation.resource != record.resource
+            && let Some(id) = &operation.id
+            && matches!(segment(id), Some(Segment::Unnamed(_)))
+            && self.new.named(&operation.resource).next().is_some()
+        {
+            return Some(format!("NEW says it is a `{}`, and names some of these by id", operation.resource));
+        }
+        None
+    }
+
+    /// Where NEW names roles that OLD does not, the principal may have had them: only a verdict that does not depend
+    /// on them is one.
+    fn decide_new(&self, record: &Record, found: &Found) -> Verdict {
+        let without = decide(self.new, record, found, &record.roles);
+        let with = |more: &[String]| decide(self.new, record, found, &[&record.roles, more].concat());
+        let differs = |more: &[String]| with(more) != without;
+        if let Some(role) = self.unrecorded.iter().find(|role| differs(std::slice::from_ref(role))) {
+            return Verdict::CannotTell(format!(
+                "it depends on role `{role}`, which OLD does not name, so nobody wrote it down"
+            ));
+        }
+        if self.unrecorded.len() > 1 && differs(&self.unrecorded) {
+            return Verdict::CannotTell("it depends on roles that OLD does not name, so nobody wrote them down".into());
+        }
+        without
+    }
+}
+
+impl Found {
+    fn path(&self) -> String {
+        self.segments.iter().map(Segment::text).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// An operation of NEW that writes out what the log does not hold.
+fn written_out(service: &Service, record: &Record, found: &Found) -> Option<String> {
+    let fits = |operation: &&Operation| {
+        let segments: Vec<&str> = operation.path.split('/').collect();
+        operation.method == record.method
+            && segments.len() == found.segments.len()
+            && segments.iter().zip(&found.segments).any(|(template, is)| {
+                parameter(template).is_none() && matches!(is, Segment::Unknown | Segment::Stranger)
+            })
+            && segments.iter().zip(&found.segments).all(|(template, is)| {
+                parameter(template).is_some()
+                    || is.text() == *template
+                    || matches!(is, Segment::Unknown | Segment::Stranger)
+            })
+    };
+    service.operations.iter().find(fits).map(|o| format!("{} {}", o.method, o.path))
+}
+
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// An id as it stands in a path.
+fn encoded(id: &str) -> String {
+    let mut out = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    // Dot segments are none.
+    match out.as_str() {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        _ => out,
+    }
+}
+
+fn decide(material: &Material, record: &Record, found: &Found, roles: &[String]) -> Verdict {
+    let Some(tenant) = material.tenant(&found.tenant) else { return Verdict::denied(Reason::TenantUnknown) };
+    match tenant.status {
+        TenantStatus::Active => {}
+        TenantStatus::Suspended => return Verdict::denied(Reason::TenantSuspended),
+        TenantStatus::Quarantined => return Verdict::denied(Reason::TenantQuarantined),
+    }
+    let context = TenantContext {
+        tenant: found.tenant.clone(),
+        tier: tenant.tier.to_string(),
+        region: tenant.residency.to_string(),
+        principal: found.subject.clone(),
+        roles: roles.to_vec(),
+        scopes: Vec::new(),
+        proved_by: ProvedBy::Root,
+        token_id: String::new(),
+        expires: u64::MAX,
+        caller: None,
+    };
+    let path = found.path();
+    let query = Query { context: &context, tenant, service: &record.service, method: &record.method, path: &path };
+    let granted = |owner: &str, action: &str| granted(material, record, owner, action);
+    match authorize_across(&material.authorization, &query, granted) {
+        Across::Granted { .. } => {
+            let policy = if record.policy.starts_with(GRANT) { record.policy.clone() } else { "grant".to_owned() };
+            Verdict::Decided { allowed: true, reason: "", policy }
+        }
+        Across::Decided(Decision::Allow { policy, .. }) => {
+            Verdict::Decided { allowed: true, reason: "", policy: policy.to_owned() }
+        }
+        Across::Decided(Decision::Deny { reason, policy, .. }) => {
+            Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
+        }
+    }
+}
+
+/// The leave that the principal had at the time, as far as the bundle still lets it be given. Only with one are
+/// policies asked about what is another tenant's.
+fn granted(material: &Material, record: &Record, owner: &str, action: &str) -> Option<(GrantId, Tenant)> {
+    let asked_policies = record.policy.starts_with(GRANT) || record.reason == Reason::PolicyDenied.code();
+    let ceilings = material.body.grants.as_ref().filter(|_| asked_policies)?;
+    let owner = TenantId::parse(owner).ok().filter(|owner| ceilings.tenants.contains(owner))?;
+    let owner = material.tenant(&owner).filter(|owner| owner.status == TenantStatus::Active)?;
+    let id = record.policy.strip_prefix(GRANT).and_then(GrantId::parse).unwrap_or(GrantId::new([0; 16]));
+    ceilings.actions.iter().any(|allowed| allowed == action).then(|| (id, owner.clone()))
+}

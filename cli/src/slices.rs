@@ -1,0 +1,222 @@
+//! A compiled directory in slices: each audience gets what it reads, and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use partywall_tenancy::statement::{Kind, MAX_SIZE};
+use partywall_tenancy::{Audience, BundleBody, ContextSigner, Service, Source, Sources};
+
+use crate::files;
+use crate::unverified::Unverified;
+
+/// Where the slice for `audience` lies in `folder` once it is in force.
+pub(crate) fn path(folder: &Path, audience: Audience) -> PathBuf {
+    folder.join(format!("tenancy.{}.bundle", audience.name()))
+}
+
+/// Where it waits for more signatures.
+pub(crate) fn pending_path(folder: &Path, audience: Audience) -> PathBuf {
+    folder.join(format!("tenancy.{}.pending", audience.name()))
+}
+
+/// The slice of `whole` for `audience`.
+pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
+    let whole = BundleBody { audience, ..whole.clone() };
+    match audience {
+        Audience::Edge => edge(whole),
+        Audience::Workload => workload(whole),
+        // What these two enforce is not compiled yet; who is who they need to know.
+        Audience::Events | Audience::Redaction => BundleBody {
+            legacy_headers: Vec::new(),
+            sources: Sources::default(),
+            api_keys: Vec::new(),
+            issuers: Vec::new(),
+            signers: Vec::new(),
+            services: Vec::new(),
+            program: Vec::new(),
+            ..whole
+        },
+    }
+}
+
+/// An edge believes no root and no caller: it proves who comes, and signs.
+fn edge(whole: BundleBody) -> BundleBody {
+    let acts = |signer: &ContextSigner| {
+        let own = whole.services.iter().find(|service| service.spiffe_id == signer.workload);
+        own.is_some_and(|service| service.own_tenant.is_some() || service.act_for.is_some())
+    };
+    let signers = whole.signers.iter().filter(|signer| !acts(signer)).cloned().collect();
+    let services = whole.services.iter().cloned();
+    let services = services.map(|service| Service { callers: vec![], own_tenant: None, act_for: None, ..service });
+    let services = services.collect();
+    let sources = Sources { inbound: Vec::new(), ..whole.sources };
+    let (issuers, api_keys) = read_by(&sources.edge, whole.issuers, whole.api_keys);
+    BundleBody { sources, issuers, api_keys, signers, services, gateways: Vec::new(), ..whole }
+}
+
+/// A sidecar believes roots; it has no use for what proves at the edge, but for the headers to be taken out.
+fn workload(whole: BundleBody) -> BundleBody {
+    let mut legacy_headers = whole.legacy_headers;
+    for source in &whole.sources.edge {
+        if let Source::ApiKey { header } = source
+            && !legacy_headers.contains(header)
+        {
+            legacy_headers.push(header.clone());
+        }
+    }
+    // An anonymous operation is selected again, from what the edge selected by.
+    let selecting = |source: &Source| matches!(source, Source::Host { .. } | Source::Path { .. });
+    let edge = whole.sources.edge.into_iter().filter(selecting).collect();
+    let sources = Sources { edge, inbound: whole.sources.inbound };
+    let (issuers, api_keys) = read_by(&sources.inbound, whole.issuers, whole.api_keys);
+    BundleBody { legacy_headers, sources, issuers, api_keys, ..whole }
+}
+
+fn read_by<I, K>(sources: &[Source], issuers: Vec<I>, api_keys: Vec<K>) -> (Vec<I>, Vec<K>) {
+    let reads = |wanted: fn(&Source) -> bool| sources.iter().any(wanted);
+    (
+        if reads(|source| matches!(source, Source::Jwt)) { issuers } else { Vec::new() },
+        if reads(|source| matches!(source, Source::ApiKey { .. })) { api_keys } else { Vec::new() },
+    )
+}
+
+/// What the slices in `folder` say together; their signatures were not checked, so it serves to catch mistyped
+/// names and to show. `None` while there is no slice for the edge or for workloads.
+pub(crate) fn together(folder: &Path) -> Option<BundleBody> {
+    let read = |audience| {
+        let bytes = files::read(&path(folder, audience), MAX_SIZE as u64).ok()?;
+        Unverified::read(&bytes).filter(|u| u.kind == Kind::Bundle)?.bundle()
+    };
+    let (edge, workload) = (read(Audience::Edge), read(Audience::Workload));
+    let (Some(edge), Some(workload)) = (&edge, &workload) else { return edge.or(workload) };
+    let mut whole = workload.clone();
+    whole.sources.edge = edge.sources.edge.clone();
+    add(&mut whole.issuers, &edge.issuers);
+    add(&mut whole.api_keys, &edge.api_keys);
+    add(&mut whole.signers, &edge.signers);
+    Some(whole)
+}
+
+fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
+    more.iter().for_each(|one| {
+        if !list.contains(one) {
+            list.push(one.clone());
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use partywall_tenancy::{
+        ApiKey, Caller, Issuer, KeySource, MeshId, Recover, RoleKeys, SpiffeId, Tenant, TenantId, TenantScope,
+        TenantStatus, Tenants,
+    };
+
+    use super::*;
+
+    fn whole() -> BundleBody {
+        let tenant = TenantId::parse("acme").unwrap();
+        let workload = |name: &str| SpiffeId::parse(&format!("spiffe://mesh.example/{name}")).unwrap();
+        let signer = |id: &str, name: &str| ContextSigner {
+            id: id.into(),
+            workload: workload(name),
+            key: [0; 32],
+            tenants: TenantScope::All,
+        };
+        BundleBody {
+            format: BundleBody::FORMAT,
+            audience: Audience::Edge,
+            mesh: MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
+            revision: 1,
+            issued: 0,
+            expires: 1,
+            source_digest: [7; 32],
+            trust_domain: "mesh.example".into(),
+            stale_after: 300,
+            approvals: 1,
+            keys: RoleKeys::default(),
+            grants: None,
+            legacy_headers: vec!["x-tenant-id".into()],
+            sources: Sources {
+                edge: vec![
+                    Source::Jwt,
+                    Source::ApiKey { header: "x-api-key".into() },
+                    Source::Host { template: "{tenant}.shop.example".into() },
+                ],
+                inbound: vec![],
+            },
+            api_keys: vec![ApiKey {
+                id: "1".into(),
+                digest: [0; 32],
+                hashed_with: "1".into(),
+                tenant: tenant.clone(),
+                principal: "p".into(),
+                roles: vec![],
+                scopes: vec![],
+                expires: 1,
+            }],
+            issuers: vec![Issuer {
+                issuer: "i".into(),
+                audiences: vec![],
+                tenant_claim: "/t".into(),
+                roles_claim: "/r".into(),
+                client_claim: "/c".into(),
+                tenants: TenantScope::All,
+                bindings: vec![],
+                keys: KeySource::Inline(vec![]),
+            }],
+            signers: vec![signer("edge-1", "edge"), signer("jobs-1", "jobs")],
+            gateways: vec![workload("gateway")],
+            tenants: Tenants::pack([Tenant {
+                id: tenant,
+                tier: "gold".into(),
+                status: TenantStatus::Active,
+                residency: "eu".into(),
+            }])
+            .unwrap(),
+            services: vec![Service {
+                name: "jobs".into(),
+                spiffe_id: workload("jobs"),
+                clusters: vec!["jobs".into()],
+                callers: vec![Caller { spiffe_id: workload("edge"), tenants: TenantScope::All }],
+                max_context_age: 120,
+                recover: Recover::Handle,
+                own_tenant: None,
+                act_for: Some(TenantScope::All),
+                operations: vec![],
+            }],
+            program: vec![1],
+        }
+    }
+
+    #[test]
+    fn a_slice_holds_what_its_audience_reads_and_nothing_else() {
+        let edge = slice(&whole(), Audience::Edge);
+        assert_eq!((edge.issuers.len(), edge.api_keys.len(), edge.gateways.len()), (1, 1, 0));
+        assert_eq!(edge.signers.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["edge-1"]);
+        assert!(edge.services[0].callers.is_empty() && edge.services[0].act_for.is_none());
+
+        let workload = slice(&whole(), Audience::Workload);
+        assert_eq!((workload.issuers.len(), workload.api_keys.len(), workload.gateways.len()), (0, 0, 1));
+        assert_eq!((workload.signers.len(), workload.services), (2, whole().services));
+        assert_eq!(workload.sources.edge, [Source::Host { template: "{tenant}.shop.example".into() }]);
+        assert_eq!(workload.legacy_headers, ["x-tenant-id", "x-api-key"], "taken out all the same");
+
+        for audience in [Audience::Events, Audience::Redaction] {
+            let other = slice(&whole(), audience);
+            assert!(other.issuers.is_empty() && other.api_keys.is_empty() && other.signers.is_empty());
+            assert!(other.services.is_empty() && other.program.is_empty() && !other.tenants.is_empty());
+        }
+        for audience in Audience::ALL {
+            let slice = slice(&whole(), audience);
+            assert_eq!((slice.audience, slice.revision, slice.source_digest), (audience, 1, [7; 32]));
+        }
+    }
+
+    #[test]
+    fn what_a_sidecar_reads_itself_it_gets() {
+        let mut whole = whole();
+        whole.sources.inbound = vec![Source::Jwt, Source::ApiKey { header: "x-api-key".into() }];
+        let workload = slice(&whole, Audience::Workload);
+        assert_eq!((workload.issuers.len(), workload.api_keys.len()), (1, 1));
+    }
+}

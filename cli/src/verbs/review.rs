@@ -1,0 +1,147 @@
+//! `partywall review`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use partywall_tenancy::UnixSeconds;
+use serde_json::{Value, json};
+
+use crate::command::{say, say_json};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::grants::in_force;
+use crate::material::Material;
+use crate::overlay::now_millis;
+use crate::recorded::{Log, Period, Skipped};
+use crate::replay::GRANT;
+use crate::time::{parse_rfc3339, rfc3339};
+
+/// Tell which policies, grants and roles nobody used for N days, by the decisions in an access log
+///
+/// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when somebody who has it is decided on. What
+/// is unused in the log may still be needed: a `forbid` that never had to forbid, a report that runs once a year.
+/// The log says no more than it covers, and that is told; it covers what sidecars wrote with `explain: all`.
+///
+/// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall review tenancy --log access.log --days 90
+  zcat access.log.*.gz | partywall review served --log - --days 30 --json | jq .unused"
+)]
+pub(crate) struct Args {
+    /// The tenancy directory, bundle file or folder with bundle files
+    dir: PathBuf,
+    /// The access log, one line per request; `-` reads standard input
+    #[arg(long)]
+    log: PathBuf,
+    /// How long nobody must have used it
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    days: u64,
+    /// The end of these days, as `2026-11-24T00:00:00Z`; by default now
+    #[arg(long, value_parser = time)]
+    until: Option<UnixSeconds>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const DAY: u64 = 86_400;
+
+fn time(text: &str) -> Result<UnixSeconds, String> {
+    parse_rfc3339(text).ok_or_else(|| "write a time as `2026-11-24T00:00:00Z`".to_owned())
+}
+
+/// How often, and when last.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    times: u64,
+    last: UnixSeconds,
+}
+
+/// By kind (`policy`, `grant`, `role`) and name.
+type Uses = BTreeMap<(&'static str, String), Used>;
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let material = Material::read(&args.dir, None)?;
+    let until = args.until.unwrap_or(now_millis() / 1000);
+    let since = until.saturating_sub(args.days * DAY);
+    let mut uses = named(&material);
+    if args.dir.is_dir() {
+        let grants = in_force(&args.dir)?;
+        uses.extend(grants.iter().map(|grant| (("grant", format!("{GRANT}{}", grant.body.id)), Used::default())));
+    }
+    let (mut period, mut within, mut skipped, mut lines) =
+        (Period::default(), Period::default(), Skipped::default(), 0u64);
+    let mut used = |kind, name: &str, time: UnixSeconds| {
+        // Of the log's names only those of today's policies are kept, so that a log costs no memory.
+        if let Some(one) = uses.get_mut(&(kind, name.to_owned())) {
+            one.times += u64::from(time >= since && time <= until);
+            one.last = one.last.max(time);
+        }
+    };
+    let mut log = Log::open(&args.log)?;
+    while let Some((line, read)) = log.next()? {
+        lines += 1;
+        match read {
+            Err(why) => skipped.add(line, why),
+            Ok(record) => {
+                period.add(record.time);
+                if record.time >= since && record.time <= until {
+                    within.add(record.time);
+                }
+                used(if record.policy.starts_with(GRANT) { "grant" } else { "policy" }, &record.policy, record.time);
+                record.roles.iter().for_each(|role| used("role", role, record.time));
+            }
+        }
+    }
+    if period.from == 0 {
+        return Err(Failure::file(&args.log, "holds no decision; the access log needs the `explain` field"));
+    }
+    // A log that starts a while after the first day says nothing about the days before.
+    let covered = period.from <= since.saturating_add(DAY) && period.to >= until.saturating_sub(DAY);
+    let unused: Vec<_> = uses.iter().filter(|(_, used)| used.times == 0).collect();
+    if args.json {
+        let json_of = |(kind, name): &(&str, String), used: &Used| {
+            let last = (used.last > 0).then_some(used.last);
+            json!({ "kind": kind, "name": name, "times": used.times, "last": last })
+        };
+        say_json(&json!({
+            "since": since,
+            "until": until,
+            "log": period.json(),
+            "within": within.json(),
+            "covered": covered,
+            "lines": lines,
+            "unused": unused.iter().map(|(key, used)| json_of(key, used)).collect::<Value>(),
+            "used": uses.iter().filter(|(_, u)| u.times > 0).map(|(key, used)| json_of(key, used)).collect::<Value>(),
+            "skipped": skipped.json(),
+        }))?;
+    } else {
+        say(format_args!("{}: {lines} lines, decisions from {}", args.log.display(), period.words()));
+        say(format_args!("asked about {} days, {} to {}", args.days, rfc3339(since), rfc3339(until)));
+        if !covered {
+            say(format_args!("NOT COVERED: of these days the log holds only {}", within.words()));
+        }
+        if unused.is_empty() {
+            say("every policy and every role was used");
+        }
+        for ((kind, name), used) in &unused {
+            let last =
+                if used.last == 0 { "not once in the log".to_owned() } else { format!("last {}", rfc3339(used.last)) };
+            say(format_args!("  unused {kind} {name}: {last}"));
+        }
+        if !skipped.is_empty() {
+            say("hold no decision:");
+            skipped.show();
+        }
+    }
+    Ok(if unused.is_empty() && covered { Exit::Fine } else { Exit::Findings })
+}
+
+/// Everything that can be used.
+fn named(material: &Material) -> Uses {
+    let policies = material.policies().map(|id| ("policy", id.to_owned()));
+    let roles = material.named("Role").map(|role| ("role", role.to_owned()));
+    policies.chain(roles).map(|key| (key, Used::default())).collect()
+}

@@ -1,0 +1,64 @@
+//! What one request is decided against.
+
+use std::sync::Arc;
+
+use crate::context::ProvedBy;
+use crate::{Bundle, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds};
+
+/// A fresh bundle with the overlay over it: what one request is decided against.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub(crate) bundle: Arc<Bundle>,
+    pub(crate) overlay: Arc<Overlay>,
+    pub(crate) grants: Arc<[Grant]>,
+    pub(crate) now: UnixSeconds,
+}
+
+impl View {
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The overlay.
+    pub fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
+    /// The tenant, if it exists and may act; else the reason to deny.
+    ///
+    /// INVARIANT: the overlay can only make this answer worse.
+    pub fn active_tenant(&self, id: &TenantId) -> Result<Tenant, Reason> {
+        let tenant = self.bundle.tenant(id).ok_or(Reason::TenantUnknown)?;
+        let status = match (tenant.status, self.overlay.status(id)) {
+            (TenantStatus::Active, Some(imposed)) => imposed,
+            (TenantStatus::Suspended, Some(TenantStatus::Quarantined)) => TenantStatus::Quarantined,
+            (own, _) => own,
+        };
+        match status {
+            TenantStatus::Active => Ok(tenant),
+            TenantStatus::Suspended => Err(Reason::TenantSuspended),
+            TenantStatus::Quarantined => Err(Reason::TenantQuarantined),
+        }
+    }
+
+    /// The live grant by which this context may do `action` in the tenant called `owner`, with that tenant.
+    ///
+    /// INVARIANT: a grant lets its operator cross into an active tenant, and only while the overlay, which could
+    /// have revoked it, is not past its expiry.
+    pub fn grant(&self, context: &TenantContext, owner: &str, action: &str) -> Option<(GrantId, Tenant)> {
+        let now = self.now;
+        if context.proved_by == ProvedBy::Nothing || now > self.overlay.body().expires {
+            return None;
+        }
+        let grant = self.grants.iter().map(Grant::body).find(|grant| {
+            grant.tenant.as_str() == owner
+                && grant.operator == context.tenant
+                && grant.subject == context.principal
+                && grant.actions.iter().any(|granted| granted == action)
+                && (grant.not_before..grant.expires).contains(&now)
+                && !self.overlay.revokes_grant(&grant.id)
+        })?;
+        Some((grant.id, self.active_tenant(&grant.tenant).ok()?))
+    }
+}
