@@ -150,7 +150,7 @@ fn tenants_may_stand_one_per_line() {
             "many.ndjson:3:1: error: a tenant needs `residency`",
         ),
         ("tenant: x", "many.ndjson:3:2: error: this is not JSON"),
-        ("[1]", "many.ndjson:3:1: error: a tenant is a mapping"),
+        ("[1]", "many.ndjson:3:1: error: a tenant is written as a mapping"),
     ];
     for (text, told) in wrong {
         fs::write(&file, format!("{}\n{text}\n{}", line(1), line(2))).unwrap();
