@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::{Exit, Outcome};
 use crate::verbs;
@@ -22,15 +22,20 @@ const AFTER: &str = "\
 Exit status: 0 fine, 1 findings or a denial, 2 usage, 3 invalid input.
 
 The way from a directory to sidecars:
+  partywall init tenancy
   partywall keys new keys --signer edge-1=edge --sidecar orders
   partywall check tenancy --keys keys
+  partywall test tenancy
   partywall compile tenancy --keys keys --out served
   partywall serve served --overlay-key keys/overlay-1.key
   partywall tenant suspend globex --dir served";
 
 #[derive(Subcommand)]
 enum Verb {
+    Init(verbs::init::Args),
     Check(verbs::check::Args),
+    Test(verbs::test::Args),
+    Explain(verbs::explain::Args),
     Compile(verbs::compile::Args),
     Approve(verbs::approve::Args),
     Grant(verbs::grant::Args),
@@ -46,6 +51,14 @@ enum Verb {
     Status(verbs::status::Args),
     Who(verbs::who::Args),
     Prove(verbs::prove::Args),
+    Consent(verbs::consent::Args),
+    Completions(verbs::completions::Args),
+    Schema(verbs::schema::Args),
+}
+
+/// The verbs, as the command line knows them, in their order.
+pub fn verbs() -> Vec<String> {
+    Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
 }
 
 /// Runs the command line of this process.
@@ -68,6 +81,12 @@ pub fn run() -> ExitCode {
         Verb::Status(args) => verbs::status::run(&args),
         Verb::Who(args) => verbs::who::run(&args),
         Verb::Prove(args) => verbs::prove::run(&args),
+        Verb::Explain(args) => verbs::explain::run(&args),
+        Verb::Init(args) => verbs::init::run(&args),
+        Verb::Consent(args) => verbs::consent::run(&args),
+        Verb::Schema(args) => verbs::schema::run(&args),
+        Verb::Test(args) => verbs::test::run(&args),
+        Verb::Completions(args) => verbs::completions::run(&args, &mut Cli::command()),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         if !failure.message.is_empty() {

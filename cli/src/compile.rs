@@ -35,6 +35,11 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
+    /// The directory as it was read.
+    pub(crate) fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// The directory and its decision program, unless there are mistakes.
     pub(crate) fn good(&self) -> Option<(Directory<'_>, &[u8])> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);

@@ -83,10 +83,36 @@ impl Source {
         self.diagnostic(Severity::Note, line, column, message.into())
     }
 
+    /// The place at `line` and `column`.
+    pub(crate) fn place(&self, line: usize, column: usize) -> Place {
+        Place(self.note(line, column, ""))
+    }
+
     fn diagnostic(&self, severity: Severity, line: usize, column: usize, message: String) -> Diagnostic {
         let (line, column) = (line.max(1), column.max(1));
         let source_line = self.line(line).map(str::to_owned);
         Diagnostic { severity, path: self.path.clone(), line, column, message, help: None, source_line }
+    }
+}
+
+/// A place in a file, kept for what is found out later.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Diagnostic);
+
+impl Place {
+    /// The file.
+    pub(crate) fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// A mistake here.
+    pub(crate) fn error(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Error, message: message.into(), ..self.0.clone() }
+    }
+
+    /// Something worth knowing here.
+    pub(crate) fn warning(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, message: message.into(), ..self.0.clone() }
     }
 }
 

@@ -17,9 +17,12 @@ mod key_roles;
 pub(crate) mod links;
 mod mesh;
 mod operation;
+mod profile;
 mod public_key;
 mod published;
+mod retired;
 mod service;
+mod settings;
 mod signing;
 mod sources;
 mod template;
@@ -31,10 +34,10 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant,
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
 };
 
-use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::directory::api_keys::{ApiKeyEntry, ApiKeys};
 use crate::directory::fields::Report;
 use crate::directory::grants::GrantsEntry;
@@ -44,10 +47,18 @@ use crate::directory::service::ServiceEntry;
 use crate::lower::Vocabulary;
 
 pub(crate) use api_keys::is_id as is_api_key_id;
-pub(crate) use fields::{Fields, Report as Mistakes, list, text};
-pub(crate) use sources::API_KEYS;
+#[cfg(test)]
+pub(crate) use fields::asked;
+pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
+pub(crate) use operation::METHODS;
+pub(crate) use service::RECOVER;
+pub(crate) use settings::is_name;
+pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
+pub(crate) use sources::{API_KEYS, CASES, RETIRED};
+pub(crate) use tenant::STATUSES;
+pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, tenant_id};
-pub(crate) use yaml::{Located, Node, parse};
+pub(crate) use yaml::{At, Located, Node, Value, parse};
 
 /// A checked tenancy directory: everything a bundle says, but for the program and the signature.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +116,9 @@ pub struct Reading {
     mesh: Option<Mesh>,
     api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
+    records: Vec<Record>,
+    retired: Vec<TenantId>,
+    operations: Vec<(String, String, Place)>,
     services: Vec<Service>,
     policies: Vec<Source>,
     digest: [u8; 32],
@@ -118,6 +132,21 @@ impl Reading {
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
         let Self { api_keys, tenants, services, policies, digest, .. } = self;
         Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
+    }
+
+    /// What holds for each tenant whose file is good, and where it comes from; sorted by id.
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The former tenants.
+    pub(crate) fn retired(&self) -> &[TenantId] {
+        &self.retired
+    }
+
+    /// Where an operation of a service stands, by its name and `METHOD /path`.
+    pub(crate) fn operation_place(&self, service: &str, http: &str) -> Option<&Place> {
+        self.operations.iter().find(|(name, line, _)| name == service && line == http).map(|(.., place)| place)
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -141,26 +170,45 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let mesh = sources.mesh.as_ref().and_then(|source| document(source, &mut report));
     let mesh = mesh.map(|node| mesh::read(node, &mut report)).unwrap_or_default();
     let domain = mesh.trust_domain.as_deref();
+    let profile = |source| document(source, &mut report).and_then(|node| profile::read(node, &mut report));
+    let profiles: Vec<_> = sources.profiles.iter().filter_map(profile).collect();
     let tenant = |source| match tenant::is_ndjson(source) {
-        true => tenant::read_lines(source, &mut report),
-        false => vec![tenant::read(source, document(source, &mut report), &mut report)],
+        true => tenant::read_lines(source, &profiles, &mut report),
+        false => vec![tenant::read(source, document(source, &mut report), &profiles, &mut report)],
     };
     let tenants: Vec<_> = sources.tenants.iter().flat_map(tenant).collect();
+    let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
+    let retired = retired.map_or(vec![], |node| retired::read(node, &mut report));
+    retired::check(&retired, &tenants, &mut report);
     let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
-    cross::check(&mesh, api_keys.as_ref(), &tenants, &services, &mut report);
+    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
     signing::check(&mesh, &services, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
-    let spoken_of = ["tenants", "services", "policies"].map(|folder| directory.join(folder));
+    let spoken_of = ["tenants", "profiles", "services", "policies"].map(|folder| directory.join(folder));
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
-    let mut tenants: Vec<Tenant> = tenants.into_iter().filter_map(|t| t.tenant).collect();
+    let (mut records, mut all) = (Vec::new(), Vec::new());
+    for file in tenants {
+        records.extend(file.record);
+        all.extend(file.tenant);
+    }
+    records.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    let mut tenants: Vec<Tenant> = all;
     tenants.sort_by(|a, b| a.id.cmp(&b.id));
+    let operations = services.iter().flat_map(|service| {
+        let name = service.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        service
+            .operations
+            .iter()
+            .map(move |Located { value, at }| (name.clone(), format!("{} {}", value.method, value.path), at.place()))
+    });
+    let operations = operations.collect();
     let mut services: Vec<Service> = services.iter().filter_map(ServiceEntry::to_service).collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
     Reading {
@@ -168,6 +216,9 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
         api_keys: sorted(api_keys.as_ref()),
         mesh: finish(mesh, published),
         tenants,
+        records,
+        retired: retired.into_iter().map(|former| former.tenant.value).collect(),
+        operations,
         services,
         policies: sources.policies,
         digest: sources.digest,

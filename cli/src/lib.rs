@@ -13,6 +13,7 @@
 //! ```
 
 mod admin;
+mod cases;
 mod cedar_files;
 pub mod command;
 mod compile;
@@ -30,7 +31,10 @@ mod overlay;
 mod prints;
 mod prove;
 mod recorded;
+mod records;
+mod rehearsal;
 mod replay;
+mod schema;
 mod server;
 mod show;
 mod slices;

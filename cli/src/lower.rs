@@ -22,6 +22,7 @@ pub mod oracle;
 mod parse;
 mod policies;
 mod position;
+pub(crate) mod reach;
 pub mod schema;
 mod store;
 mod translate;

@@ -8,6 +8,7 @@ use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
 use crate::directory::grants;
 use crate::directory::mesh::MeshEntry;
+use crate::directory::profile::Profile;
 use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
@@ -19,6 +20,7 @@ pub(crate) fn check(
     mesh: &MeshEntry<'_>,
     api_keys: Option<&ApiKeys<'_>>,
     tenants: &[TenantFile<'_>],
+    profiles: &[Profile<'_>],
     services: &[ServiceEntry<'_>],
     report: &mut Report,
 ) {
@@ -44,6 +46,7 @@ pub(crate) fn check(
     }
     grants::check(mesh.grants.as_ref(), services, report);
     useless(mesh, api_keys, report);
+    once_each("profile", profiles.iter().map(|(tier, _)| (tier.value.as_str(), tier.at)), report);
     once_each(
         "service",
         services.iter().filter_map(|s| Some((s.name.as_ref()?.value.as_str(), s.name.as_ref()?.at))),

@@ -58,6 +58,9 @@ pub(crate) struct Fields<'s> {
     what: &'static str,
     entries: Vec<(Located<'s, String>, Node<'s>)>,
     known: Vec<&'static str>,
+    /// Those of the known ones that must be there.
+    #[cfg(test)]
+    needed: Vec<&'static str>,
 }
 
 impl<'s> Fields<'s> {
@@ -80,7 +83,14 @@ impl<'s> Fields<'s> {
                 report.push(key.at.error(message).help("keep one of the two"));
             }
         }
-        Some(Self { at: node.at, what, entries: kept, known: Vec::new() })
+        Some(Self {
+            at: node.at,
+            what,
+            entries: kept,
+            known: Vec::new(),
+            #[cfg(test)]
+            needed: Vec::new(),
+        })
     }
 
     /// A field that may be left out; `null` counts as left out.
@@ -94,6 +104,8 @@ impl<'s> Fields<'s> {
     /// A field that must be there; `help` says how to write it.
     pub(crate) fn required(&mut self, name: &'static str, help: &str, report: &mut Report) -> Option<Node<'s>> {
         self.known.push(name);
+        #[cfg(test)]
+        self.needed.push(name);
         let found = self.entries.iter().position(|(key, _)| key.value == name);
         let Some((key, node)) = found.map(|at| self.entries.remove(at)) else {
             // A near miss among the entries is that field, mistyped: one mistake, not two.
@@ -116,6 +128,8 @@ impl<'s> Fields<'s> {
 
     /// Reports every entry that nobody asked for.
     pub(crate) fn finish(self, report: &mut Report) {
+        #[cfg(test)]
+        asked::record(self.what, &self.known, &self.needed);
         for (key, _) in self.entries {
             let diagnostic = key.at.error(format!("{} has no field `{}`", self.what, key.value));
             let help = match nearest(&key.value, self.known.iter().copied()) {
@@ -224,5 +238,33 @@ pub(crate) fn listed(words: &[&str]) -> String {
             let first: Vec<String> = first.iter().map(|w| format!("`{w}`")).collect();
             format!("{} or `{last}`", first.join(", "))
         }
+    }
+}
+
+/// What the readers asked for on this thread: schemas are held against it.
+#[cfg(test)]
+pub(crate) mod asked {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Names = BTreeSet<&'static str>;
+
+    thread_local! {
+        static ASKED: RefCell<BTreeMap<&'static str, (Names, Names)>> = RefCell::default();
+    }
+
+    /// Adds what one reader asked for; needed is what every time was.
+    pub(super) fn record(what: &'static str, known: &[&'static str], needed: &[&'static str]) {
+        ASKED.with_borrow_mut(|asked| {
+            let needed: Names = needed.iter().copied().collect();
+            let entry = asked.entry(what).or_insert_with(|| (Names::new(), needed.clone()));
+            entry.0.extend(known);
+            entry.1.retain(|name| needed.contains(name));
+        });
+    }
+
+    /// For each thing that was read its fields, and those of them that must be there.
+    pub(crate) fn take() -> BTreeMap<&'static str, (Names, Names)> {
+        ASKED.take()
     }
 }

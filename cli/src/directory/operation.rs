@@ -44,7 +44,8 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
     Some(Located { value: operation, at: http.at })
 }
 
-const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+/// The methods that are mapped.
+pub(crate) const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// `METHOD /path`, judged by the very code that the sidecar runs.
 fn http<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, String)>> {

@@ -116,7 +116,8 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
     })
 }
 
-const RECOVER: &[(&str, Recover)] = &[("handle", Recover::Handle), ("traceparent", Recover::TraceParent)];
+/// How the context of an outgoing call is found.
+pub(crate) const RECOVER: &[(&str, Recover)] = &[("handle", Recover::Handle), ("traceparent", Recover::TraceParent)];
 
 fn caller<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<CallerEntry<'s>> {
     let mut fields = Fields::of(node, "a caller", report)?;

@@ -31,8 +31,12 @@ pub(crate) struct Sources {
     pub(crate) mesh: Option<Source>,
     /// `api-keys.yaml`, if there is one.
     pub(crate) api_keys: Option<Source>,
-    /// `tenants/*.yaml` and `tenants/*.ndjson`.
+    /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
+    /// `tenants/retired.yaml`, if there is one.
+    pub(crate) retired: Option<Source>,
+    /// `profiles/*.yaml`, where there is such a folder.
+    pub(crate) profiles: Vec<Source>,
     /// `services/*.yaml`.
     pub(crate) services: Vec<Source>,
     /// `policies/*.cedar`, and `policies/links.yaml`.
@@ -44,7 +48,14 @@ pub(crate) struct Sources {
 /// The file of API keys.
 pub(crate) const API_KEYS: &str = "api-keys.yaml";
 
+/// The file of former tenants, in the folder `tenants`.
+pub(crate) const RETIRED: &str = "retired.yaml";
+/// The folder of cases, which `partywall test` reads: nothing in it enters a bundle.
+pub(crate) const CASES: &str = "cases";
+
 const FOLDERS: [(&str, &str); 3] = [("policies", ".cedar"), ("services", ".yaml"), ("tenants", ".yaml")];
+/// A folder that need not be there.
+const PROFILES: (&str, &str) = ("profiles", ".yaml");
 
 /// Reads all files below `directory`. Hidden files and `README.md` are let be; anything else that
 /// nobody would read is a mistake: a policy in a file with a mistyped ending protects nothing.
@@ -61,6 +72,11 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
             _ => sources.tenants = found,
         }
     }
+    if directory.join(PROFILES.0).exists() {
+        sources.profiles = reader.folder(PROFILES.0, PROFILES.1);
+    }
+    let retired = sources.tenants.iter().position(|source| Path::new(source.path()).ends_with(RETIRED));
+    sources.retired = retired.map(|at| sources.tenants.remove(at));
     sources.digest = reader.hash.finalize().into();
     sources
 }
@@ -81,12 +97,12 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            if name != "mesh.yaml" && name != API_KEYS && !FOLDERS.iter().any(|(folder, _)| folder == name) {
-                let known = ["mesh.yaml", API_KEYS, "tenants", "services", "policies"];
+            let known = ["mesh.yaml", API_KEYS, "tenants", "services", "policies", PROFILES.0, CASES];
+            if !known.contains(&name.as_str()) {
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `api-keys.yaml`, `tenants/`, `services/` and `policies/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `tenants/`, `profiles/`, `services/`, `policies/` and `cases/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);
@@ -123,7 +139,8 @@ impl Reader<'_> {
         }
         if found.is_empty() {
             let path = self.directory.join(folder);
-            let message = format!("holds no `*{ending}`, so that every request is denied");
+            let so = if folder == PROFILES.0 { "no tenant inherits anything" } else { "every request is denied" };
+            let message = format!("holds no `*{ending}`, so that {so}");
             self.report.push(Diagnostic::warning_of_file(path.to_string_lossy(), message));
         }
         found

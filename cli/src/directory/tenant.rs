@@ -1,4 +1,5 @@
-//! `tenants/*.yaml`: one tenant per file; `tenants/*.ndjson`: one per line, for those who have thousands.
+//! `tenants/*.yaml`: one tenant per file; `tenants/*.ndjson`: one per line, for those who have thousands. The profile of
+//! its tier adds what a record does not say.
 
 use std::path::Path;
 
@@ -6,6 +7,8 @@ use partywall_tenancy::{Tenant, TenantId, TenantStatus};
 
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
+use crate::directory::profile::Profile;
+use crate::directory::settings::{self, Record, Settings};
 use crate::directory::values::{tenant_id, word};
 use crate::directory::yaml::{self, Located, Node};
 
@@ -14,6 +17,8 @@ use crate::directory::yaml::{self, Located, Node};
 pub(crate) struct TenantFile<'s> {
     /// The tenant, if all of it is good.
     pub(crate) tenant: Option<Tenant>,
+    /// What holds for it and where that comes from, if all of it is good.
+    pub(crate) record: Option<Record>,
     /// Its id, if at least that is good.
     pub(crate) id: Option<Located<'s, TenantId>>,
     /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
@@ -27,7 +32,7 @@ pub(crate) fn is_ndjson(source: &Source) -> bool {
 }
 
 /// Reads a file with one JSON object per line, with the fields of a YAML file each; empty lines do not count.
-pub(crate) fn read_lines<'s>(source: &'s Source, report: &mut Report) -> Vec<TenantFile<'s>> {
+pub(crate) fn read_lines<'s>(source: &'s Source, profiles: &[Profile<'s>], report: &mut Report) -> Vec<TenantFile<'s>> {
     let lines = source.text().lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let mut found = Vec::new();
     for (nth, line) in lines {
@@ -36,7 +41,7 @@ pub(crate) fn read_lines<'s>(source: &'s Source, report: &mut Report) -> Vec<Ten
             break;
         }
         match yaml::parse_json_line(source, nth + 1, line) {
-            Ok(node) => found.extend(document(node, report)),
+            Ok(node) => found.extend(document(node, profiles, report)),
             Err(diagnostic) => report.push(diagnostic),
         }
     }
@@ -44,37 +49,63 @@ pub(crate) fn read_lines<'s>(source: &'s Source, report: &mut Report) -> Vec<Ten
 }
 
 /// Reads one file; `node` is its document, if it has one.
-pub(crate) fn read<'s>(source: &'s Source, node: Option<Node<'s>>, report: &mut Report) -> TenantFile<'s> {
+pub(crate) fn read<'s>(
+    source: &'s Source,
+    node: Option<Node<'s>>,
+    profiles: &[Profile<'s>],
+    report: &mut Report,
+) -> TenantFile<'s> {
     let stem = Path::new(source.path()).file_stem().unwrap_or_default().to_string_lossy();
     let named = TenantId::parse(&stem).ok();
-    let file = node.and_then(|node| document(node, report)).unwrap_or_default();
+    let file = node.and_then(|node| document(node, profiles, report)).unwrap_or_default();
     TenantFile { named: named.filter(|_| file.id.is_none()), ..file }
 }
 
-fn document<'s>(node: Node<'s>, report: &mut Report) -> Option<TenantFile<'s>> {
+fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -> Option<TenantFile<'s>> {
     let mut fields = Fields::of(node, "a tenant", report)?;
     let id = fields.required("tenant", "write `tenant: acme`", report).and_then(|node| tenant_id(node, report));
     let tier = fields.required("tier", "write `tier: gold`", report).and_then(|node| word(node, "a tier", report));
-    let status = fields
-        .required("status", "write `status: active`", report)
-        .and_then(|node| choice(node, "a status", STATUSES, report));
-    let residency = fields
-        .required("residency", "write `residency: eu`", report)
-        .and_then(|node| word(node, "a residency", report));
+    let profile = tier.as_ref().and_then(|tier| settings::profile(profiles, tier, report));
+    let status = fields.required("status", "write `status: active`", report).and_then(|node| {
+        let at = node.at;
+        choice(node, "a status", STATUSES, report).map(|value| Located { value, at })
+    });
+    let residency = match profile.and_then(|profile| profile.residency.as_ref()) {
+        Some(theirs) => match fields.optional("residency") {
+            Some(node) => word(node, "a residency", report).map(|own| (Some(own.clone()), own.value)),
+            None => Some((None, theirs.value.clone())),
+        },
+        None => fields
+            .required("residency", "write `residency: eu`", report)
+            .and_then(|node| word(node, "a residency", report))
+            .map(|own| (Some(own.clone()), own.value)),
+    };
+    let own = settings::read(&mut fields, report);
     if let Some(node) = fields.optional("contacts") {
         contacts(node, report);
     }
     fields.finish(report);
-    let tenant = match (&id, tier, status, residency) {
-        (Some(id), Some(tier), Some(status), Some(residency)) => {
-            Some(Tenant { id: id.value.clone(), tier: tier.value.into(), status, residency: residency.value.into() })
+    let (tenant, record) = match (&id, tier, status, residency) {
+        (Some(id), Some(tier), Some(status), Some((of_record, residency))) => {
+            let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
+            let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
+            let own = Settings { residency: of_record, ..own };
+            let record = own.record(id, &only, profile);
+            let tenant = Tenant {
+                id: id.value.clone(),
+                tier: tier.value.into(),
+                status: status.value,
+                residency: residency.into(),
+            };
+            (Some(tenant), Some(record))
         }
-        _ => None,
+        _ => (None, None),
     };
-    Some(TenantFile { tenant, id, named: None })
+    Some(TenantFile { tenant, record, id, named: None })
 }
 
-const STATUSES: &[(&str, TenantStatus)] = &[
+/// What a tenant can be.
+pub(crate) const STATUSES: &[(&str, TenantStatus)] = &[
     ("active", TenantStatus::Active),
     ("suspended", TenantStatus::Suspended),
     ("quarantined", TenantStatus::Quarantined),

@@ -109,8 +109,10 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
     Some(SourcesEntry { edge: edge?.1, inbound: inbound?.1 })
 }
 
-const EDGE_KINDS: &[&str] = &["jwt", "api_key", "certificate", "host", "path", "header"];
-const INBOUND_KINDS: &[&str] = &["certificate", "path"];
+/// Sources of the edge.
+pub(crate) const EDGE_KINDS: &[&str] = &["jwt", "api_key", "certificate", "host", "path", "header"];
+/// Sources of an inbound filter.
+pub(crate) const INBOUND_KINDS: &[&str] = &["certificate", "path"];
 
 type Role<'s> = (Option<At<'s>>, Vec<SourceEntry<'s>>);
 

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Place, Source};
 use tree::Tree;
 
 /// A place in a file.
@@ -23,6 +23,16 @@ pub(crate) struct At<'s> {
 }
 
 impl<'s> At<'s> {
+    /// The same for later, when the file is no longer at hand.
+    pub(crate) fn place(self) -> Place {
+        self.source.place(self.line, self.column)
+    }
+
+    /// The file.
+    pub(crate) fn file(self) -> &'s str {
+        self.source.path()
+    }
+
     /// A mistake here.
     pub(crate) fn error(self, message: impl Into<String>) -> Diagnostic {
         self.source.error(self.line, self.column, message)

@@ -1,6 +1,6 @@
 //! Compares a program with Cedar on requests that take every branch of this very program.
 
-mod domain;
+pub(super) mod domain;
 mod nodes;
 mod pieces;
 mod search;

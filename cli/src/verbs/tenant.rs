@@ -6,22 +6,27 @@ use clap::Subcommand;
 use partywall_tenancy::{BundleBody, TenantId, TenantStatus};
 
 use crate::command::say;
+use crate::compile::check;
+use crate::diagnostic::Severity;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::overlay::{self, Served, Withdrawn};
+use crate::records;
 
-/// Suspend, quarantine or resume a tenant, at once
+/// Suspend, quarantine or resume a tenant at once; add or offboard one
 ///
-/// Changes DIR/overlay.yaml; `partywall serve DIR` signs it within 100 ms, and every sidecar denies
+/// The first three change DIR/overlay.yaml; `partywall serve DIR` signs it within 100 ms, and every sidecar denies
 /// the tenant within 1.5 s. An overlay only takes away: a tenant that its own file suspends is
-/// resumed there.
+/// resumed there. The last two change the tenancy directory, and count after the next compile.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
   partywall tenant suspend globex --dir served
   partywall tenant quarantine globex --dir served
-  partywall tenant resume globex --dir served"
+  partywall tenant resume globex --dir served
+  partywall tenant add hooli --tier gold --tenancy tenancy
+  partywall tenant offboard hooli --tenancy tenancy"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -39,6 +44,40 @@ enum What {
     /// Lift what `suspend` and `quarantine` did
     #[command(after_help = "Example:\n  partywall tenant resume globex --dir served")]
     Resume(Which),
+    /// Write its file; it inherits what the profile of its tier says
+    #[command(after_help = "Examples:
+  partywall tenant add hooli --tier gold --tenancy tenancy
+  partywall tenant add hooli --tier bronze --residency us --tenancy tenancy")]
+    Add(Add),
+    /// Remove its file, keep its id from being given again, and tell what else names it
+    #[command(after_help = "Example:\n  partywall tenant offboard hooli --tenancy tenancy")]
+    Offboard(Offboard),
+}
+
+#[derive(clap::Args)]
+struct Add {
+    /// The tenant's id
+    #[arg(value_parser = parse_tenant)]
+    tenant: TenantId,
+    /// Its tier, and the profile whose settings it inherits
+    #[arg(long)]
+    tier: String,
+    /// Where its data lives; needed where no profile says it
+    #[arg(long)]
+    residency: Option<String>,
+    /// The tenancy directory
+    #[arg(long)]
+    tenancy: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Offboard {
+    /// The tenant's id
+    #[arg(value_parser = parse_tenant)]
+    tenant: TenantId,
+    /// The tenancy directory
+    #[arg(long)]
+    tenancy: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -56,9 +95,24 @@ pub(crate) fn run(args: &Args) -> Outcome {
         What::Suspend(which) => change(which, "suspended", |withdrawn| &mut withdrawn.suspended),
         What::Quarantine(which) => change(which, "quarantined", |withdrawn| &mut withdrawn.quarantined),
         What::Resume(which) => resume(which),
+        What::Add(add) => records::add(&add.tenancy, &add.tenant, &add.tier, add.residency.as_deref())
+            .map(|path| format!("{} is written; it counts after the next `partywall compile`", path.display())),
+        What::Offboard(which) => return offboard(which),
     }?;
     say(said);
     Ok(Exit::Fine)
+}
+
+/// What names a tenant that is gone is a mistake from now on, so the check finds it.
+fn offboard(which: &Offboard) -> Outcome {
+    records::offboard(&which.tenancy, &which.tenant)?;
+    say(format_args!("{} is gone after the next `partywall compile`, and its id is never given again", which.tenant));
+    let name = format!("`{}`", which.tenant);
+    let checked = check(&which.tenancy, None);
+    let naming = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error && d.message.contains(&name));
+    let naming: Vec<_> = naming.collect();
+    naming.iter().for_each(|diagnostic| say(format_args!("\n{diagnostic}")));
+    Ok(if naming.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 
 fn change(

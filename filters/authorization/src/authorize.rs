@@ -3,7 +3,10 @@
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext};
 
 use crate::table::Table;
-use crate::{ActionIndex, Answer, Found, Id, Names, Operations, Outcome, Program, RequestFacts, RequestWorld, Scratch};
+use crate::{
+    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    Scratch, Verdict,
+};
 
 /// What a request wants, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +119,16 @@ impl Authorization {
         let asked = self.before_program(query, None).ok()?;
         let world = RequestWorld::new(&asked.facts, &self.names)?;
         Some(self.program.answer(asked.action, &world))
+    }
+
+    /// What each policy that can apply to the request says, in their order, where the program is asked at all. With an
+    /// `owner`, as if the resource were that tenant's: what the policies say where isolation is not built in.
+    /// Allocates; requests are decided by [`authorize`].
+    pub fn verdicts(&self, query: &Query<'_>, owner: Option<&Tenant>) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let asked = self.before_program(query, owner).ok()?;
+        let world = RequestWorld::new(&asked.facts, &self.names)?;
+        let applicable = self.program.applicable(asked.action);
+        Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.

@@ -185,15 +185,15 @@ fn actions(services: &[Service], program: &ProgramBody, at: usize, named: &Named
 
 /// What the literals of a policy name.
 #[derive(Default)]
-struct Named {
+pub(in crate::lower) struct Named {
     actions: BTreeSet<String>,
     types: BTreeSet<String>,
-    tenants: BTreeSet<String>,
+    pub(in crate::lower) tenants: BTreeSet<String>,
     texts: BTreeSet<String>,
-    subjects: BTreeSet<String>,
-    ids: BTreeSet<String>,
-    services: BTreeSet<String>,
-    roles: BTreeSet<String>,
+    pub(in crate::lower) subjects: BTreeSet<String>,
+    pub(in crate::lower) ids: BTreeSet<String>,
+    pub(in crate::lower) services: BTreeSet<String>,
+    pub(in crate::lower) roles: BTreeSet<String>,
     asks_tier: bool,
     asks_residency: bool,
     asks_status: bool,
@@ -201,7 +201,7 @@ struct Named {
 }
 
 impl Named {
-    fn in_policy(policy: &ast::Policy) -> Self {
+    pub(in crate::lower) fn in_policy(policy: &ast::Policy) -> Self {
         let mut named = Self::default();
         for constraint in [policy.principal_constraint().as_inner(), policy.resource_constraint().as_inner()] {
             match constraint {

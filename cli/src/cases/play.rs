@@ -1,0 +1,153 @@
+//! Plays cases, and counts which policies they reach.
+
+use std::collections::BTreeMap;
+
+use partywall_authorization::{Effect, Verdict};
+use serde::Serialize;
+
+use crate::cases::Case;
+use crate::lower::Parsed;
+use crate::rehearsal::{Ask, Rehearsal, Settled};
+
+/// How one case ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct Played {
+    /// Its file and line.
+    pub(crate) at: String,
+    /// Its file alone.
+    #[serde(skip)]
+    pub(crate) file: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether it was decided as expected.
+    pub(crate) passed: bool,
+    /// What was expected, in words.
+    pub(crate) expected: String,
+    /// What was decided, in words.
+    pub(crate) got: String,
+    /// What every policy says that has something to say.
+    pub(crate) why: Vec<String>,
+}
+
+/// How many cases reach one policy.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reached {
+    /// The policy.
+    pub(crate) policy: String,
+    /// `permit` or `forbid`.
+    pub(crate) effect: &'static str,
+    /// Its file and line.
+    pub(crate) at: String,
+    /// Cases in which it is satisfied.
+    pub(crate) satisfied: usize,
+    /// Cases in which it could apply and is not satisfied.
+    pub(crate) not_satisfied: usize,
+}
+
+/// Plays `cases`, all on one directory.
+pub(crate) struct Player<'r> {
+    rehearsal: &'r Rehearsal,
+    places: BTreeMap<String, String>,
+    reached: Vec<Reached>,
+}
+
+impl<'r> Player<'r> {
+    /// Nothing played yet. `parsed` tells where the policies stand.
+    pub(crate) fn new(rehearsal: &'r Rehearsal, parsed: &[Parsed<'_>]) -> Self {
+        let places = places(parsed);
+        let reached = rehearsal.policies().iter().map(|policy| Reached {
+            policy: policy.id.clone(),
+            effect: effect(policy.effect),
+            at: places.get(&policy.id).cloned().unwrap_or_default(),
+            satisfied: 0,
+            not_satisfied: 0,
+        });
+        Self { rehearsal, reached: reached.collect(), places }
+    }
+
+    /// Plays one.
+    pub(crate) fn play(&mut self, case: &Case<'_>) -> Played {
+        let ask = ask(case);
+        let settled = self.rehearsal.decide(&ask);
+        let verdicts = self.rehearsal.verdicts(&ask).unwrap_or_default();
+        let mut why = Vec::new();
+        for (policy, verdict) in &verdicts {
+            let place = self.places.get(&policy.id).map_or("", String::as_str);
+            let says = match verdict {
+                Verdict::Satisfied => effect(policy.effect),
+                Verdict::Error => "cannot be evaluated",
+                Verdict::NotSatisfied => continue,
+            };
+            why.push(format!("{}: {says} ({place})", policy.id));
+        }
+        for (policy, verdict) in verdicts {
+            if let Some(reached) = self.reached.iter_mut().find(|reached| reached.policy == policy.id) {
+                match verdict {
+                    Verdict::Satisfied => reached.satisfied += 1,
+                    Verdict::NotSatisfied | Verdict::Error => reached.not_satisfied += 1,
+                }
+            }
+        }
+        if why.is_empty() {
+            why.push(if settled.detail.is_empty() {
+                "nothing more is known".to_owned()
+            } else {
+                settled.detail.to_owned()
+            });
+        }
+        Played {
+            at: case.then.at.to_string(),
+            file: case.then.at.file().to_owned(),
+            name: case.name.value.clone(),
+            passed: as_expected(case, &settled),
+            expected: words(case.then.allow, case.then.reason.map(|r| r.code()), case.then.policy.as_deref()),
+            got: words(settled.allowed(), settled.reason.map(|r| r.code()), settled.policy.as_deref()),
+            why,
+        }
+    }
+
+    /// How often each policy was reached.
+    pub(crate) fn reached(&self) -> &[Reached] {
+        &self.reached
+    }
+}
+
+/// What a case asks for.
+fn ask(case: &Case<'_>) -> Ask {
+    Ask {
+        tenant: case.given.tenant.value.clone(),
+        subject: case.given.subject.clone(),
+        roles: case.given.roles.clone(),
+        owner: None,
+        service: case.service.value.clone(),
+        method: case.method.clone(),
+        path: case.path.clone(),
+    }
+}
+
+fn as_expected(case: &Case<'_>, settled: &Settled) -> bool {
+    case.then.allow == settled.allowed()
+        && case.then.reason.is_none_or(|reason| settled.reason == Some(reason))
+        && case.then.policy.as_ref().is_none_or(|policy| settled.policy.as_ref() == Some(policy))
+}
+
+fn words(allow: bool, reason: Option<&str>, policy: Option<&str>) -> String {
+    let mut words = String::from(if allow { "allow" } else { "deny" });
+    reason.iter().for_each(|reason| words.push_str(&format!(", reason {reason}")));
+    policy.iter().for_each(|policy| words.push_str(&format!(", policy {policy}")));
+    words
+}
+
+/// The effect of a policy, in Cedar's word.
+pub(crate) fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Permit => "permit",
+        Effect::Forbid => "forbid",
+    }
+}
+
+/// File and line of each policy, by its id.
+pub(crate) fn places(parsed: &[Parsed<'_>]) -> BTreeMap<String, String> {
+    let place = |policy: &Parsed<'_>| format!("{}:{}", policy.source.path(), policy.source.position(policy.offset).0);
+    parsed.iter().map(|policy| (policy.id().to_owned(), place(policy))).collect()
+}

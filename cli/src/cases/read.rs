@@ -1,0 +1,137 @@
+//! Reads a file of cases.
+
+use std::collections::HashMap;
+
+use partywall_tenancy::{Reason, TenantId};
+
+use crate::cases::{Case, DECISIONS, Given, Then};
+use crate::diagnostic::{Diagnostic, Source};
+use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, parse, tenant_id, text, texts};
+
+/// The cases of a file, or everything that is wrong with it.
+pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
+    let node = parse(source).map_err(|mistake| vec![mistake])?;
+    let mut mistakes = Mistakes::default();
+    let found = file(node, &mut mistakes);
+    let mistakes = mistakes.into_sorted();
+    if mistakes.is_empty() { Ok(found) } else { Err(mistakes) }
+}
+
+fn file<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Vec<Case<'s>> {
+    const HELP: &str = "write `cases: [{ name: …, given: …, when: …, then: … }]`";
+    let at = node.at;
+    let Some(mut fields) = Fields::of(node, "a file of cases", mistakes) else { return Vec::new() };
+    let cases = fields.required("cases", HELP, mistakes);
+    fields.finish(mistakes);
+    let Some(cases) = cases else { return Vec::new() };
+    let empty = matches!(&cases.value, Value::List(items) if items.is_empty());
+    if empty {
+        mistakes.push(at.error("this file has no cases").help(HELP));
+    }
+    let cases = list(cases, "`cases`", mistakes, case);
+    once_each(&cases, mistakes);
+    cases
+}
+
+fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
+    let mut fields = Fields::of(node, "a case", mistakes)?;
+    let name = fields
+        .required("name", "write `name: a viewer reads an order`", mistakes)
+        .and_then(|node| text(node, "the name of a case", mistakes));
+    let given = fields
+        .required("given", "write `given: { tenant: acme, roles: [viewer] }`", mistakes)
+        .and_then(|node| given(node, mistakes));
+    let when = fields
+        .required("when", "write `when: { service: orders, request: GET /orders/7 }`", mistakes)
+        .and_then(|node| when(node, mistakes));
+    let then =
+        fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
+    fields.finish(mistakes);
+    let (service, method, path) = when?;
+    Some(Case { name: name?, given: given?, service, method, path, then: then? })
+}
+
+fn given<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Given<'s>> {
+    let mut fields = Fields::of(node, "`given`", mistakes)?;
+    let tenant = fields.required("tenant", "write `tenant: acme`", mistakes).and_then(|node| tenant_id(node, mistakes));
+    let subject = match fields.optional("subject") {
+        Some(node) => text(node, "a subject", mistakes).map(|found| found.value),
+        None => Some(String::new()),
+    };
+    let roles = fields.optional("roles").map_or(vec![], |node| match &node.value {
+        Value::List(items) if items.is_empty() => Vec::new(),
+        _ => texts(node, "a role", mistakes),
+    });
+    fields.finish(mistakes);
+    let tenant = tenant.map(|id: Located<'_, TenantId>| Located { value: id.value.to_string(), at: id.at });
+    Some(Given { tenant: tenant?, subject: subject?, roles: roles.into_iter().map(|role| role.value).collect() })
+}
+
+type When<'s> = (Located<'s, String>, String, String);
+
+fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
+    let mut fields = Fields::of(node, "`when`", mistakes)?;
+    let service = fields
+        .required("service", "write `service: orders`", mistakes)
+        .and_then(|node| text(node, "a service", mistakes));
+    let request = fields
+        .required("request", "write `request: GET /orders/7`", mistakes)
+        .and_then(|node| text(node, "`request`", mistakes));
+    fields.finish(mistakes);
+    let request = request?;
+    let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
+    match request.value.split_once(' ') {
+        Some((method, path)) if upper(method) && path.starts_with('/') => {
+            Some((service?, method.to_owned(), path.to_owned()))
+        }
+        _ => {
+            let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
+            mistakes.add(diagnostic.help("write both with one blank between, as `GET /orders/7`"))
+        }
+    }
+}
+
+fn then<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Then<'s>> {
+    let at = node.at;
+    let mut fields = Fields::of(node, "`then`", mistakes)?;
+    let [allow, deny] = DECISIONS;
+    let decision = fields
+        .required("decision", "write `decision: allow` or `decision: deny`", mistakes)
+        .and_then(|node| choice(node, "a decision", &[(allow, true), (deny, false)], mistakes));
+    let reasons: Vec<(&str, Reason)> = Reason::ALL.iter().map(|reason| (reason.code(), *reason)).collect();
+    let reason = fields.optional("reason").map(|node| (node.at, choice(node, "a reason", &reasons, mistakes)));
+    let policy = fields.optional("policy").map(|node| text(node, "a policy", mistakes));
+    fields.finish(mistakes);
+    if let (Some(true), Some((at, _))) = (decision, &reason) {
+        return mistakes.add(reason_of_nothing(*at));
+    }
+    let reason = match reason {
+        Some((_, found)) => Some(found?),
+        None => None,
+    };
+    let policy = match policy {
+        Some(found) => Some(found?.value),
+        None => None,
+    };
+    Some(Then { at, allow: decision?, reason, policy })
+}
+
+fn reason_of_nothing(at: At<'_>) -> Diagnostic {
+    at.error("only a denial has a reason").help("take it out, or write `decision: deny`")
+}
+
+/// Reports told by name alone must not leave open which case they are about.
+fn once_each(cases: &[Case<'_>], mistakes: &mut Mistakes) {
+    let mut seen: HashMap<&str, At<'_>> = HashMap::new();
+    for case in cases {
+        match seen.get(case.name.value.as_str()) {
+            Some(first) => {
+                let message = format!("a case `{}` is there already, at {first}", case.name.value);
+                mistakes.push(case.name.at.error(message).help("give this one a name of its own"));
+            }
+            None => {
+                seen.insert(&case.name.value, case.name.at);
+            }
+        }
+    }
+}

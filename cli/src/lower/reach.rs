@@ -1,0 +1,256 @@
+//! What no request in this directory reaches: policies that nobody satisfies, permits that a `forbid` always beats,
+//! tenants to whom nothing is permitted.
+//!
+//! Goes through every request that can make a difference, with the tenants as they are: the names that a policy
+//! writes, and one other of each kind. Where that were too many nothing is said, so that what is said is so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use partywall_authorization::{
+    ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
+};
+use partywall_tenancy::{Service, Tenant, TenantId, TenantStatus};
+
+use super::cover::domain::Named;
+use super::{Parsed, Vocabulary};
+use crate::diagnostic::Diagnostic;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Unreached {
+    /// Warnings about policies, at their places.
+    pub(crate) policies: Vec<Diagnostic>,
+    /// Active tenants to whom nothing is permitted.
+    pub(crate) tenants: Vec<TenantId>,
+}
+
+/// The most evaluations for one policy: a tenth of a second's work.
+const MOST: usize = 200_000;
+/// The most roles whose combinations are gone through.
+const MOST_ROLES: usize = 10;
+
+/// Looks for them. `parsed` are the policies of `program`, in its order.
+pub(crate) fn unreached(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>], program: &Program) -> Unreached {
+    let names = Names::of(program);
+    let named: Vec<Named> = parsed.iter().map(|policy| Named::in_policy(policy.tree())).collect();
+    let confined = confined(parsed);
+    let mut apart: BTreeSet<&str> = named.iter().flat_map(|named| &named.tenants).map(String::as_str).collect();
+    apart.extend(confined.iter().flatten().map(String::as_str));
+    let shape = |tenant: &Tenant| shape(tenant, &apart);
+    let active = || vocabulary.tenants.iter().filter(|tenant| tenant.status == TenantStatus::Active);
+    let shapes: BTreeMap<Shape, &Tenant> = active().map(|tenant| (shape(tenant), tenant)).collect();
+    let tenants: Vec<&Tenant> = shapes.into_values().collect();
+    let foreign = foreign(vocabulary.tenants);
+    let any =
+        vocabulary.tenants.iter().filter(|t| apart.contains(t.id.as_str()) || tenants.contains(t)).chain(&foreign);
+    let any = any.collect();
+    let search = Search { vocabulary, program, names: &names, named: &named, confined: &confined, tenants, any };
+    let mut found = Unreached::default();
+    let (mut reached, mut certain) = (BTreeSet::new(), true);
+    for (at, policy) in program.body().policies.iter().enumerate() {
+        let Some(seen) = search.policy(at, policy) else {
+            certain &= policy.effect == Effect::Forbid;
+            continue;
+        };
+        if policy.effect == Effect::Permit {
+            reached.extend(seen.permitted.iter().cloned());
+        }
+        let origin = &parsed[at];
+        let (line, column) = origin.source.position(origin.offset);
+        let warning = |message: String, help: String| origin.source.warning(line, column, message).help(help);
+        if !seen.satisfied {
+            let message = format!("no request in this directory satisfies `{}`", policy.id);
+            found.policies.push(warning(message, search.help(at)));
+        } else if policy.effect == Effect::Permit && seen.permitted.is_empty() {
+            let message = format!("wherever `{}` permits, a `forbid` beats it", policy.id);
+            let by = seen.beaten_by.into_iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            found.policies.push(warning(message, format!("look at {by}, or take this policy out")));
+        }
+    }
+    if certain {
+        let permitted = search.tenants.iter().filter(|tenant| reached.contains(&tenant.id));
+        let shapes: BTreeSet<Shape> = permitted.map(|tenant| shape(tenant)).collect();
+        found.tenants = active().filter(|t| !shapes.contains(&shape(t))).map(|tenant| tenant.id.clone()).collect();
+    }
+    found
+}
+
+/// For each policy the tenant to which `@tenant` confines it.
+fn confined(parsed: &[Parsed<'_>]) -> Vec<Option<String>> {
+    parsed.iter().map(|policy| policy.policy.annotation("tenant").map(str::to_owned)).collect()
+}
+
+/// Tier, residency and, where a policy names it, the id: what policies can tell tenants apart by.
+type Shape = (String, String, Option<String>);
+
+/// Tenants that no directory has, one of each status.
+fn foreign(tenants: &[Tenant]) -> Vec<Tenant> {
+    let Ok(id) = TenantId::parse("of-no-directory") else { return Vec::new() };
+    let like = tenants.first().map(|tenant| Tenant { id, ..tenant.clone() });
+    like.iter().flat_map(|tenant| TenantStatus::ALL.map(|status| Tenant { status, ..tenant.clone() })).collect()
+}
+
+fn shape(tenant: &Tenant, apart: &BTreeSet<&str>) -> Shape {
+    let id = apart.contains(tenant.id.as_str()).then(|| tenant.id.to_string());
+    (tenant.tier.to_string(), tenant.residency.to_string(), id)
+}
+
+struct Search<'a> {
+    vocabulary: &'a Vocabulary<'a>,
+    program: &'a Program,
+    names: &'a Names,
+    named: &'a [Named],
+    confined: &'a [Option<String>],
+    /// One active tenant of each shape.
+    tenants: Vec<&'a Tenant>,
+    /// The same, and others whatever their status: what a `forbid` guards against though it is built in.
+    any: Vec<&'a Tenant>,
+}
+
+#[derive(Default)]
+struct Seen {
+    satisfied: bool,
+    /// One tenant of each shape to whom it permits something that no `forbid` beats.
+    permitted: BTreeSet<TenantId>,
+    beaten_by: BTreeSet<String>,
+}
+
+impl Search<'_> {
+    /// What becomes of one policy; `None` where there are too many requests to go through.
+    fn policy(&self, at: usize, policy: &PolicyBody) -> Option<Seen> {
+        let operations = self.operations(policy);
+        // What a `forbid` names makes a difference, too.
+        let mut concerned = vec![at];
+        if policy.effect == Effect::Permit {
+            let beside = |other: &&(usize, &PolicyBody)| other.1.effect == Effect::Forbid;
+            let all: Vec<_> = self.program.body().policies.iter().enumerate().collect();
+            let applies = |id: &str| operations.iter().any(|o| self.program.applicable(o.index).any(|p| p.id == id));
+            concerned.extend(all.iter().filter(beside).filter(|(_, forbid)| applies(&forbid.id)).map(|(at, _)| *at));
+        }
+        let of = |names: fn(&Named) -> &BTreeSet<String>| -> Vec<String> {
+            concerned
+                .iter()
+                .flat_map(|at| names(&self.named[*at]))
+                .cloned()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect()
+        };
+        let with_other = |mut names: Vec<String>| {
+            names.push("~".to_owned());
+            names
+        };
+        let (subjects, ids) = (with_other(of(|n| &n.subjects)), with_other(of(|n| &n.ids)));
+        let roles = of(|n| &n.roles);
+        // A `forbid` may say again what is built in: that is no mistake.
+        let guards = policy.effect == Effect::Forbid;
+        let tenants = if guards { &self.any } else { &self.tenants };
+        let owners = if guards { tenants.len() } else { 1 };
+        if roles.len() > MOST_ROLES {
+            return None;
+        }
+        let sets = 1usize << roles.len();
+        let requests = [tenants.len(), owners, operations.len(), subjects.len(), ids.len(), sets, concerned.len()];
+        if requests.into_iter().try_fold(1usize, usize::checked_mul).is_none_or(|n| n > MOST) {
+            return None;
+        }
+        let mut seen = Seen::default();
+        for set in 0..sets {
+            let roles: Vec<String> =
+                roles.iter().enumerate().filter(|(n, _)| set >> n & 1 == 1).map(|(_, role)| role.clone()).collect();
+            for (tenant, owner) in tenants.iter().flat_map(|t| self.owners(t, guards).map(move |owner| (*t, owner))) {
+                for operation in &operations {
+                    for subject in &subjects {
+                        for id in &ids {
+                            let facts = RequestFacts {
+                                tenant,
+                                subject,
+                                roles: &roles,
+                                action: operation.action,
+                                resource_type: operation.resource,
+                                resource_id: Id::plain(id),
+                                owner,
+                                service: operation.service,
+                            };
+                            self.ask(policy, operation.index, &facts, &mut seen);
+                        }
+                    }
+                }
+            }
+        }
+        Some(seen)
+    }
+
+    /// Whose a resource can be.
+    fn owners<'t>(&'t self, tenant: &'t Tenant, anybodys: bool) -> impl Iterator<Item = &'t Tenant> {
+        let others = self.any.iter().copied().filter(move |other| anybodys && other.id != tenant.id);
+        std::iter::once(tenant).chain(others)
+    }
+
+    fn ask(&self, policy: &PolicyBody, action: ActionIndex, facts: &RequestFacts<'_>, seen: &mut Seen) {
+        let Some(world) = RequestWorld::new(facts, self.names) else { return };
+        if self.program.evaluate(policy, &world, &|_, _| ()) != Verdict::Satisfied {
+            return;
+        }
+        seen.satisfied = true;
+        if policy.effect == Effect::Forbid || seen.permitted.contains(&facts.tenant.id) {
+            return;
+        }
+        let forbids = self.program.applicable(action).filter(|other| other.effect == Effect::Forbid);
+        let mut beaten = false;
+        for forbid in forbids {
+            if self.program.evaluate(forbid, &world, &|_, _| ()) == Verdict::Satisfied {
+                beaten = true;
+                seen.beaten_by.insert(forbid.id.clone());
+            }
+        }
+        if !beaten {
+            seen.permitted.insert(facts.tenant.id.clone());
+        }
+    }
+
+    /// The operations that a policy can apply to.
+    fn operations(&self, policy: &PolicyBody) -> Vec<Reachable<'_>> {
+        let of = |service: &'_ Service| -> Vec<(String, String)> {
+            let pairs = service.operations.iter().map(|o| (o.action.clone(), o.resource.clone()));
+            pairs.collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let mut found = Vec::new();
+        for service in self.vocabulary.services {
+            for (action, resource) in of(service) {
+                let index = self.program.find_entity("Action", &action).and_then(|entity| self.program.action(entity));
+                let Some(index) = index else { continue };
+                if self.program.applicable(index).any(|applicable| applicable.id == policy.id)
+                    && let Some(operation) =
+                        service.operations.iter().find(|o| o.action == action && o.resource == resource)
+                {
+                    found.push(Reachable {
+                        service: service.spiffe_id.as_str(),
+                        action: &operation.action,
+                        resource: &operation.resource,
+                        index,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    fn help(&self, at: usize) -> String {
+        let status = |id: &str| self.vocabulary.tenants.iter().find(|t| t.id.as_str() == id).map(|t| t.status);
+        match &self.confined[at] {
+            Some(id) if status(id).is_some_and(|status| status != TenantStatus::Active) => {
+                format!("its `@tenant(\"{id}\")` is not active; take the policy out, or let the tenant act again")
+            }
+            _ => "no tenant, operation, role or name of the directory makes all of it true: take it out, or mend it"
+                .to_owned(),
+        }
+    }
+}
+
+struct Reachable<'a> {
+    service: &'a str,
+    action: &'a str,
+    resource: &'a str,
+    index: ActionIndex,
+}

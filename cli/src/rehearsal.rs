@@ -1,0 +1,191 @@
+//! A directory as a sidecar has it in force, in memory: what `test` and `explain` say is what Envoy does.
+//!
+//! ```text
+//! Directory, program ─► bundle, signed by a key made for it ─┐
+//! Withdrawn ──────────► overlay, likewise ───────────────────┴─► PolicyState ─► View, Authorization
+//! ```
+
+use ed25519_dalek::SigningKey;
+use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_tenancy::{
+    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, TenantContext, TenantId, Trust, View,
+};
+
+use crate::compile::{Issue, body};
+use crate::directory::Directory;
+use crate::exit::Failure;
+use crate::keys::Signer;
+use crate::overlay::{Issuer, Withdrawn, now_millis};
+
+/// A bundle and an overlay in force.
+pub(crate) struct Rehearsal {
+    view: View,
+    policy: Authorization,
+}
+
+/// Who asks for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// The tenant that was proved.
+    pub(crate) tenant: String,
+    /// The principal's name within it.
+    pub(crate) subject: String,
+    /// The principal's roles.
+    pub(crate) roles: Vec<String>,
+    /// Whose the resource is taken to be; `None` for the tenant, as a sidecar takes it.
+    pub(crate) owner: Option<TenantId>,
+    /// The service called.
+    pub(crate) service: String,
+    /// The method.
+    pub(crate) method: String,
+    /// The path, with or without a query.
+    pub(crate) path: String,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Why not; `None` where it may pass.
+    pub(crate) reason: Option<Reason>,
+    /// The policy that access logs print.
+    pub(crate) policy: Option<String>,
+    /// More about a denial, in plain words.
+    pub(crate) detail: &'static str,
+}
+
+impl Settled {
+    /// Whether it may pass.
+    pub(crate) fn allowed(&self) -> bool {
+        self.reason.is_none()
+    }
+}
+
+impl Rehearsal {
+    /// Puts a good directory into force, with what the overlay takes away.
+    pub(crate) fn new(directory: Directory<'_>, program: &[u8], withdrawn: &Withdrawn) -> Result<Self, Failure> {
+        let refused = |refusal| Failure::invalid(format!("a sidecar would refuse this directory: it {refusal}"));
+        let (bundle, overlay) = (signer("bundle")?, signer("overlay")?);
+        let now = now_millis() / 1000;
+        let issue = Issue { revision: 1, issued: now, expires: now + 86_400 };
+        let overlay_key = (overlay.id.clone(), overlay.key.verifying_key().to_bytes());
+        let body = BundleBody {
+            approvals: 1,
+            keys: RoleKeys { overlay: vec![overlay_key], ..RoleKeys::default() },
+            ..body(directory, program, issue)?
+        };
+        let bytes = body.sign(&[(bundle.id.as_str(), &bundle.key)]).ok_or_else(unusable)?;
+        let trust = Trust {
+            mesh: body.mesh.clone(),
+            audience: Audience::Workload,
+            bundle_keys: vec![bundle.trusted().ok_or_else(unusable)?],
+            floor: 0,
+            approvals: 1,
+        };
+        let mut state = PolicyState::new(trust);
+        state.offer_bundle(&bytes, now, |_| Ok(())).map_err(refused)?;
+        let (_, bytes) = Issuer::new(overlay).issue((&body.mesh, 1), withdrawn, 0, now * 1000).ok_or_else(unusable)?;
+        state.offer_overlay(&bytes, Origin::Fetched, now).map_err(refused)?;
+        let view = state.view(now).map_err(|reason| Failure::invalid(format!("a sidecar would say {reason}")))?;
+        let policy = Authorization::new(view.bundle()).map_err(refused)?;
+        Ok(Self { view, policy })
+    }
+
+    /// Whether it may pass. A subject that the overlay revoked comes with no valid token, so it never gets here.
+    pub(crate) fn decide(&self, ask: &Ask) -> Settled {
+        let denied = |reason, detail| Settled { reason: Some(reason), policy: None, detail };
+        let Ok(id) = TenantId::parse(&ask.tenant) else {
+            return denied(Reason::TenantInvalid, "this is no tenant id");
+        };
+        let tenant = match self.view.active_tenant(&id) {
+            Ok(tenant) => tenant,
+            Err(reason) => return denied(reason, "the proved tenant may not act"),
+        };
+        if ask.owner.is_some() {
+            return self.by_policies_alone(ask);
+        }
+        let context = context(ask, &tenant);
+        let query = query(ask, &context, &tenant);
+        match authorize(&self.policy, &query) {
+            Decision::Allow { policy, .. } => Settled { reason: None, policy: Some(policy.to_owned()), detail: "" },
+            Decision::Deny { reason, policy, detail, .. } => {
+                Settled { reason: Some(reason), policy: policy.map(str::to_owned), detail }
+            }
+        }
+    }
+
+    /// What each policy that can apply says, whoever settles it; `None` where none is asked.
+    pub(crate) fn verdicts(&self, ask: &Ask) -> Option<Vec<(&PolicyBody, Verdict)>> {
+        let tenant = self.view.active_tenant(&TenantId::parse(&ask.tenant).ok()?).ok()?;
+        let context = context(ask, &tenant);
+        let query = query(ask, &context, &tenant);
+        match &ask.owner {
+            None => self.policy.verdicts(&query, None),
+            Some(owner) => self.policy.verdicts(&query, Some(&self.view.bundle().tenant(owner)?)),
+        }
+    }
+
+    /// What the policies say where nothing is built in: of a resource that is another tenant's.
+    fn by_policies_alone(&self, ask: &Ask) -> Settled {
+        let Some(verdicts) = self.verdicts(ask) else {
+            let detail = "no operation covers it, or there is no such tenant";
+            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail };
+        };
+        let satisfied = |effect| {
+            let mut all = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Satisfied);
+            all.find(|(policy, _)| policy.effect == effect).map(|(policy, _)| policy.id.clone())
+        };
+        let denied = |policy, detail| Settled { reason: Some(Reason::PolicyDenied), policy, detail };
+        match (satisfied(Effect::Forbid), satisfied(Effect::Permit)) {
+            (Some(by), _) => denied(Some(by), "a policy forbids it"),
+            (None, None) => denied(None, "no policy permits it"),
+            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "" },
+        }
+    }
+
+    /// Action, resource type and resource id of a request, as policies see them.
+    pub(crate) fn operation(&self, ask: &Ask) -> Option<(String, String, String)> {
+        let found = self.policy.operation(&ask.service, &ask.method, &ask.path)?;
+        let operation = found.operation();
+        Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
+    }
+
+    /// What is in force.
+    pub(crate) fn body(&self) -> &BundleBody {
+        self.view.bundle().body()
+    }
+
+    /// All policies, in the order of files and lines.
+    pub(crate) fn policies(&self) -> &[PolicyBody] {
+        &self.policy.program().body().policies
+    }
+}
+
+fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
+    TenantContext {
+        tenant: tenant.id.clone(),
+        tier: tenant.tier.to_string(),
+        region: tenant.residency.to_string(),
+        principal: ask.subject.clone(),
+        roles: ask.roles.clone(),
+        scopes: Vec::new(),
+        proved_by: ProvedBy::Jwt,
+        token_id: String::new(),
+        expires: 0,
+        caller: None,
+    }
+}
+
+fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
+    Query { context, tenant, service: &ask.service, method: &ask.method, path: &ask.path }
+}
+
+/// A key that is gone when this process is.
+fn signer(id: &str) -> Result<Signer, Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| Failure::invalid(format!("the system gives no randomness: {e}")))?;
+    Ok(Signer { id: id.to_owned(), key: SigningKey::from_bytes(&seed) })
+}
+
+fn unusable() -> Failure {
+    Failure::invalid("a key made for this run is of no use; this is a defect of `partywall`")
+}

@@ -1,0 +1,97 @@
+//! `services/*.yaml`.
+
+use serde_json::{Value, json};
+
+use super::shape::{any_text, list, may, must, object, or_else, text, word};
+use super::values::{duration, label, scope, spiffe_id, tenant_id};
+use crate::directory::{METHODS, RECOVER};
+use crate::lower::schema::TAKEN;
+
+pub(super) fn service() -> Value {
+    object(
+        "a service",
+        "services/*.yaml: one service, who may call it, and what its paths mean",
+        [
+            must("service", label("Its name", &["orders"])),
+            must("spiffe_id", spiffe_id("Its own SPIFFE ID")),
+            may(
+                "clusters",
+                list(
+                    "Envoy clusters that lead here; the service's name where left out",
+                    any_text("A cluster", &["orders"]),
+                    1,
+                ),
+            ),
+            may(
+                "max_context_age",
+                or_else(
+                    "2m",
+                    duration("Up to which age a root context counts here, from others than its signer: 1s to 1h", "2m"),
+                ),
+            ),
+            may(
+                "recover",
+                or_else(
+                    "handle",
+                    word(
+                        "How an outgoing call finds the context of the request that caused it: by the handle in `tracestate`, or also by the trace id",
+                        RECOVER.iter().map(|(word, _)| *word),
+                    ),
+                ),
+            ),
+            may(
+                "own_tenant",
+                tenant_id("The tenant it works for when no request caused a call; needs a signer of this workload"),
+            ),
+            may("act_for", scope("The tenants it may name in `x-partywall-act-for`; needs a signer of this workload")),
+            must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
+            must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
+        ],
+    )
+}
+
+fn caller() -> Value {
+    object(
+        "a caller",
+        "A workload that may call this service",
+        [must("spiffe_id", spiffe_id("Its SPIFFE ID")), must("tenants", scope("For which tenants: `all`, or a list"))],
+    )
+}
+
+fn operation() -> Value {
+    let methods = METHODS.join("|");
+    let mut resource = text("Its type in policies: `Order::\"…\"`", "^[A-Z][A-Za-z0-9]{0,63}$", &["Order"]);
+    resource["not"] = json!({ "enum": TAKEN });
+    object(
+        "an operation",
+        "What one method and path mean",
+        [
+            must(
+                "http",
+                text(
+                    "Method and path template; `{name}` is one whole segment",
+                    &format!("^({methods}) /[!-~]*$"),
+                    &["GET /orders/{id}"],
+                ),
+            ),
+            must(
+                "action",
+                text("Its name in policies: `Action::\"orders:read\"`", "^[A-Za-z0-9:._-]{1,64}$", &["orders:read"]),
+            ),
+            must("resource", resource),
+            may("id", any_text("The parameter that is the resource's id", &["id"])),
+            must(
+                "owner",
+                text(
+                    "Where the request shows whose it is: `path.<parameter>`, or `none` where nothing does, so that the service itself must see to it",
+                    r"^(none|path\..+)$",
+                    &["path.tenant", "none"],
+                ),
+            ),
+            may(
+                "anonymous",
+                json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
+            ),
+        ],
+    )
+}

@@ -1,0 +1,107 @@
+//! `--against OLD`: what a change would break that only the state before can tell.
+
+use std::collections::BTreeSet;
+
+use partywall_tenancy::{Operation, Owner};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::directory::{Directory, RETIRED, Reading};
+
+/// What `new` breaks of `old`. With `allowed`, warnings where it may be meant; an id that is given again never is.
+pub(super) fn check(old: &Reading, new: &Reading, path: &std::path::Path, allowed: bool) -> Vec<Diagnostic> {
+    let (Some(before), Some(after)) = (old.directory(), new.directory()) else { return Vec::new() };
+    let mut found = tenants(old, new, &before, &after, path);
+    let mut breaks = operations(new, &before, &after, path);
+    if allowed {
+        breaks.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Warning);
+    }
+    found.extend(breaks);
+    found
+}
+
+/// INVARIANT: an id means one tenant for ever, and the list of former ones only grows.
+fn tenants(
+    old: &Reading,
+    new: &Reading,
+    before: &Directory<'_>,
+    after: &Directory<'_>,
+    path: &std::path::Path,
+) -> Vec<Diagnostic> {
+    let file = path.join("tenants").join(RETIRED);
+    let file = file.to_string_lossy();
+    let kept: BTreeSet<_> = new.retired().iter().collect();
+    let now: BTreeSet<_> = after.tenants.iter().map(|tenant| &tenant.id).collect();
+    let mut found = Vec::new();
+    for id in old.retired().iter().filter(|id| !kept.contains(id)) {
+        let record = new.records().iter().find(|record| record.tenant == *id);
+        found.push(match record {
+            Some(record) => record
+                .place
+                .error(format!("`{id}` is the id of a former tenant, and no id is given again"))
+                .help(format!("give this tenant an id of its own, and put `{id}` back into tenants/{RETIRED}")),
+            None => Diagnostic::of_file(&*file, format!("`{id}` is gone from the list of former tenants"))
+                .help("put it back: its id could be given to somebody else"),
+        });
+    }
+    for id in before.tenants.iter().map(|tenant| &tenant.id).filter(|id| !now.contains(id) && !kept.contains(id)) {
+        let message = format!("the tenant `{id}` is gone, and nothing keeps its id from being given again");
+        found.push(
+            Diagnostic::of_file(&*file, message)
+                .help(format!("remove it with `partywall tenant offboard {id}`, which adds it to this list")),
+        );
+    }
+    found
+}
+
+const MEANT: &str = "if it is meant, say so with `--allow-breaking`";
+
+fn operations(new: &Reading, before: &Directory<'_>, after: &Directory<'_>, path: &std::path::Path) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let actions: BTreeSet<&str> =
+        after.services.iter().flat_map(|service| &service.operations).map(|o| o.action.as_str()).collect();
+    let mut dropped = BTreeSet::new();
+    for service in before.services {
+        let now = after.services.iter().find(|other| other.name == service.name);
+        let file = path.join("services").join(format!("{}.yaml", service.name));
+        for operation in &service.operations {
+            if !actions.contains(operation.action.as_str()) && dropped.insert(&operation.action) {
+                let message = format!("the action `{}` is gone, and with it what policies say of it", operation.action);
+                let help = format!("put `{} {}` back; {MEANT}", operation.method, operation.path);
+                found.push(Diagnostic::of_file(file.to_string_lossy(), message).help(help));
+            }
+            let same =
+                |other: &&Operation| other.method == operation.method && shape(&other.path) == shape(&operation.path);
+            let Some(other) = now.and_then(|service| service.operations.iter().find(same)) else { continue };
+            if whose(&other.owner, &other.path) == whose(&operation.owner, &operation.path) {
+                continue;
+            }
+            let message = format!("the owner was `{}`, and is `{}` now", words(&operation.owner), words(&other.owner));
+            let http = format!("{} {}", other.method, other.path);
+            let at = new.operation_place(&service.name, &http);
+            let diagnostic = at.map_or_else(
+                || Diagnostic::of_file(file.to_string_lossy(), message.clone()),
+                |at| at.error(message.clone()),
+            );
+            found.push(diagnostic.help(format!("write `owner: {}` again; {MEANT}", words(&operation.owner))));
+        }
+    }
+    found
+}
+
+/// A path without the names of its parameters.
+fn shape(path: &str) -> Vec<&str> {
+    path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect()
+}
+
+/// Which segment of the path the owner is; a parameter may be called otherwise now.
+fn whose(owner: &Owner, path: &str) -> Option<usize> {
+    let Owner::Path(name) = owner else { return None };
+    path.split('/').position(|segment| segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) == Some(name))
+}
+
+fn words(owner: &Owner) -> String {
+    match owner {
+        Owner::Path(name) => format!("path.{name}"),
+        Owner::Unseen => "none".to_owned(),
+    }
+}

@@ -1,0 +1,116 @@
+//! `partywall explain`.
+
+mod nearby;
+mod settings;
+mod tell;
+
+use std::path::PathBuf;
+
+use partywall_tenancy::TenantId;
+
+use crate::compile::check;
+use crate::diagnostic::{Severity, Source};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::overlay::{MAX_SIZE, Withdrawn};
+use crate::rehearsal::{Ask, Rehearsal};
+use crate::{files, lower};
+
+/// Say why a request is allowed or denied, and what would change that
+///
+/// Decides as a sidecar would, and tells: what is known about the request, every policy that has something to say,
+/// those that settle it with file and line, and the nearest changes that turn the answer, each tried by itself.
+/// With --settings, says instead where each value of a tenant comes from: its record, or the profile of its tier.
+/// Exit status: 0 allow, 1 deny, 3 the directory cannot be read.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
+  partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
+  partywall explain tenancy --settings acme"
+)]
+pub(crate) struct Args {
+    /// The tenancy directory
+    dir: PathBuf,
+    /// The tenant that was proved
+    #[arg(long, required_unless_present = "settings", value_parser = parse_tenant)]
+    tenant: Option<TenantId>,
+    /// The principal's name within it
+    #[arg(long, default_value = "")]
+    subject: String,
+    /// A role of the principal; may be there more than once
+    #[arg(long = "role")]
+    roles: Vec<String>,
+    /// Whose the resource is taken to be: what policies alone would say, where no isolation were built in. A sidecar
+    /// always takes it for the tenant's own
+    #[arg(long, value_parser = parse_tenant)]
+    owner: Option<TenantId>,
+    /// The service called
+    #[arg(long, required_unless_present = "settings")]
+    service: Option<String>,
+    /// The method, as GET
+    #[arg(required_unless_present = "settings")]
+    method: Option<String>,
+    /// The path, as /orders/7
+    #[arg(required_unless_present = "settings")]
+    path: Option<String>,
+    /// What is withdrawn besides: an overlay.yaml
+    #[arg(long)]
+    overlay: Option<PathBuf>,
+    /// Say where the settings of this tenant come from
+    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay"])]
+    settings: Option<TenantId>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let checked = check(&args.dir, None);
+    let Some((directory, program)) = checked.good() else {
+        let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned();
+        return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
+    };
+    if let Some(tenant) = &args.settings {
+        return settings::tell(checked.reading().records(), tenant, args.json);
+    }
+    let withdrawn = args.overlay.as_ref().map_or(Ok(Withdrawn::default()), withdrawn)?;
+    let Some(ask) = ask(args) else { return Err(Failure::usage("name the tenant, the service, a method and a path")) };
+    if !directory.services.iter().any(|service| service.name == ask.service) {
+        let names: Vec<&str> = directory.services.iter().map(|service| service.name.as_str()).collect();
+        return Err(Failure::invalid(format!(
+            "no service is called `{}`\nhelp: there are {}",
+            ask.service,
+            names.join(", ")
+        )));
+    }
+    let rehearsal = Rehearsal::new(directory, program, &withdrawn)?;
+    let (parsed, _) = lower::parse(directory.policies);
+    let explained = tell::Explained::of(&rehearsal, &parsed, &ask, || {
+        nearby::changes(directory, program, &withdrawn, &rehearsal, &ask)
+    })?;
+    explained.tell(args.json)?;
+    Ok(if explained.allowed() { Exit::Fine } else { Exit::Findings })
+}
+
+fn ask(args: &Args) -> Option<Ask> {
+    Some(Ask {
+        tenant: args.tenant.as_ref()?.to_string(),
+        subject: args.subject.clone(),
+        roles: args.roles.clone(),
+        owner: args.owner.clone().filter(|owner| Some(owner) != args.tenant.as_ref()),
+        service: args.service.clone()?,
+        method: args.method.clone()?,
+        path: args.path.clone()?,
+    })
+}
+
+fn withdrawn(path: &PathBuf) -> Result<Withdrawn, Failure> {
+    let text = files::read_text(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
+    Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|mistakes| Failure::diagnostics(&mistakes))
+}
+
+fn parse_tenant(text: &str) -> Result<TenantId, String> {
+    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
+}

@@ -1,0 +1,139 @@
+//! What would change the answer: each nearest change, tried by itself.
+
+use std::collections::BTreeSet;
+
+use partywall_authorization::Program;
+use partywall_tenancy::TenantStatus;
+use serde::Serialize;
+
+use crate::directory::Directory;
+use crate::exit::Failure;
+use crate::overlay::Withdrawn;
+use crate::rehearsal::{Ask, Rehearsal};
+
+/// A change that turns the answer.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    /// What is different, in words.
+    pub(super) change: String,
+    /// What is decided then.
+    pub(super) then: &'static str,
+    /// The policy that settles it then.
+    pub(super) policy: Option<String>,
+}
+
+/// The most changes that are tried: a directory may name thousands of roles.
+const MOST: usize = 1_000;
+
+/// Every change of one thing that turns the answer: a role more or fewer, the tenant's status, tier or residency as
+/// other tenants have it, its features and consents, what the overlay takes away, another owner in the path.
+pub(super) fn changes(
+    directory: Directory<'_>,
+    program: &[u8],
+    withdrawn: &Withdrawn,
+    rehearsal: &Rehearsal,
+    ask: &Ask,
+) -> Result<Vec<Change>, Failure> {
+    let before = rehearsal.decide(ask).allowed();
+    let mut found = Vec::new();
+    let mut tried = |change: String, rehearsal: &Rehearsal, ask: &Ask| {
+        let settled = rehearsal.decide(ask);
+        if settled.allowed() != before {
+            let then = if settled.allowed() { "allow" } else { "deny" };
+            found.push(Change { change, then, policy: settled.policy });
+        }
+    };
+    for (change, other) in of_the_principal(rehearsal, ask).into_iter().take(MOST) {
+        tried(change, rehearsal, &other);
+    }
+    if let Some(overlay) = lifted(withdrawn, ask) {
+        let other = Rehearsal::new(directory, program, &overlay)?;
+        tried("the overlay takes nothing from this tenant".to_owned(), &other, ask);
+    }
+    for (change, tenants) in of_the_tenant(directory, ask).into_iter().take(MOST) {
+        let other = Rehearsal::new(Directory { tenants: &tenants, ..directory }, program, withdrawn)?;
+        tried(change, &other, ask);
+    }
+    Ok(found)
+}
+
+/// Roles, the resource's owner.
+fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
+    let mut changes = Vec::new();
+    for role in named(rehearsal, "Role") {
+        let mut roles = ask.roles.clone();
+        let had = roles.iter().position(|has| *has == role);
+        let change = match had {
+            Some(at) => {
+                roles.remove(at);
+                format!("without the role {role}")
+            }
+            None => {
+                roles.push(role.clone());
+                format!("with the role {role}")
+            }
+        };
+        changes.push((change, Ask { roles, ..ask.clone() }));
+    }
+    let subjects = named(rehearsal, "User");
+    let prefix = format!("{}/", ask.tenant);
+    for subject in subjects.iter().filter_map(|user| user.strip_prefix(&prefix)).filter(|s| *s != ask.subject) {
+        changes.push((format!("as the subject {subject}"), Ask { subject: subject.to_owned(), ..ask.clone() }));
+    }
+    for id in rehearsal.body().tenants.ids().filter(|id| *id != ask.tenant) {
+        // Only where the path names it, whole: then it is the owner that is foreign.
+        let parts: Vec<&str> = ask.path.split('/').collect();
+        if parts.contains(&id) {
+            let path = parts.iter().map(|part| if *part == id { &ask.tenant } else { *part }).collect::<Vec<_>>();
+            let path = path.join("/");
+            changes.push((format!("for {path}"), Ask { path, ..ask.clone() }));
+        }
+    }
+    changes
+}
+
+/// Ids of entities of one type that policies name.
+fn named(rehearsal: &Rehearsal, kind: &str) -> BTreeSet<String> {
+    let body = &rehearsal.body().program;
+    let Ok(program) = Program::read(body) else { return BTreeSet::new() };
+    let body = program.body();
+    let text = |text: partywall_authorization::Text| body.texts.get(text.0 as usize).map_or("", String::as_str);
+    body.entities.iter().filter(|(of, _)| text(*of) == kind).map(|(_, id)| text(*id).to_owned()).collect()
+}
+
+/// The overlay without what it takes from this tenant.
+fn lifted(withdrawn: &Withdrawn, ask: &Ask) -> Option<Withdrawn> {
+    let mut lifted = withdrawn.clone();
+    lifted.suspended.retain(|id| id.as_str() != ask.tenant);
+    lifted.quarantined.retain(|id| id.as_str() != ask.tenant);
+    (lifted != *withdrawn).then_some(lifted)
+}
+
+type Tenants = Vec<partywall_tenancy::Tenant>;
+
+/// Status, tier and residency, each as some other tenant has it.
+fn of_the_tenant(directory: Directory<'_>, ask: &Ask) -> Vec<(String, Tenants)> {
+    let Some(at) = directory.tenants.iter().position(|tenant| tenant.id.as_str() == ask.tenant) else {
+        return Vec::new();
+    };
+    let own = &directory.tenants[at];
+    let with = |change: &dyn Fn(&mut partywall_tenancy::Tenant)| {
+        let mut tenants = directory.tenants.to_vec();
+        change(&mut tenants[at]);
+        tenants
+    };
+    let mut changes = Vec::new();
+    if own.status != TenantStatus::Active {
+        changes.push(("with status active".to_owned(), with(&|t| t.status = TenantStatus::Active)));
+    }
+    let tiers: BTreeSet<_> = directory.tenants.iter().map(|t| t.tier.clone()).filter(|t| *t != own.tier).collect();
+    for tier in tiers {
+        changes.push((format!("in the tier {tier}"), with(&|t| t.tier = tier.clone())));
+    }
+    let places: BTreeSet<_> =
+        directory.tenants.iter().map(|t| t.residency.clone()).filter(|r| *r != own.residency).collect();
+    for residency in places {
+        changes.push((format!("with residency {residency}"), with(&|t| t.residency = residency.clone())));
+    }
+    changes
+}

@@ -1,0 +1,127 @@
+//! What is told about one request.
+
+use partywall_authorization::{Effect, Verdict};
+use serde::Serialize;
+use serde_json::json;
+
+use super::nearby::Change;
+use crate::cases::{effect, places};
+use crate::command::{say, say_json};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::lower::Parsed;
+use crate::rehearsal::{Ask, Rehearsal, Settled};
+
+/// Everything that is told.
+pub(super) struct Explained {
+    settled: Settled,
+    facts: Vec<(&'static str, String)>,
+    says: Vec<Says>,
+    changes: Vec<Change>,
+}
+
+/// A policy that has something to say.
+#[derive(Serialize)]
+struct Says {
+    policy: String,
+    says: &'static str,
+    /// Whether it is one of those that settle the request.
+    settles: bool,
+    at: String,
+}
+
+impl Explained {
+    /// Looks at one request. `changes` tries what would turn the answer.
+    pub(super) fn of(
+        rehearsal: &Rehearsal,
+        parsed: &[Parsed<'_>],
+        ask: &Ask,
+        changes: impl FnOnce() -> Result<Vec<Change>, Failure>,
+    ) -> Result<Self, Failure> {
+        let settled = rehearsal.decide(ask);
+        let verdicts = rehearsal.verdicts(ask).unwrap_or_default();
+        let forbidden = verdicts.iter().any(|(p, v)| *v == Verdict::Satisfied && p.effect == Effect::Forbid);
+        let places = places(parsed);
+        let says = verdicts.iter().filter_map(|(policy, verdict)| {
+            let says = match verdict {
+                Verdict::Satisfied => effect(policy.effect),
+                Verdict::Error => "cannot be evaluated",
+                Verdict::NotSatisfied => return None,
+            };
+            let counts = *verdict == Verdict::Satisfied && (policy.effect == Effect::Forbid) == forbidden;
+            let at = places.get(&policy.id).cloned().unwrap_or_default();
+            Some(Says { policy: policy.id.clone(), says, settles: counts, at })
+        });
+        let says = says.collect();
+        Ok(Self { facts: facts(rehearsal, ask), settled, says, changes: changes()? })
+    }
+
+    /// Whether it may pass.
+    pub(super) fn allowed(&self) -> bool {
+        self.settled.allowed()
+    }
+
+    /// Prints it.
+    pub(super) fn tell(&self, as_json: bool) -> Outcome {
+        let decision = if self.allowed() { "allow" } else { "deny" };
+        let reason = self.settled.reason.map(|reason| reason.code());
+        if as_json {
+            let facts: serde_json::Map<_, _> =
+                self.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            return say_json(&json!({
+                "decision": decision,
+                "reason": reason,
+                "policy": self.settled.policy,
+                "detail": self.settled.detail,
+                "facts": facts,
+                "policies": self.says,
+                "changes": self.changes,
+            }));
+        }
+        let reason = reason.map_or_else(String::new, |reason| format!(", {reason}: {}", self.settled.detail));
+        say(format_args!("{}{reason}\n", decision.to_uppercase()));
+        self.facts.iter().for_each(|(name, value)| say(format_args!("  {name:<10} {value}")));
+        say("\npolicies that have something to say");
+        if self.says.is_empty() {
+            say("  none");
+        }
+        for Says { policy, says, settles, at } in &self.says {
+            let so = if *settles { ", settles it" } else { "" };
+            say(format_args!("  {policy:<30} {says}{so}, {at}"));
+        }
+        let other = if self.allowed() { "deny it" } else { "allow it" };
+        say(format_args!("\nchanges of one thing that would {other}"));
+        if self.changes.is_empty() {
+            say("  none of those that were tried: roles, subject, owner, status, tier, residency, overlay");
+        }
+        for Change { change, policy, .. } in &self.changes {
+            let by = policy.as_ref().map_or_else(String::new, |policy| format!(" ({policy})"));
+            say(format_args!("  {change}{by}"));
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+/// What is known, as policies name it.
+fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let tenant = rehearsal.body().tenants.iter().find(|tenant| tenant.id.as_str() == ask.tenant);
+    let mut facts = vec![
+        ("request", format!("{} {} at {}", ask.method, ask.path, ask.service)),
+        ("principal", format!("User::\"{}/{}\"", ask.tenant, ask.subject)),
+        ("roles", or_none(ask.roles.join(", "))),
+        ("tenant", ask.tenant.clone()),
+    ];
+    if let Some(tenant) = tenant {
+        facts.push(("tier", tenant.tier.to_string()));
+        facts.push(("residency", tenant.residency.to_string()));
+        facts.push(("status", format!("{:?}", tenant.status).to_lowercase()));
+    }
+    if let Some(owner) = &ask.owner {
+        facts.push(("owner", format!("{owner}: by policies alone; a sidecar takes it for {}", ask.tenant)));
+    }
+    if let Some((action, kind, id)) = rehearsal.operation(ask) {
+        facts.push(("action", format!("Action::\"{action}\"")));
+        facts.push(("resource", format!("{kind}::\"{id}\"")));
+    }
+    facts
+}

@@ -1,0 +1,105 @@
+//! `partywall explain`: the answer, who settles it, and what would turn it.
+
+mod support;
+
+use std::fs;
+
+use support::{Ran, copy, folder, partywall, path, sample};
+
+fn explain(args: &[&str]) -> Ran {
+    let sample = sample();
+    partywall(&[&["explain", path(&sample)], args].concat())
+}
+
+fn changes(ran: &Ran) -> Vec<String> {
+    let json = ran.json();
+    json["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_denial_names_its_policy_and_what_would_allow_it() {
+    let ask = ["--tenant", "initech", "--role", "accountant", "--service", "invoices", "DELETE", "/invoices/7"];
+    let ran = explain(&[&ask[..], &["--json"]].concat()).ends_with(1);
+    let json = ran.json();
+    assert_eq!((&json["reason"], &json["policy"]), (&"policy_denied".into(), &"no-delete-in-bronze".into()));
+    assert_eq!(json["facts"]["resource"], "Invoice::\"7\"");
+    let says = json["policies"].as_array().unwrap();
+    assert_eq!(says.len(), 2, "{says:?}");
+    for policy in says {
+        assert_eq!(policy["settles"], policy["policy"] == "no-delete-in-bronze");
+        assert!(policy["at"].as_str().unwrap().contains("accountants.cedar:"));
+    }
+    assert_eq!(changes(&ran), ["in the tier gold", "in the tier silver"]);
+    explain(&ask).ends_with(1).says("DENY, policy_denied").says("no-delete-in-bronze            forbid, settles it");
+}
+
+#[test]
+fn an_allowed_request_tells_what_it_hangs_on() {
+    let ask = ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/orders/7", "--json"];
+    assert_eq!(changes(&explain(&ask).succeeds()), ["without the role viewer"]);
+}
+
+#[test]
+fn another_owner_is_told_before_any_policy() {
+    let ask =
+        ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/tenants/globex/orders", "--json"];
+    let ran = explain(&ask).ends_with(1);
+    assert_eq!(ran.json()["reason"], "resource_foreign");
+    assert_eq!(changes(&ran), ["for /tenants/acme/orders"]);
+}
+
+#[test]
+fn what_the_overlay_takes_counts() {
+    let here = folder("explain-overlay");
+    let overlay = here.join("overlay.yaml");
+    fs::write(&overlay, "suspended: [acme]\n").unwrap();
+    let ask = [
+        "--tenant",
+        "acme",
+        "--role",
+        "viewer",
+        "--service",
+        "orders",
+        "--overlay",
+        path(&overlay),
+        "GET",
+        "/orders/7",
+    ];
+    let ran = explain(&[&ask[..], &["--json"]].concat()).ends_with(1);
+    assert_eq!(ran.json()["reason"], "tenant_suspended");
+    assert_eq!(changes(&ran), ["the overlay takes nothing from this tenant"]);
+    fs::write(&overlay, "suspended: acme\n").unwrap();
+    explain(&ask).ends_with(3).says("overlay.yaml:1:12");
+}
+
+#[test]
+fn settings_say_where_they_come_from() {
+    let tenancy = folder("explain-settings").join("tenancy");
+    copy(&sample(), &tenancy);
+    fs::create_dir_all(tenancy.join("profiles")).unwrap();
+    fs::write(
+        tenancy.join("profiles/gold.yaml"),
+        "profile: gold\nresidency: eu\nfeatures: [export]\nlimits: { request_bytes: 5 }\n",
+    )
+    .unwrap();
+    fs::write(tenancy.join("tenants/acme.yaml"), "tenant: acme\ntier: gold\nstatus: active\nfeatures: [bulk]\n")
+        .unwrap();
+    let ran = partywall(&["explain", path(&tenancy), "--settings", "acme", "--json"]).succeeds();
+    let json = ran.json();
+    let said = |name: &str| {
+        let one = json["settings"].as_array().unwrap().iter().find(|s| s["setting"] == name).unwrap();
+        (one["value"].as_str().unwrap().to_owned(), one["from"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(said("residency"), ("eu".to_owned(), "profile".to_owned()));
+    assert_eq!(said("features"), ("bulk".to_owned(), "record".to_owned()));
+    assert_eq!(said("limits"), ("request_bytes 5".to_owned(), "profile".to_owned()));
+    assert_eq!(said("cell"), ("none".to_owned(), "nobody says it".to_owned()));
+    partywall(&["explain", path(&tenancy), "--settings", "acne"]).ends_with(3).says("did you mean `acme`?");
+}
+
+#[test]
+fn a_question_without_its_parts_is_no_question() {
+    explain(&["--tenant", "acme", "GET", "/"]).ends_with(2);
+    explain(&["--tenant", "acme", "--service", "order", "GET", "/"]).ends_with(3).says("no service is called `order`");
+    explain(&["--settings", "acme", "--tenant", "acme"]).ends_with(2);
+}
