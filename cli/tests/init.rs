@@ -58,7 +58,7 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     )
     .unwrap();
     let consent = |what: &str, name: &str| partywall(&["consent", what, "hooli", name, "--tenancy", &at]).succeeds();
-    consent("give", "analytics").says("counts after the next");
+    consent("give", "analytics").says("hooli gives `analytics`");
     assert!(
         fs::read_to_string(&file)
             .unwrap()
