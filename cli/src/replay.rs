@@ -10,8 +10,10 @@
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::{Decision, Operations, Query, authorize};
-use partywall_tenancy::{Operation, Owner, ProvedBy, Reason, Service, TenantContext, TenantId, TenantStatus};
+use partywall_authorization::{Across, Decision, Operations, Query, authorize_across};
+use partywall_tenancy::{
+    GrantId, Operation, Owner, ProvedBy, Reason, Service, Tenant, TenantContext, TenantId, TenantStatus,
+};
 
 use crate::material::Material;
 use crate::prints::Prints;
@@ -19,6 +21,8 @@ use crate::recorded::{Record, outcome};
 
 /// Stands where the path had something that nobody wrote down.
 const UNKNOWN: &str = "~unknown";
+/// How the log names a grant in the place of a policy.
+pub(crate) const GRANT: &str = "grant:";
 /// An owner that is no tenant of either program.
 const STRANGER: &str = "~stranger";
 
@@ -272,10 +276,28 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     };
     let path = found.path();
     let query = Query { context: &context, tenant, service: &record.service, method: &record.method, path: &path };
-    match authorize(&material.authorization, &query) {
-        Decision::Allow { policy, .. } => Verdict::Decided { allowed: true, reason: "", policy: policy.to_owned() },
-        Decision::Deny { reason, policy, .. } => {
+    let granted = |owner: &str, action: &str| granted(material, record, owner, action);
+    match authorize_across(&material.authorization, &query, granted) {
+        Across::Granted { .. } => {
+            let policy = if record.policy.starts_with(GRANT) { record.policy.clone() } else { "grant".to_owned() };
+            Verdict::Decided { allowed: true, reason: "", policy }
+        }
+        Across::Decided(Decision::Allow { policy, .. }) => {
+            Verdict::Decided { allowed: true, reason: "", policy: policy.to_owned() }
+        }
+        Across::Decided(Decision::Deny { reason, policy, .. }) => {
             Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
         }
     }
+}
+
+/// The leave that the principal had at the time, as far as the bundle still lets it be given. Only with one are
+/// policies asked about what is another tenant's.
+fn granted(material: &Material, record: &Record, owner: &str, action: &str) -> Option<(GrantId, Tenant)> {
+    let asked_policies = record.policy.starts_with(GRANT) || record.reason == Reason::PolicyDenied.code();
+    let ceilings = material.body.grants.as_ref().filter(|_| asked_policies)?;
+    let owner = TenantId::parse(owner).ok().filter(|owner| ceilings.tenants.contains(owner))?;
+    let owner = material.tenant(&owner).filter(|owner| owner.status == TenantStatus::Active)?;
+    let id = record.policy.strip_prefix(GRANT).and_then(GrantId::parse).unwrap_or(GrantId::new([0; 16]));
+    ceilings.actions.iter().any(|allowed| allowed == action).then(|| (id, owner.clone()))
 }

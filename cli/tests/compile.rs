@@ -120,6 +120,47 @@ fn what_is_no_text_is_told_with_its_place() {
 }
 
 #[test]
+fn tenants_may_stand_one_per_line() {
+    let here = folder("compile-ndjson");
+    let (keys, out, tenancy) = (keys(&here), here.join("out"), here.join("tenancy"));
+    copy(&sample(), &tenancy);
+    let file = tenancy.join("tenants/many.ndjson");
+    let line = |n: usize| {
+        format!("{{\"tenant\": \"t{n:04}\", \"tier\": \"gold\", \"status\": \"active\", \"residency\": \"eu\"}}\n")
+    };
+    let many: String = (0..2_000).map(line).collect();
+    fs::write(&file, format!("\n{many}")).unwrap();
+    assert_eq!(compile(&tenancy, &keys, &out, &["--json"]).succeeds().json()["tenants"], 2_003);
+    let tenants = inspect(&out.join("tenancy.workload.bundle"), &keys)["tenants"].clone();
+    assert_eq!(tenants[1_000]["id"], "t0997");
+
+    // Each mistake at its line, as in a file of its own.
+    let wrong = [
+        ("{\"tenant\": \"x\"", "many.ndjson:3:14: error: this is not JSON"),
+        (
+            "{\"tenant\": \"acme\", \"tier\": \"gold\", \"status\": \"active\", \"residency\": \"eu\"}",
+            "many.ndjson:3:12: error: tenant `acme` is there twice",
+        ),
+        (
+            "{\"tenant\": \"x\", \"tier\": \"gold\", \"status\": \"actve\", \"residency\": \"eu\"}",
+            "many.ndjson:3:43: error: a status is never `actve`",
+        ),
+        (
+            "{\"tenant\": \"x\", \"tier\": \"gold\", \"status\": \"active\"}",
+            "many.ndjson:3:1: error: a tenant needs `residency`",
+        ),
+        ("tenant: x", "many.ndjson:3:2: error: this is not JSON"),
+        ("[1]", "many.ndjson:3:1: error: a tenant is written as a mapping"),
+    ];
+    for (text, told) in wrong {
+        fs::write(&file, format!("{}\n{text}\n{}", line(1), line(2))).unwrap();
+        partywall(&["check", path(&tenancy)]).ends_with(3).says(told);
+    }
+    fs::rename(&file, tenancy.join("services/many.ndjson")).unwrap();
+    partywall(&["check", path(&tenancy)]).ends_with(3).says("services/many.ndjson: error: is not read");
+}
+
+#[test]
 fn times_that_make_no_sense_are_usage() {
     let here = folder("compile-times");
     let keys = keys(&here);

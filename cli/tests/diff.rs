@@ -128,7 +128,7 @@ fn what_policies_alone_would_let_across_is_told() {
         );
     });
     let told = told(&diff(&new));
-    assert!(told.contains(&"[acme,globex,initech] [[]] +orders:read  other".to_owned()), "{told:?}");
+    assert!(told.contains(&"[acme,globex,initech] [] +orders:read  other".to_owned()), "{told:?}");
     assert!(told.iter().all(|line| line.contains("other")), "nothing is gained while the wall stands: {told:?}");
     partywall(&["diff", path(&sample()), path(&new)]).ends_with(1).says("by policies alone: the wall still denies it");
 }

@@ -28,7 +28,13 @@ fn what_nobody_used_is_told_with_the_last_time_and_what_the_log_covers() {
         "{}".to_owned(),
     ];
     let log = logs::write(&folder, &lines);
-    let sample = sample();
+    // Policies that need never forbid anything are unused by their nature.
+    let sample = {
+        let copied = folder.join("tenancy");
+        copy(&sample(), &copied);
+        fs::remove_file(copied.join("policies/wall.cedar")).unwrap();
+        copied
+    };
     let review = |days: &str, more: &[&str]| {
         let arguments =
             ["review", path(&sample), "--log", path(&log), "--days", days, "--until", "2026-11-24T00:00:00Z"];
@@ -61,6 +67,35 @@ fn what_nobody_used_is_told_with_the_last_time_and_what_the_log_covers() {
         .says("NOT COVERED: of these days the log holds only 2026-10-10T00:00:00Z to 2026-11-24");
     fs::write(&log, "{}\n").unwrap();
     review("60", &[]).ends_with(3).says("holds no decision");
+}
+
+#[test]
+fn a_grant_that_nobody_used_is_told_and_one_that_was_used_is_not() {
+    let folder = folder("review-grants");
+    let (keys, directory) = (support::keys(&folder), folder.join("served"));
+    partywall(&["compile", path(&sample()), "--keys", path(&keys), "--out", path(&directory)]).succeeds();
+    let grant = |n: u8| partywall_tenancy::GrantBody {
+        format: partywall_tenancy::GrantBody::FORMAT,
+        mesh: partywall_tenancy::MeshId::parse("3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11").unwrap(),
+        id: partywall_tenancy::GrantId::new([n; 16]),
+        operator: partywall_tenancy::TenantId::parse("acme").unwrap(),
+        subject: "alice".into(),
+        tenant: partywall_tenancy::TenantId::parse("globex").unwrap(),
+        actions: vec!["orders:list".into()],
+        reason: "a ticket".into(),
+        not_before: NOW - DAY,
+        expires: NOW,
+    };
+    let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let signed = [1, 2].map(|n| grant(n).sign(&[("grant-1", &key)]).unwrap());
+    let file = partywall_tenancy::join_grants(signed.iter().map(Vec::as_slice)).unwrap();
+    fs::write(directory.join("tenancy.grants"), file).unwrap();
+    let one = Request { time: NOW, owner: "globex", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
+    let log = logs::write(&folder, &[one.line("allow", &format!("grant:{}", "01".repeat(16)))]);
+    let ran =
+        partywall(&["review", path(&directory), "--log", path(&log), "--days", "1", "--until", "2026-11-24T00:00:00Z"]);
+    let ran = ran.ends_with(1).says(&format!("unused grant grant:{}: not once in the log", "02".repeat(16)));
+    assert!(!ran.stdout().contains(&"01".repeat(16)), "{}", ran.stdout());
 }
 
 #[test]

@@ -93,6 +93,39 @@ fn the_sample_is_proved() {
 }
 
 #[test]
+fn grants_that_may_be_live_are_told_with_the_proof() {
+    let here = folder("prove-grants").join("tenancy");
+    copy(&sample(), &here);
+    let mesh = here.join("mesh.yaml");
+    let text = fs::read_to_string(&mesh).unwrap();
+    let with = text.replacen(
+        "\nkeys:\n",
+        "\ngrants: { longest: 1h, actions: [\"orders:read\"], tenants: [acme] }\nkeys:\n  grants: [grant-1, grant-2]\n",
+        1,
+    );
+    assert_ne!(text, with);
+    fs::write(&mesh, with).unwrap();
+    prove(&here, &[])
+        .succeeds()
+        .says("assumed   live grants, at most 16 at once and 3600 s long: an operator does orders:read for acme");
+}
+
+#[test]
+fn a_link_counts_as_the_policy_it_makes() {
+    let policy = "@id(\"own\") permit (principal == ?principal, action == Action::\"orders:read\", resource)
+                  when { resource.tenant == Tenant::\"acme\" && principal.tenant.status == \"active\" };";
+    let here = directory("prove-link", policy);
+    let link = |user: &str| {
+        let text = format!("- template_id: own\n  link_id: linked\n  args: {{ \"?principal\": 'User::\"{user}\"' }}\n");
+        fs::write(here.join("policies/links.yaml"), text).unwrap();
+    };
+    link("acme/ann");
+    prove(&here, &[]).succeeds();
+    link("globex/gus");
+    prove(&here, &[]).ends_with(1).says("permitted by `linked`").says("--tenant globex --subject gus --owner acme");
+}
+
+#[test]
 fn a_planted_permit_of_all_is_found() {
     let here = folder("prove-planted").join("tenancy");
     copy(&sample(), &here);

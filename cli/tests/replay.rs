@@ -12,6 +12,7 @@ use support::{Ran, copy, folder, partywall, path, sample};
 
 struct Change {
     folder: PathBuf,
+    old: PathBuf,
     new: PathBuf,
 }
 
@@ -21,16 +22,15 @@ fn change(name: &str, edit: impl FnOnce(&Path)) -> Change {
     let new = folder.join("new");
     copy(&sample(), &new);
     edit(&new);
-    Change { folder, new }
+    Change { folder, old: sample(), new }
 }
 
 impl Change {
     fn replay(&self, lines: &[String], more: &[&str]) -> Ran {
         let log = logs::write(&self.folder, lines);
         let key = key_file(&self.folder);
-        let sample = sample();
         let arguments =
-            ["replay", "--log", path(&log), path(&sample), path(&self.new), "--fingerprint-key", path(&key)];
+            ["replay", "--log", path(&log), path(&self.old), path(&self.new), "--fingerprint-key", path(&key)];
         partywall(&[&arguments, more].concat())
     }
 
@@ -242,6 +242,36 @@ fn nobody_can_tell_what_the_log_does_not_hold() {
     let found = change.json(&[read, latest, list.line("allow", "viewers-read")], 1);
     assert_eq!((&found["replayed"], found["flips"].as_array().unwrap().len()), (&json!(3), 1), "{found:#}");
     assert_eq!(found["flips"][0]["examples"][0]["line"], 2);
+}
+
+/// A grant is what the log says it was, as long as the bundle lets it be given; a policy that forbids is heard.
+#[test]
+fn a_grant_that_was_used_counts_again_within_what_the_bundle_lets_be_granted() {
+    let ceilings = |directory: &Path| {
+        let path = directory.join("mesh.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("overlay: [overlay-1]\n", "overlay: [overlay-1]\n  grants: [grant-1, grant-2]\n");
+        let grants = "grants: { longest: 2h, actions: [\"orders:list\"], tenants: [globex], at_once: 2 }\n";
+        fs::write(&path, text + grants).unwrap();
+        fs::remove_file(directory.join("policies/wall.cedar")).unwrap();
+    };
+    let used = [FOREIGN.line("allow", "grant:000102030405060708090a0b0c0d0e0f")];
+    let mut same = change("replay-grant-same", ceilings);
+    same.old = same.new.clone();
+    assert_eq!(same.json(&used, 0)["replayed"], 1);
+    for (name, edit, reason) in [
+        ("none", (|new| fs::remove_file(new.join("policies/wall.cedar")).unwrap()) as fn(&Path), "resource_foreign"),
+        ("forbidden", |new| policy(new, "forbid (principal, action, resource == Order::\"\");"), "policy_denied"),
+    ] {
+        let mut change = change(&format!("replay-grant-{name}"), edit);
+        change.old = same.new.clone();
+        if name == "forbidden" {
+            ceilings(&change.new);
+        }
+        let found = change.json(&used, 1);
+        let flip = &found["flips"][0];
+        assert_eq!((&flip["to"]["reason"], &flip["count"]), (&json!(reason), &json!(1)), "{name}: {found:#}");
+    }
 }
 
 #[test]

@@ -15,6 +15,10 @@ use crate::nearest::nearest;
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
+/// The largest file with one tenant per line.
+const MAX_LINES: u64 = 32 * 1024 * 1024;
+/// How its name ends.
+const LINES: &str = ".ndjson";
 /// The most files of one folder.
 const MAX_FILES: usize = 20_000;
 /// The most bytes of all files.
@@ -27,7 +31,7 @@ pub(crate) struct Sources {
     pub(crate) mesh: Option<Source>,
     /// `api-keys.yaml`, if there is one.
     pub(crate) api_keys: Option<Source>,
-    /// `tenants/*.yaml`, but for `retired.yaml`.
+    /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
     /// `tenants/retired.yaml`, if there is one.
     pub(crate) retired: Option<Source>,
@@ -125,7 +129,8 @@ impl Reader<'_> {
         for name in names {
             let path = format!("{folder}/{name}");
             let links = folder == "policies" && name == links::FILE;
-            if !links && name.strip_suffix(ending).is_none_or(str::is_empty) {
+            let lines = folder == "tenants" && name.ends_with(LINES) && name.len() > LINES.len();
+            if !links && !lines && name.strip_suffix(ending).is_none_or(str::is_empty) {
                 let help = format!("end its name with `{ending}`, or move it elsewhere");
                 self.mistake::<()>(&path, &io::Error::other("is not read"), &help);
             } else {
@@ -146,7 +151,8 @@ impl Reader<'_> {
             return None;
         }
         let path = self.directory.join(relative);
-        let text = match files::read(&path, MAX_FILE).map(String::from_utf8) {
+        let most = if relative.ends_with(LINES) { MAX_LINES } else { MAX_FILE };
+        let text = match files::read(&path, most).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => {
                 let valid = error.utf8_error().valid_up_to();

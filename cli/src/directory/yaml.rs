@@ -112,6 +112,33 @@ pub(crate) fn parse(source: &Source) -> Result<Node<'_>, Diagnostic> {
     }
 }
 
+/// Reads one line of `source` that holds a JSON value, as YAML does, which knows where each part stands.
+pub(crate) fn parse_json_line<'s>(source: &'s Source, number: usize, line: &str) -> Result<Node<'s>, Diagnostic> {
+    const HELP: &str = "write one JSON object on one line, as `{\"tenant\": \"acme\", …}`";
+    let not_json = |column, what: &str| source.error(number, column, format!("this is not JSON: {what}")).help(HELP);
+    serde_json::from_str::<serde::de::IgnoredAny>(line).map_err(|error| {
+        let text = error.to_string();
+        not_json(error.column(), text.split(" at line ").next().unwrap_or(&text))
+    })?;
+    let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(line, options())
+        .map_err(|_| not_json(1, "it is nested too deep, or holds characters that nothing here does"))?;
+    let mut root = locate(source, tree);
+    move_down(&mut root, number - 1);
+    Ok(root)
+}
+
+fn move_down(node: &mut Node<'_>, lines: usize) {
+    node.at.line += lines;
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| move_down(item, lines)),
+        Value::Map(entries) => entries.iter_mut().for_each(|(key, value)| {
+            key.at.line += lines;
+            move_down(value, lines);
+        }),
+        Value::Null | Value::Text(_) | Value::Scalar(_) => {}
+    }
+}
+
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

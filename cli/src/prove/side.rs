@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cedar_policy::Policy;
 use cedar_policy_core::ast;
-use partywall_tenancy::{Service, Tenant};
+use partywall_tenancy::{GrantCeilings, Service, Tenant, TenantScope};
 
 use super::dereference;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -49,11 +49,21 @@ impl Side {
             tenants: directory.tenants.to_vec(),
             services: directory.services.to_vec(),
             policies: translated.policies,
-            // A directory can declare none of them yet.
-            assumed: Vec::new(),
+            assumed: directory.mesh.grants.iter().map(granted).collect(),
             users,
         })
     }
+}
+
+/// What live grants may do.
+fn granted(ceilings: &GrantCeilings) -> String {
+    let GrantCeilings { longest, actions, tenants, at_once } = ceilings;
+    let tenants = match tenants {
+        TenantScope::All => "every tenant".to_owned(),
+        TenantScope::Only(some) => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let actions = actions.join(", ");
+    format!("live grants, at most {at_once} at once and {longest} s long: an operator does {actions} for {tenants}")
 }
 
 /// The users that a policy names: id and tenant.

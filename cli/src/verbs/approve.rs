@@ -16,11 +16,11 @@ use crate::{compile, files, grants, overlay, show, slices};
 
 /// Sign what waits for more signatures, and publish it when it has enough
 ///
-/// Looks at DIR/tenancy.<audience>.pending, as `partywall compile` wrote them; verifies the
+/// Looks at `DIR/tenancy.<audience>.pending`, as `partywall compile` wrote them; verifies the
 /// signatures that are there against the public keys in the keys folder; tells what would change
 /// against the bundles in force; and adds a signature by each private key of that folder that may
-/// sign. With the last one needed, the files are renamed to tenancy.<audience>.bundle. Grants that
-/// wait (DIR/<id>.grant.pending) get their second signature and go into DIR/tenancy.grants. Exit
+/// sign. With the last one needed, the files are renamed to `tenancy.<audience>.bundle`. Grants that
+/// wait (`DIR/<id>.grant.pending`) get their second signature and go into DIR/tenancy.grants. Exit
 /// status: 0 done, 3 nothing to approve or nothing to sign with.
 #[derive(clap::Args)]
 #[command(

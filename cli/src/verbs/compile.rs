@@ -20,7 +20,7 @@ use crate::{files, overlay, slices};
 /// bytes.
 ///
 /// Where more keys must sign than the keys folder holds (`approvals` in mesh.yaml, or in the bundle
-/// that is replaced), they are written as tenancy.<audience>.pending instead: `partywall approve`
+/// that is replaced), they are written as `tenancy.<audience>.pending` instead: `partywall approve`
 /// adds the missing signatures.
 #[derive(clap::Args)]
 #[command(

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
     };
     if let Some(tenant) = &args.settings {
-        return settings::tell(checked.reading().records(), tenant, args.json);
+        return settings::tell(&args.dir, tenant, args.json);
     }
     let withdrawn = args.overlay.as_deref().map_or(Ok(Withdrawn::default()), withdrawn)?;
     let Some(ask) = ask(args) else { return Err(Failure::usage("name the tenant, the service, a method and a path")) };

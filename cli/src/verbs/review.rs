@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use crate::command::{say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::grants::in_force;
 use crate::material::Material;
 use crate::overlay::now_millis;
 use crate::recorded::{Log, Period, Skipped};
+use crate::replay::GRANT;
 use crate::time::{parse_rfc3339, rfc3339};
 
-/// Tell which policies and roles nobody used for N days, by the decisions in an access log
+/// Tell which policies, grants and roles nobody used for N days, by the decisions in an access log
 ///
-/// A policy is used when it settles a decision; a role that policies name, when somebody who has it is decided on. What
+/// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when somebody who has it is decided on. What
 /// is unused in the log may still be needed: a `forbid` that never had to forbid, a report that runs once a year.
 /// The log says no more than it covers, and that is told; it covers what sidecars wrote with `explain: all`.
 ///
@@ -65,6 +67,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let until = args.until.unwrap_or(now_millis() / 1000);
     let since = until.saturating_sub(args.days * DAY);
     let mut uses = named(&material);
+    if args.dir.is_dir() {
+        let grants = in_force(&args.dir)?;
+        uses.extend(grants.iter().map(|grant| (("grant", format!("{GRANT}{}", grant.body.id)), Used::default())));
+    }
     let (mut period, mut within, mut skipped, mut lines) =
         (Period::default(), Period::default(), Skipped::default(), 0u64);
     let mut used = |kind, name: &str, time: UnixSeconds| {
@@ -84,7 +90,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 if record.time >= since && record.time <= until {
                     within.add(record.time);
                 }
-                used("policy", &record.policy, record.time);
+                used(if record.policy.starts_with(GRANT) { "grant" } else { "policy" }, &record.policy, record.time);
                 record.roles.iter().for_each(|role| used("role", role, record.time));
             }
         }

@@ -64,7 +64,8 @@ const ACTIONS: &[&str] = &["Action::\"read\"", "Action::\"write\"", "Action::\"l
 const ACTION_GROUPS: &[&str] = &["Action::\"any\"", "Action::\"look\""];
 const NUMBERS: &[&str] = &["0", "1", "2", "-1", "7", "9223372036854775807", "-9223372036854775808"];
 const TEXTS: &[&str] = &["\"\"", "\"a\"", "\"ab\"", "\"gold\"", "\"a*b\"", "\"é\"", "\"10.0.0.1\"", "\"1.5\""];
-const PATTERNS: &[&str] = &["\"*\"", "\"a*\"", "\"*b\"", "\"a*b\"", "\"\"", "\"a\\*b\"", "\"*l*\"", "\"é*\"", "\"**\""];
+const PATTERNS: &[&str] =
+    &["\"*\"", "\"a*\"", "\"*b\"", "\"a*b\"", "\"\"", "\"a\\*b\"", "\"*l*\"", "\"é*\"", "\"**\"", "\"*a*b*\""];
 const DECIMALS: &[&str] = &["0.0", "1.5", "-0.5", "1.50", "922337203685477.5807", "1.23456", "x"];
 const IPS: &[&str] =
     &["10.0.0.1", "10.0.0.0/8", "127.0.0.1", "::1", "ff02::1", "0.0.0.0/0", "::/0", "224.0.0.1/4", "10.0.0.1/33", "1"];
@@ -281,7 +282,7 @@ fn leaf(random: &mut Random, of: Type) -> String {
         Type::Entity => random
             .of(&[USERS, GROUPS, THINGS, ACTIONS, &["principal", "resource", "action", "principal"]].concat())
             .to_owned(),
-        Type::Longs => random.of(&["[1, 2]", "[]", "[2, 1, 1]", "[7]"]).to_owned(),
+        Type::Longs => random.of(&["[1, 2]", "[]", "[2, 1, 1]", "[7]", "[1]"]).to_owned(),
         Type::Texts => random.of(&["[\"a\", \"gold\"]", "[\"\"]", "[\"b\"]"]).to_owned(),
         Type::Entities => random
             .of(&["[User::\"ann\", Group::\"all\"]", "[Thing::\"1\"]", "[Group::\"staff\", principal]", "[1]"])
@@ -340,7 +341,7 @@ fn value(random: &mut Random, of: Type) -> Value {
         Type::Long => json!([0, 1, 2, -1, 7, i64::MAX, i64::MIN][random.below(7)]),
         Type::Text => text(random),
         Type::Entity => reference(random.of(&[USERS, GROUPS, &THINGS[..3]].concat())),
-        Type::Longs => [json!([1, 2]), json!([]), json!([2, 1]), json!([7, 7])][random.below(4)].clone(),
+        Type::Longs => [json!([1, 2]), json!([]), json!([2, 1]), json!([7, 7]), json!([2])][random.below(5)].clone(),
         Type::Texts => json!([text(random), text(random)]),
         Type::Entities => json!([reference(random.of(USERS)), reference(random.of(GROUPS))]),
         Type::Record => json!({ "city": text(random), "zip": random.below(3) }),

@@ -105,7 +105,7 @@ impl Authorization {
 
     /// The operation of `service` that covers `method` and `path`.
     pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        self.services.get(|| service.bytes())?.operations.find(method, path)
+        self.services.get(service)?.operations.find(method, path)
     }
 
     /// Whether policies name this role; another one decides nothing.
@@ -132,8 +132,10 @@ impl Authorization {
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
+    // Its answer is large, so it is not handed over.
+    #[inline(always)]
     fn before_program<'a>(&'a self, query: &Query<'a>, granted: Option<&'a Tenant>) -> Result<Asked<'a>, Denial> {
-        let Some(service) = self.services.get(|| query.service.bytes()) else {
+        let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
         let Some(found) = service.operations.find(query.method, query.path) else {

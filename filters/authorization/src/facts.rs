@@ -46,7 +46,6 @@ const TENANT: u32 = 2;
 const OWNER: u32 = 3;
 const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
-const NOTHING: u32 = 6;
 /// So many texts has a tenant; those of the owner follow those of the principal's.
 const OF_TENANT: u32 = 3;
 /// Behind the texts of the two tenants: the name of the context's one field.
@@ -80,29 +79,29 @@ impl<'a> RequestWorld<'a> {
         let tenant = named(&names.tenants, Id::plain(facts.tenant.id.as_str()), TENANT);
         let same = std::ptr::eq(facts.owner, facts.tenant) || facts.owner.id == facts.tenant.id;
         let owner = if same { tenant } else { named(&names.tenants, Id::plain(facts.owner.id.as_str()), OWNER) };
-        let mut roles = [more(NOTHING); MOST_ROLES];
-        let mut has_roles = 0;
-        for role in facts.roles.iter().filter_map(|role| names.roles.entity(Id::plain(role))) {
-            if !roles.iter().take(has_roles).any(|known| *known == role) {
-                *roles.get_mut(has_roles)? = role;
-                has_roles += 1;
-            }
-        }
         let kind = names.kind(facts.resource_type);
-        Some(Self {
+        let mut world = Self {
             principal: OnceCell::new(),
             action: OnceCell::new(),
             resource: kind.map_or(more(RESOURCE), |kind| named(kind, facts.resource_id, RESOURCE)),
             resource_kind: kind.and_then(|kind| kind.name),
             tenant,
             owner,
-            roles,
-            has_roles,
+            roles: [Entity(0); MOST_ROLES],
+            has_roles: 0,
             context: OnceCell::new(),
             texts: [const { Cell::new(None) }; 4],
             facts,
             names,
-        })
+        };
+        // Put in where they stay: what is copied is a good part of a decision.
+        for role in facts.roles.iter().filter_map(|role| names.roles.entity(Id::plain(role))) {
+            if !world.roles().contains(&role) {
+                *world.roles.get_mut(world.has_roles)? = role;
+                world.has_roles += 1;
+            }
+        }
+        Some(world)
     }
 
     fn named(&self, kind: &Kind, id: Id<'_>, nth: u32) -> Entity {

@@ -27,6 +27,12 @@ impl<'a> Id<'a> {
         Self { tenant: None, name: segment, percent_encoded: true }
     }
 
+    /// The id as one text, where the request shows it so.
+    pub(crate) fn as_text(self) -> Option<&'a str> {
+        let as_written = self.tenant.is_none() && !(self.percent_encoded && self.name.bytes().any(|b| b == b'%'));
+        as_written.then_some(self.name)
+    }
+
     /// The id, byte by byte. Percent-encoded bytes need not be UTF-8.
     pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
         let tenant = self.tenant.map(|t| t.bytes().chain(iter::once(b'/')));

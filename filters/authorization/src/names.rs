@@ -37,7 +37,10 @@ pub(crate) struct Kind {
 impl Kind {
     /// The number of an entity, if policies name it.
     pub(crate) fn entity(&self, id: Id<'_>) -> Option<Entity> {
-        self.ids.get(|| id.bytes()).copied()
+        match id.as_text() {
+            Some(text) => self.ids.get(text).copied(),
+            None => self.ids.get_bytes(|| id.bytes()).copied(),
+        }
     }
 }
 
@@ -65,7 +68,7 @@ impl Names {
         let kinds = ids.into_iter().map(|(kind, ids)| (text(kind), Kind { name: Some(kind), ids: Table::of(ids) }));
         let kinds = Table::of(kinds);
         let text = Table::of((0u32..).zip(&body.texts).map(|(at, text)| (text.as_str(), Text(at))));
-        let kind = |name: &str| kinds.get(|| name.bytes()).cloned().unwrap_or_default();
+        let kind = |name: &str| kinds.get(name).cloned().unwrap_or_default();
         Self {
             texts: count(body.texts.len()),
             entities: count(body.entities.len()),
@@ -86,12 +89,12 @@ impl Names {
 
     /// The number of a text, if policies name it.
     pub(crate) fn text(&self, text: &str) -> Option<Text> {
-        self.text.get(|| text.bytes()).copied()
+        self.text.get(text).copied()
     }
 
     /// A type, if policies name it or an entity of it.
     pub(crate) fn kind(&self, kind: &str) -> Option<&Kind> {
-        self.kinds.get(|| kind.bytes())
+        self.kinds.get(kind)
     }
 
     /// The number of the nth text that a request adds.

@@ -76,7 +76,7 @@ impl Program {
     pub fn new(body: ProgramBody) -> Result<Self, ProgramError> {
         check::check(&body)?;
         let index = body.actions.iter().map(|action| Index::of(action, &body.policies)).collect();
-        let asked = body.policies.iter().map(Asked::of).collect();
+        let asked = body.policies.iter().map(Asked::behind_index).collect();
         Ok(Self { body, index, asked })
     }
 

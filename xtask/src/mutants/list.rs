@@ -112,7 +112,7 @@ pub(super) const ALL: &[Mutation] = &[
         ".and_then(|text| Some(text.trim_end_matches(last.as_str())))",
     ),
     mutation(LISTS, "text.split_once(part.as_str())", "text.rsplit_once(part.as_str())"),
-    mutation(EVALUATE, "let start = scratch.len();", "let start = 0;"),
+    mutation(EVALUATE, "let start = scratch.len();", "let start = 0usize;"),
     // Extensions.
     mutation(FUNCTIONS, "found = found || child.is_in(range);", "found = child.is_in(range);"),
     mutation(FUNCTIONS, "Ok(Value::Bool(a > b))", "Ok(Value::Bool(a >= b))"),
@@ -145,6 +145,9 @@ pub(super) const ALL: &[Mutation] = &[
     mutation(INDEX, "None => any(&self.by_tenant.policies),", "None => false,"),
     mutation(INDEX, "of_some.partition_point(|(of, _)| *of < kind)", "of_some.partition_point(|(of, _)| *of <= kind)"),
     mutation(INDEX, "(&self.by_resource, Variable::Resource)]", "(&self.by_resource, Variable::Principal)]"),
+    mutation(EVALUATE, "(None, Scope::In(_)) => Scope::Any,", "(_, Scope::In(_)) => Scope::Any,"),
+    mutation(EVALUATE, "(None, Scope::In(_)) => Scope::Any,", "(None, Scope::Equal(_) | Scope::In(_)) => Scope::Any,"),
+    mutation(EVALUATE, "Scope::IsIn(_, ancestor) => Scope::In(ancestor),", "Scope::IsIn(..) => Scope::Any,"),
     // Facts of a request.
     mutation(
         FACTS,

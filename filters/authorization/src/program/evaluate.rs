@@ -51,6 +51,21 @@ impl Asked {
     pub(super) fn of(policy: &PolicyBody) -> Self {
         Self { principal: policy.principal, resource: policy.resource, condition: policy.condition }
     }
+
+    /// The same without what the [`Index`](super::index::Index) has settled before it hands the policy out: the type of
+    /// the resource, and under which of its ancestors or itself the principal's scope stands.
+    pub(super) fn behind_index(policy: &PolicyBody) -> Self {
+        let principal = match (policy.tenant, policy.principal) {
+            (None, Scope::In(_)) => Scope::Any,
+            (_, scope) => scope,
+        };
+        let resource = match policy.resource {
+            Scope::Is(_) => Scope::Any,
+            Scope::IsIn(_, ancestor) => Scope::In(ancestor),
+            scope => scope,
+        };
+        Self { principal, resource, condition: policy.condition }
+    }
 }
 
 /// One evaluation: a program, a world and the memory for what is put together.

@@ -3,6 +3,9 @@
 use super::body::{ActionBody, Effect, PolicyBody, Scope};
 use crate::{Entity, Text, Value, Variable, World};
 
+/// So many are gone through faster than they are searched.
+const FEW: usize = 8;
+
 /// The policies of one action. Each stands under one key, or among those that are asked always.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
@@ -112,8 +115,6 @@ impl Keyed {
 
 /// The part for resources of any type, and the one that holds all for resources of `kind`.
 fn that_fit(list: &[One], kind: Option<Text>) -> (&[One], &[One]) {
-    /// Fewer are gone through faster than they are searched.
-    const FEW: usize = 8;
     if list.len() <= FEW {
         return (list, &[]);
     }
@@ -144,7 +145,11 @@ impl<K: Copy + Ord> Lists<K> {
     }
 
     fn under(&self, key: K) -> &[One] {
-        let found = self.keys.binary_search_by_key(&key, |(k, ..)| *k).ok().and_then(|at| self.keys.get(at));
+        let found = if self.keys.len() <= FEW {
+            self.keys.iter().find(|(k, ..)| *k == key)
+        } else {
+            self.keys.binary_search_by_key(&key, |(k, ..)| *k).ok().and_then(|at| self.keys.get(at))
+        };
         let Some((_, start, end)) = found else { return &[] };
         let range = usize::try_from(*start).unwrap_or(0)..usize::try_from(*end).unwrap_or(0);
         self.policies.get(range).unwrap_or_default()

@@ -92,6 +92,7 @@ mod tests {
         assert!(
             !like("a", &["a", "a"]) && !like("abc", &["a", "d", "c"]) && !like("x", &[""]) && !like("ab", &["abc"])
         );
+        assert!(like("abca", &["", "a", "b", ""]) && !like("ba", &["", "a", "b", ""]));
         assert!(like("aa", &["a", "a"]) && like("ababab", &["ab", "ab", ""]) && !like("abab", &["ab", "ab", "ab"]));
     }
 }
