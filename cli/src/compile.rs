@@ -1,6 +1,6 @@
 //! From a checked directory to the bytes of a bundle.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use partywall_authorization::Authorization;
 use partywall_tenancy::statement::{Kind, Statement, TrustedKey};
@@ -12,7 +12,7 @@ use crate::directory::{self, Directory, Reading};
 use crate::exit::Failure;
 use crate::keys::{self, Signer};
 use crate::lower::{Vocabulary, lower};
-use crate::slices;
+use crate::{files, history, slices};
 
 /// What a compile adds to what the directory says.
 #[derive(Clone, Copy, Debug)]
@@ -86,11 +86,12 @@ pub(crate) fn slices(
     signers: &[Signer],
 ) -> Result<Vec<Slice>, Failure> {
     let whole = body(directory, program, issue)?;
-    let signed = |audience| Ok(Slice { audience, bytes: signed(&slices::slice(&whole, audience), signers)? });
+    let signed = |audience| Ok(Slice { audience, bytes: sign(&slices::slice(&whole, audience), signers)? });
     Audience::ALL.into_iter().map(signed).collect()
 }
 
-fn signed(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
+/// Signs one slice, and reads it back as a sidecar would.
+pub(crate) fn sign(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
     let cannot = || Failure::invalid("the bundle cannot be signed with these keys");
     let pairs: Vec<_> = signers.iter().map(|s| (s.id.as_str(), &s.key)).collect();
     let bytes = body.sign(&pairs).ok_or_else(cannot)?;
@@ -116,6 +117,24 @@ fn signed(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
         }
     }
     Ok(bytes)
+}
+
+/// Writes slices to where they are served, and into the history; or, while signatures are missing, to where they wait
+/// for `partywall approve`. Gives their paths, in the order of the slices.
+pub(crate) fn publish(out: &Path, revision: u64, slices: &[Slice], missing: u8) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = Vec::new();
+    for slice in slices {
+        let pending = slices::pending_path(out, slice.audience);
+        let path = if missing == 0 { slices::path(out, slice.audience) } else { pending.clone() };
+        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
+        if missing == 0 {
+            history::keep(out, revision, slice.audience, &slice.bytes)?;
+            // What waited there was for another revision.
+            let _ = std::fs::remove_file(&pending);
+        }
+        paths.push(path);
+    }
+    Ok(paths)
 }
 
 /// Everything that a directory says; [`slices::slice`] takes what an audience needs.

@@ -23,6 +23,7 @@ pub mod directory;
 mod exit;
 mod files;
 mod grants;
+mod history;
 mod keys;
 pub mod lower;
 mod material;

@@ -16,6 +16,7 @@ pub(crate) mod prove;
 pub(crate) mod replay;
 pub(crate) mod review;
 pub(crate) mod revoke;
+pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::grants::Lying;
 use crate::keys::{self, Signer};
 use crate::unverified::Unverified;
-use crate::{compile, files, grants, overlay, show, slices};
+use crate::{compile, files, grants, history, overlay, show, slices};
 
 /// Sign what waits for more signatures, and publish it when it has enough
 ///
@@ -236,8 +236,9 @@ fn write(folder: &Path, pending: &[Pending], signed: &[Vec<u8>], publish: bool) 
         files::replace(&path, bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
     }
     // Each rename is whole; until the last one, overlays name the revision that all audiences have.
-    for p in pending.iter().filter(|_| publish) {
+    for (p, bytes) in pending.iter().zip(signed).filter(|_| publish) {
         let path = slices::path(folder, p.audience);
+        history::keep(folder, p.body.revision, p.audience, bytes)?;
         std::fs::rename(slices::pending_path(folder, p.audience), &path).map_err(|e| Failure::file(&path, e))?;
     }
     Ok(())

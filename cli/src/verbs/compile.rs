@@ -7,7 +7,7 @@ use partywall_tenancy::{Audience, Bundle, BundleBody, UnixSeconds};
 use serde::Serialize;
 
 use crate::command::{note, say, say_json};
-use crate::compile::{Issue, Slice, check, signers, slices, trusted, warn_of_new_keys};
+use crate::compile::{Issue, Slice, check, publish, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::{files, overlay, slices};
@@ -16,7 +16,7 @@ use crate::{files, overlay, slices};
 ///
 /// Everything is checked as `partywall check` does; nothing is written unless all is well. OUT gets
 /// tenancy.edge.bundle, tenancy.workload.bundle, tenancy.events.bundle and tenancy.redaction.bundle,
-/// each replaced in one step. The same directory, keys, revision, issue and expiry give the same
+/// each replaced in one step, and keeps them in OUT/history for `partywall rollback`. The same directory, keys, revision, issue and expiry give the same
 /// bytes.
 ///
 /// Where more keys must sign than the keys folder holds (`approvals` in mesh.yaml, or in the bundle
@@ -97,18 +97,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
         warn_of_new_keys(body, &ids, 1);
     }
     let missing = mesh.approvals.max(before.approvals).saturating_sub(signed);
-    let mut bundles = Vec::new();
-    for slice in &slices {
-        let in_force = slices::path(&args.out, slice.audience);
-        let pending = slices::pending_path(&args.out, slice.audience);
-        let path = if missing == 0 { in_force } else { pending.clone() };
-        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
-        if missing == 0 {
-            // What waited there was for another revision.
-            let _ = std::fs::remove_file(&pending);
-        }
-        bundles.push(Written { audience: slice.audience.name(), bytes: slice.bytes.len(), path });
-    }
+    let paths = publish(&args.out, issue.revision, &slices, missing)?;
+    let written =
+        |(slice, path): (&Slice, PathBuf)| Written { audience: slice.audience.name(), bytes: slice.bytes.len(), path };
+    let bundles = slices.iter().zip(paths).map(written).collect();
 
     let report = Report {
         bundles,

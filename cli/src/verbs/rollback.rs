@@ -1,0 +1,158 @@
+//! `partywall rollback`.
+
+use std::path::{Path, PathBuf};
+
+use partywall_tenancy::{Audience, Bundle, BundleBody, TenantId, TenantStatus, UnixSeconds};
+use serde::Serialize;
+
+use crate::command::{note, say, say_json};
+use crate::compile::{Slice, publish, sign, signers, trusted, warn_of_new_keys};
+use crate::directory::parse_duration;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::{history, overlay, slices};
+
+/// Publish what an earlier revision said, under a new and higher one
+///
+/// Sidecars never go back to a lower revision, so the old contents are signed anew: those of
+/// `DIR/history/REV`, which `partywall compile` and `approve` keep for the last 50 revisions. Their
+/// signatures are checked before. Keys, approvals and the ceilings of grants stay those in force, so
+/// that a key that was retired since does not come back. What the overlay withdraws stays withdrawn.
+///
+/// `partywall diff DIR DIR/history/REV` shows first what would change. The tenancy directory is not
+/// touched: put it back too, or the next compile brings the later contents again.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall rollback 41 --dir served --keys keys --dry-run
+  partywall rollback 41 --dir served --keys keys"
+)]
+pub(crate) struct Args {
+    /// The revision to go back to
+    revision: u64,
+    /// The folder that is served
+    #[arg(long)]
+    dir: PathBuf,
+    /// The keys folder: private keys that sign, public keys of those that signed
+    #[arg(long)]
+    keys: PathBuf,
+    /// How long it lives
+    #[arg(long, default_value = "30d")]
+    expires: String,
+    /// Tell what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    back_to: u64,
+    in_force: u64,
+    revision: u64,
+    /// Tenants that may act again: those the bundle in force suspends, or does not know.
+    active_again: Vec<String>,
+    signed_by: Vec<String>,
+    /// Signatures that are missing before sidecars take it.
+    missing: u8,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let in_force = slices::together(&args.dir).ok_or_else(|| {
+        Failure::file(&args.dir, "holds no bundle; name the folder that `partywall compile` writes to")
+    })?;
+    if args.revision >= in_force.revision {
+        return Err(Failure::usage(format!(
+            "revision {} is not older than {}, which is in force",
+            args.revision, in_force.revision
+        )));
+    }
+    let ids: Vec<String> = in_force.keys.bundle.iter().map(|(id, _)| id.clone()).collect();
+    let now = overlay::now_millis() / 1000;
+    let lifetime = parse_duration(&args.expires)
+        .ok_or_else(|| Failure::usage(format!("--expires `{}` is no time; write `12h` or `30d`", args.expires)))?;
+    let expires = now.saturating_add(lifetime.into());
+    let bodies = Audience::ALL.map(|audience| old(args, &in_force, audience, now, expires));
+    let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
+
+    let signers = signers(&ids, &args.keys)?;
+    let signed_by: Vec<String> = signers.iter().map(|s| s.id.clone()).collect();
+    warn_of_new_keys(&in_force, &signed_by, 1);
+    let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
+    let missing = in_force.approvals.saturating_sub(signed);
+    let revision = in_force.revision.saturating_add(1);
+    let active_again = bodies.first().map(|body| active_again(&in_force, body)).unwrap_or_default();
+    if !args.dry_run {
+        let slice = |body: &BundleBody| Ok(Slice { audience: body.audience, bytes: sign(body, &signers)? });
+        let slices = bodies.iter().map(slice).collect::<Result<Vec<_>, Failure>>()?;
+        publish(&args.dir, revision, &slices, missing)?;
+    }
+    let report =
+        Report { back_to: args.revision, in_force: in_force.revision, revision, active_again, signed_by, missing };
+    if args.json {
+        return say_json(&report);
+    }
+    report.show(&args.dir, args.dry_run);
+    Ok(Exit::Fine)
+}
+
+/// The old contents with what must not go back.
+fn old(
+    args: &Args,
+    in_force: &BundleBody,
+    audience: Audience,
+    issued: UnixSeconds,
+    expires: UnixSeconds,
+) -> Result<BundleBody, Failure> {
+    let bytes = history::read(&args.dir, args.revision, audience)?;
+    let refused = |why: String| {
+        Failure::file(&args.dir, format!("history: revision {}, {}: {why}", args.revision, audience.name()))
+    };
+    // A key that was retired since did sign it in its time.
+    let signed = in_force.keys.bundle.iter().chain(&in_force.keys.retired).map(|(id, _)| id);
+    let bundle = Bundle::open(&bytes, &trusted(signed, &args.keys)?).map_err(|refusal| refused(refusal.to_string()))?;
+    let body = bundle.body();
+    if body.mesh != in_force.mesh || body.audience != audience || body.revision != args.revision {
+        return Err(refused("is not what its name says".to_owned()));
+    }
+    Ok(BundleBody {
+        revision: in_force.revision.saturating_add(1),
+        issued,
+        expires,
+        approvals: in_force.approvals,
+        keys: in_force.keys.clone(),
+        grants: in_force.grants.clone(),
+        ..body.clone()
+    })
+}
+
+fn active_again(in_force: &BundleBody, old: &BundleBody) -> Vec<String> {
+    let acts =
+        |body: &BundleBody, id: &TenantId| body.tenants.get(id).is_some_and(|t| t.status == TenantStatus::Active);
+    let back = old.tenants.iter().filter(|tenant| acts(old, &tenant.id) && !acts(in_force, &tenant.id));
+    back.map(|tenant| tenant.id.to_string()).collect()
+}
+
+impl Report {
+    fn show(&self, dir: &Path, dry_run: bool) {
+        let Self { back_to, in_force, revision, active_again, signed_by, missing } = self;
+        let would = if dry_run { "would be" } else { "is" };
+        say(format_args!("revision {revision} {would} what revision {back_to} was; {in_force} was in force"));
+        say(format_args!("signed by {}", signed_by.join(", ")));
+        if !active_again.is_empty() {
+            note(format_args!(
+                "warning: these tenants may act again: {}\nhelp: `partywall tenant suspend` keeps one out, whatever bundles say",
+                active_again.join(", ")
+            ));
+        }
+        if *missing > 0 {
+            note(format_args!(
+                "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
+                if *missing == 1 { " is" } else { "s are" },
+                dir.display()
+            ));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The way back: what an earlier revision said, under a higher one.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::{Ran, copy, folder, keys, partywall, path, sample};
+
+struct Mesh {
+    tenancy: PathBuf,
+    keys: PathBuf,
+    out: PathBuf,
+}
+
+impl Mesh {
+    fn new(name: &str) -> Self {
+        let here = folder(name);
+        let mesh = Self { tenancy: here.join("tenancy"), keys: keys(&here), out: here.join("out") };
+        copy(&sample(), &mesh.tenancy);
+        mesh
+    }
+
+    fn edit(&self, file: &str, from: &str, to: &str) {
+        let file = self.tenancy.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replacen(from, to, 1)).unwrap();
+    }
+
+    fn compile(&self) -> Ran {
+        partywall(&["compile", path(&self.tenancy), "--keys", path(&self.keys), "--out", path(&self.out)])
+    }
+
+    fn rollback(&self, revision: &str, more: &[&str]) -> Ran {
+        let arguments = ["rollback", revision, "--dir", path(&self.out), "--keys", path(&self.keys)];
+        partywall(&[&arguments[..], more].concat())
+    }
+
+    fn diff(&self, old: &Path, new: &Path) -> Ran {
+        partywall(&["diff", path(old), path(new)])
+    }
+
+    fn revision(&self) -> u64 {
+        let shown = partywall(&["inspect", path(&self.edge()), "--json"]).succeeds().json();
+        let revision = shown.pointer("/body/revision").or_else(|| shown.get("revision"));
+        revision.and_then(|revision| revision.as_u64()).unwrap_or_else(|| panic!("no revision in {shown}"))
+    }
+
+    fn edge(&self) -> PathBuf {
+        self.out.join("tenancy.edge.bundle")
+    }
+}
+
+#[test]
+fn an_old_revision_comes_back_under_a_higher_one() {
+    let mesh = Mesh::new("rollback");
+    mesh.compile().succeeds();
+    mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
+    mesh.compile().succeeds().says("revision 2");
+    let (first, second) = (mesh.out.join("history/1"), mesh.out.join("history/2"));
+    mesh.diff(&first, &second).ends_with(1);
+
+    let before = fs::read(mesh.edge()).unwrap();
+    mesh.rollback("1", &["--dry-run"]).succeeds().says("revision 3 would be what revision 1 was; 2 was in force");
+    assert_eq!(fs::read(mesh.edge()).unwrap(), before, "a dry run writes nothing");
+    let ran = mesh.rollback("1", &[]).succeeds();
+    ran.says("revision 3 is what revision 1 was").says("these tenants may act again: globex");
+    assert_eq!(mesh.revision(), 3);
+    mesh.diff(&first, &mesh.out).succeeds();
+    mesh.diff(&first, &mesh.out.join("history/3")).succeeds();
+
+    mesh.compile().succeeds().says("revision 4");
+    mesh.diff(&second, &mesh.out).succeeds();
+}
+
+#[test]
+fn a_key_that_was_retired_since_does_not_come_back() {
+    let mesh = Mesh::new("rollback-keys");
+    partywall(&["keys", "pair", "bundle-2", "--dir", path(&mesh.keys)]).succeeds();
+    mesh.compile().succeeds();
+    mesh.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
+    mesh.compile().succeeds();
+    mesh.edit("mesh.yaml", "bundle: [bundle-1, bundle-2]", "bundle: [bundle-2]\n  retired: [bundle-1]");
+    mesh.compile().succeeds().says("signed by bundle-2");
+    mesh.rollback("1", &[]).succeeds().says("signed by bundle-2");
+    let shown = partywall(&["inspect", path(&mesh.edge()), "--json"]).succeeds();
+    let body = shown.json();
+    let named = |role: &str| {
+        let keys = body.pointer(&format!("/body/keys/{role}")).or_else(|| body.pointer(&format!("/keys/{role}")));
+        keys.unwrap_or_else(|| panic!("no {role} in {body}")).to_string()
+    };
+    assert!(named("bundle").contains("bundle-2") && !named("bundle").contains("bundle-1"), "{}", named("bundle"));
+    assert!(named("retired").contains("bundle-1"), "{}", named("retired"));
+}
+
+#[test]
+fn what_waits_for_another_key_is_not_in_force_yet() {
+    let mesh = Mesh::new("rollback-approvals");
+    mesh.compile().succeeds();
+    mesh.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
+    mesh.edit("mesh.yaml", "keys:\n", "approvals: 2\nkeys:\n");
+    partywall(&["keys", "pair", "bundle-2", "--dir", path(&mesh.keys)]).succeeds();
+    mesh.compile().succeeds().says("signed by bundle-1, bundle-2");
+    let other = mesh.keys.join("bundle-2.key");
+    let hidden = mesh.out.join("bundle-2.key");
+    fs::rename(&other, &hidden).unwrap();
+    let before = fs::read(mesh.edge()).unwrap();
+    mesh.rollback("1", &[]).succeeds().says("1 more signature is needed");
+    assert_eq!(fs::read(mesh.edge()).unwrap(), before);
+    fs::rename(&hidden, &other).unwrap();
+    fs::remove_file(mesh.keys.join("bundle-1.key")).unwrap();
+    partywall(&["approve", path(&mesh.out), "--keys", path(&mesh.keys)]).succeeds().says("published");
+    assert_eq!(mesh.revision(), 3);
+    assert!(mesh.out.join("history/3/tenancy.edge.bundle").exists(), "what was approved can be gone back to");
+}
+
+#[test]
+fn what_was_not_published_or_was_changed_since_is_refused() {
+    let mesh = Mesh::new("rollback-refused");
+    mesh.compile().succeeds();
+    mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
+    mesh.compile().succeeds();
+    mesh.rollback("2", &[]).ends_with(2).says("is not older than 2");
+    mesh.rollback("1", &["--expires", "soon"]).ends_with(2).says("`soon` is no time");
+    let kept = mesh.out.join("history/1/tenancy.edge.bundle");
+    let mut bytes = fs::read(&kept).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let before = fs::read(mesh.edge()).unwrap();
+    mesh.rollback("1", &[]).ends_with(3).says("no valid signature");
+    fs::copy(mesh.out.join("history/2/tenancy.edge.bundle"), &kept).unwrap();
+    mesh.rollback("1", &[]).ends_with(3).says("is not what its name says");
+    fs::remove_dir_all(mesh.out.join("history/1")).unwrap();
+    mesh.rollback("1", &[]).ends_with(3).says("does not hold revision 1; it holds 2");
+    assert_eq!(fs::read(mesh.edge()).unwrap(), before);
+}
