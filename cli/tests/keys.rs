@@ -165,6 +165,11 @@ fn every_verb_has_help_with_an_example() {
         &["revoke", "api-key"],
         &["revoke", "signer"],
         &["inspect"],
+        &["diff"],
+        &["replay"],
+        &["review"],
+        &["status"],
+        &["who"],
     ] {
         let ran = partywall(&[verb, &["--help"]].concat()).succeeds();
         let example = format!("\n  partywall {}", verb.join(" "));

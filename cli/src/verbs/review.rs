@@ -17,9 +17,10 @@ use crate::time::{parse_rfc3339, rfc3339};
 
 /// Tell which policies, grants and roles nobody used for N days, by the decisions in an access log
 ///
-/// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when somebody who has it is decided on. What
-/// is unused in the log may still be needed: a `forbid` that never had to forbid, a report that runs once a year.
-/// The log says no more than it covers, and that is told; it covers what sidecars wrote with `explain: all`.
+/// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when
+/// somebody who has it is decided on. What is unused in the log may still be needed: a `forbid` that never had to
+/// forbid, a report that runs once a year. The log says no more than it covers, and that is told; it covers what
+/// sidecars wrote with `explain: all`.
 ///
 /// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
 #[derive(clap::Args)]
