@@ -100,6 +100,11 @@ impl Source {
 pub(crate) struct Place(Diagnostic);
 
 impl Place {
+    /// The line, from 1.
+    pub(crate) fn line(&self) -> usize {
+        self.0.line
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &str {
         &self.0.path

@@ -44,6 +44,7 @@ use crate::directory::grants::GrantsEntry;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::published::Published;
 use crate::directory::service::ServiceEntry;
+use crate::directory::tenant::Inherits;
 use crate::lower::Vocabulary;
 
 pub(crate) use api_keys::is_id as is_api_key_id;
@@ -116,7 +117,8 @@ pub struct Reading {
     mesh: Option<Mesh>,
     api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
-    records: Vec<Record>,
+    record: Option<Record>,
+    places: Vec<(TenantId, Place)>,
     retired: Vec<TenantId>,
     operations: Vec<(String, String, Place)>,
     services: Vec<Service>,
@@ -134,9 +136,15 @@ impl Reading {
         Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
     }
 
-    /// What holds for each tenant whose file is good, and where it comes from; sorted by id.
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.records
+    /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
+    /// Where a tenant stands, by its id.
+    pub(crate) fn tenant_place(&self, id: &TenantId) -> Option<&Place> {
+        let at = self.places.binary_search_by(|(known, _)| known.cmp(id)).ok()?;
+        self.places.get(at).map(|(_, place)| place)
     }
 
     /// The former tenants.
@@ -164,6 +172,11 @@ impl Reading {
 
 /// Reads `directory`. With a `keys` folder the public keys it names are read, too.
 pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
+    read_about(directory, keys, None)
+}
+
+/// The same, and where everything of this tenant comes from.
+pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&TenantId>) -> Reading {
     let mut report = Report::default();
     let sources = sources::read(directory, &mut report);
 
@@ -172,9 +185,10 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let domain = mesh.trust_domain.as_deref();
     let profile = |source| document(source, &mut report).and_then(|node| profile::read(node, &mut report));
     let profiles: Vec<_> = sources.profiles.iter().filter_map(profile).collect();
+    let inherits = Inherits { profiles: &profiles, wanted };
     let tenant = |source| match tenant::is_ndjson(source) {
-        true => tenant::read_lines(source, &profiles, &mut report),
-        false => vec![tenant::read(source, document(source, &mut report), &profiles, &mut report)],
+        true => tenant::read_lines(source, inherits, &mut report),
+        false => vec![tenant::read(source, document(source, &mut report), inherits, &mut report)],
     };
     let tenants: Vec<_> = sources.tenants.iter().flat_map(tenant).collect();
     let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
@@ -193,12 +207,13 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
-    let (mut records, mut all) = (Vec::new(), Vec::new());
+    let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     for file in tenants {
-        records.extend(file.record);
+        record = record.or(file.record);
+        places.extend(file.id.map(|id| (id.value, id.at.place())));
         all.extend(file.tenant);
     }
-    records.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    places.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut tenants: Vec<Tenant> = all;
     tenants.sort_by(|a, b| a.id.cmp(&b.id));
     let operations = services.iter().flat_map(|service| {
@@ -216,7 +231,8 @@ pub fn read(directory: &Path, keys: Option<&Path>) -> Reading {
         api_keys: sorted(api_keys.as_ref()),
         mesh: finish(mesh, published),
         tenants,
-        records,
+        record,
+        places,
         retired: retired.into_iter().map(|former| former.tenant.value).collect(),
         operations,
         services,

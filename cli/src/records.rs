@@ -14,10 +14,13 @@ use crate::{files, overlay, time};
 /// The largest file that is changed, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
 
+/// The largest file with a tenant per line, in bytes.
+const MAX_LINES: u64 = 64 * 1024 * 1024;
+
 /// What holds for one tenant of a directory.
 pub(crate) fn record(tenancy: &Path, tenant: &TenantId) -> Result<Record, Failure> {
-    let reading = directory::read(tenancy, None);
-    if let Some(record) = reading.records().iter().find(|record| record.tenant == *tenant) {
+    let reading = directory::read_about(tenancy, None, Some(tenant));
+    if let Some(record) = reading.record() {
         return Ok(record.clone());
     }
     // Its file may be there and be no good.
@@ -26,8 +29,9 @@ pub(crate) fn record(tenancy: &Path, tenant: &TenantId) -> Result<Record, Failur
     if !errors.is_empty() {
         return Err(Failure::diagnostics(&errors));
     }
-    let meant = nearest(tenant.as_str(), reading.records().iter().map(|record| record.tenant.as_str()));
-    let help = meant.map_or_else(String::new, |meant| format!("\nhelp: did you mean `{meant}`?"));
+    let meant = nearest(tenant.as_str(), reading.tenants().iter().map(|known| known.id.as_str()));
+    let add = || format!("\nhelp: `partywall tenant add {tenant} --tenancy {}` writes one", tenancy.display());
+    let help = meant.map_or_else(add, |meant| format!("\nhelp: did you mean `{meant}`?"));
     Err(Failure::invalid(format!("`{}` has no tenant `{tenant}`{help}", tenancy.display())))
 }
 
@@ -78,7 +82,7 @@ pub(crate) fn add(tenancy: &Path, tenant: &TenantId, tier: &str, residency: Opti
         }
     }
     let reading = directory::read(tenancy, None);
-    if reading.records().iter().any(|record| record.tenant == *tenant) {
+    if reading.tenant_place(tenant).is_some() {
         return Err(Failure::invalid(format!("`{tenant}` is a tenant already")));
     }
     if reading.retired().contains(tenant) {
@@ -132,6 +136,11 @@ pub(crate) fn offboard(tenancy: &Path, tenant: &TenantId) -> Result<(), Failure>
         return Err(Failure::file(&list, format!("cannot be changed by this command\nhelp: {help}")));
     }
     let file = Path::new(record.place.path());
+    if file.extension().is_some_and(|ending| ending == "ndjson") {
+        let text = files::read_text(file, MAX_LINES).map_err(|e| Failure::file(file, e))?;
+        let others = text.lines().enumerate().filter(|(nth, _)| nth + 1 != record.place.line());
+        return replace(file, &others.map(|(_, line)| format!("{line}\n")).collect::<String>());
+    }
     fs::remove_file(file).map_err(|e| Failure::file(file, e))
 }
 

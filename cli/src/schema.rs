@@ -7,6 +7,7 @@
 mod api_keys;
 mod cases;
 mod issuer;
+mod links;
 mod mesh;
 mod overlay;
 mod service;
@@ -36,6 +37,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "retired", files: "tenants/retired.yaml", root: tenant::retired },
     Kind { name: "profile", files: "profiles/*.yaml", root: tenant::profile },
     Kind { name: "service", files: "services/*.yaml", root: service::service },
+    Kind { name: "links", files: "policies/links.yaml", root: links::links },
     Kind { name: "api-keys", files: "api-keys.yaml", root: api_keys::api_keys },
     Kind { name: "cases", files: "cases/*.yaml", root: cases::cases },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },

@@ -58,7 +58,7 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     )
     .unwrap();
     let consent = |what: &str, name: &str| partywall(&["consent", what, "hooli", name, "--tenancy", &at]).succeeds();
-    consent("give", "analytics").says("counts after the next");
+    consent("give", "analytics").says("hooli gives `analytics`");
     assert!(
         fs::read_to_string(&file)
             .unwrap()
@@ -75,6 +75,18 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     assert!(!file.exists());
     partywall(&["tenant", "add", "hooli", "--tier", "gold", "--tenancy", &at]).ends_with(3).says("was a tenant once");
     partywall(&["check", &at]).succeeds();
+    // One of many in a file leaves the others where they are.
+    let lines = "{\"tenant\":\"soylent\",\"tier\":\"gold\",\"status\":\"active\"}\n{\"tenant\":\"tyrell\",\"tier\":\"gold\",\"status\":\"active\"}\n";
+    fs::write(tenancy.join("tenants/more.ndjson"), lines).unwrap();
+    partywall(&["explain", &at, "--settings", "tyrell"]).succeeds().says("profile");
+    partywall(&["tenant", "offboard", "soylent", "--tenancy", &at]).succeeds();
+    assert_eq!(
+        fs::read_to_string(tenancy.join("tenants/more.ndjson")).unwrap(),
+        lines.lines().nth(1).unwrap().to_owned() + "\n"
+    );
+    partywall(&["consent", "give", "tyrell", "mail", "--tenancy", &at]).ends_with(3).says("nothing was changed");
+    assert_eq!(fs::read_to_string(tenancy.join("tenants/more.ndjson")).unwrap().lines().count(), 1);
+
     // What still names one that left is told.
     partywall(&["tenant", "offboard", "acme", "--tenancy", &at])
         .ends_with(1)

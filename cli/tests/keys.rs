@@ -165,6 +165,7 @@ fn every_verb_has_help_with_an_example() {
         &["revoke", "api-key"],
         &["revoke", "signer"],
         &["inspect"],
+        &["prove"],
         &["diff"],
         &["replay"],
         &["review"],

@@ -14,9 +14,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::statement::{self, Kind, TrustedKey};
 use partywall_tenancy::{
-    ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId,
-    Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys, Secrets, Service,
-    Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
+    ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Grant, GrantCeilings, Issuer, IssuerKey, KeyAlgorithm,
+    KeySource, MeshId, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys,
+    Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus, Tenants,
+    Trust, View, join_grants, split_grants,
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
@@ -282,6 +283,15 @@ pub fn statement(bytes: &[u8]) {
         assert_eq!(again, overlay);
         assert!(body.suspended.iter().all(|t| overlay.status(t).is_some()));
     }
+    // Whatever a file of grants holds, it falls into the statements it was put together from, or into none.
+    if let Ok(statements) = split_grants(bytes) {
+        assert_eq!(join_grants(statements.iter().copied()).as_deref(), Some(bytes));
+    }
+    let signed = statement::sign(Kind::Grant, bytes, &[("g", &key(5)), ("h", &key(6))]).expect("two signers");
+    let grant_keys = [trusted("g", 5), trusted("h", 6)];
+    let ceilings = GrantCeilings { longest: 3_600, actions: vec![], tenants: TenantScope::All, at_once: 1 };
+    assert!(Grant::open(&signed, &grant_keys, &[], Some(&ceilings)).is_err(), "no action may be granted");
+    assert!(Grant::open(&signed, &grant_keys[..1], &[], Some(&ceilings)).is_err(), "one key alone");
 }
 
 // --- What all targets stand on.

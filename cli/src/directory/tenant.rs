@@ -1,5 +1,5 @@
-//! `tenants/*.yaml`: one tenant per file; `tenants/*.ndjson`: one per line, for those who have thousands. The profile of
-//! its tier adds what a record does not say.
+//! `tenants/*.yaml`: one tenant per file; `tenants/*.ndjson`: one per line, for those who have thousands. What neither
+//! says comes from the profile of the tier.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::directory::yaml::{self, Located, Node};
 pub(crate) struct TenantFile<'s> {
     /// The tenant, if all of it is good.
     pub(crate) tenant: Option<Tenant>,
-    /// What holds for it and where that comes from, if all of it is good.
+    /// What holds for it and where that comes from, if all of it is good and somebody wants to know.
     pub(crate) record: Option<Record>,
     /// Its id, if at least that is good.
     pub(crate) id: Option<Located<'s, TenantId>>,
@@ -26,13 +26,26 @@ pub(crate) struct TenantFile<'s> {
     pub(crate) named: Option<TenantId>,
 }
 
+/// What the files of tenants are read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Inherits<'p, 's> {
+    /// The profiles.
+    pub(crate) profiles: &'p [Profile<'s>],
+    /// The tenant of which it is told where everything comes from: for all of 100,000 that were too much.
+    pub(crate) wanted: Option<&'p TenantId>,
+}
+
 /// Whether a file holds one tenant per line.
 pub(crate) fn is_ndjson(source: &Source) -> bool {
     source.path().ends_with(".ndjson")
 }
 
 /// Reads a file with one JSON object per line, with the fields of a YAML file each; empty lines do not count.
-pub(crate) fn read_lines<'s>(source: &'s Source, profiles: &[Profile<'s>], report: &mut Report) -> Vec<TenantFile<'s>> {
+pub(crate) fn read_lines<'s>(
+    source: &'s Source,
+    inherits: Inherits<'_, 's>,
+    report: &mut Report,
+) -> Vec<TenantFile<'s>> {
     let lines = source.text().lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let mut found = Vec::new();
     for (nth, line) in lines {
@@ -41,7 +54,7 @@ pub(crate) fn read_lines<'s>(source: &'s Source, profiles: &[Profile<'s>], repor
             break;
         }
         match yaml::parse_json_line(source, nth + 1, line) {
-            Ok(node) => found.extend(document(node, profiles, report)),
+            Ok(node) => found.extend(document(node, inherits, report)),
             Err(diagnostic) => report.push(diagnostic),
         }
     }
@@ -52,20 +65,20 @@ pub(crate) fn read_lines<'s>(source: &'s Source, profiles: &[Profile<'s>], repor
 pub(crate) fn read<'s>(
     source: &'s Source,
     node: Option<Node<'s>>,
-    profiles: &[Profile<'s>],
+    inherits: Inherits<'_, 's>,
     report: &mut Report,
 ) -> TenantFile<'s> {
     let stem = Path::new(source.path()).file_stem().unwrap_or_default().to_string_lossy();
     let named = TenantId::parse(&stem).ok();
-    let file = node.and_then(|node| document(node, profiles, report)).unwrap_or_default();
+    let file = node.and_then(|node| document(node, inherits, report)).unwrap_or_default();
     TenantFile { named: named.filter(|_| file.id.is_none()), ..file }
 }
 
-fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -> Option<TenantFile<'s>> {
+fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report) -> Option<TenantFile<'s>> {
     let mut fields = Fields::of(node, "a tenant", report)?;
     let id = fields.required("tenant", "write `tenant: acme`", report).and_then(|node| tenant_id(node, report));
     let tier = fields.required("tier", "write `tier: gold`", report).and_then(|node| word(node, "a tier", report));
-    let profile = tier.as_ref().and_then(|tier| settings::profile(profiles, tier, report));
+    let profile = tier.as_ref().and_then(|tier| settings::profile(inherits.profiles, tier, report));
     let status = fields.required("status", "write `status: active`", report).and_then(|node| {
         let at = node.at;
         choice(node, "a status", STATUSES, report).map(|value| Located { value, at })
@@ -90,14 +103,15 @@ fn document<'s>(node: Node<'s>, profiles: &[Profile<'s>], report: &mut Report) -
             let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
             let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
             let own = Settings { residency: of_record, ..own };
-            let record = own.record(id, &only, profile);
+            let wanted = inherits.wanted.is_some_and(|wanted| *wanted == id.value);
+            let record = wanted.then(|| own.record(id, &only, profile));
             let tenant = Tenant {
                 id: id.value.clone(),
                 tier: tier.value.into(),
                 status: status.value,
                 residency: residency.into(),
             };
-            (Some(tenant), Some(record))
+            (Some(tenant), record)
         }
         _ => (None, None),
     };

@@ -50,19 +50,11 @@ fn settings() -> [Field; 6] {
         may("cohort", label("The group of tenants that it is rolled out with", &["early"])),
         may(
             "features",
-            names(
-                "What it has beyond its tier: `principal.tenant.features.contains(\"export\")` in policies",
-                "A feature",
-                "export",
-            ),
+            names("What it has beyond its tier; kept and shown, policies do not read it yet", "A feature", "export"),
         ),
         may(
             "consents",
-            names(
-                "What it agreed to: `resource.tenant.consents.contains(\"analytics\")` in policies",
-                "A consent",
-                "analytics",
-            ),
+            names("What it agreed to; kept and shown, policies do not read it yet", "A consent", "analytics"),
         ),
         may("limits", limits()),
     ]
@@ -75,7 +67,11 @@ fn limits() -> Value {
         "request_bytes" => "Bytes of a request's body",
         _ => "Requests per second",
     };
-    object("`limits`", "How much it may use", LIMITS.map(|name| may(name, bound(about(name)))))
+    object(
+        "`limits`",
+        "How much it may use; kept and shown, nothing enforces it yet",
+        LIMITS.map(|name| may(name, bound(about(name)))),
+    )
 }
 
 pub(super) fn retired() -> Value {

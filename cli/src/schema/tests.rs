@@ -89,6 +89,8 @@ fn others() {
         + "grants: { longest: 4h, actions: [\"invoices:read\"], tenants: all }\n";
     let read = directory::read(&lay(&(Files::from([("mesh.yaml".to_owned(), mesh)]), vec![]), "grants"), None);
     assert!(read.directory().is_some(), "{:?}", read.diagnostics);
+    let link = "[{ template_id: t, link_id: l, args: { '?principal': 'Role::\"viewer\"' } }]";
+    assert!(directory::links::links(&Source::new("links.yaml", link)).is_ok());
     let _ = crate::cases::read(&Source::new(
         "cases.yaml",
         "cases: [{ name: x, given: { tenant: acme }, when: { service: s, request: GET / }, then: { decision: allow } }]",
@@ -235,6 +237,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
         "mesh.yaml" => "mesh",
         "api-keys.yaml" => "api-keys",
         "tenants/retired.yaml" => "retired",
+        "policies/links.yaml" => "links",
         other => match other.split_once('/')? {
             ("tenants", _) => "tenant",
             ("profiles", _) => "profile",

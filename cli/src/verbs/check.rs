@@ -93,6 +93,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     })
 }
 
+/// So many tenants are told by name: where nothing is permitted to more, one mistake is behind all of it.
+const MOST_TENANTS: usize = 100;
+
 /// Policies and tenants that no request reaches.
 fn unreached(checked: &Checked) -> Vec<Diagnostic> {
     let Some((directory, program)) = checked.good() else { return Vec::new() };
@@ -108,9 +111,9 @@ fn unreached(checked: &Checked) -> Vec<Diagnostic> {
         !checked.diagnostics.iter().any(|d| d.path == new.path && (from..to).contains(&d.line))
     });
     let help = "give its people a role that a policy names, or suspend it";
-    let tenants = checked.reading().records().iter().filter(|record| found.tenants.contains(&record.tenant));
-    let tenants = tenants
-        .map(|record| record.place.warning(format!("no policy permits anything to `{}`", record.tenant)).help(help));
+    let places = found.tenants.iter().filter_map(|id| Some((id, checked.reading().tenant_place(id)?)));
+    let tenants = places.map(|(id, place)| place.warning(format!("no policy permits anything to `{id}`")).help(help));
+    let tenants: Vec<_> = tenants.take(MOST_TENANTS).collect();
     found.policies.into_iter().chain(tenants).collect()
 }
 

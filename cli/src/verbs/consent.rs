@@ -12,8 +12,8 @@ use crate::records;
 
 /// Give or withdraw a consent of a tenant
 ///
-/// Changes `consents` in the tenant's file and keeps the rest of it, comments included. It counts after the next
-/// `partywall compile`.
+/// Changes `consents` in the tenant's file and keeps the rest of it, comments included. The directory keeps it, and
+/// `explain --settings` shows it; policies do not read it yet.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -73,7 +73,7 @@ fn change(tenancy: &Path, tenant: &TenantId, consent: &str, given: bool) -> Resu
     }
     records::set_list(tenancy, &record, "consents", &consents)?;
     let so = if given { "gives" } else { "no longer gives" };
-    Ok(format!("{tenant} {so} `{consent}`; it counts after the next `partywall compile`"))
+    Ok(format!("{tenant} {so} `{consent}`"))
 }
 
 fn parse_tenant(text: &str) -> Result<TenantId, String> {

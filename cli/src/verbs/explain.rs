@@ -5,7 +5,7 @@ mod nearby;
 mod settings;
 mod tell;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use partywall_tenancy::TenantId;
 
@@ -82,9 +82,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
     };
     if let Some(tenant) = &args.settings {
-        return settings::tell(checked.reading().records(), tenant, args.json);
+        return settings::tell(&args.dir, tenant, args.json);
     }
-    let withdrawn = args.overlay.as_ref().map_or(Ok(Withdrawn::default()), withdrawn)?;
+    let withdrawn = args.overlay.as_deref().map_or(Ok(Withdrawn::default()), withdrawn)?;
     let (recorded, ask) = match &args.log {
         Some(line) => {
             logged::ask(line, &args.dir, args.fingerprint_key.as_deref()).map(|(r, ask)| (Some(r), Some(ask)))?
@@ -121,7 +121,7 @@ fn ask(args: &Args) -> Option<Ask> {
     })
 }
 
-fn withdrawn(path: &PathBuf) -> Result<Withdrawn, Failure> {
+fn withdrawn(path: &Path) -> Result<Withdrawn, Failure> {
     let text = files::read_text(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
     Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|mistakes| Failure::diagnostics(&mistakes))
 }

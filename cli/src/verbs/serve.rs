@@ -11,8 +11,9 @@ use crate::server;
 ///
 /// Serves `DIR/tenancy.<audience>.bundle`, DIR/tenancy.overlay and DIR/tenancy.grants with ETags.
 /// The overlay is signed anew every 15 s, and at once when DIR/overlay.yaml changes; while that file
-/// is broken, what was withdrawn before stays withdrawn. The first line printed says where it listens. All files are signed and
-/// not secret, yet this is a server for a desk: elsewhere any HTTP server or bucket will do.
+/// is broken, what was withdrawn before stays withdrawn. The first line printed says where it
+/// listens. All files are signed and not secret, yet this is a server for a desk: elsewhere any HTTP
+/// server or bucket will do.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,

@@ -238,6 +238,12 @@ impl Fetcher {
         feed.kept = feed.kept.wrapping_sub(1);
     }
 
+    /// Does not ask yet, at this tick.
+    pub(crate) fn wait(&mut self, what: What, now_ms: u64) {
+        let feed = self.feed(what);
+        feed.due_ms = feed.due_ms.max(now_ms + 1);
+    }
+
     /// Asks at the next tick.
     pub(crate) fn hurry(&mut self, what: What) {
         self.feed(what).due_ms = 0;

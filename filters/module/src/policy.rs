@@ -156,6 +156,9 @@ impl Policy {
         }
         let has_bundle = self.state.bundle().is_some();
         let settled = has_bundle && self.state.sequence() > 0;
+        if self.is_loading() {
+            self.fetcher.wait(What::Bundle, now_ms);
+        }
         for what in self.fetcher.fetch_due(now_ms, has_bundle, settled) {
             self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
         }
@@ -195,6 +198,11 @@ impl Policy {
     /// Takes a statement: an overlay at once, a bundle in steps.
     fn offer(&mut self, got: Got, origin: Origin, now_ms: u64) {
         match got.what {
+            // One at a time, or a server that knows no ETag would have it begin anew for ever.
+            What::Bundle if self.is_loading() => {
+                self.fetcher.forget(What::Bundle);
+                self.fetcher.look_again(What::Bundle);
+            }
             What::Bundle => match Loading::new(got.bytes) {
                 Ok(loading) => {
                     self.loading = Some((loading, origin));

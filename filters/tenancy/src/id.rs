@@ -51,7 +51,11 @@ impl TenantId {
         if text.is_empty() || text.len() > 63 {
             return Err(IdError::Length(text.len()));
         }
-        if let Some(c) = text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+        let good = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        // Bytes first: 100,000 good ids are looked at with each bundle.
+        if !text.bytes().all(good)
+            && let Some(c) = text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-'))
+        {
             return Err(IdError::Character(c));
         }
         if text.starts_with('-') || text.ends_with('-') {

@@ -69,11 +69,15 @@ fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<
         now: place.now,
         files: place.served.clone(),
     })?;
-    // Both are asked for each quarter of a second until they are there, the overlay after the bundle.
-    for _ in 0..8 {
+    // Both are asked for each quarter of a second until they are there, the overlay after the bundle; a large bundle
+    // is looked at in parts, one a tick.
+    let in_force = |host: &Host| host.world().metrics().iter().any(|(n, _)| n == "partywall_bundle_overlay_sequence");
+    for nth in 0..200 {
+        if nth >= 8 && in_force(&host) {
+            break;
+        }
         host.tick(250)?;
     }
-    let sequence = host.world().metrics().iter().find(|(name, _)| name == "partywall_bundle_overlay_sequence");
-    ensure!(sequence.is_some(), "no bundle and overlay in force: {}", host.world().log().join("\n"));
+    ensure!(in_force(&host), "no bundle and overlay in force: {}", host.world().log().join("\n"));
     Ok(host)
 }

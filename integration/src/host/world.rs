@@ -85,6 +85,11 @@ impl World {
         self.properties.insert(path.join("\0"), value.into());
     }
 
+    /// Answers HTTP calls with these files from now on.
+    pub fn serve(&mut self, files: BTreeMap<String, Vec<u8>>) {
+        self.files = files;
+    }
+
     /// Takes `verify_signature` away, or gives it back.
     pub fn check_signatures(&mut self, does: bool) {
         self.signatures = does;

@@ -33,10 +33,8 @@ fn tenants(
     let now: BTreeSet<_> = after.tenants.iter().map(|tenant| &tenant.id).collect();
     let mut found = Vec::new();
     for id in old.retired().iter().filter(|id| !kept.contains(id)) {
-        let record = new.records().iter().find(|record| record.tenant == *id);
-        found.push(match record {
-            Some(record) => record
-                .place
+        found.push(match new.tenant_place(id) {
+            Some(place) => place
                 .error(format!("`{id}` is the id of a former tenant, and no id is given again"))
                 .help(format!("give this tenant an id of its own, and put `{id}` back into tenants/{RETIRED}")),
             None => Diagnostic::of_file(&*file, format!("`{id}` is gone from the list of former tenants"))

@@ -1,23 +1,18 @@
 //! `--settings`: where each value of a tenant comes from.
 
+use std::path::Path;
+
 use partywall_tenancy::TenantId;
 use serde_json::json;
 
 use crate::command::{say, say_json};
-use crate::directory::{Origin, Record};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::nearest::nearest;
+use crate::directory::Origin;
+use crate::exit::{Exit, Outcome};
+use crate::records::record;
 
 /// Tells it for `tenant`.
-pub(super) fn tell(records: &[Record], tenant: &TenantId, as_json: bool) -> Outcome {
-    let Some(record) = records.iter().find(|record| record.tenant == *tenant) else {
-        let meant = nearest(tenant.as_str(), records.iter().map(|record| record.tenant.as_str()));
-        let help = meant.map_or_else(
-            || format!("write `tenants/{tenant}.yaml`, or `partywall tenant add {tenant} --tenancy DIR`"),
-            |meant| format!("did you mean `{meant}`?"),
-        );
-        return Err(Failure::invalid(format!("there is no tenant `{tenant}`\nhelp: {help}")));
-    };
+pub(super) fn tell(dir: &Path, tenant: &TenantId, as_json: bool) -> Outcome {
+    let record = record(dir, tenant)?;
     if as_json {
         let settings: Vec<_> = record
             .settings
