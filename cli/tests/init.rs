@@ -41,10 +41,9 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     let tenancy = folder("init-tenant").join("tenancy");
     let at = path(&tenancy).to_owned();
     partywall(&["init", &at]).succeeds();
-    partywall(&["tenant", "add", "hooli", "--tier", "gold", "--tenancy", &at]).succeeds();
-    partywall(&["explain", &at, "--settings", "hooli"])
-        .succeeds()
-        .says("residency  eu                           profile");
+    partywall(&["tenant", "add", "hooli", "--tier", "gold", "--residency", "eu", "--tenancy", &at]).succeeds();
+    let ran = partywall(&["explain", &at, "--settings", "hooli"]).succeeds();
+    ran.says("residency  eu                           record").says("cell       eu-1                         profile");
     // Without a profile nobody says where its data lives, and nothing is left behind.
     partywall(&["tenant", "add", "umbrella", "--tier", "tin", "--tenancy", &at]).ends_with(3).says("needs `residency`");
     assert!(!tenancy.join("tenants/umbrella.yaml").exists());
@@ -76,7 +75,7 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     partywall(&["tenant", "add", "hooli", "--tier", "gold", "--tenancy", &at]).ends_with(3).says("was a tenant once");
     partywall(&["check", &at]).succeeds();
     // One of many in a file leaves the others where they are.
-    let lines = "{\"tenant\":\"soylent\",\"tier\":\"gold\",\"status\":\"active\"}\n{\"tenant\":\"tyrell\",\"tier\":\"gold\",\"status\":\"active\"}\n";
+    let lines = "{\"tenant\":\"soylent\",\"tier\":\"gold\",\"status\":\"active\",\"residency\":\"eu\"}\n{\"tenant\":\"tyrell\",\"tier\":\"gold\",\"status\":\"active\",\"residency\":\"eu\"}\n";
     fs::write(tenancy.join("tenants/more.ndjson"), lines).unwrap();
     partywall(&["explain", &at, "--settings", "tyrell"]).succeeds().says("profile");
     partywall(&["tenant", "offboard", "soylent", "--tenancy", &at]).succeeds();

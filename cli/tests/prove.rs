@@ -40,7 +40,8 @@ fn falsehoods(report: &Value) -> Vec<([&str; 3], &Value)> {
     told.collect()
 }
 
-/// What is false of these policies alone, as `claim action`; every counterexample is played through `decide`.
+/// What is false of these policies alone, as `claim action`. Every counterexample is played through `decide`, and those of
+/// tenants that exist through `explain`.
 fn authored(name: &str, policies: &str) -> (Vec<String>, Vec<Value>) {
     let here = directory(name, policies);
     let found = here.with_file_name("found");
@@ -50,7 +51,7 @@ fn authored(name: &str, policies: &str) -> (Vec<String>, Vec<Value>) {
     let ran = ran.ends_with(i32::from(!all.is_empty()));
     assert_eq!(report["proved"], all.is_empty(), "{report:#}");
     assert!(all.iter().all(|([pass, ..], _)| *pass == "authored"), "sidecars hold the rest: {}", ran.stdout());
-    for (at, (.., counterexample)) in all.iter().enumerate() {
+    for (at, ([_, claimed, _], counterexample)) in all.iter().enumerate() {
         let file = |kind: &str| path(&found.join(format!("{}.{kind}.json", at + 1))).to_owned();
         let (policies, schema) = (found.join("policies.json"), found.join("schema.cedarschema"));
         let decided = partywall(&[
@@ -70,6 +71,10 @@ fn authored(name: &str, policies: &str) -> (Vec<String>, Vec<Value>) {
         let decided = decided.succeeds().json();
         assert_eq!(decided["decision"], "allow");
         assert_eq!(decided["policies"], counterexample["permitted_by"]);
+        let words: Vec<&str> = counterexample["explain"].as_str().unwrap().split(' ').skip(1).collect();
+        if *claimed == "no_foreign" && counterexample["not_in_directory"] == json!([]) {
+            partywall(&words).succeeds().says("ALLOW").says("by policies alone");
+        }
     }
     let told = all.iter().map(|([_, claim, action], _)| format!("{claim} {action}")).collect();
     (told, all.into_iter().map(|(_, counterexample)| counterexample.clone()).collect())

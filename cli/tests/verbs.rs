@@ -32,6 +32,7 @@ fn every_verb_helps_with_examples() {
         let ran = partywall(&[&verb, "--help"]).succeeds();
         let help = ran.stdout();
         assert!(help.contains("Example") && help.contains(&format!("partywall {verb}")), "{verb}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 125), "{verb}: {help}");
     }
 }
 

@@ -45,8 +45,7 @@ pub(crate) struct Args {
     /// A role of the principal; may be there more than once
     #[arg(long = "role")]
     roles: Vec<String>,
-    /// Whose the resource is taken to be: what policies alone would say, where no isolation were built in. A sidecar
-    /// always takes it for the tenant's own
+    /// Whose the resource is taken to be, by policies alone; a sidecar takes it for the tenant's own
     #[arg(long, value_parser = parse_tenant)]
     owner: Option<TenantId>,
     /// The service called

@@ -23,7 +23,8 @@ use crate::{files, grants, show, slices};
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
-  partywall grant new --dir served --keys keys-of-alice --operator acme/alice --tenant globex --action invoices:list --for 2h --reason \"ticket 4711\"
+  partywall grant new --dir served --keys keys-of-alice --operator acme/alice --tenant globex \\
+    --action invoices:list --for 2h --reason \"ticket 4711\"
   partywall approve served --keys keys-of-bob
   partywall grant list --dir served
   partywall grant revoke 5f2c09b1d3e47a865f2c09b1d3e47a86 --dir served"

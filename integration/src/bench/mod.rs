@@ -8,6 +8,7 @@
 //!   proxies      Envoys that differ in the filter alone, with an app that answers at once
 //!   rounds       the same requests to each of them, in turn; medians
 //! policy       decisions, by the program and by Cedar's interpreter
+//! scale        10 to 100,000 tenants: bundle, memory, load, requests while a bundle comes into force
 //! suspension   from `partywall tenant suspend` to the first denial, under load
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod proxies;
 pub mod roots;
 pub mod rounds;
+pub mod scale;
 pub mod suspension;
 
 /// How much to measure.

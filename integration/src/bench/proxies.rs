@@ -114,6 +114,11 @@ impl Proxy {
         start(place, name, filter, bootstrap, listener, admin, place.site.environment("orders")?)
     }
 
+    /// The revision of the bundle in force.
+    pub fn revision(&self) -> Result<f64> {
+        self.envoy.metric("partywall_bundle_revision", &[])
+    }
+
     /// Waits until it lets `request` through.
     pub fn wait_for(&mut self, request: &Request, connection: &mut Connection) -> Result<()> {
         let mut last = None;

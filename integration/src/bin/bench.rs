@@ -4,18 +4,19 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use partywall_integration::bench::{Effort, context, issuers, policy, suspension};
+use partywall_integration::bench::{Effort, context, issuers, policy, scale, suspension};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
   context     tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
   policy      decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter
+  scale       10, 1,000 and 100,000 tenants: bundle, memory, load, and requests while a bundle comes into force
   suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
 
   --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
-                suspensions 50)
+                suspensions 50, reloads of each size 10)
   --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
-                suspension until it is over
+                scale and suspension until it is over
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -61,12 +62,17 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
             "--requests" => requests = number()?,
             "context" if name.is_none() => name = Some("context"),
             "policy" if name.is_none() => name = Some("policy"),
+            "scale" if name.is_none() => name = Some("scale"),
             "suspension" if name.is_none() => name = Some("suspension"),
             other => return Err(format!("there is no bench and no option `{other}`")),
         }
     }
     let name = name.ok_or("which bench?")?;
-    let rounds = rounds.unwrap_or(if name == "suspension" { 50 } else { 30 });
+    let rounds = rounds.unwrap_or(match name {
+        "suspension" => 50,
+        "scale" => 10,
+        _ => 30,
+    });
     Ok(Some((name, Effort { rounds, requests })))
 }
 
@@ -76,6 +82,7 @@ fn run(name: &str, effort: Effort) -> Result<bool> {
     let progress = |step: &str| println!("   {step}");
     let (figures, bounds) = match name {
         "policy" => policy::run(effort, progress)?,
+        "scale" => scale::run(effort.rounds, progress)?,
         "suspension" => suspension::run(effort.rounds, progress)?,
         _ => {
             let (figures, worst) = context::run(effort, progress)?;
