@@ -71,6 +71,16 @@ pub(crate) struct Judge<'m> {
     unrecorded: Vec<String>,
 }
 
+/// A recorded request with its names found again; those that no policy names are fingerprints still.
+pub(crate) struct Recovered {
+    /// The tenant.
+    pub(crate) tenant: TenantId,
+    /// The principal's name within it.
+    pub(crate) subject: String,
+    /// The path.
+    pub(crate) path: String,
+}
+
 /// A record with its names found again.
 struct Found {
     tenant: TenantId,
@@ -117,6 +127,12 @@ impl<'m> Judge<'m> {
             None => self.decide_new(record, &found),
         };
         Ok((old, new))
+    }
+
+    /// The request itself, as far as the log holds it; an error says why it cannot be told.
+    pub(crate) fn request(&self, record: &Record) -> Result<Recovered, String> {
+        let found = self.find(record)?;
+        Ok(Recovered { path: found.path(), tenant: found.tenant, subject: found.subject })
     }
 
     /// The tenant that a fingerprint stands for.

@@ -95,7 +95,7 @@ fn a_broken_directory_writes_nothing() {
     copy(&sample(), &tenancy);
     compile(&tenancy, &keys, &out, &[]).succeeds();
     let before = bundle(&out);
-    fs::write(tenancy.join("tenants/acme.yaml"), "tenant: acme\ntier: gold\n").unwrap();
+    fs::write(tenancy.join("tenants/acme.yaml"), "tenant: acme\ntier: silver\n").unwrap();
     compile(&tenancy, &keys, &out, &[]).ends_with(3).says("acme.yaml:1:1: error: a tenant needs `residency`");
     fs::write(tenancy.join("policies/readers.cedar"), "permit (principal, action, resource) when { 1 };\n").unwrap();
     copy(&sample().join("tenants"), &tenancy.join("tenants"));
@@ -146,7 +146,7 @@ fn tenants_may_stand_one_per_line() {
             "many.ndjson:3:43: error: a status is never `actve`",
         ),
         (
-            "{\"tenant\": \"x\", \"tier\": \"gold\", \"status\": \"active\"}",
+            "{\"tenant\": \"x\", \"tier\": \"silver\", \"status\": \"active\"}",
             "many.ndjson:3:1: error: a tenant needs `residency`",
         ),
         ("tenant: x", "many.ndjson:3:2: error: this is not JSON"),

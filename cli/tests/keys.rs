@@ -166,6 +166,11 @@ fn every_verb_has_help_with_an_example() {
         &["revoke", "signer"],
         &["inspect"],
         &["prove"],
+        &["diff"],
+        &["replay"],
+        &["review"],
+        &["status"],
+        &["who"],
     ] {
         let ran = partywall(&[verb, &["--help"]].concat()).succeeds();
         let example = format!("\n  partywall {}", verb.join(" "));

@@ -99,6 +99,35 @@ fn a_grant_that_nobody_used_is_told_and_one_that_was_used_is_not() {
 }
 
 #[test]
+fn a_recorded_request_is_explained_as_one_on_the_command_line_is() {
+    let folder = folder("explain-log");
+    let (sample, key) = (sample(), key_file(&folder));
+    let explain = |line: &str, more: &[&str]| {
+        partywall(&[&["explain", path(&sample), "--log", line, "--fingerprint-key", path(&key)], more].concat())
+    };
+    let deletes =
+        Request { tenant: "initech", roles: &["accountant"], service: "invoices", resource: "Invoice", ..READ };
+    let line = Request { http: "DELETE /invoices/{id}", ..deletes }.line("deny", "policy_denied");
+    let found = explain(&line, &["--json"]).ends_with(1).json();
+    assert_eq!(
+        (&found["policy"], &found["facts"]["tenant"]),
+        (&json!("no-delete-in-bronze"), &json!("initech")),
+        "{found}"
+    );
+    assert_eq!((&found["facts"]["roles"], &found["recorded"]["revision"]), (&json!("accountant"), &json!(7)));
+    assert_eq!(found["changes"][0]["change"], "in the tier gold", "{found}");
+    explain(&line, &[])
+        .ends_with(1)
+        .says("under revision 7: deny policy_denied; decided now:")
+        .says("DENY, policy_denied");
+    explain(&READ.line("allow", "viewers-read"), &[]).ends_with(0).says("allow by `viewers-read`; decided now:");
+    let early = logs::line(&json!({ "partywall": 1, "time": 5, "decision": "deny", "reason": "tenant_missing" }));
+    explain(&early, &[]).ends_with(3).says("no policy was asked about this request: deny tenant_missing");
+    explain("{\"explain\":null}", &[]).ends_with(3).says("empty `explain` field");
+    explain(&line, &["--tenant", "acme"]).ends_with(2);
+}
+
+#[test]
 fn fingerprints_are_turned_back_by_whoever_holds_the_key() {
     let folder = folder("who");
     let directory = folder.join("tenancy");

@@ -22,7 +22,7 @@ use crate::material::Material;
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
-  partywall diff served/tenancy.bundle tenancy --keys keys
+  partywall diff served/tenancy.workload.bundle tenancy --keys keys
   partywall diff old new --json | jq '.permissions.differences[] | {tenants, roles}'
   git worktree add /tmp/before HEAD~1 && partywall diff /tmp/before/tenancy tenancy"
 )]

@@ -1,5 +1,6 @@
 //! `partywall explain`.
 
+mod logged;
 mod nearby;
 mod settings;
 mod tell;
@@ -19,6 +20,7 @@ use crate::{files, lower};
 ///
 /// Decides as a sidecar would, and tells: what is known about the request, every policy that has something to say,
 /// those that settle it with file and line, and the nearest changes that turn the answer, each tried by itself.
+/// With --log, the request is one that an access log recorded, by its `explain` field.
 /// With --settings, says instead where each value of a tenant comes from: its record, or the profile of its tier.
 /// Exit status: 0 allow, 1 deny, 3 the directory cannot be read.
 #[derive(clap::Args)]
@@ -28,13 +30,14 @@ use crate::{files, lower};
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
+  grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
 )]
 pub(crate) struct Args {
     /// The tenancy directory
     dir: PathBuf,
     /// The tenant that was proved
-    #[arg(long, required_unless_present = "settings", value_parser = parse_tenant)]
+    #[arg(long, required_unless_present_any = ["settings", "log"], value_parser = parse_tenant)]
     tenant: Option<TenantId>,
     /// The principal's name within it
     #[arg(long, default_value = "")]
@@ -46,19 +49,25 @@ pub(crate) struct Args {
     #[arg(long, value_parser = parse_tenant)]
     owner: Option<TenantId>,
     /// The service called
-    #[arg(long, required_unless_present = "settings")]
+    #[arg(long, required_unless_present_any = ["settings", "log"])]
     service: Option<String>,
     /// The method, as GET
-    #[arg(required_unless_present = "settings")]
+    #[arg(required_unless_present_any = ["settings", "log"])]
     method: Option<String>,
     /// The path, as /orders/7
-    #[arg(required_unless_present = "settings")]
+    #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
+    /// A line of an access log, or `-` for standard input
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "roles", "owner"])]
+    log: Option<String>,
+    /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
+    #[arg(long, value_name = "FILE", requires = "log")]
+    fingerprint_key: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay"])]
+    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay", "log"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -75,7 +84,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
         return settings::tell(&args.dir, tenant, args.json);
     }
     let withdrawn = args.overlay.as_deref().map_or(Ok(Withdrawn::default()), withdrawn)?;
-    let Some(ask) = ask(args) else { return Err(Failure::usage("name the tenant, the service, a method and a path")) };
+    let (recorded, ask) = match &args.log {
+        Some(line) => {
+            logged::ask(line, &args.dir, args.fingerprint_key.as_deref()).map(|(r, ask)| (Some(r), Some(ask)))?
+        }
+        None => (None, ask(args)),
+    };
+    let Some(ask) = ask else { return Err(Failure::usage("name the tenant, the service, a method and a path")) };
     if !directory.services.iter().any(|service| service.name == ask.service) {
         let names: Vec<&str> = directory.services.iter().map(|service| service.name.as_str()).collect();
         return Err(Failure::invalid(format!(
@@ -89,7 +104,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let explained = tell::Explained::of(&rehearsal, &parsed, &ask, || {
         nearby::changes(directory, program, &withdrawn, &rehearsal, &ask)
     })?;
-    explained.tell(args.json)?;
+    explained.tell(recorded.as_ref(), args.json)?;
     Ok(if explained.allowed() { Exit::Fine } else { Exit::Findings })
 }
 

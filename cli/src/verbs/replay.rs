@@ -26,7 +26,7 @@ use crate::replay::{Judge, Verdict};
     verbatim_doc_comment,
     after_help = "Examples:
   partywall replay --log access.log served tenancy --fingerprint-key keys/edge.env
-  partywall replay --log access.log old/tenancy.bundle new/tenancy.bundle --fingerprint-key keys/edge.env --json
+  partywall replay --log access.log old/tenancy.edge.bundle tenancy --fingerprint-key keys/edge.env --json
   zcat access.log.*.gz | partywall replay --log - served tenancy --fingerprint-key keys/edge.env"
 )]
 pub(crate) struct Args {

@@ -9,7 +9,9 @@ use crate::cases::{effect, places};
 use crate::command::{say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lower::Parsed;
+use crate::recorded::Record;
 use crate::rehearsal::{Ask, Rehearsal, Settled};
+use crate::time::rfc3339;
 
 /// Everything that is told.
 pub(super) struct Explained {
@@ -60,8 +62,8 @@ impl Explained {
         self.settled.allowed()
     }
 
-    /// Prints it.
-    pub(super) fn tell(&self, as_json: bool) -> Outcome {
+    /// Prints it, beside what a log recorded.
+    pub(super) fn tell(&self, recorded: Option<&Record>, as_json: bool) -> Outcome {
         let decision = if self.allowed() { "allow" } else { "deny" };
         let reason = self.settled.reason.map(|reason| reason.code());
         if as_json {
@@ -75,7 +77,12 @@ impl Explained {
                 "facts": facts,
                 "policies": self.says,
                 "changes": self.changes,
+                "recorded": recorded,
             }));
+        }
+        if let Some(record) = recorded {
+            let (time, revision) = (rfc3339(record.time), record.revision);
+            say(format_args!("recorded at {time} under revision {revision}: {}; decided now:", record.outcome()));
         }
         let reason = reason.map_or_else(String::new, |reason| format!(", {reason}: {}", self.settled.detail));
         say(format_args!("{}{reason}\n", decision.to_uppercase()));
