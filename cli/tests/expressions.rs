@@ -83,6 +83,11 @@ const ERRORS: &[&str] = &[
     "decimal(\"1.23456\") == decimal(\"1.2\")",
     "ip(\"10.0.0.1/08\").isIpv4()",
     "ip(context.text).isIpv4()",
+    // The number of arguments is right, or it is an error. More ranges than one need a feature of cedar-policy.
+    "ip(\"10.1.2.3\").isInRange(ip(\"10.0.0.0/8\"), ip(\"11.0.0.0/8\"))",
+    "ip(\"10.1.2.3\").isInRange()",
+    "decimal(\"1.0\").lessThan(decimal(\"2.0\"), decimal(\"3.0\"))",
+    "duration(\"1h\").toDays(1) == 0",
     "datetime(\"1900-02-29\") < datetime(\"2024-01-01\")",
     "datetime(\"2024-10-15T11:35:00+2400\").toDate() == datetime(\"2024-10-15\")",
     "context.n is User",

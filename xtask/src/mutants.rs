@@ -25,6 +25,7 @@ runs the tests that hold program and Cedar equal. A change that no test notices 
 /// The tests, the one that notices most first; the first that fails has noticed.
 const TESTS: &[&[&str]] = &[
     &["--package", "partywall-cli", "--test", "expressions"],
+    &["--package", "partywall-cli", "--test", "index"],
     &["--package", "partywall-cli", "--test", "cedar"],
     &["--package", "partywall-authorization"],
     &["--package", "partywall-cli", "--test", "lower_differential"],

@@ -115,8 +115,8 @@ fn context(material: &Material, case: &Case) -> TenantContext {
     let tenant = &material.tenants[case.tenant];
     TenantContext {
         tenant: tenant.id.clone(),
-        tier: tenant.tier.clone(),
-        region: tenant.residency.clone(),
+        tier: tenant.tier.to_string(),
+        region: tenant.residency.to_string(),
         principal: case.subject.clone(),
         roles: case.roles.clone(),
         scopes: Vec::new(),

@@ -245,6 +245,10 @@ fn truth(random: &mut Random, depth: usize) -> String {
         20 => {
             let ip = expression(random, Type::Ip, depth);
             match random.below(5) {
+                // Now and then one too many, which is an error.
+                0 if random.chance(10) => {
+                    format!("{ip}.isInRange({}, {})", leaf(random, Type::Ip), expression(random, Type::Ip, depth))
+                }
                 0 => format!("{ip}.isInRange({})", expression(random, Type::Ip, depth)),
                 n => format!("{ip}.{}()", ["", "isIpv4", "isIpv6", "isLoopback", "isMulticast"][n]),
             }

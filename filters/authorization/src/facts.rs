@@ -50,6 +50,8 @@ const ACTION: u32 = 5;
 const OF_TENANT: u32 = 3;
 /// Behind the texts of the two tenants: the name of the context's one field.
 const SERVICE_NAME: u32 = 2 * OF_TENANT;
+/// The texts of the two tenants.
+const TEXTS: usize = SERVICE_NAME as usize;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
 /// find is found when it is asked for.
@@ -67,8 +69,8 @@ pub struct RequestWorld<'a> {
     roles: [Entity; MOST_ROLES],
     has_roles: usize,
     context: OnceCell<[Value; 2]>,
-    /// Tier and residency, of the principal's tenant, then of the owner.
-    texts: [Cell<Option<Text>>; 4],
+    /// Tier, residency and status of the principal's tenant, then of the owner.
+    texts: [Cell<Option<Text>>; TEXTS],
 }
 
 impl<'a> RequestWorld<'a> {
@@ -90,7 +92,7 @@ impl<'a> RequestWorld<'a> {
             roles: [Entity(0); MOST_ROLES],
             has_roles: 0,
             context: OnceCell::new(),
-            texts: [const { Cell::new(None) }; 4],
+            texts: [const { Cell::new(None) }; TEXTS],
             facts,
             names,
         };

@@ -114,7 +114,7 @@ pub(super) const ALL: &[Mutation] = &[
     mutation(LISTS, "text.split_once(part.as_str())", "text.rsplit_once(part.as_str())"),
     mutation(EVALUATE, "let start = scratch.len();", "let start = 0usize;"),
     // Extensions.
-    mutation(FUNCTIONS, "found = found || child.is_in(range);", "found = child.is_in(range);"),
+    mutation(FUNCTIONS, "Ok(Value::Bool(child.is_in(range)))", "Ok(Value::Bool(range.is_in(child)))"),
     mutation(FUNCTIONS, "Ok(Value::Bool(a > b))", "Ok(Value::Bool(a >= b))"),
     mutation(FUNCTIONS, "truth(!network.is_six())", "truth(true)"),
     mutation(FUNCTIONS, "at.checked_sub(since)", "since.checked_sub(at)"),
@@ -142,18 +142,18 @@ pub(super) const ALL: &[Mutation] = &[
         "Scope::Is(kind) | Scope::IsIn(kind, _) => (Some(Text(kind.0 + 1)), at),",
     ),
     mutation(INDEX, "if any(lists.under(entity)) || world", "if world"),
-    mutation(INDEX, "None => any(&self.by_tenant.policies),", "None => false,"),
+    mutation(
+        INDEX,
+        "None => self.by_tenant.keys.iter().any(|(tenant, ..)| any(self.by_tenant.under(*tenant))),",
+        "None => false,",
+    ),
     mutation(INDEX, "of_some.partition_point(|(of, _)| *of < kind)", "of_some.partition_point(|(of, _)| *of <= kind)"),
     mutation(INDEX, "(&self.by_resource, Variable::Resource)]", "(&self.by_resource, Variable::Principal)]"),
     mutation(EVALUATE, "(None, Scope::In(_)) => Scope::Any,", "(_, Scope::In(_)) => Scope::Any,"),
     mutation(EVALUATE, "(None, Scope::In(_)) => Scope::Any,", "(None, Scope::Equal(_) | Scope::In(_)) => Scope::Any,"),
     mutation(EVALUATE, "Scope::IsIn(_, ancestor) => Scope::In(ancestor),", "Scope::IsIn(..) => Scope::Any,"),
     // Facts of a request.
-    mutation(
-        FACTS,
-        "tier if tier == self.names.tier => text(if principals { 0 } else { 2 }),",
-        "tier if tier == self.names.tier => text(if principals { 1 } else { 2 }),",
-    ),
+    mutation(FACTS, "tier if tier == self.names.tier => text(0),", "tier if tier == self.names.tier => text(1),"),
     mutation(FACTS, "first.unwrap_or(place)", "place"),
     mutation(
         FACTS,

@@ -111,7 +111,7 @@ pub enum Node {
     Set(List),
     /// `{name: a, …}`: names, which are values, and expressions of as many fields, sorted by name.
     Record(NameList, List),
-    /// `ip(a).isInRange(b, …)` as `isInRange(ip(a), b, …)`.
+    /// `ip(a).isInRange(b)` as `isInRange(ip(a), b)`.
     Call(Function, List),
 }
 

@@ -2,15 +2,11 @@
 
 use super::body::{Expression, Function};
 use super::evaluate::{Evaluation, Failed, Outcome};
-use crate::extension::{self, Network};
+use crate::extension;
 use crate::{Value, World};
 
 /// Calls a function. All its arguments are evaluated, and the number of them is right, or it is an error.
 pub(super) fn call<W: World>(on: &Evaluation<'_, W>, function: Function, arguments: &[Expression]) -> Outcome {
-    // The only one that takes as many as it is given.
-    if function == Function::IsInRange {
-        return is_in_range(on, arguments);
-    }
     let first = on.argument(arguments, 0)?;
     match (function, arguments.len()) {
         (
@@ -18,6 +14,7 @@ pub(super) fn call<W: World>(on: &Evaluation<'_, W>, function: Function, argumen
             | Function::LessThanOrEqual
             | Function::GreaterThan
             | Function::GreaterThanOrEqual
+            | Function::IsInRange
             | Function::Offset
             | Function::DurationSince,
             2,
@@ -65,6 +62,7 @@ fn two(function: Function, first: Value, second: Value) -> Outcome {
         (Function::LessThanOrEqual, Value::Decimal(a), Value::Decimal(b)) => Ok(Value::Bool(a <= b)),
         (Function::GreaterThan, Value::Decimal(a), Value::Decimal(b)) => Ok(Value::Bool(a > b)),
         (Function::GreaterThanOrEqual, Value::Decimal(a), Value::Decimal(b)) => Ok(Value::Bool(a >= b)),
+        (Function::IsInRange, Value::Ip(child), Value::Ip(range)) => Ok(Value::Bool(child.is_in(range))),
         (Function::Offset, Value::Datetime(at), Value::Duration(by)) => {
             at.checked_add(by).map(Value::Datetime).ok_or(Failed)
         }
@@ -73,22 +71,4 @@ fn two(function: Function, first: Value, second: Value) -> Outcome {
         }
         _ => Err(Failed),
     }
-}
-
-fn is_in_range<W: World>(on: &Evaluation<'_, W>, arguments: &[Expression]) -> Outcome {
-    let network = |value: Value| -> Outcome<Network> {
-        let Value::Ip(network) = value else { return Err(Failed) };
-        Ok(network)
-    };
-    if arguments.len() < 2 {
-        return Err(Failed);
-    }
-    let child = network(on.argument(arguments, 0)?)?;
-    let mut found = false;
-    for at in 1..arguments.len() {
-        // Every one is looked at, as one that is no network is an error wherever it stands.
-        let range = network(on.argument(arguments, at)?)?;
-        found = found || child.is_in(range);
-    }
-    Ok(Value::Bool(found))
 }

@@ -93,7 +93,7 @@ impl Keyed {
             let settled = match world.tenant() {
                 Some(tenant) => any(self.by_tenant.under(tenant)),
                 // A world that knows no tenants leaves the comparison to the condition.
-                None => any(&self.by_tenant.policies),
+                None => self.by_tenant.keys.iter().any(|(tenant, ..)| any(self.by_tenant.under(*tenant))),
             };
             if settled {
                 return true;
