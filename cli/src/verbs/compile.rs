@@ -16,8 +16,8 @@ use crate::{files, overlay, slices};
 ///
 /// Everything is checked as `partywall check` does; nothing is written unless all is well. OUT gets
 /// tenancy.edge.bundle, tenancy.workload.bundle, tenancy.events.bundle and tenancy.redaction.bundle,
-/// each replaced in one step, and keeps them in OUT/history for `partywall rollback`. The same directory, keys, revision, issue and expiry give the same
-/// bytes.
+/// each replaced in one step, and keeps them in OUT/history for `partywall rollback`. The same
+/// directory, keys, revision, issue and expiry give the same bytes.
 ///
 /// Where more keys must sign than the keys folder holds (`approvals` in mesh.yaml, or in the bundle
 /// that is replaced), they are written as `tenancy.<audience>.pending` instead: `partywall approve`
