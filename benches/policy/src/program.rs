@@ -5,8 +5,8 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_authorization::{
-    ActionIndex, Authorization, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld, Scratch,
-    authorize,
+    Across, ActionIndex, Authorization, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld,
+    Scratch, authorize_across,
 };
 use partywall_tenancy::{ProvedBy, TenantContext};
 
@@ -60,7 +60,8 @@ impl Judge {
     }
 
     fn authorized(&self, at: usize) -> bool {
-        matches!(authorize(&self.authorization, &self.query(at)), Decision::Allow { .. })
+        let decided = authorize_across(&self.authorization, &self.query(at), |_, _| None);
+        matches!(decided, Across::Decided(Decision::Allow { .. }))
     }
 
     fn permitted(&self, at: usize) -> bool {

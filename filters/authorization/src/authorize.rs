@@ -116,25 +116,27 @@ impl Authorization {
     /// Every policy that has something to say about the request, where the program is asked at all.
     /// Allocates; requests are decided by [`authorize`].
     pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {
-        let asked = self.before_program(query, None).ok()?;
-        let world = RequestWorld::new(&asked.facts, &self.names)?;
-        Some(self.program.answer(asked.action, &world))
+        let wanted = self.wanted(query).ok()?;
+        let facts = wanted.facts(query, query.tenant).ok()?;
+        let world = RequestWorld::new(&facts, &self.names)?;
+        Some(self.program.answer(wanted.action, &world))
     }
 
     /// What each policy that can apply to the request says, in their order, where the program is asked at all. With an
     /// `owner`, as if the resource were that tenant's: what the policies say where isolation is not built in.
     /// Allocates; requests are decided by [`authorize`].
     pub fn verdicts(&self, query: &Query<'_>, owner: Option<&Tenant>) -> Option<Vec<(&PolicyBody, Verdict)>> {
-        let asked = self.before_program(query, owner).ok()?;
-        let world = RequestWorld::new(&asked.facts, &self.names)?;
-        let applicable = self.program.applicable(asked.action);
+        let wanted = self.wanted(query).ok()?;
+        let facts = wanted.facts(query, owner.unwrap_or(query.tenant)).ok()?;
+        let world = RequestWorld::new(&facts, &self.names)?;
+        let applicable = self.program.applicable(wanted.action);
         Some(applicable.map(|policy| (policy, self.program.evaluate(policy, &world, &|_, _| ()))).collect())
     }
 
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     // Its answer is large, so it is not handed over.
     #[inline(always)]
-    fn before_program<'a>(&'a self, query: &Query<'a>, granted: Option<&'a Tenant>) -> Result<Asked<'a>, Denial> {
+    fn wanted<'a>(&'a self, query: &Query<'a>) -> Result<Wanted<'a>, Denial> {
         let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
@@ -147,32 +149,45 @@ impl Authorization {
         if query.context.tenant != query.tenant.id {
             return Err((Reason::TenantConflict, "the context is of another tenant"));
         }
-        // INVARIANT: a grant stands for its own tenant alone.
-        let owner = granted.unwrap_or(query.tenant);
-        if found.owner().is_some_and(|shown| shown != owner.id.as_str()) {
-            return Err((Reason::ResourceForeign, "the path names another owner"));
-        }
-        let operation = found.operation();
-        let facts = RequestFacts {
-            tenant: query.tenant,
-            subject: &query.context.principal,
-            roles: &query.context.roles,
-            action: &operation.action,
-            resource_type: &operation.resource,
-            resource_id: Id::of_segment(found.id().unwrap_or_default()),
-            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
-            owner,
-            service: &service.spiffe_id,
-        };
-        Ok(Asked { action, facts })
+        Ok(Wanted { service, found, action, owner: found.owner() })
     }
 }
 
 type Denial = (Reason, &'static str);
 
-struct Asked<'a> {
+/// An operation that a request asks for.
+struct Wanted<'a> {
+    service: &'a CalledService,
+    found: Found<'a, 'a>,
     action: ActionIndex,
-    facts: RequestFacts<'a>,
+    /// The owner that the request shows.
+    owner: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant
+    /// lets it cross into.
+    ///
+    /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
+    #[inline(always)]
+    fn facts(&'a self, query: &Query<'a>, owner: &'a Tenant) -> Result<RequestFacts<'a>, Denial> {
+        // INVARIANT: a grant stands for its own tenant alone.
+        if self.owner.is_some_and(|shown| shown != owner.id.as_str()) {
+            return Err((Reason::ResourceForeign, "the path names another owner"));
+        }
+        let operation = self.found.operation();
+        Ok(RequestFacts {
+            tenant: query.tenant,
+            subject: &query.context.principal,
+            roles: &query.context.roles,
+            action: &operation.action,
+            resource_type: &operation.resource,
+            resource_id: Id::of_segment(self.found.id().unwrap_or_default()),
+            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
+            owner,
+            service: &self.service.spiffe_id,
+        })
+    }
 }
 
 impl CalledService {
@@ -196,32 +211,38 @@ pub fn authorize_across<'a>(
     query: &Query<'_>,
     grant: impl FnOnce(&str, &str) -> Option<(GrantId, Tenant)>,
 ) -> Across<'a> {
-    let foreign = policy.operation(query.service, query.method, query.path).and_then(|found| {
-        let owner = found.owner().filter(|owner| *owner != query.tenant.id.as_str())?;
-        grant(owner, &found.operation().action)
-    });
-    let Some((grant, owner)) = foreign else { return Across::Decided(authorize(policy, query)) };
-    match decide(policy, query, Some(&owner)) {
-        Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors)) => Across::Granted { grant, errors },
-        other => Across::Decided(told(other)),
+    let wanted = match policy.wanted(query) {
+        Ok(wanted) => wanted,
+        Err(denial) => return Across::Decided(told(Err(denial))),
+    };
+    let foreign = wanted.owner.filter(|owner| *owner != query.tenant.id.as_str());
+    let granted = foreign.and_then(|owner| grant(owner, &wanted.found.operation().action));
+    let owner = granted.as_ref().map_or(query.tenant, |(_, owner)| owner);
+    match (&granted, decide(policy, query, &wanted, owner)) {
+        (Some((grant, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
+            Across::Granted { grant: *grant, errors }
+        }
+        (_, decided) => Across::Decided(told(decided)),
     }
 }
 
 /// Decides one request. The decision's texts live as long as `policy`, so they can be logged later.
 pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'a> {
-    told(decide(policy, query, None))
+    told(policy.wanted(query).and_then(|wanted| decide(policy, query, &wanted, query.tenant)))
 }
 
+#[inline(always)]
 fn decide<'a>(
     policy: &'a Authorization,
     query: &Query<'_>,
-    granted: Option<&Tenant>,
+    wanted: &Wanted<'_>,
+    owner: &Tenant,
 ) -> Result<(Outcome<'a>, u32), Denial> {
-    let asked = policy.before_program(query, granted)?;
-    let Some(world) = RequestWorld::new(&asked.facts, &policy.names) else {
+    let facts = wanted.facts(query, owner)?;
+    let Some(world) = RequestWorld::new(&facts, &policy.names) else {
         return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };
-    Ok(policy.program.decide(asked.action, &world, &policy.scratch))
+    Ok(policy.program.decide(wanted.action, &world, &policy.scratch))
 }
 
 fn told(decided: Result<(Outcome<'_>, u32), Denial>) -> Decision<'_> {
