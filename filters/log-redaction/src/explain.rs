@@ -111,7 +111,7 @@ impl Decided<'_> {
 }
 
 /// Names are words of ours, so they stand as they are.
-fn text(name: &str, value: &str, out: &mut String) {
+pub(crate) fn text(name: &str, value: &str, out: &mut String) {
     if value.is_empty() {
         return;
     }
@@ -144,7 +144,7 @@ fn escaped(value: &str, out: &mut String) {
 }
 
 /// In decimal digits; formatting machinery would cost more than all the rest.
-fn number(mut value: u64, out: &mut String) {
+pub(crate) fn number(mut value: u64, out: &mut String) {
     let mut digits = [b'0'; 20];
     let mut used = 0;
     for place in digits.iter_mut().rev() {

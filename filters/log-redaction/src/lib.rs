@@ -1,13 +1,15 @@
 //! WHAT may be written down.
 //!
 //! So far one carrier, the access log: the path of a request, without what must not stand there, and a decision with
-//! what it was decided on.
+//! what it was decided on, and what a candidate would decide otherwise.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod compared;
 mod explain;
 mod path;
 
+pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION};
 pub use path::redact_path;

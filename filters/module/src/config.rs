@@ -33,7 +33,7 @@ pub(crate) struct Config {
     pub(crate) explain: Explain,
 }
 
-/// Where bundle and overlay are fetched from.
+/// Where bundle, overlay, grants and candidate are fetched from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BundleSource {
@@ -45,6 +45,8 @@ pub(crate) struct BundleSource {
     pub(crate) overlay_path: String,
     /// Path of the grants; without it, there are none.
     pub(crate) grants_path: Option<String>,
+    /// Path of the candidate; without it, none is tried out.
+    pub(crate) candidate_path: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Fetching bundle, overlay and grants: one VM of the process does it, the others read what it kept in
+//! Fetching bundle, overlay, grants and candidate: one VM of the process does it, the others read what it kept in
 //! shared data and judge it again.
 
 use std::time::Duration;
@@ -15,6 +15,8 @@ const FIRST_EACH_MS: u64 = 250;
 const LEASE_MS: u64 = 2000;
 const OVERLAY_TIMEOUT_MS: u64 = 900;
 const BUNDLE_TIMEOUT_MS: u64 = 10_000;
+/// After an answer that there is no candidate any more, until it is asked for once more.
+const GONE_MS: u64 = 1000;
 /// How long after its timeout an answer may still come.
 const MARGIN_MS: u64 = 500;
 
@@ -24,11 +26,12 @@ pub(crate) enum What {
     Bundle,
     Overlay,
     Grants,
+    Candidate,
 }
 
 impl What {
     /// All of them; the bundle first, since it says who may sign the others.
-    pub(crate) const ALL: [Self; 3] = [Self::Bundle, Self::Overlay, Self::Grants];
+    pub(crate) const ALL: [Self; 4] = [Self::Bundle, Self::Overlay, Self::Grants, Self::Candidate];
 
     /// The word for logs and metrics.
     pub(crate) fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl What {
             Self::Bundle => "bundle",
             Self::Overlay => "overlay",
             Self::Grants => "grants",
+            Self::Candidate => "candidate",
         }
     }
 }
@@ -43,6 +47,7 @@ impl What {
 /// A statement as it came, not yet judged.
 pub(crate) struct Got {
     pub(crate) what: What,
+    /// Of a candidate, nothing where there is none.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -55,6 +60,7 @@ pub(crate) struct Fetcher {
     bundle: Feed,
     overlay: Feed,
     grants: Feed,
+    candidate: Feed,
 }
 
 struct SharedKeys {
@@ -63,6 +69,8 @@ struct SharedKeys {
     bundle: String,
     overlay: String,
     grants: String,
+    /// Empty once there is none any more.
+    candidate: String,
     /// The first overlay that named a newer bundle than the one in force.
     first: String,
 }
@@ -86,6 +94,7 @@ impl SharedKeys {
             What::Bundle => &self.bundle,
             What::Overlay => &self.overlay,
             What::Grants => &self.grants,
+            What::Candidate => &self.candidate,
         }
     }
 }
@@ -102,6 +111,7 @@ impl Fetcher {
                 bundle: key("bundle"),
                 overlay: key("overlay"),
                 grants: key("grants"),
+                candidate: key("candidate"),
                 first: key("first"),
             },
             source,
@@ -109,14 +119,15 @@ impl Fetcher {
             bundle: Feed::default(),
             overlay: Feed::default(),
             grants: Feed::default(),
+            candidate: Feed::default(),
         }
     }
 
-    /// What other VMs kept since the last look, the bundle first.
-    pub(crate) fn kept(&mut self) -> Vec<Got> {
+    /// What other VMs kept since the last look, the bundle first; but for `not`, which is left for later.
+    pub(crate) fn kept(&mut self, not: &[What]) -> Vec<Got> {
         let counters = self.head().0;
         let mut got = Vec::new();
-        for (what, counter) in What::ALL.into_iter().zip(counters) {
+        for (what, counter) in What::ALL.into_iter().zip(counters).filter(|(what, _)| !not.contains(what)) {
             let feed = self.feed(what);
             if feed.kept != counter {
                 feed.kept = counter;
@@ -171,12 +182,14 @@ impl Fetcher {
                 What::Bundle => (Some(&self.source.path), BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
                 What::Overlay => (Some(&self.source.overlay_path), OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
                 What::Grants => (self.source.grants_path.as_ref(), OVERLAY_EACH_MS, OVERLAY_TIMEOUT_MS),
+                What::Candidate => (self.source.candidate_path.as_ref(), BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
             };
             let Some(path) = path else { continue };
             let feed = match what {
                 What::Bundle => &mut self.bundle,
                 What::Overlay => &mut self.overlay,
                 What::Grants => &mut self.grants,
+                What::Candidate => &mut self.candidate,
             };
             let each = if settled { each } else { FIRST_EACH_MS };
             feed.in_flight =
@@ -217,6 +230,11 @@ impl Fetcher {
                 Ok(Some(Got { what, bytes: host::call_response_body(body_size) }))
             }
             Some("200") => Err((what, format!("{body_size} bytes are over the bound"))),
+            Some("404") if what == What::Candidate => {
+                feed.failing = false;
+                feed.etag = None;
+                Ok(Some(Got { what, bytes: Vec::new() }))
+            }
             Some(status) => Err((what, format!("status {status}"))),
             None => Err((what, "no answer".into())),
         }
@@ -244,6 +262,11 @@ impl Fetcher {
         feed.due_ms = feed.due_ms.max(now_ms + 1);
     }
 
+    /// Asks once more whether there is really no candidate any more.
+    pub(crate) fn ask_again(&mut self, now_ms: u64) {
+        self.candidate.due_ms = now_ms + GONE_MS;
+    }
+
     /// Asks at the next tick.
     pub(crate) fn hurry(&mut self, what: What) {
         self.feed(what).due_ms = 0;
@@ -254,12 +277,13 @@ impl Fetcher {
             What::Bundle => &mut self.bundle,
             What::Overlay => &mut self.overlay,
             What::Grants => &mut self.grants,
+            What::Candidate => &mut self.candidate,
         }
     }
 
-    fn head(&self) -> ([u32; 3], Option<u32>) {
+    fn head(&self) -> ([u32; 4], Option<u32>) {
         let (bytes, cas) = host::shared(&self.keys.head);
-        let mut counters = [0; 3];
+        let mut counters = [0; 4];
         for (counter, bytes) in counters.iter_mut().zip(bytes.iter().flat_map(|b| b.as_chunks::<4>().0)) {
             *counter = u32::from_be_bytes(*bytes);
         }

@@ -1,10 +1,13 @@
 //! The policy in force in this VM: one per mesh and bundle source, shared by all its plugins.
 
+mod candidate;
+mod refusals;
+
 use std::cell::RefCell;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use partywall_authorization::Authorization;
+use partywall_tenancy::statement::Kind;
 use partywall_tenancy::{
     Accepted, Bundle, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source, Trust, UnixSeconds, View,
 };
@@ -17,6 +20,8 @@ use crate::fetch::{Fetcher, Got, What};
 use crate::host;
 use crate::jwks::Jwks;
 use crate::metrics::Metrics;
+
+pub(crate) use candidate::Tried;
 
 thread_local! {
     static POLICIES: RefCell<Vec<Rc<RefCell<Policy>>>> = const { RefCell::new(Vec::new()) };
@@ -48,6 +53,10 @@ pub(crate) struct Policy {
     source: BundleSource,
     state: PolicyState,
     authorization: Option<Rc<Authorization>>,
+    /// The candidate's, while there is one.
+    candidate: Option<Rc<Authorization>>,
+    /// Whether the last answer was that there is no candidate, while one is tried out here.
+    candidate_missing: bool,
     claims: Rc<[String]>,
     fetcher: Fetcher,
     /// The roles whose plugins this worker runs: only some read tokens.
@@ -58,8 +67,8 @@ pub(crate) struct Policy {
     jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
-    last_refusal: [Option<u64>; 3],
-    /// The bundle that is on its way into force.
+    last_refusal: [Option<u64>; 4],
+    /// The bundle or candidate that is on its way.
     loading: Option<(Loading, Origin)>,
     /// The revision that others have already, as it was told.
     behind: Option<u64>,
@@ -87,9 +96,11 @@ impl Policy {
             trust,
             source,
             authorization: None,
+            candidate: None,
+            candidate_missing: false,
             claims: Rc::default(),
             metrics: Metrics::default(),
-            last_refusal: [None; 3],
+            last_refusal: [None; 4],
             loading: None,
             behind: None,
         }
@@ -151,13 +162,13 @@ impl Policy {
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.state.observe(now_ms / 1000);
         self.load(now_ms);
-        for got in self.fetcher.kept() {
+        for got in self.fetcher.kept(self.busy_with()) {
             self.offer(got, Origin::Kept, now_ms);
         }
         let has_bundle = self.state.bundle().is_some();
         let settled = has_bundle && self.state.sequence() > 0;
-        if self.is_loading() {
-            self.fetcher.wait(What::Bundle, now_ms);
+        for what in self.busy_with() {
+            self.fetcher.wait(*what, now_ms);
         }
         for what in self.fetcher.fetch_due(now_ms, has_bundle, settled) {
             self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
@@ -165,7 +176,16 @@ impl Policy {
         self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
     }
 
-    /// Whether a bundle is on its way into force, so that ticks should come fast.
+    /// What must wait while something is on its way: a bundle waits for no candidate.
+    fn busy_with(&self) -> &'static [What] {
+        match self.loading.as_ref().map(|(loading, _)| loading.kind()) {
+            None => &[],
+            Some(Kind::Candidate) => &[What::Candidate],
+            Some(_) => &[What::Bundle, What::Candidate],
+        }
+    }
+
+    /// Whether a bundle or candidate is on its way, so that ticks should come fast.
     pub(crate) fn is_loading(&self) -> bool {
         self.loading.is_some()
     }
@@ -195,16 +215,19 @@ impl Policy {
         }
     }
 
-    /// Takes a statement: an overlay at once, a bundle in steps.
+    /// Takes a statement: an overlay at once, a bundle or a candidate in steps.
     fn offer(&mut self, got: Got, origin: Origin, now_ms: u64) {
         match got.what {
             // One at a time, or a server that knows no ETag would have it begin anew for ever.
-            What::Bundle if self.is_loading() => {
+            What::Bundle if self.busy_with().contains(&What::Bundle) => {
                 self.fetcher.forget(What::Bundle);
                 self.fetcher.look_again(What::Bundle);
             }
             What::Bundle => match Loading::new(got.bytes) {
                 Ok(loading) => {
+                    if self.is_loading() {
+                        self.put_candidate_off();
+                    }
                     self.loading = Some((loading, origin));
                     self.load(now_ms);
                 }
@@ -218,6 +241,7 @@ impl Policy {
             },
             What::Grants if self.state.bundle().is_none() => {}
             What::Grants => self.offer_grants(got.bytes, origin, now_ms / 1000),
+            What::Candidate => self.offer_candidate(got.bytes, origin, now_ms),
         }
     }
 
@@ -241,10 +265,11 @@ impl Policy {
         }
     }
 
-    /// One step of the bundle that is on its way, or all of a small one.
+    /// One step of what is on its way, or all of a small one.
     fn load(&mut self, now_ms: u64) {
         let now = now_ms / 1000;
         let Some((mut loading, origin)) = self.loading.take() else { return };
+        let what = if loading.kind() == Kind::Candidate { What::Candidate } else { What::Bundle };
         let small = loading.bytes().len() <= STEP;
         let outcome = loop {
             match self.state.load(&mut loading, STEP, now) {
@@ -255,14 +280,19 @@ impl Policy {
         match outcome {
             Ok(Progress::More) => self.loading = Some((loading, origin)),
             Ok(Progress::Unchanged) => {
-                self.told_refusal(What::Bundle, None);
+                self.told_refusal(what, None);
+                self.candidate_missing &= what != What::Candidate;
             }
             Ok(Progress::Ready) => {
-                if let Err((refusal, bytes)) = self.install(loading, origin, now) {
-                    self.refused(What::Bundle, &bytes, &refusal);
+                let installed = match what {
+                    What::Candidate => self.install_candidate(loading, origin, now),
+                    _ => self.install(loading, origin, now),
+                };
+                if let Err((refusal, bytes)) = installed {
+                    self.refused(what, &bytes, &refusal);
                 }
             }
-            Err(refusal) => self.refused(What::Bundle, loading.bytes(), &refusal),
+            Err(refusal) => self.refused(what, loading.bytes(), &refusal),
         }
     }
 
@@ -285,6 +315,7 @@ impl Policy {
         self.fetcher.look_again(What::Overlay);
         self.fetcher.forget(What::Grants);
         self.fetcher.look_again(What::Grants);
+        self.follow_bundle(origin);
         self.watch_behind();
         if origin == Origin::Fetched {
             self.fetcher.keep(What::Bundle, &bytes);
@@ -334,35 +365,6 @@ impl Policy {
             host::log(LogLevel::Warn, &message);
         }
         self.behind = behind;
-    }
-
-    fn refused(&mut self, what: What, bytes: &[u8], refusal: &Refusal) {
-        self.fetcher.forget(what);
-        let kind = what.name();
-        self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        refusal.code().hash(&mut hasher);
-        if self.told_refusal(what, Some(hasher.finish())) {
-            return;
-        }
-        let message = format!(
-            "partywall: {kind} refused ({}): it {refusal}; revision {} and overlay {} stay in force",
-            refusal.code(),
-            self.state.revision(),
-            self.state.sequence(),
-        );
-        host::log(LogLevel::Warn, &message);
-    }
-
-    /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
-    fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
-        let slot = match what {
-            What::Bundle => self.last_refusal.get_mut(0),
-            What::Overlay => self.last_refusal.get_mut(1),
-            What::Grants => self.last_refusal.get_mut(2),
-        };
-        slot.is_some_and(|slot| std::mem::replace(slot, this) == this)
     }
 
     /// Follows the issuers of the bundle in force, if any plugin here reads their tokens.

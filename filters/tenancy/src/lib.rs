@@ -16,6 +16,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod bundle;
+mod candidate;
 mod context;
 mod fingerprint;
 mod grant;
@@ -38,6 +39,7 @@ pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
     TenantScope,
 };
+pub use candidate::Rollout;
 pub use context::{ProvedBy, TenantContext};
 pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};
@@ -50,7 +52,7 @@ pub use refusal::Refusal;
 pub use secret::{Secret, SecretError, Secrets};
 pub use source::{ApiKey, Source, Sources};
 pub use spiffe::{SpiffeError, SpiffeId};
-pub use state::{Accepted, Freshness, Origin, PolicyState, Progress, Trust};
+pub use state::{Accepted, Freshness, Origin, PolicyState, Progress, Trial, Trust};
 pub use tenants::{Tenant, TenantStatus, Tenants};
 pub use verified::Bundle;
 pub use view::View;

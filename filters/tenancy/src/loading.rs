@@ -1,16 +1,19 @@
-//! A bundle on its way into force, in steps: a worker must not stand still while 24 MiB are hashed.
+//! A bundle or a candidate on its way into force, in steps: a worker must not stand still while 24 MiB are hashed.
 
 use sha2::{Digest, Sha512};
 
-use crate::statement::{Digested, SignedBy, Statement};
-use crate::{Bundle, BundleBody, Refusal};
+use crate::statement::{Digested, Kind, SignedBy, Statement};
+use crate::{Bundle, BundleBody, Refusal, Rollout};
 
-/// A bundle that is being looked at. Nothing of it counts before all of it was.
+/// A bundle or a candidate that is being looked at. Nothing of it counts before all of it was.
 #[derive(Debug)]
 pub struct Loading {
+    kind: Kind,
     bytes: Vec<u8>,
     body_at: usize,
     stage: Stage,
+    /// Of a candidate, once its signatures were verified.
+    candidacy: Option<(Rollout, SignedBy)>,
 }
 
 #[derive(Debug)]
@@ -27,13 +30,29 @@ enum Stage {
 /// What one row of the tenants costs, in hashed bytes: about as many instructions.
 const ROW: usize = 32;
 
+const NOT_ALL: Refusal = Refusal::Garbage("not all of it was read");
+
 impl Loading {
-    /// Takes the envelope apart; gives the bytes back where there is none.
+    /// Begins with a bundle: takes the envelope apart; gives the bytes back where there is none.
     pub fn new(bytes: Vec<u8>) -> Result<Self, (Refusal, Vec<u8>)> {
+        Self::of(Kind::Bundle, bytes)
+    }
+
+    /// Begins with a candidate, in the same way.
+    pub fn candidate(bytes: Vec<u8>) -> Result<Self, (Refusal, Vec<u8>)> {
+        Self::of(Kind::Candidate, bytes)
+    }
+
+    fn of(kind: Kind, bytes: Vec<u8>) -> Result<Self, (Refusal, Vec<u8>)> {
         match Statement::read(&bytes).map(|statement| bytes.len() - statement.unverified_body().len()) {
-            Ok(body_at) => Ok(Self { bytes, body_at, stage: Stage::Hashing(Box::default(), 0) }),
+            Ok(body_at) => Ok(Self { kind, bytes, body_at, stage: Stage::Hashing(Box::default(), 0), candidacy: None }),
             Err(refusal) => Err((refusal, bytes)),
         }
+    }
+
+    /// What it is to be: [`Kind::Bundle`] or [`Kind::Candidate`].
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The file, as it came.
@@ -63,12 +82,12 @@ impl Loading {
     }
 
     /// One step, about as long as hashing `budget` bytes takes. `verify` says who signed it, `judge` may refuse
-    /// it by what it says of itself. Says whether there is more to do.
+    /// it by what it says of itself; only a candidate has a rollout. Says whether there is more to do.
     pub(crate) fn step(
         &mut self,
         budget: usize,
         verify: impl FnOnce(Digested<'_>) -> Result<SignedBy, Refusal>,
-        judge: impl FnOnce(&BundleBody, &SignedBy) -> Result<(), Refusal>,
+        judge: impl FnOnce(&BundleBody, Option<&Rollout>, &SignedBy) -> Result<(), Refusal>,
     ) -> Result<bool, Refusal> {
         let stage = std::mem::replace(&mut self.stage, Stage::Refused);
         self.stage = match stage {
@@ -80,10 +99,16 @@ impl Loading {
             }
             Stage::Hashed(digest) => {
                 let by = verify(Statement::read(&self.bytes)?.digested(digest))?;
-                let body = BundleBody::read(self.bytes.get(self.body_at..).unwrap_or_default())?;
+                let whole = self.bytes.get(self.body_at..).unwrap_or_default();
+                let (rollout, rest) = match self.kind {
+                    Kind::Candidate => Rollout::read(whole).map(|(rollout, rest)| (Some(rollout), rest))?,
+                    _ => (None, whole),
+                };
+                let body = BundleBody::read(rest)?;
                 by.at_least(body.approvals.max(1))?;
-                judge(&body, &by)?;
+                judge(&body, rollout.as_ref(), &by)?;
                 body.tenants.check(0, 0)?;
+                self.candidacy = rollout.map(|rollout| (rollout, by));
                 Stage::Tenants(digest, Box::new(body), 0)
             }
             Stage::Tenants(digest, body, from) if from < body.tenants.len() => {
@@ -97,11 +122,23 @@ impl Loading {
         Ok(!matches!(self.stage, Stage::Whole(..)))
     }
 
-    /// The bundle and the file, if all of it was looked at.
+    /// The bundle and the file, if all of it was looked at and it is no candidate.
+    ///
+    /// INVARIANT: a candidate never becomes a bundle in force, nor the other way round.
     pub(crate) fn finish(self) -> Result<(Bundle, Vec<u8>), (Refusal, Vec<u8>)> {
-        match self.stage {
-            Stage::Whole(_, bundle) => Ok((*bundle, self.bytes)),
-            _ => Err((Refusal::Garbage("not all of it was read"), self.bytes)),
+        match (self.stage, self.kind) {
+            (Stage::Whole(_, bundle), Kind::Bundle) => Ok((*bundle, self.bytes)),
+            (Stage::Whole(..), _) => Err((Refusal::WrongKind, self.bytes)),
+            _ => Err((NOT_ALL, self.bytes)),
+        }
+    }
+
+    /// The candidate and the file, if all of it was looked at and it is one.
+    pub(crate) fn finish_candidate(self) -> Result<(Bundle, Rollout, SignedBy, Vec<u8>), (Refusal, Vec<u8>)> {
+        match (self.stage, self.candidacy) {
+            (Stage::Whole(_, bundle), Some((rollout, by))) => Ok((*bundle, rollout, by, self.bytes)),
+            (Stage::Whole(..), None) => Err((Refusal::WrongKind, self.bytes)),
+            _ => Err((NOT_ALL, self.bytes)),
         }
     }
 }

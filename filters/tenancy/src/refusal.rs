@@ -1,4 +1,4 @@
-//! Why a bundle or overlay was refused. The last good one stays in force.
+//! Why a bundle, overlay, grant or candidate was refused. The last good one stays in force.
 
 use std::fmt;
 
@@ -37,13 +37,22 @@ pub enum Refusal {
         /// The lowest that would do.
         needed: u64,
     },
+    /// A candidate with a lower step than one of its revision that was accepted before.
+    OlderStep {
+        /// The revision, which both have.
+        revision: u64,
+        /// The step offered.
+        offered: u64,
+        /// The lowest that would do.
+        needed: u64,
+    },
     /// The number in force, with other contents: somebody signed two things under one number.
     SameNumberOtherContent(u64),
     /// Past its expiry.
     Expired,
     /// Issued later than now, beyond clock skew.
     FromTheFuture,
-    /// An overlay came before any bundle that could name its keys.
+    /// It came before any bundle that could name its keys, or that it could stand beside.
     NoBundle,
     /// Signed, yet its contents contradict themselves; says where.
     Inconsistent(String),
@@ -63,7 +72,7 @@ impl Refusal {
             Self::WrongAudience(_) => "wrong_audience",
             Self::Format(_) => "format",
             Self::OtherMesh(_) => "other_mesh",
-            Self::Older { .. } => "older",
+            Self::Older { .. } | Self::OlderStep { .. } => "older",
             Self::SameNumberOtherContent(_) => "same_number_other_content",
             Self::Expired => "expired",
             Self::FromTheFuture => "from_the_future",
@@ -89,6 +98,9 @@ impl fmt::Display for Refusal {
             Self::Format(n) => write!(f, "has format {n}, which this build does not read"),
             Self::OtherMesh(mesh) => write!(f, "was made for mesh `{mesh}`"),
             Self::Older { offered, needed } => write!(f, "is number {offered}; at least {needed} is needed"),
+            Self::OlderStep { revision, offered, needed } => {
+                write!(f, "is step {offered} of revision {revision}; at least step {needed} is needed")
+            }
             Self::SameNumberOtherContent(n) => write!(f, "repeats number {n} with other contents"),
             Self::Expired => f.write_str("is past its expiry"),
             Self::FromTheFuture => f.write_str("was issued in the future: check the clocks"),

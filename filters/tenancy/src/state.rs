@@ -1,4 +1,6 @@
-//! Which bundle and overlay are in force, and whether they may still be trusted.
+//! Which bundle and overlay are in force, what is tried out beside them, and whether they may still be trusted.
+
+mod candidate;
 
 use std::sync::Arc;
 
@@ -7,6 +9,10 @@ use crate::statement::{Kind, SignedBy, TrustedKey};
 use crate::{
     Audience, Bundle, BundleBody, CLOCK_SKEW, Grant, Loading, MeshId, Overlay, Reason, Refusal, UnixSeconds, View,
 };
+
+pub use candidate::Trial;
+
+use candidate::{Candidate, Highest};
 
 /// What a sidecar trusts from its own configuration, before any bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +79,9 @@ pub struct PolicyState {
     overlay: Option<(Arc<Overlay>, Digest)>,
     /// The last good file of grants, and those in it that count.
     grants: (Vec<u8>, Arc<[Grant]>),
+    candidate: Option<Candidate>,
+    /// The highest candidate that was accepted, also when it is gone.
+    highest: Option<Highest>,
     /// Whether the bundle in force, or one before it, was current once: an overlay said so.
     was_current: bool,
     /// When the first overlay was issued that named a newer bundle than the one in force.
@@ -91,6 +100,8 @@ impl PolicyState {
             bundle: None,
             overlay: None,
             grants: Default::default(),
+            candidate: None,
+            highest: None,
             was_current: false,
             behind_since: None,
             latest: 0,
@@ -118,8 +129,11 @@ impl PolicyState {
         Ok(Accepted::Installed)
     }
 
-    /// Looks at one more part of a bundle, for about as long as hashing `budget` bytes takes.
+    /// Looks at one more part of a bundle or a candidate, for about as long as hashing `budget` bytes takes.
     pub fn load(&self, loading: &mut Loading, budget: usize, now: UnixSeconds) -> Result<Progress, Refusal> {
+        if loading.kind() == Kind::Candidate {
+            return self.load_candidate(loading, budget, now);
+        }
         // Before its signatures: the bundle in force may have retired a key that it was signed with itself.
         if loading.digest().is_some_and(|digest| self.bundle.as_ref().is_some_and(|(_, d)| d == digest)) {
             return Ok(Progress::Unchanged);
@@ -127,7 +141,7 @@ impl PolicyState {
         let more = loading.step(
             budget,
             |signatures| signatures.verify(Kind::Bundle, &self.bundle_keys(), &[]),
-            |body, by| self.judge(body, by, now),
+            |body, _, by| self.judge(body, by, now),
         )?;
         Ok(if more { Progress::More } else { Progress::Ready })
     }
@@ -151,6 +165,7 @@ impl PolicyState {
         let (file, _) = std::mem::take(&mut self.grants);
         let (grants, _) = self.judge_grants(&file, now);
         self.grants = (file, grants.into());
+        self.look_at_candidate();
         Ok(bytes)
     }
 
@@ -164,13 +179,19 @@ impl PolicyState {
     }
 
     fn judge(&self, body: &BundleBody, by: &SignedBy, now: UnixSeconds) -> Result<(), Refusal> {
-        self.same_mesh(&body.mesh)?;
-        if body.audience != self.trust.audience {
-            return Err(Refusal::WrongAudience(body.audience.name()));
-        }
+        self.for_this_filter(body)?;
         self.may_replace(body, now)?;
-        let in_force = self.bundle().map_or(1, |bundle| bundle.body().approvals);
-        by.at_least(self.trust.approvals.max(in_force))
+        by.at_least(self.approvals())
+    }
+
+    fn for_this_filter(&self, body: &BundleBody) -> Result<(), Refusal> {
+        self.same_mesh(&body.mesh)?;
+        if body.audience == self.trust.audience { Ok(()) } else { Err(Refusal::WrongAudience(body.audience.name())) }
+    }
+
+    /// How many keys must sign what comes next; it may ask for more itself.
+    fn approvals(&self) -> u8 {
+        self.trust.approvals.max(self.bundle().map_or(1, |bundle| bundle.body().approvals))
     }
 
     fn may_replace(&self, body: &BundleBody, now: UnixSeconds) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    4  "PWS2"
-//! kind     1  1 bundle, 2 overlay, 3 grant
+//! kind     1  1 bundle, 2 overlay, 3 grant, 4 candidate
 //! count    1  signatures, 1 to 16
 //! count x { id length 1, key id 1..=64, Ed25519 signature 64 }      RFC 8032
 //! body     the rest
@@ -34,6 +34,8 @@ pub enum Kind {
     Overlay = 2,
     /// Leave for one operator to cross one tenant's wall, for a while.
     Grant = 3,
+    /// A compiled tenancy directory that is tried out beside the bundle in force, and how far.
+    Candidate = 4,
 }
 
 /// A public key that may sign statements of one kind.
@@ -73,6 +75,7 @@ impl<'a> Statement<'a> {
             1 => Kind::Bundle,
             2 => Kind::Overlay,
             3 => Kind::Grant,
+            4 => Kind::Candidate,
             _ => return Err(Refusal::WrongKind),
         };
         if count == 0 || usize::from(count) > MAX_SIGNATURES {

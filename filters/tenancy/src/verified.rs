@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use crate::loading::Loading;
 use crate::statement::{Kind, TrustedKey};
-use crate::{ApiKey, BundleBody, ContextSigner, Issuer, Refusal, RoleKeys, Service, SpiffeId, Tenant, TenantId};
+use crate::{
+    ApiKey, BundleBody, ContextSigner, Issuer, Refusal, RoleKeys, Rollout, Service, SpiffeId, Tenant, TenantId,
+};
 
 /// A verified bundle with its indexes.
 #[derive(Debug)]
@@ -22,8 +24,16 @@ impl Bundle {
     /// for itself must have signed it.
     pub fn open(bytes: &[u8], keys: &[TrustedKey]) -> Result<Self, Refusal> {
         let mut loading = Loading::new(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
-        while loading.step(usize::MAX, |signatures| signatures.verify(Kind::Bundle, keys, &[]), |_, _| Ok(()))? {}
+        while loading.step(usize::MAX, |signatures| signatures.verify(Kind::Bundle, keys, &[]), |_, _, _| Ok(()))? {}
         loading.finish().map(|(bundle, _)| bundle).map_err(|(refusal, _)| refusal)
+    }
+
+    /// Like [`Bundle::open`], for a candidate: what it would be as a bundle, and how far it is tried out.
+    pub fn open_candidate(bytes: &[u8], keys: &[TrustedKey]) -> Result<(Self, Rollout), Refusal> {
+        let mut loading = Loading::candidate(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
+        while loading.step(usize::MAX, |signatures| signatures.verify(Kind::Candidate, keys, &[]), |_, _, _| Ok(()))? {}
+        let (bundle, rollout, ..) = loading.finish_candidate().map_err(|(refusal, _)| refusal)?;
+        Ok((bundle, rollout))
     }
 
     /// Builds the indexes; the tenants were checked before.

@@ -4,47 +4,104 @@ use partywall_authorization::{Across, Authorization, Decision, Query};
 use partywall_tenancy::{ProvedBy, Reason, View};
 use partywall_tenant_context::Request;
 
+use super::candidate::{self, Beside};
 use super::handover::Established;
 use super::{Allowed, Denied, explain};
 use crate::plugin::Setup;
+use crate::policy::Tried;
 
-pub(super) fn authorize(
-    setup: &Setup,
-    authorization: &Authorization,
-    view: &View,
-    established: &Established,
-    request: &Request<'_>,
-) -> Result<Allowed, Denied> {
-    let context = &established.context;
-    let known = |mut denied: Denied| {
-        denied.proved = context.proved_by != ProvedBy::Nothing;
-        denied.tenant = Some(context.tenant.clone());
-        denied
-    };
-    let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
-        return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
-    };
-    let asked = |allowed| {
-        let wanted = setup.config.explain.wants(allowed);
-        wanted.then(|| explain::asked(setup, authorization, established, method, path))
-    };
-    // Asked again: the stages may run under different bundles, and the worse answer counts.
-    let tenant = view.active_tenant(&context.tenant).map_err(|reason| {
-        let denied = known(Denied::new(reason, "the context's tenant may not act"));
-        Denied { asked: asked(false), ..denied }
-    })?;
-    let query = Query { context, tenant: &tenant, service: &established.service, method, path };
-    let allowed = |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked: asked(true) });
-    let granted = |owner: &str, action: &str| view.grant(context, owner, action);
-    match partywall_authorization::authorize_across(authorization, &query, granted) {
-        Across::Granted { grant, .. } => {
-            setup.metrics.count("authorization_grants_used_total", &[]);
-            allowed(format!("grant:{grant}"))
+/// What requests are decided by.
+pub(super) struct Deciding<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) view: &'a View,
+    pub(super) authorization: &'a Authorization,
+    /// The candidate beside it, where there is one.
+    pub(super) tried: Option<Tried>,
+}
+
+/// What one policy state answers.
+pub(super) struct Answer {
+    pub(super) outcome: Result<(), (Reason, &'static str)>,
+    /// The policy or grant that settled it.
+    pub(super) policy: String,
+    granted: bool,
+    /// The tenant may not act at all.
+    barred: bool,
+}
+
+impl Answer {
+    pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
+        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, barred: false }
+    }
+
+    pub(super) fn of(
+        view: &View,
+        authorization: &Authorization,
+        established: &Established,
+        method: &str,
+        path: &str,
+    ) -> Self {
+        let context = &established.context;
+        // Asked again: the stages may run under different bundles, and the worse answer counts.
+        let tenant = match view.active_tenant(&context.tenant) {
+            Ok(tenant) => tenant,
+            Err(reason) => {
+                return Self { barred: true, ..Self::denied(reason, "the context's tenant may not act") };
+            }
+        };
+        let query = Query { context, tenant: &tenant, service: &established.service, method, path };
+        let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+        match partywall_authorization::authorize_across(authorization, &query, granted) {
+            Across::Granted { grant, .. } => {
+                Self { outcome: Ok(()), policy: format!("grant:{grant}"), granted: true, barred: false }
+            }
+            Across::Decided(Decision::Allow { policy, .. }) => {
+                Self { outcome: Ok(()), policy: policy.to_owned(), granted: false, barred: false }
+            }
+            Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
+                Self { policy: policy.unwrap_or_default().to_owned(), ..Self::denied(reason, detail) }
+            }
         }
-        Across::Decided(Decision::Allow { policy, .. }) => allowed(policy.to_owned()),
-        Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
-            let policy = policy.unwrap_or_default().to_owned();
-            Err(Denied { policy, asked: asked(false), ..known(Denied::new(reason, detail)) })
+    }
+}
+
+impl Deciding<'_> {
+    pub(super) fn authorize(&self, established: &Established, request: &Request<'_>) -> Result<Allowed, Denied> {
+        let context = &established.context;
+        let known = |mut denied: Denied| {
+            denied.proved = context.proved_by != ProvedBy::Nothing;
+            denied.tenant = Some(context.tenant.clone());
+            denied
+        };
+        let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
+            return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
+        };
+        let mut answer = Answer::of(self.view, self.authorization, established, method, path);
+        let mut authorization = self.authorization;
+        let mut beside = None;
+        if let Some(tried) = &self.tried {
+            let other = candidate::answer(tried, established, method, path);
+            // INVARIANT: who may not act under the bundle in force is not let in by a candidate.
+            let by_candidate = !answer.barred && tried.trial.decides_for(&context.tenant);
+            let in_force = (self.view.bundle().body().revision, &answer);
+            let asked = (established, method, path);
+            beside = Some(Box::new(Beside::new(self.setup, tried, in_force, &other, by_candidate, asked)));
+            if by_candidate {
+                answer = other;
+                authorization = &tried.authorization;
+            }
+        }
+        let wanted = self.setup.config.explain.wants(answer.outcome.is_ok());
+        let asked = wanted.then(|| explain::asked(self.setup, authorization, established, method, path));
+        if answer.granted {
+            self.setup.metrics.count("authorization_grants_used_total", &[]);
+        }
+        let policy = answer.policy;
+        match answer.outcome {
+            Ok(()) => Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked, beside }),
+            Err((reason, detail)) => {
+                Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) })
+            }
         }
     }
 }

@@ -27,13 +27,19 @@ pub(super) fn write(
     called: Option<&str>,
     now: UnixSeconds,
 ) {
-    let (decision, reason, policy, tenant, asked) = match outcome {
-        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked),
-        Err(denied) => ("deny", denied.reason.code(), denied.policy.as_str(), denied.tenant.as_ref(), &denied.asked),
+    let (decision, reason, policy, tenant, asked, beside) = match outcome {
+        Ok(allowed) => {
+            ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked, &allowed.beside)
+        }
+        Err(denied) => {
+            let (reason, policy) = (denied.reason.code(), denied.policy.as_str());
+            ("deny", reason, policy, denied.tenant.as_ref(), &denied.asked, &denied.beside)
+        }
     };
     let fingerprint = tenant.map(|t| setup.config.fingerprint.of(t)).unwrap_or_default();
     let policy_state = setup.policy.borrow();
     let bundle = policy_state.bundle();
+    let revision = beside.as_ref().map_or(policy_state.revision(), |beside| beside.revision());
     // Without a bundle nobody can say which segment is a tenant's name.
     let path = match bundle {
         Some(bundle) => redact_path(request.path, |word| {
@@ -47,14 +53,14 @@ pub(super) fn write(
     host::set_property("partywall.reason", reason.as_bytes());
     host::set_property("partywall.tenant", fingerprint.as_bytes());
     host::set_property("partywall.policy", policy.as_bytes());
-    host::set_property("partywall.revision", policy_state.revision().to_string().as_bytes());
+    host::set_property("partywall.revision", revision.to_string().as_bytes());
     host::set_property("partywall.path", path.as_bytes());
     // What was let in without being asked about (egress, the context's own stage) is no decision to look into.
     if setup.config.explain.wants(outcome.is_ok()) && (asked.is_some() || outcome.is_err()) {
         let own = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Inbound);
         let decided = Decided {
             time: now,
-            revision: policy_state.revision(),
+            revision,
             overlay: policy_state.sequence(),
             allowed: outcome.is_ok(),
             reason,
@@ -64,6 +70,10 @@ pub(super) fn write(
             asked: asked.as_deref().unwrap_or_default(),
         };
         host::set_property(EXPLAIN, decided.write().as_bytes());
+    }
+
+    if let Some(beside) = beside {
+        beside.write(setup, policy_state.sequence(), &fingerprint, now);
     }
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
@@ -114,7 +124,7 @@ fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerpr
     if admitted { fingerprint } else { "other" }
 }
 
-fn role(role: Role) -> &'static str {
+pub(super) fn role(role: Role) -> &'static str {
     match role {
         Role::Edge => "edge",
         Role::Inbound => "inbound",

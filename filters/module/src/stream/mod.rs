@@ -1,5 +1,6 @@
 //! One request on its way through one filter.
 
+mod candidate;
 mod context;
 mod decide;
 mod explain;
@@ -43,11 +44,13 @@ struct Denied {
     tenant: Option<TenantId>,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
+    /// What a candidate says, where there is one.
+    beside: Option<Box<candidate::Beside>>,
 }
 
 impl Denied {
     fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), proved: false, policy: String::new(), tenant: None, asked: None }
+        Self { reason, detail: detail.into(), proved: false, policy: String::new(), tenant: None, asked: None, beside: None }
     }
 }
 
@@ -58,6 +61,8 @@ struct Allowed {
     policy: String,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
+    /// What a candidate says, where there is one.
+    beside: Option<Box<candidate::Beside>>,
 }
 
 impl Stream {
@@ -153,7 +158,9 @@ impl Stream {
             self.decided_for = Some(established.service.clone());
         }
         if self.setup.stages.authorization {
-            return decide::authorize(&self.setup, &authorization, &view, &established, request);
+            let tried = self.setup.policy.borrow().tried(&view);
+            let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, tried };
+            return by.authorize(&established, request);
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);

@@ -1,5 +1,6 @@
 //! What may replace what, and for how long it counts.
 
+mod candidates;
 mod grants;
 
 use ed25519_dalek::SigningKey;

@@ -1,0 +1,43 @@
+//! What is refused counts each time, and is told once.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use partywall_tenancy::Refusal;
+use proxy_wasm::types::LogLevel;
+
+use super::Policy;
+use crate::fetch::What;
+use crate::host;
+
+impl Policy {
+    /// Takes note of a refusal; the file is asked for again, whole.
+    pub(super) fn refused(&mut self, what: What, bytes: &[u8], refusal: &Refusal) {
+        self.fetcher.forget(what);
+        let kind = what.name();
+        self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        refusal.code().hash(&mut hasher);
+        if self.told_refusal(what, Some(hasher.finish())) {
+            return;
+        }
+        let message = format!(
+            "partywall: {kind} refused ({}): it {refusal}; revision {} and overlay {} stay in force",
+            refusal.code(),
+            self.state.revision(),
+            self.state.sequence(),
+        );
+        host::log(LogLevel::Warn, &message);
+    }
+
+    /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
+    pub(super) fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
+        let slot = match what {
+            What::Bundle => self.last_refusal.get_mut(0),
+            What::Overlay => self.last_refusal.get_mut(1),
+            What::Grants => self.last_refusal.get_mut(2),
+            What::Candidate => self.last_refusal.get_mut(3),
+        };
+        slot.is_some_and(|slot| std::mem::replace(slot, this) == this)
+    }
+}
