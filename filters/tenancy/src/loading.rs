@@ -27,6 +27,15 @@ enum Stage {
     Refused,
 }
 
+/// A candidate of which all was looked at.
+pub(crate) struct Finished {
+    pub(crate) bundle: Bundle,
+    pub(crate) rollout: Rollout,
+    pub(crate) by: SignedBy,
+    /// The file, as it came.
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// What one row of the tenants costs, in hashed bytes: about as many instructions.
 const ROW: usize = 32;
 
@@ -134,9 +143,11 @@ impl Loading {
     }
 
     /// The candidate and the file, if all of it was looked at and it is one.
-    pub(crate) fn finish_candidate(self) -> Result<(Bundle, Rollout, SignedBy, Vec<u8>), (Refusal, Vec<u8>)> {
+    pub(crate) fn finish_candidate(self) -> Result<Finished, (Refusal, Vec<u8>)> {
         match (self.stage, self.candidacy) {
-            (Stage::Whole(_, bundle), Some((rollout, by))) => Ok((*bundle, rollout, by, self.bytes)),
+            (Stage::Whole(_, bundle), Some((rollout, by))) => {
+                Ok(Finished { bundle: *bundle, rollout, by, bytes: self.bytes })
+            }
             (Stage::Whole(..), None) => Err((Refusal::WrongKind, self.bytes)),
             _ => Err((NOT_ALL, self.bytes)),
         }

@@ -32,8 +32,7 @@ impl Bundle {
     pub fn open_candidate(bytes: &[u8], keys: &[TrustedKey]) -> Result<(Self, Rollout), Refusal> {
         let mut loading = Loading::candidate(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
         while loading.step(usize::MAX, |signatures| signatures.verify(Kind::Candidate, keys, &[]), |_, _, _| Ok(()))? {}
-        let (bundle, rollout, ..) = loading.finish_candidate().map_err(|(refusal, _)| refusal)?;
-        Ok((bundle, rollout))
+        loading.finish_candidate().map(|found| (found.bundle, found.rollout)).map_err(|(refusal, _)| refusal)
     }
 
     /// Builds the indexes; the tenants were checked before.

@@ -106,8 +106,7 @@ impl Policy {
         self.candidate = None;
         self.candidate_missing = false;
         self.tell_candidate();
-        let message =
-            format!("partywall: the candidate {why}: revision {} alone decides", self.state.revision());
+        let message = format!("partywall: the candidate {why}: revision {} alone decides", self.state.revision());
         host::log(LogLevel::Info, &message);
         if origin == Origin::Fetched {
             self.fetcher.keep(What::Candidate, &[]);

@@ -99,9 +99,7 @@ impl Deciding<'_> {
         let policy = answer.policy;
         match answer.outcome {
             Ok(()) => Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked, beside }),
-            Err((reason, detail)) => {
-                Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) })
-            }
+            Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
     }
 }

@@ -28,9 +28,7 @@ pub(super) fn write(
     now: UnixSeconds,
 ) {
     let (decision, reason, policy, tenant, asked, beside) = match outcome {
-        Ok(allowed) => {
-            ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked, &allowed.beside)
-        }
+        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked, &allowed.beside),
         Err(denied) => {
             let (reason, policy) = (denied.reason.code(), denied.policy.as_str());
             ("deny", reason, policy, denied.tenant.as_ref(), &denied.asked, &denied.beside)

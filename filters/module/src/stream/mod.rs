@@ -50,7 +50,15 @@ struct Denied {
 
 impl Denied {
     fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), proved: false, policy: String::new(), tenant: None, asked: None, beside: None }
+        Self {
+            reason,
+            detail: detail.into(),
+            proved: false,
+            policy: String::new(),
+            tenant: None,
+            asked: None,
+            beside: None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Accepted, PolicyState, Progress, in_time};
+use crate::loading::Finished;
 use crate::statement::{Kind, SignedBy};
 use crate::{Bundle, BundleBody, Loading, MeshId, Refusal, Rollout, TenantId, UnixSeconds, View};
 
@@ -104,7 +105,7 @@ impl PolicyState {
     /// bytes back.
     pub fn install_candidate(&mut self, loading: Loading, now: UnixSeconds) -> Result<Vec<u8>, (Refusal, Vec<u8>)> {
         let digest = loading.digest().copied().unwrap_or([0; 64]);
-        let (bundle, rollout, by, bytes) = loading.finish_candidate()?;
+        let Finished { bundle, rollout, by, bytes } = loading.finish_candidate()?;
         // Again: another bundle may have come into force since, with other keys.
         let judged = self.may_be_tried(bundle.body(), rollout.step, Some(&digest), now);
         if let Err(refusal) = judged.and_then(|()| self.still_signed(&by, bundle.body().approvals)) {
