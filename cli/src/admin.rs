@@ -28,8 +28,10 @@ pub(crate) struct State {
     pub(crate) revision: u64,
     /// The sequence of the overlay in force, 0 for none: the milliseconds at which it was issued.
     pub(crate) overlay: u64,
-    /// How many bundles and overlays were refused.
+    /// How many bundles, overlays, grants and candidates were refused.
     pub(crate) refused: u64,
+    /// Revision and step of the candidate that is tried out, 0 for none.
+    pub(crate) candidate: (u64, u64),
 }
 
 /// Why there is no state to be had.
@@ -110,6 +112,10 @@ fn read(stats: &Value) -> Result<State, Silence> {
             (state.revision, there) = (value, true);
         } else if name.ends_with("partywall_bundle_overlay_sequence") {
             state.overlay = value;
+        } else if name.ends_with("partywall_candidate_revision") {
+            state.candidate.0 = value;
+        } else if name.ends_with("partywall_candidate_step") {
+            state.candidate.1 = value;
         } else if name.ends_with("partywall_bundle_refused_total") {
             state.refused += value;
         }
@@ -140,9 +146,11 @@ mod tests {
             { "name": "wasmcustom.partywall_bundle_overlay_sequence", "value": 1_795_000_000_000_u64 },
             { "name": "wasmcustom.kind=.=bundle;.;reason=.=older;.;partywall_bundle_refused_total", "value": 2 },
             { "name": "wasmcustom.kind=.=overlay;.;reason=.=older;.;partywall_bundle_refused_total", "value": 3 },
+            { "name": "wasmcustom.partywall_candidate_revision", "value": 8 },
+            { "name": "wasmcustom.partywall_candidate_step", "value": 2 },
             { "histograms": {} },
         ] });
-        assert_eq!(read(&stats), Ok(State { revision: 7, overlay: 1_795_000_000_000, refused: 5 }));
+        assert_eq!(read(&stats), Ok(State { revision: 7, overlay: 1_795_000_000_000, refused: 5, candidate: (8, 2) }));
         assert_eq!(read(&json!({ "stats": [] })), Err(Silence::NoModule));
         assert!(matches!(read(&json!([])), Err(Silence::Strange(_))));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use partywall_authorization::Authorization;
 use partywall_tenancy::statement::{Kind, Statement, TrustedKey};
-use partywall_tenancy::{Audience, Bundle, BundleBody, Tenants, UnixSeconds};
+use partywall_tenancy::{Audience, Bundle, BundleBody, Rollout, Tenants, UnixSeconds};
 
 use crate::command::note;
 use crate::diagnostic::{Diagnostic, Severity, Source};
@@ -12,7 +12,7 @@ use crate::directory::{self, Directory, Reading};
 use crate::exit::Failure;
 use crate::keys::{self, Signer};
 use crate::lower::{Vocabulary, lower};
-use crate::{files, history, slices};
+use crate::{candidates, files, history, slices};
 
 /// What a compile adds to what the directory says.
 #[derive(Clone, Copy, Debug)]
@@ -78,15 +78,24 @@ pub(crate) struct Slice {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Signs the slices of `directory`, and reads each back as a sidecar would before anybody gets it.
+/// Signs the slices of `directory`, with a rollout as candidates, and reads each back as a sidecar would before
+/// anybody gets it.
 pub(crate) fn slices(
     directory: Directory<'_>,
     program: &[u8],
     issue: Issue,
+    rollout: Option<&Rollout>,
     signers: &[Signer],
 ) -> Result<Vec<Slice>, Failure> {
     let whole = body(directory, program, issue)?;
-    let signed = |audience| Ok(Slice { audience, bytes: sign(&slices::slice(&whole, audience), signers)? });
+    let signed = |audience| {
+        let slice = slices::slice(&whole, audience);
+        let bytes = match rollout {
+            Some(rollout) => candidates::sign_candidate(rollout, &slice, signers)?,
+            None => sign(&slice, signers)?,
+        };
+        Ok(Slice { audience, bytes })
+    };
     Audience::ALL.into_iter().map(signed).collect()
 }
 
@@ -133,6 +142,9 @@ pub(crate) fn publish(out: &Path, revision: u64, slices: &[Slice], missing: u8) 
             let _ = std::fs::remove_file(&pending);
         }
         paths.push(path);
+    }
+    if missing == 0 {
+        candidates::overtake(out, revision);
     }
     Ok(paths)
 }

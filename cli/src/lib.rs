@@ -6,6 +6,7 @@
 //!   ├─ directory   the tenancy directory, checked, every mistake with its place
 //!   ├─ lower       its policies, as a decision program
 //!   ├─ compile     both, as a signed bundle
+//!   ├─ candidates  the same, tried out beside the bundle in force
 //!   ├─ overlay     overlay.yaml, as a signed overlay
 //!   ├─ prove       claims about its policies, by a solver
 //!   ├─ material    a directory or a bundle, as something that decides
@@ -13,6 +14,7 @@
 //! ```
 
 mod admin;
+mod candidates;
 mod cases;
 mod cedar_files;
 pub mod command;

@@ -1,4 +1,4 @@
-//! What decides: a tenancy directory, a bundle file, or a folder with bundle files, read into one [`Authorization`].
+//! What decides: a tenancy directory, a bundle or candidate file, or a folder with bundle files, read into one [`Authorization`].
 //!
 //! Signatures are not looked at: what is asked of this is what *would* be decided, and nobody is let in by it.
 
@@ -123,7 +123,8 @@ fn of_file(path: &Path) -> Result<BundleBody, Failure> {
     let bytes = files::read(path, MAX_SIZE as u64).map_err(|e| Failure::file(path, e))?;
     let unverified = Unverified::read(&bytes)
         .ok_or_else(|| Failure::file(path, "is neither a tenancy directory nor a bundle; name one of the two"))?;
-    unverified.bundle().ok_or_else(|| Failure::file(path, "is no bundle that this build reads"))
+    let body = unverified.bundle().or_else(|| unverified.candidate().map(|(_, body)| body));
+    body.ok_or_else(|| Failure::file(path, "is neither a bundle nor a candidate that this build reads"))
 }
 
 /// The slices of one bundle, sorted by audience.

@@ -1,4 +1,4 @@
-//! The HTTP server of `partywall serve`: bundles, the overlay, and one loop that keeps the overlay fresh.
+//! The HTTP server of `partywall serve`: bundles, candidates, the overlay, and one loop that keeps the overlay fresh.
 
 mod answer;
 mod last;
@@ -57,6 +57,7 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
 
     let state = Shared {
         slices: Arc::new(Audience::ALL.map(|a| StaticFile::new(slices::path(folder, a)))),
+        candidates: Arc::new(Audience::ALL.map(|a| StaticFile::new(slices::candidate_path(folder, a)))),
         grants: Arc::new(StaticFile::new(folder.join(grants::FILE))),
         overlay: publisher.latest(),
     };
@@ -72,8 +73,13 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
         }
     });
     let slices = Audience::ALL.into_iter().enumerate().fold(Router::new(), |router, (nth, audience)| {
-        let answer = move |State(shared): State<Shared>, headers: HeaderMap| file(shared, nth, headers);
-        router.route(&format!("/tenancy.{}.bundle", audience.name()), get(answer))
+        let bundle =
+            move |State(shared): State<Shared>, headers: HeaderMap| file(shared.slices, nth, "bundle", headers);
+        let candidate =
+            move |State(shared): State<Shared>, headers: HeaderMap| file(shared.candidates, nth, "candidate", headers);
+        router
+            .route(&format!("/tenancy.{}.bundle", audience.name()), get(bundle))
+            .route(&format!("/tenancy.{}.candidate", audience.name()), get(candidate))
     });
     let app = slices
         .route("/tenancy.overlay", get(overlay))
@@ -105,16 +111,17 @@ async fn serve(folder: &Path, mut publisher: Publisher, listen: SocketAddr) -> R
 #[derive(Clone)]
 struct Shared {
     slices: Arc<[StaticFile; 4]>,
+    candidates: Arc<[StaticFile; 4]>,
     grants: Arc<StaticFile>,
     overlay: Latest,
 }
 
-async fn file(shared: Shared, nth: usize, headers: HeaderMap) -> Response {
-    let read = tokio::task::spawn_blocking(move || shared.slices[nth].read()).await;
+async fn file(files: Arc<[StaticFile; 4]>, nth: usize, kind: &str, headers: HeaderMap) -> Response {
+    let read = tokio::task::spawn_blocking(move || files[nth].read()).await;
     match read {
         Ok(Ok(content)) => answer(content, &headers),
         Ok(Err(error)) => {
-            note(format_args!("error: tenancy.{}.bundle: {error}", Audience::ALL[nth].name()));
+            note(format_args!("error: tenancy.{}.{kind}: {error}", Audience::ALL[nth].name()));
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -18,6 +18,16 @@ pub(crate) fn pending_path(folder: &Path, audience: Audience) -> PathBuf {
     folder.join(format!("tenancy.{}.pending", audience.name()))
 }
 
+/// Where the candidate for `audience` lies while it is tried out.
+pub(crate) fn candidate_path(folder: &Path, audience: Audience) -> PathBuf {
+    folder.join(format!("tenancy.{}.candidate", audience.name()))
+}
+
+/// Where it waits for more signatures.
+pub(crate) fn candidate_pending_path(folder: &Path, audience: Audience) -> PathBuf {
+    folder.join(format!("tenancy.{}.candidate.pending", audience.name()))
+}
+
 /// The slice of `whole` for `audience`.
 pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
     let whole = BundleBody { audience, ..whole.clone() };

@@ -2,7 +2,7 @@
 //! shown, or used to be stricter, never to let anything in.
 
 use partywall_tenancy::statement::{Kind, Statement};
-use partywall_tenancy::{BundleBody, OverlayBody};
+use partywall_tenancy::{BundleBody, OverlayBody, Rollout};
 
 /// A statement as it lies there.
 #[derive(Debug)]
@@ -25,6 +25,12 @@ impl<'b> Unverified<'b> {
     /// What it says, if it is a bundle that this build reads.
     pub(crate) fn bundle(&self) -> Option<BundleBody> {
         (self.kind == Kind::Bundle).then(|| BundleBody::read(self.body).ok())?
+    }
+
+    /// What it says, if it is a candidate that this build reads.
+    pub(crate) fn candidate(&self) -> Option<(Rollout, BundleBody)> {
+        let (rollout, rest) = Rollout::read(self.body).ok().filter(|_| self.kind == Kind::Candidate)?;
+        Some((rollout, BundleBody::read(rest).ok()?))
     }
 
     /// What it says, if it is an overlay that this build reads.

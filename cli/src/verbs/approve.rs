@@ -1,26 +1,29 @@
 //! `partywall approve`.
 
+mod pending;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::statement::{self, Kind, MAX_SIZE, Statement, TrustedKey};
+use partywall_tenancy::statement::{self, Kind};
 use partywall_tenancy::{Audience, BundleBody, GrantBody, TenantId, UnixSeconds};
 use serde::Serialize;
 
+use crate::candidates::Shown;
 use crate::command::{note, say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::grants::Lying;
-use crate::keys::{self, Signer};
-use crate::unverified::Unverified;
-use crate::{compile, files, grants, history, overlay, show, slices};
+use crate::keys::Signer;
+use crate::{compile, grants, overlay, show, slices};
+use pending::{Pending, in_force, read, tried, verified, write};
 
 /// Sign what waits for more signatures, and publish it when it has enough
 ///
 /// Looks at `DIR/tenancy.<audience>.pending`, as `partywall compile` wrote them; verifies the
 /// signatures that are there against the public keys in the keys folder; tells what would change
 /// against the bundles in force; and adds a signature by each private key of that folder that may
-/// sign. With the last one needed, the files are renamed to `tenancy.<audience>.bundle`. Grants that
-/// wait (`DIR/<id>.grant.pending`) get their second signature and go into DIR/tenancy.grants. Exit
+/// sign. With the last one needed, the files are renamed to `tenancy.<audience>.bundle`. Candidates
+/// (`DIR/tenancy.<audience>.candidate.pending`) go the same way. Grants that wait (`DIR/<id>.grant.pending`) get their second signature and go into DIR/tenancy.grants. Exit
 /// status: 0 done, 3 nothing to approve or nothing to sign with.
 #[derive(clap::Args)]
 #[command(
@@ -46,6 +49,8 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Report {
     bundle: Option<BundleReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<BundleReport>,
     grants: Vec<GrantReport>,
 }
 
@@ -80,6 +85,9 @@ struct BundleReport {
     signed_by: Vec<String>,
     needed: u8,
     published: bool,
+    /// For whom it decides, if it is a candidate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<Shown>,
 }
 
 /// How many were added, taken out, and are there with other contents.
@@ -90,39 +98,36 @@ struct Changes {
     changed: usize,
 }
 
-/// A slice that waits.
-struct Pending {
-    audience: Audience,
-    bytes: Vec<u8>,
-    body: BundleBody,
-}
-
 pub(crate) fn run(args: &Args) -> Outcome {
-    let pending = read(&args.dir)?;
+    let (pending, tried) = (read(&args.dir, Kind::Bundle)?, read(&args.dir, Kind::Candidate)?);
     let waiting = grants::pending(&args.dir)?;
-    if pending.is_empty() && waiting.is_empty() {
+    if pending.is_empty() && tried.is_empty() && waiting.is_empty() {
         return Err(Failure::file(&args.dir, NOTHING));
     }
-    let bundle = if pending.is_empty() { Ok(None) } else { bundles(args, &pending).map(Some) };
     // Whoever has keys for the one kind need not have any for the other.
-    let report = match (bundle, approve_grants(args, waiting)) {
-        (Ok(bundle), Ok(grants)) => Report { bundle, grants },
-        (Ok(Some(bundle)), Err(failure)) => {
-            note(format_args!("warning: {}", failure.message));
-            Report { bundle: Some(bundle), grants: Vec::new() }
-        }
-        (Err(failure), Ok(grants)) if !grants.is_empty() => {
-            note(format_args!("warning: {}", failure.message));
-            Report { bundle: None, grants }
-        }
-        (Err(failure), _) | (Ok(None), Err(failure)) => return Err(failure),
+    let mut failures = Vec::new();
+    let mut or_later = |outcome: Result<Option<BundleReport>, Failure>| {
+        outcome.unwrap_or_else(|failure| {
+            failures.push(failure);
+            None
+        })
     };
+    let some = |pending: &[Pending]| if pending.is_empty() { Ok(None) } else { bundles(args, pending).map(Some) };
+    let bundle = or_later(some(&pending));
+    let candidate = or_later(some(&tried));
+    let grants = approve_grants(args, waiting).unwrap_or_else(|failure| {
+        failures.push(failure);
+        Vec::new()
+    });
+    if bundle.is_none() && candidate.is_none() && grants.is_empty() && !failures.is_empty() {
+        return Err(failures.remove(0));
+    }
+    failures.iter().for_each(|failure| note(format_args!("warning: {}", failure.message)));
+    let report = Report { bundle, candidate, grants };
     if args.json {
         return say_json(&report);
     }
-    if let Some(bundle) = &report.bundle {
-        bundle.show(args);
-    }
+    report.bundle.iter().chain(&report.candidate).for_each(|bundle| bundle.show(args));
     report.grants.iter().for_each(|grant| grant.show());
     Ok(Exit::Fine)
 }
@@ -138,6 +143,10 @@ fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
     let in_force = before.iter().flatten().map(|body| body.revision).max();
     if in_force.is_some_and(|revision| revision >= first.body.revision) {
         return Err(Failure::file(&args.dir, "what waits is no newer than what is in force; compile it again"));
+    }
+    let step = first.rollout.as_ref().map(|rollout| (first.body.revision, rollout.step));
+    if step.is_some() && tried(&args.dir) >= step {
+        return Err(Failure::file(&args.dir, "what waits is no newer than the candidate; promote it again"));
     }
     if first.body.expires < overlay::now_millis() / 1000 {
         return Err(Failure::file(&args.dir, "what waits is past its expiry; compile it again"));
@@ -172,77 +181,11 @@ fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
     }
     let (old, new) = (together(before.into_iter().flatten()), &together(pending.iter().map(|p| p.body.clone())));
     let new = new.as_ref().ok_or_else(|| Failure::file(&args.dir, NOTHING))?;
-    Ok(report(old.as_ref(), new, signed_by, needed, published))
+    let rollout = first.rollout.as_ref().map(Shown::from);
+    Ok(BundleReport { rollout, ..report(old.as_ref(), new, signed_by, needed, published) })
 }
 
 const NOTHING: &str = "nothing waits for a signature here; `partywall compile` writes *.pending files where `approvals` asks for more keys than it has";
-
-fn read(folder: &Path) -> Result<Vec<Pending>, Failure> {
-    let mut pending = Vec::new();
-    for audience in Audience::ALL {
-        let path = slices::pending_path(folder, audience);
-        let bytes = match files::read(&path, MAX_SIZE as u64) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(Failure::file(&path, e)),
-        };
-        let body = Unverified::read(&bytes).and_then(|u| u.bundle()).filter(|body| body.audience == audience);
-        let body = body.ok_or_else(|| Failure::file(&path, format!("is no bundle for `{}`", audience.name())))?;
-        pending.push(Pending { audience, bytes, body });
-    }
-    let what = |p: &Pending| (p.body.mesh.clone(), p.body.revision, p.body.source_digest, p.body.approvals);
-    if pending.iter().any(|p| what(p) != what(&pending[0])) {
-        return Err(Failure::file(folder, "the *.pending files are not of one compile; compile again"));
-    }
-    if !pending.is_empty() && pending.len() != Audience::ALL.len() {
-        return Err(Failure::file(folder, "a *.pending file is missing; compile again"));
-    }
-    Ok(pending)
-}
-
-fn in_force(folder: &Path, audience: Audience) -> Option<BundleBody> {
-    let bytes = files::read(&slices::path(folder, audience), MAX_SIZE as u64).ok()?;
-    Unverified::read(&bytes)?.bundle()
-}
-
-/// The ids of the keys that signed all that waits. Each signature that is there must be one of a key whose public
-/// half lies in the approver's own folder: what somebody else put beside it proves nothing.
-fn verified(pending: &[Pending], folder: &Path) -> Result<Vec<String>, Failure> {
-    let mut all: Option<Vec<String>> = None;
-    for p in pending {
-        let path = slices::pending_path(Path::new(""), p.audience);
-        let refused = |refusal| Failure::file(&path, format!("{refusal}, of those in `{}`", folder.display()));
-        let ids = Unverified::read(&p.bytes).map(|u| u.signed_by).unwrap_or_default();
-        let trusted: Vec<TrustedKey> = keys::public_halves(&ids, folder).map_err(Failure::invalid)?;
-        if let Some(stranger) = ids.iter().find(|id| !trusted.iter().any(|key| *key.id == ***id)) {
-            return Err(Failure::file(
-                &path,
-                format!("is signed by `{stranger}`, and `{stranger}.pub` is not in `{}`", folder.display()),
-            ));
-        }
-        let by = Statement::read(&p.bytes).and_then(|s| s.verify(Kind::Bundle, &trusted, &[])).map_err(refused)?.by;
-        let ids: Vec<String> =
-            trusted.into_iter().filter(|key| by.keys().contains(&key.key)).map(|key| key.id.into()).collect();
-        if all.get_or_insert_with(|| ids.clone()) != &ids {
-            return Err(Failure::file(&path, "is signed by other keys than the rest; compile again"));
-        }
-    }
-    Ok(all.unwrap_or_default())
-}
-
-fn write(folder: &Path, pending: &[Pending], signed: &[Vec<u8>], publish: bool) -> Result<(), Failure> {
-    for (p, bytes) in pending.iter().zip(signed) {
-        let path = slices::pending_path(folder, p.audience);
-        files::replace(&path, bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
-    }
-    // Each rename is whole; until the last one, overlays name the revision that all audiences have.
-    for (p, bytes) in pending.iter().zip(signed).filter(|_| publish) {
-        let path = slices::path(folder, p.audience);
-        history::keep(folder, p.body.revision, p.audience, bytes)?;
-        std::fs::rename(slices::pending_path(folder, p.audience), &path).map_err(|e| Failure::file(&path, e))?;
-    }
-    Ok(())
-}
 
 /// The slice that says most about services and tenants.
 fn together(bodies: impl Iterator<Item = BundleBody>) -> Option<BundleBody> {
@@ -273,6 +216,7 @@ fn report(
         signed_by,
         needed,
         published,
+        rollout: None,
     }
 }
 
@@ -282,6 +226,9 @@ impl BundleReport {
         match self.in_force {
             Some(revision) => show::line("in force", format_args!("revision {revision}")),
             None => show::line("in force", "nothing yet"),
+        }
+        if let Some(rollout) = &self.rollout {
+            show::line("candidate", rollout.words());
         }
         show::line("expires", show::time(self.expires));
         for (what, Changes { added, removed, changed }) in

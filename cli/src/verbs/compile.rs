@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{MAX_SIZE, TrustedKey};
-use partywall_tenancy::{Audience, Bundle, BundleBody, UnixSeconds};
+use partywall_tenancy::{Audience, Bundle, BundleBody, Rollout, TenantId, UnixSeconds};
 use serde::Serialize;
 
+use crate::candidates::{self, Shown};
 use crate::command::{note, say, say_json};
 use crate::compile::{Issue, Slice, check, publish, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::verbs::promote;
 use crate::{files, overlay, slices};
 
 /// Compile and sign a tenancy directory into bundles, one for each audience
@@ -22,12 +24,18 @@ use crate::{files, overlay, slices};
 /// Where more keys must sign than the keys folder holds (`approvals` in mesh.yaml, or in the bundle
 /// that is replaced), they are written as `tenancy.<audience>.pending` instead: `partywall approve`
 /// adds the missing signatures.
+///
+/// With --candidate it writes `tenancy.<audience>.candidate` and leaves the bundles as they are:
+/// sidecars try it out beside the bundle in force, tell what it would decide otherwise, and let it
+/// decide for the tenants of --percent and --tenant. `partywall promote` goes on from there.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
     after_help = "Examples:
   partywall compile envoy-config/tenancy --keys keys --out served
   partywall compile envoy-config/tenancy --keys keys --out served --expires 7d
+  partywall compile envoy-config/tenancy --keys keys --out served --candidate
+  partywall compile envoy-config/tenancy --keys keys --out served --candidate --percent 5 --tenant acme
   partywall compile envoy-config/tenancy --keys keys --out served --revision 12 --issued 1767225600 --expires 1769817600"
 )]
 pub(crate) struct Args {
@@ -39,7 +47,16 @@ pub(crate) struct Args {
     /// The folder to write the bundles to
     #[arg(long)]
     out: PathBuf,
-    /// Its revision; by default one more than that of the bundle it replaces, or 1
+    /// Write a candidate, tried out beside the bundle in force, instead of a bundle
+    #[arg(long)]
+    candidate: bool,
+    /// How many of a hundred tenants the candidate decides for; by default 0
+    #[arg(long, value_name = "N", requires = "candidate", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: Option<u8>,
+    /// A tenant that the candidate decides for; can be given several times
+    #[arg(long, value_name = "TENANT", requires = "candidate", value_parser = promote::parse_tenant)]
+    tenant: Vec<TenantId>,
+    /// Its revision; by default one more than that of any bundle or candidate before it, or 1
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     revision: Option<u64>,
     /// When it is issued, in Unix seconds; by default now
@@ -66,6 +83,9 @@ struct Report {
     signed_by: Vec<String>,
     /// Signatures that are missing before sidecars take them.
     missing: u8,
+    /// For whom it decides, if it is a candidate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate: Option<Shown>,
 }
 
 #[derive(Serialize)]
@@ -87,9 +107,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let signers = signers(&mesh.bundle_keys, &args.keys)?;
     let known = trusted(mesh.bundle_keys.iter().chain(&mesh.retired_keys), &args.keys)?;
     let before = Before::read(&args.out, directory, &known, args.revision.is_some())?;
-    let issue = issue(args, &before)?;
-    let slices = slices(directory, program, issue, &signers)?;
-    before.allows(issue.revision, &slices, &args.out)?;
+    let tried = match candidates::highest(&args.out, &args.keys) {
+        Err(_) if args.revision.is_some() => 0,
+        highest => highest?,
+    };
+    let issue = issue(args, before.revision.max(tried))?;
+    let rollout = args.candidate.then(|| rollout(args, directory)).transpose()?;
+    let slices = slices(directory, program, issue, rollout.as_ref(), &signers)?;
+    if args.candidate {
+        before.allows_candidate(issue.revision, tried, &slices, &args.out)?;
+    } else {
+        before.allows(issue.revision, &slices, &args.out)?;
+    }
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::file(&args.out, e))?;
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
     let ids: Vec<String> = signers.iter().map(|s| s.id.clone()).collect();
@@ -97,7 +126,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         warn_of_new_keys(body, &ids, 1);
     }
     let missing = mesh.approvals.max(before.approvals).saturating_sub(signed);
-    let paths = publish(&args.out, issue.revision, &slices, missing)?;
+    let paths = if args.candidate {
+        candidates::publish(&args.out, &slices, missing)?
+    } else {
+        publish(&args.out, issue.revision, &slices, missing)?
+    };
     let written =
         |(slice, path): (&Slice, PathBuf)| Written { audience: slice.audience.name(), bytes: slice.bytes.len(), path };
     let bundles = slices.iter().zip(paths).map(written).collect();
@@ -113,6 +146,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         policies: directory.policies.len(),
         signed_by: ids,
         missing,
+        candidate: rollout.as_ref().map(Shown::from),
     };
     if args.json {
         return say_json(&report);
@@ -127,6 +161,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
         report.services,
         report.signed_by.join(", "),
     ));
+    if let Some(rollout) = &report.candidate {
+        say(format_args!("a candidate beside revision {}: {}", before.revision, rollout.words()));
+    }
     if missing > 0 {
         note(format_args!(
             "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
@@ -137,7 +174,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
     Ok(Exit::Fine)
 }
 
-fn issue(args: &Args, before: &Before) -> Result<Issue, Failure> {
+fn rollout(args: &Args, directory: Directory<'_>) -> Result<Rollout, Failure> {
+    let mut tenants = args.tenant.clone();
+    tenants.sort();
+    tenants.dedup();
+    let known = || directory.tenants.iter().map(|tenant| tenant.id.as_str());
+    if let Some(stranger) = tenants.iter().find(|tenant| !known().any(|id| id == tenant.as_str())) {
+        return Err(Failure::usage(promote::unknown(stranger, known())));
+    }
+    Ok(Rollout { format: Rollout::FORMAT, step: 1, percent: args.percent.unwrap_or(0), tenants })
+}
+
+fn issue(args: &Args, highest: u64) -> Result<Issue, Failure> {
     let issued = args.issued.unwrap_or(overlay::now_millis() / 1000);
     let expires = match args.expires.parse::<UnixSeconds>() {
         Ok(seconds) => seconds,
@@ -153,7 +201,7 @@ fn issue(args: &Args, before: &Before) -> Result<Issue, Failure> {
     if expires <= issued {
         return Err(Failure::usage("--expires is not after --issued; sidecars would refuse this bundle"));
     }
-    let revision = args.revision.unwrap_or(before.revision.saturating_add(1));
+    let revision = args.revision.unwrap_or(highest.saturating_add(1));
     Ok(Issue { revision, issued, expires })
 }
 
@@ -222,5 +270,29 @@ impl Before {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// A candidate is newer than the bundle in force, and than any candidate before.
+    fn allows_candidate(&self, revision: u64, tried: u64, slices: &[Slice], folder: &Path) -> Result<(), Failure> {
+        if self.body.is_none() {
+            return Err(Failure::file(
+                folder,
+                "holds no bundle that a candidate could be tried out beside; compile one first, without --candidate",
+            ));
+        }
+        let lies_there = |slice: &Slice| {
+            let path = slices::candidate_path(folder, slice.audience);
+            files::read(&path, MAX_SIZE as u64).is_ok_and(|bytes| bytes == slice.bytes)
+        };
+        let highest = self.revision.max(tried);
+        if revision <= self.revision || (revision <= tried && !slices.iter().all(lies_there)) {
+            return Err(Failure::file(
+                folder,
+                format!(
+                    "has revision {highest} already; sidecars would refuse a candidate of {revision}, give a higher --revision"
+                ),
+            ));
+        }
+        Ok(())
     }
 }

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
-use partywall_tenancy::{BundleBody, OverlayBody, UnixSeconds};
+use partywall_tenancy::{BundleBody, OverlayBody, Rollout, UnixSeconds};
 use serde_json::{Value, json};
 
+use crate::candidates::Shown;
 use crate::command::{say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::show;
 use crate::unverified::Unverified;
 use crate::{files, keys, overlay};
 
-/// Show what a bundle or an overlay says
+/// Show what a bundle, an overlay or a candidate says
 ///
 /// With --keys the signature is verified against the public keys there; without it nothing is
 /// proved, and the output says so. Exit status: 0 shown, 1 shown but past its expiry or issued in
@@ -22,6 +23,7 @@ use crate::{files, keys, overlay};
     verbatim_doc_comment,
     after_help = "Examples:
   partywall inspect served/tenancy.edge.bundle --keys keys
+  partywall inspect served/tenancy.workload.candidate --keys keys
   partywall inspect served/tenancy.overlay --keys keys --json | jq .body.suspended
   curl -s http://127.0.0.1:9090/tenancy.edge.bundle -o b && partywall inspect b"
 )]
@@ -97,6 +99,7 @@ impl Signature {
 enum Body {
     Bundle(Box<BundleBody>),
     Overlay(Box<OverlayBody>),
+    Candidate(Rollout, Box<BundleBody>),
 }
 
 impl Body {
@@ -104,6 +107,10 @@ impl Body {
         Some(match unverified.kind {
             Kind::Bundle => Self::Bundle(Box::new(unverified.bundle()?)),
             Kind::Overlay => Self::Overlay(Box::new(unverified.overlay()?)),
+            Kind::Candidate => {
+                let (rollout, body) = unverified.candidate()?;
+                Self::Candidate(rollout, Box::new(body))
+            }
             Kind::Grant => return None,
         })
     }
@@ -112,12 +119,13 @@ impl Body {
         match self {
             Self::Bundle(_) => "bundle",
             Self::Overlay(_) => "overlay",
+            Self::Candidate(..) => "candidate",
         }
     }
 
     fn times(&self) -> (UnixSeconds, UnixSeconds) {
         match self {
-            Self::Bundle(body) => (body.issued, body.expires),
+            Self::Bundle(body) | Self::Candidate(_, body) => (body.issued, body.expires),
             Self::Overlay(body) => (body.issued, body.expires),
         }
     }
@@ -126,6 +134,10 @@ impl Body {
         match self {
             Self::Bundle(body) => show::bundle(body),
             Self::Overlay(body) => show::overlay(body),
+            Self::Candidate(rollout, body) => {
+                show::line("rollout", Shown::from(rollout).words());
+                show::bundle(body);
+            }
         }
     }
 
@@ -133,6 +145,11 @@ impl Body {
         match self {
             Self::Bundle(body) => show::bundle_json(body),
             Self::Overlay(body) => json!(body),
+            Self::Candidate(rollout, body) => {
+                let mut value = show::bundle_json(body);
+                value["rollout"] = json!(Shown::from(rollout));
+                value
+            }
         }
     }
 }

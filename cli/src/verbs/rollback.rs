@@ -9,7 +9,7 @@ use crate::command::{note, say, say_json};
 use crate::compile::{Slice, publish, sign, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{history, overlay, slices};
+use crate::{candidates, history, overlay, slices};
 
 /// Publish what an earlier revision said, under a new and higher one
 ///
@@ -74,7 +74,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let lifetime = parse_duration(&args.expires)
         .ok_or_else(|| Failure::usage(format!("--expires `{}` is no time; write `12h` or `30d`", args.expires)))?;
     let expires = now.saturating_add(lifetime.into());
-    let bodies = Audience::ALL.map(|audience| old(args, &in_force, audience, now, expires));
+    // A candidate has its revision, too, and one revision means one content.
+    let revision = in_force.revision.max(candidates::highest(&args.dir, &args.keys)?).saturating_add(1);
+    let bodies = Audience::ALL.map(|audience| old(args, &in_force, audience, (revision, now, expires)));
     let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
 
     let signers = signers(&ids, &args.keys)?;
@@ -82,7 +84,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
     warn_of_new_keys(&in_force, &signed_by, 1);
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
     let missing = in_force.approvals.saturating_sub(signed);
-    let revision = in_force.revision.saturating_add(1);
     let active_again = bodies.first().map(|body| active_again(&in_force, body)).unwrap_or_default();
     if !args.dry_run {
         let slice = |body: &BundleBody| Ok(Slice { audience: body.audience, bytes: sign(body, &signers)? });
@@ -103,8 +104,7 @@ fn old(
     args: &Args,
     in_force: &BundleBody,
     audience: Audience,
-    issued: UnixSeconds,
-    expires: UnixSeconds,
+    (revision, issued, expires): (u64, UnixSeconds, UnixSeconds),
 ) -> Result<BundleBody, Failure> {
     let bytes = history::read(&args.dir, args.revision, audience)?;
     let refused = |why: String| {
@@ -118,7 +118,7 @@ fn old(
         return Err(refused("is not what its name says".to_owned()));
     }
     Ok(BundleBody {
-        revision: in_force.revision.saturating_add(1),
+        revision,
         issued,
         expires,
         approvals: in_force.approvals,

@@ -7,9 +7,10 @@ use crate::exit::{Failure, Outcome};
 use crate::keys;
 use crate::server;
 
-/// Serve bundles and their overlay, and re-issue the overlay
+/// Serve bundles, candidates and their overlay, and re-issue the overlay
 ///
-/// Serves `DIR/tenancy.<audience>.bundle`, DIR/tenancy.overlay and DIR/tenancy.grants with ETags.
+/// Serves `DIR/tenancy.<audience>.bundle`, DIR/tenancy.overlay and DIR/tenancy.grants with ETags,
+/// and `DIR/tenancy.<audience>.candidate` where there is one.
 /// The overlay is signed anew every 15 s, and at once when DIR/overlay.yaml changes; while that file
 /// is broken, what was withdrawn before stays withdrawn. The first line printed says where it
 /// listens. All files are signed and not secret, yet this is a server for a desk: elsewhere any HTTP

@@ -11,7 +11,7 @@ use crate::command::{say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::time::rfc3339;
 
-/// Tell which bundle and overlay are in force in each sidecar, and which is behind
+/// Tell which bundle, overlay and candidate each sidecar has, and which is behind
 ///
 /// Asks the admin interfaces of Envoys, many at a time. Behind is who has an older bundle than --want, or than the newest
 /// that any of them has; or, four seconds after it was asked first, an overlay older than the newest that was in force
@@ -46,6 +46,13 @@ const AT_ONCE: usize = 64;
 /// Overlays are fetched each second and bundles each three: within this everybody has what one had.
 const SETTLE: Duration = Duration::from_secs(4);
 
+/// A candidate beside the bundle in force.
+#[derive(Debug, Serialize)]
+struct Candidate {
+    revision: u64,
+    step: u64,
+}
+
 /// One sidecar.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -53,6 +60,8 @@ struct Report {
     revision: Option<u64>,
     overlay: Option<u64>,
     refused: Option<u64>,
+    /// The candidate that is tried out there.
+    candidate: Option<Candidate>,
     /// `current`, `behind` or `unknown`.
     state: &'static str,
     /// What is wrong.
@@ -133,19 +142,20 @@ fn report(admin: &Admin, state: Result<State, Silence>, revision: u64, overlay: 
         Ok(state) => {
             let detail = behind(&state, revision, overlay);
             let word = if detail.is_some() { "behind" } else { "current" };
-            let State { revision, overlay, refused } = state;
+            let State { revision, overlay, refused, candidate: (tried, step) } = state;
+            let candidate = (tried > 0).then_some(Candidate { revision: tried, step });
             let (revision, overlay, refused) = (Some(revision), Some(overlay), Some(refused));
-            Report { url, revision, overlay, refused, state: word, detail }
+            Report { url, revision, overlay, refused, candidate, state: word, detail }
         }
         Err(why) => {
             let detail = Some(why.to_string());
-            Report { url, revision: None, overlay: None, refused: None, state: "unknown", detail }
+            Report { url, revision: None, overlay: None, refused: None, candidate: None, state: "unknown", detail }
         }
     }
 }
 
 fn show(report: &Report) {
-    let Report { url, revision, overlay, refused, state, detail } = report;
+    let Report { url, revision, overlay, refused, candidate, state, detail } = report;
     let has = match (revision, overlay) {
         (Some(revision), Some(overlay)) => {
             format!(", revision {revision}, overlay of {} ({overlay})", rfc3339(overlay / 1000))
@@ -153,6 +163,9 @@ fn show(report: &Report) {
         _ => String::new(),
     };
     let refused = refused.filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} refused"));
+    let tried = candidate
+        .as_ref()
+        .map_or(String::new(), |Candidate { revision, step }| format!(", candidate {revision} at step {step}"));
     let detail = detail.as_ref().map_or(String::new(), |detail| format!(": {detail}"));
-    say(format_args!("{url}  {state}{has}{refused}{detail}"));
+    say(format_args!("{url}  {state}{has}{tried}{refused}{detail}"));
 }
