@@ -20,8 +20,6 @@ use crate::{files, slices};
 /// One slice of a candidate.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    /// The statement as it lies there.
-    pub(crate) bytes: Vec<u8>,
     /// For whom it decides.
     pub(crate) rollout: Rollout,
     /// What it would be as a bundle.
@@ -85,7 +83,7 @@ fn read_one(path: &Path, audience: Audience, keys: &Path) -> Result<Option<Candi
         .map_err(|refusal| Failure::file(path, format!("{refusal}, of those in `{}`", keys.display())))?;
     let (rollout, body) =
         unverified.candidate().filter(|(_, body)| body.audience == audience).ok_or_else(no_candidate)?;
-    Ok(Some(Candidate { rollout, body, bytes }))
+    Ok(Some(Candidate { rollout, body }))
 }
 
 /// The highest revision of a candidate that is served, waits or was withdrawn, 0 for none.

@@ -3,7 +3,7 @@
 mod pending;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use partywall_tenancy::statement::{self, Kind};
 use partywall_tenancy::{Audience, BundleBody, GrantBody, TenantId, UnixSeconds};

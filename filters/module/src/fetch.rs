@@ -267,6 +267,11 @@ impl Fetcher {
         self.candidate.due_ms = now_ms + GONE_MS;
     }
 
+    /// Whether an answer is waited for.
+    pub(crate) fn is_asking(&mut self, what: What) -> bool {
+        self.feed(what).in_flight.is_some()
+    }
+
     /// Asks at the next tick.
     pub(crate) fn hurry(&mut self, what: What) {
         self.feed(what).due_ms = 0;

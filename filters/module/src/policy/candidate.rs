@@ -85,10 +85,16 @@ impl Policy {
         if self.state.candidate().is_none() {
             return;
         }
-        if origin == Origin::Fetched && (!self.candidate_missing || self.is_loading()) {
-            self.candidate_missing = true;
-            self.fetcher.hurry(What::Bundle);
-            return self.fetcher.ask_again(now_ms);
+        let bundle_comes = self.is_loading() || self.fetcher.is_asking(What::Bundle);
+        match origin {
+            Origin::Fetched if !self.candidate_missing => {
+                self.candidate_missing = true;
+                self.fetcher.hurry(What::Bundle);
+                return self.fetcher.ask_again(now_ms);
+            }
+            Origin::Fetched if bundle_comes => return self.fetcher.ask_again(now_ms),
+            Origin::Kept if self.is_loading() => return self.put_candidate_off(),
+            Origin::Fetched | Origin::Kept => {}
         }
         self.state.withdraw_candidate();
         self.candidate_gone("was withdrawn", origin);
