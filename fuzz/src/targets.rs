@@ -16,8 +16,8 @@ use partywall_tenancy::statement::{self, Kind, TrustedKey};
 use partywall_tenancy::{
     ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Grant, GrantCeilings, Issuer, IssuerKey, KeyAlgorithm,
     KeySource, MeshId, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys,
-    Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus, Tenants,
-    Trust, View, join_grants, split_grants,
+    Rollout, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus,
+    Tenants, Trust, View, join_grants, split_grants,
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
@@ -275,6 +275,26 @@ pub fn statement(bytes: &[u8]) {
         assert_eq!(again.body(), body);
         assert!(body.tenants.iter().all(|t| bundle.tenant(&t.id) == Some(t.clone())));
         assert!(body.services.iter().all(|s| bundle.service(&s.name) == Some(s)));
+    }
+    assert!(Bundle::open_candidate(&signed, std::slice::from_ref(&bundle_key)).is_err(), "a bundle is no candidate");
+    // As they are, and behind a good rollout.
+    let behind = [b"\x01\x01\x32\x01\x04acme", bytes].concat();
+    assert!(Rollout::read(&behind).is_ok_and(|(rollout, rest)| rollout.percent == 50 && rest == bytes));
+    for body in [bytes, &behind] {
+        let signed = statement::sign(Kind::Candidate, body, &[("b", &key(1))]).expect("one signer");
+        assert!(open_bundle(&signed).is_err(), "a candidate is no bundle");
+        if let Ok((bundle, rollout)) = Bundle::open_candidate(&signed, std::slice::from_ref(&bundle_key)) {
+            assert!(rollout.percent <= 100 && rollout.step > 0 && rollout.tenants.len() <= Rollout::MAX_TENANTS);
+            let all = bundle.body().tenants.iter().take(64).map(|tenant| tenant.id);
+            for id in all.chain(rollout.tenants.iter().cloned()) {
+                let more = Rollout { percent: rollout.percent.saturating_add(1).min(100), ..rollout.clone() };
+                let mesh = &bundle.body().mesh;
+                assert!(!rollout.includes(mesh, &id) || more.includes(mesh, &id), "more percent only adds");
+            }
+            let again = rollout.sign(bundle.body(), &[("b", &key(1))]).expect("one signer");
+            let again = Bundle::open_candidate(&again, std::slice::from_ref(&bundle_key)).expect("it was good before");
+            assert_eq!((again.0.body(), &again.1), (bundle.body(), &rollout));
+        }
     }
     let signed = statement::sign(Kind::Overlay, bytes, &[("o", &key(2))]).expect("one signer");
     if let Ok(overlay) = open_overlay(&signed) {

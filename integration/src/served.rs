@@ -13,7 +13,7 @@ use crate::{cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bundles and overlay, by the path under which they are served.
+/// Bundles, candidates and overlay, by the path under which they are served.
 pub type Served = BTreeMap<String, Vec<u8>>;
 
 /// Lets `partywall serve` serve `bundles` just long enough to get them.
@@ -26,5 +26,7 @@ pub fn served(bundles: &Path, keys: &Path, logs: &Path) -> Result<Served> {
         });
         Ok((path.to_owned(), got.with_context(|| format!("`partywall serve` does not serve {path}"))?.body))
     };
-    ["/tenancy.edge.bundle", "/tenancy.workload.bundle", "/tenancy.overlay"].into_iter().map(get).collect()
+    let tried = ["/tenancy.edge.candidate", "/tenancy.workload.candidate"];
+    let tried = tried.into_iter().filter(|path| bundles.join(&path[1..]).exists());
+    ["/tenancy.edge.bundle", "/tenancy.workload.bundle", "/tenancy.overlay"].into_iter().chain(tried).map(get).collect()
 }

@@ -17,7 +17,7 @@ pub struct Place<'a> {
     pub module: &'a Path,
     /// The keys folder, with the environment files of workloads.
     pub keys: &'a Path,
-    /// Bundle and overlay.
+    /// Bundle, overlay and, where there is one, candidate.
     pub served: &'a Served,
     /// More environment variables.
     pub secrets: &'a [(String, String)],
@@ -52,9 +52,12 @@ pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
 fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<Host> {
     configuration["mesh"] = json!(MESH);
     let audience = if configuration["role"] == "edge" { "edge" } else { "workload" };
-    let path = format!("/tenancy.{audience}.bundle");
-    configuration["bundle"] =
-        json!({ "cluster": "partywall-bundles", "path": path, "overlay_path": "/tenancy.overlay" });
+    configuration["bundle"] = json!({
+        "cluster": "partywall-bundles",
+        "path": format!("/tenancy.{audience}.bundle"),
+        "candidate_path": format!("/tenancy.{audience}.candidate"),
+        "overlay_path": "/tenancy.overlay",
+    });
     configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });
     configuration["floor"] = json!(1);
     configuration["secrets"]["fingerprint"] = json!("PARTYWALL_FINGERPRINT");
