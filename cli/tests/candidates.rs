@@ -107,7 +107,7 @@ fn what_cannot_be_a_candidate_is_told() {
     let out = here.join("out");
     let none = partywall(&["compile", path(&sample()), "--keys", path(&keys_of), "--out", path(&out), "--candidate"]);
     none.ends_with(3).says("holds no bundle that a candidate could be tried out beside");
-    let mesh = Mesh::new("candidate-refused");
+    let mesh = Mesh::new("candidate-wrong");
     mesh.compile(&["--percent", "5"]).ends_with(2).says("--candidate");
     mesh.compile(&["--candidate", "--percent", "101"]).ends_with(2).says("101");
     mesh.compile(&["--candidate", "--tenant", "acne"]).ends_with(2).says("no tenant `acne`; did you mean `acme`?");

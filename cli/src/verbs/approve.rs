@@ -23,7 +23,8 @@ use pending::{Pending, in_force, read, tried, verified, write};
 /// signatures that are there against the public keys in the keys folder; tells what would change
 /// against the bundles in force; and adds a signature by each private key of that folder that may
 /// sign. With the last one needed, the files are renamed to `tenancy.<audience>.bundle`. Candidates
-/// (`DIR/tenancy.<audience>.candidate.pending`) go the same way. Grants that wait (`DIR/<id>.grant.pending`) get their second signature and go into DIR/tenancy.grants. Exit
+/// (`DIR/tenancy.<audience>.candidate.pending`) go the same way. Grants that wait
+/// (`DIR/<id>.grant.pending`) get their second signature and go into DIR/tenancy.grants. Exit
 /// status: 0 done, 3 nothing to approve or nothing to sign with.
 #[derive(clap::Args)]
 #[command(
