@@ -131,7 +131,10 @@ impl Fetcher {
             let feed = self.feed(what);
             if feed.kept != counter {
                 feed.kept = counter;
-                got.extend(host::shared(self.keys.of(what)).0.map(|bytes| Got { what, bytes }));
+                // A host tells nothing of a value that is empty: the candidate's is, once there is none any more.
+                let gone = (what == What::Candidate).then(Vec::new);
+                let bytes = host::shared(self.keys.of(what)).0.or(gone);
+                got.extend(bytes.map(|bytes| Got { what, bytes }));
             }
         }
         got
