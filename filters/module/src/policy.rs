@@ -162,12 +162,12 @@ impl Policy {
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.state.observe(now_ms / 1000);
         self.load(now_ms);
-        for got in self.fetcher.kept(self.busy_with()) {
+        for got in self.fetcher.kept(self.waiting()) {
             self.offer(got, Origin::Kept, now_ms);
         }
         let has_bundle = self.state.bundle().is_some();
         let settled = has_bundle && self.state.sequence() > 0;
-        for what in self.busy_with() {
+        for what in self.waiting() {
             self.fetcher.wait(*what, now_ms);
         }
         for what in self.fetcher.fetch_due(now_ms, has_bundle, settled) {
@@ -176,13 +176,17 @@ impl Policy {
         self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
     }
 
-    /// What must wait while something is on its way: a bundle waits for no candidate.
-    fn busy_with(&self) -> &'static [What] {
-        match self.loading.as_ref().map(|(loading, _)| loading.kind()) {
-            None => &[],
-            Some(Kind::Candidate) => &[What::Candidate],
-            Some(_) => &[What::Bundle, What::Candidate],
-        }
+    /// What must wait while something is on its way.
+    fn waiting(&self) -> &'static [What] {
+        if self.is_loading() { &[What::Bundle, What::Candidate] } else { &[] }
+    }
+
+    /// One at a time, or a server that knows no ETag would have it begin anew for ever. It is asked for again as soon
+    /// as there is time.
+    fn put_off(&mut self, what: What) {
+        self.fetcher.forget(what);
+        self.fetcher.look_again(what);
+        self.fetcher.hurry(what);
     }
 
     /// Whether a bundle or candidate is on its way, so that ticks should come fast.
@@ -218,16 +222,9 @@ impl Policy {
     /// Takes a statement: an overlay at once, a bundle or a candidate in steps.
     fn offer(&mut self, got: Got, origin: Origin, now_ms: u64) {
         match got.what {
-            // One at a time, or a server that knows no ETag would have it begin anew for ever.
-            What::Bundle if self.busy_with().contains(&What::Bundle) => {
-                self.fetcher.forget(What::Bundle);
-                self.fetcher.look_again(What::Bundle);
-            }
+            What::Bundle if self.is_loading() => self.put_off(What::Bundle),
             What::Bundle => match Loading::new(got.bytes) {
                 Ok(loading) => {
-                    if self.is_loading() {
-                        self.put_candidate_off();
-                    }
                     self.loading = Some((loading, origin));
                     self.load(now_ms);
                 }

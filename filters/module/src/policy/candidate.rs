@@ -33,7 +33,7 @@ impl Policy {
             return;
         }
         if self.is_loading() {
-            return self.put_candidate_off();
+            return self.put_off(What::Candidate);
         }
         match Loading::candidate(bytes) {
             Ok(loading) => {
@@ -42,12 +42,6 @@ impl Policy {
             }
             Err((refusal, bytes)) => self.refused(What::Candidate, &bytes, &refusal),
         }
-    }
-
-    /// It waits for a bundle that is on its way.
-    pub(super) fn put_candidate_off(&mut self) {
-        self.fetcher.forget(What::Candidate);
-        self.fetcher.look_again(What::Candidate);
     }
 
     pub(super) fn install_candidate(
@@ -93,7 +87,7 @@ impl Policy {
                 return self.fetcher.ask_again(now_ms);
             }
             Origin::Fetched if bundle_comes => return self.fetcher.ask_again(now_ms),
-            Origin::Kept if self.is_loading() => return self.put_candidate_off(),
+            Origin::Kept if self.is_loading() => return self.put_off(What::Candidate),
             Origin::Fetched | Origin::Kept => {}
         }
         self.state.withdraw_candidate();
@@ -105,7 +99,7 @@ impl Policy {
         if self.candidate.is_some() && self.state.candidate().is_none() {
             self.candidate_gone("was overtaken, or may no longer be signed by its keys", origin);
         }
-        self.put_candidate_off();
+        self.put_off(What::Candidate);
     }
 
     fn candidate_gone(&mut self, why: &str, origin: Origin) {
