@@ -108,6 +108,8 @@ fn a_hundred_thousand_tenants_fit_into_a_vm_and_are_loaded_between_requests() {
             longest = longest.max(host.tick(5).unwrap().instructions);
             ticks += 1;
         }
+        // The first one defines a metric.
+        ask(&mut host, &tokens[2]);
         (longest, host.memory(), ask(&mut host, &tokens[2]))
     };
     let (longest, beside, both) = steps(candidate, 1);

@@ -145,6 +145,8 @@ mod tests {
         assert!(named.includes(&mesh(), &tenant("acme")) && named.includes(&mesh(), &tenant("globex")));
         assert!(!named.includes(&mesh(), &tenant("initech")));
         assert!(!rollout(0, &[]).includes(&mesh(), &tenant("acme")));
+        let by_place = |percent| rollout(percent, &[]).includes(&mesh(), &tenant("acme"));
+        assert_eq!([by_place(70), by_place(71)], [false, true], "its place is 70, and the first is 0");
     }
 
     #[test]

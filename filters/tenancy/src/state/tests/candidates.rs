@@ -122,6 +122,13 @@ fn as_many_must_sign_a_candidate_as_a_bundle() {
     assert_eq!(try_out(&mut with(2, |_| ()), &by(&[1], 6, 1, |_| ())), needs(1, 2));
     assert_eq!(try_out(&mut with(1, |b| b.approvals = 2), &by(&[1], 6, 1, |_| ())), needs(1, 2));
     assert_eq!(try_out(&mut with(1, |b| b.approvals = 2), &by(&[4, 1], 6, 1, |_| ())), Ok(Accepted::Installed));
+    // Before its tenants are looked at.
+    let state = with(2, |_| ());
+    let mut loading = Loading::candidate(by(&[1], 6, 1, |_| ())).unwrap();
+    while loading.digest().is_none() {
+        state.load(&mut loading, 1_000, NOW).unwrap();
+    }
+    assert_eq!(state.load(&mut loading, 1_000, NOW), Err(Refusal::Approvals { found: 1, needed: 2 }));
     // A key that the bundle in force retired signs nothing.
     let retired = |b: &mut BundleBody| {
         b.keys.bundle = vec![named("c", 4)];
