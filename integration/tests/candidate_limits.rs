@@ -35,6 +35,12 @@ fn ask(host: &mut Host, tenant: &str, path: &str, token: Option<&str>) -> Outcom
     host.request(&headers).unwrap()
 }
 
+/// The revision that is tried out, 0 for none.
+fn tried(host: &Host) -> u64 {
+    let found = host.world().metrics().iter().find(|(name, _)| name == "partywall_candidate_revision");
+    found.map_or(0, |(_, value)| *value)
+}
+
 fn told(outcome: &Outcome) -> (bool, String, Option<Value>) {
     let candidate = outcome.field("partywall.candidate");
     (outcome.passed(), outcome.field("partywall.reason"), serde_json::from_str(&candidate).ok())
@@ -57,25 +63,21 @@ fn a_candidate_lets_nobody_in_whom_either_bundle_keeps_out() {
     fs::remove_file(file("policies/wall.cedar")).unwrap();
     let (keys, out) = (site.keys(), site.bundles());
     let [tenants, keys, out] = [&directory, &keys, &out].map(|path| cli::text(path).unwrap());
-    let tried = |how: &[&str]| {
+    let candidate = |how: &[&str]| {
         let arguments = ["compile", tenants, "--keys", keys, "--out", out, "--candidate"];
         cli::run(&[&arguments[..], how].concat()).unwrap();
         served(&site.bundles(), &site.keys(), &site.directory.join("logs")).unwrap()
     };
-    let shadow = tried(&["--tenant", "acme"]);
-    let all = tried(&["--percent", "100"]);
+    let shadow = candidate(&["--tenant", "acme"]);
+    let all = candidate(&["--percent", "100"]);
     let token = |tenant: &'static str| site.issuers.token(&viewer(Provider::Shared, tenant), &unique()).unwrap();
     let (acme, globex, initech) = (token("acme"), token("globex"), token("initech"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let module = artefacts::module().unwrap();
     let start = |served, revision: u64| {
         let mut host = edge(&Place { module: &module, keys: &site.keys(), served, secrets: &[], now }).unwrap();
-        let tried = |host: &Host| {
-            let mut metrics = host.world().metrics().iter();
-            metrics.any(|(name, value)| name == "partywall_candidate_revision" && *value == revision)
-        };
         for _ in 0..400 {
-            if tried(&host) {
+            if tried(&host) == revision {
                 return host;
             }
             host.tick(50).unwrap();
@@ -108,4 +110,21 @@ fn a_candidate_lets_nobody_in_whom_either_bundle_keeps_out() {
     // Isolation is built in: a candidate without a wall has one all the same.
     let (passed, reason, _) = told(&ask(&mut host, "acme", "/tenants/globex/orders", Some(&acme)));
     assert_eq!((passed, reason.as_str()), (false, "resource_foreign"));
+
+    // What the server has no more is asked for once more, a second later, with the bundle in between. It was fetched
+    // just now, and is asked for within three seconds.
+    let mut gone = all.clone();
+    gone.remove("/tenancy.edge.candidate");
+    host = start(&all, 12);
+    host.world_mut().serve(gone);
+    let after = |host: &mut Host, milliseconds: u64| {
+        for _ in 0..milliseconds / 50 {
+            host.tick(50).unwrap();
+        }
+        tried(host)
+    };
+    assert_eq!(after(&mut host, 3_250), 12, "one answer is not enough");
+    assert_eq!(after(&mut host, 1_250), 0, "two are");
+    let log = host.world().log();
+    assert_eq!(log.iter().filter(|line| line.contains("the candidate was withdrawn")).count(), 1, "{log:?}");
 }
