@@ -334,6 +334,21 @@ fn as_many_keys_must_sign_as_any_of_three_asks_for() {
 }
 
 #[test]
+fn a_bundle_by_a_key_for_something_else_is_refused_as_such() {
+    let mut state = trusting(&[1], 1);
+    let keys = |b: &mut BundleBody| b.keys.grants = vec![named("g", 3)];
+    assert_eq!(offer(&mut state, &signed(5, &[1], keys)), Ok(Accepted::Installed));
+    let next = bundle(|b| b.revision = 6);
+    let next = BundleBody::read(statement::Statement::read(&next).unwrap().unverified_body()).unwrap();
+    let by = |name: &str, seed| next.sign(&[(name, &key(seed))]).unwrap();
+    for (name, seed) in [("o", 2), ("g", 3)] {
+        assert_eq!(offer(&mut state, &by(name, seed)), Err(Refusal::WrongRole(name.into())));
+        assert_eq!(offer(&mut trusting(&[1], 1), &by(name, seed)), Err(Refusal::BadSignature), "nobody said its role");
+    }
+    assert_eq!(offer(&mut state, &by("o", 3)), Err(Refusal::BadSignature));
+}
+
+#[test]
 fn one_key_follows_the_other() {
     let mut state = trusting(&[1], 1);
     let names = |list: &'static [u8]| {
