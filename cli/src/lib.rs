@@ -17,6 +17,7 @@ mod cases;
 mod cedar_files;
 pub mod command;
 mod compile;
+mod credentials;
 pub mod diagnostic;
 mod difference;
 pub mod directory;

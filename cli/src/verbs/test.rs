@@ -32,7 +32,13 @@ A case:
     - name: a viewer reads an order
       given: { tenant: acme, subject: alice, roles: [viewer] }
       when: { service: orders, request: GET /orders/7 }
-      then: { decision: allow, policy: viewers-read }"
+      then: { decision: allow, policy: viewers-read }
+
+What a client shows, instead of what was proved; issuers and API keys sign with keys of this run:
+      given: { token: { issuer: \"https://id.acme.example\", claims: { tenant: acme, roles: [viewer] } } }
+      given: { token: { issuer: \"https://id.acme.example\", claims: { tenant: acme }, age: 2h } }
+      given: { api_key: nightly-export, host: acme.shop.example }
+      given: { certificate: { uri: \"spiffe://mesh.example/tenant/acme/sa/jobs\" } }"
 )]
 pub(crate) struct Args {
     /// The tenancy directory
