@@ -9,7 +9,8 @@
 //!   ├─ overlay     overlay.yaml, as a signed overlay
 //!   ├─ prove       claims about its policies, by a solver
 //!   ├─ material    a directory or a bundle, as something that decides
-//!   └─ recorded    access logs, as decisions that were made
+//!   ├─ recorded    access logs, as decisions that were made
+//!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
 
 mod admin;
@@ -28,6 +29,7 @@ mod history;
 mod keys;
 pub mod lower;
 mod material;
+pub mod mistakes;
 mod nearest;
 mod overlay;
 mod prints;
