@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
-use partywall_authorization::Authorization;
+use partywall_authorization::{Authorization, Reading};
 use partywall_tenancy::{
     Accepted, Bundle, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source, Trust, UnixSeconds, View,
 };
@@ -61,12 +61,16 @@ pub(crate) struct Policy {
     last_refusal: [Option<u64>; 3],
     /// The bundle that is on its way into force.
     loading: Option<(Loading, Origin)>,
+    /// Its program, as far as it was read.
+    reading: Reading,
     /// The revision that others have already, as it was told.
     behind: Option<u64>,
 }
 
 /// How much of a bundle is hashed in one tick: well under a millisecond.
 const STEP: usize = 64 * 1024;
+/// How many texts, expressions or policies of its program are read in one tick: about as long.
+const PARTS: usize = 1024;
 
 impl Policy {
     fn new(trust: Trust, source: BundleSource) -> Self {
@@ -91,6 +95,7 @@ impl Policy {
             metrics: Metrics::default(),
             last_refusal: [None; 3],
             loading: None,
+            reading: Reading::default(),
             behind: None,
         }
     }
@@ -206,6 +211,7 @@ impl Policy {
             What::Bundle => match Loading::new(got.bytes) {
                 Ok(loading) => {
                     self.loading = Some((loading, origin));
+                    self.reading = Reading::default();
                     self.load(now_ms);
                 }
                 Err((refusal, bytes)) => self.refused(What::Bundle, &bytes, &refusal),
@@ -258,8 +264,17 @@ impl Policy {
                 self.told_refusal(What::Bundle, None);
             }
             Ok(Progress::Ready) => {
-                if let Err((refusal, bytes)) = self.install(loading, origin, now) {
-                    self.refused(What::Bundle, &bytes, &refusal);
+                let program = loading.bundle().map_or(&[][..], |bundle| &bundle.body().program);
+                match self.reading.step(program, if small { usize::MAX } else { PARTS }) {
+                    Ok(true) => self.loading = Some((loading, origin)),
+                    Ok(false) => {
+                        if let Err((refusal, bytes)) = self.install(loading, origin, now) {
+                            self.refused(What::Bundle, &bytes, &refusal);
+                        }
+                    }
+                    Err(error) => {
+                        self.refused(What::Bundle, loading.bytes(), &Refusal::Inconsistent(error.to_string()));
+                    }
                 }
             }
             Err(refusal) => self.refused(What::Bundle, loading.bytes(), &refusal),
@@ -267,10 +282,14 @@ impl Policy {
     }
 
     fn install(&mut self, loading: Loading, origin: Origin, now: UnixSeconds) -> Result<(), (Refusal, Vec<u8>)> {
-        let authorization = match loading.bundle().map(Authorization::new) {
-            Some(Ok(authorization)) => authorization,
-            Some(Err(refusal)) => return Err((refusal, loading.into_bytes())),
+        let program = std::mem::take(&mut self.reading).finish();
+        let authorization = match program.zip(loading.bundle()) {
+            Some((program, bundle)) => Authorization::from_parts(program, &bundle.body().services),
             None => return Ok(()),
+        };
+        let authorization = match authorization {
+            Ok(authorization) => authorization,
+            Err(refusal) => return Err((refusal, loading.into_bytes())),
         };
         let bytes = self.state.install(loading, now)?;
         self.authorization = Some(Rc::new(authorization));
@@ -341,7 +360,9 @@ impl Policy {
         let kind = what.name();
         self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
         let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
+        // Not all of 24 MiB in one step. The signatures are in it, and they differ where anything does.
+        bytes.len().hash(&mut hasher);
+        bytes.get(..STEP).unwrap_or(bytes).hash(&mut hasher);
         refusal.code().hash(&mut hasher);
         if self.told_refusal(what, Some(hasher.finish())) {
             return;
