@@ -49,6 +49,8 @@ pub(crate) struct Given<'s> {
     pub(crate) subject: String,
     /// The principal's roles.
     pub(crate) roles: Vec<String>,
+    /// Consents that the overlay withdraws from the tenant.
+    pub(crate) withdrawn: Vec<String>,
 }
 
 /// What is decided.

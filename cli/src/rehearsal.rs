@@ -8,7 +8,7 @@
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, TenantContext, TenantId, Trust, View,
+    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Tenant, TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
@@ -120,7 +120,7 @@ impl Rehearsal {
         let query = query(ask, &context, &tenant);
         match &ask.owner {
             None => self.policy.verdicts(&query, None),
-            Some(owner) => self.policy.verdicts(&query, Some(&self.view.bundle().tenant(owner)?)),
+            Some(owner) => self.policy.verdicts(&query, Some(&self.view.tenant(owner)?)),
         }
     }
 
@@ -147,6 +147,16 @@ impl Rehearsal {
         let found = self.policy.operation(&ask.service, &ask.method, &ask.path)?;
         let operation = found.operation();
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
+    }
+
+    /// A tenant as policies see it: its record, without the consents that the overlay withdraws.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        self.view.tenant(id)
+    }
+
+    /// The consents of its record that the overlay withdraws.
+    pub(crate) fn withdrawn_consents(&self, id: &TenantId) -> Vec<&str> {
+        self.view.withdrawn_consents(id)
     }
 
     /// What is in force.

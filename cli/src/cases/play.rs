@@ -65,11 +65,12 @@ impl<'r> Player<'r> {
         Self { rehearsal, reached: reached.collect(), places }
     }
 
-    /// Plays one.
-    pub(crate) fn play(&mut self, case: &Case<'_>) -> Played {
+    /// Plays one; with `other`, on the same directory under another overlay.
+    pub(crate) fn play(&mut self, case: &Case<'_>, other: Option<&Rehearsal>) -> Played {
         let ask = ask(case);
-        let settled = self.rehearsal.decide(&ask);
-        let verdicts = self.rehearsal.verdicts(&ask).unwrap_or_default();
+        let rehearsal = other.unwrap_or(self.rehearsal);
+        let settled = rehearsal.decide(&ask);
+        let verdicts = rehearsal.verdicts(&ask).unwrap_or_default();
         let mut why = Vec::new();
         for (policy, verdict) in &verdicts {
             let place = self.places.get(&policy.id).map_or("", String::as_str);

@@ -6,7 +6,7 @@ use partywall_tenancy::{Reason, TenantId};
 
 use crate::cases::{Case, DECISIONS, Given, Then};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, parse, tenant_id, text, texts};
+use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts};
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -62,9 +62,13 @@ fn given<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Given<'s>> {
         Value::List(items) if items.is_empty() => Vec::new(),
         _ => texts(node, "a role", mistakes),
     });
+    let withdrawn = fields
+        .optional("withdrawn")
+        .map_or(vec![], |node| list(node, "`withdrawn`", mistakes, |node, mistakes| name(node, "a consent", mistakes)));
     fields.finish(mistakes);
     let tenant = tenant.map(|id: Located<'_, TenantId>| Located { value: id.value.to_string(), at: id.at });
-    Some(Given { tenant: tenant?, subject: subject?, roles: roles.into_iter().map(|role| role.value).collect() })
+    let plain = |found: Vec<Located<'_, String>>| found.into_iter().map(|one| one.value).collect();
+    Some(Given { tenant: tenant?, subject: subject?, roles: plain(roles), withdrawn: plain(withdrawn) })
 }
 
 type When<'s> = (Located<'s, String>, String, String);

@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::tenant_id;
+use super::values::{NAME, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 
@@ -40,6 +40,10 @@ fn given() -> Value {
             must("tenant", tenant_id("The tenant that was proved")),
             may("subject", any_text("The principal's name within its tenant", &["alice"])),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
+            may(
+                "withdrawn",
+                list("Consents of the tenant that the overlay withdraws", text("A consent", NAME, &["analytics"]), 0),
+            ),
         ],
     )
 }

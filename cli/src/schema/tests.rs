@@ -97,7 +97,7 @@ fn others() {
     ));
     let _ = crate::overlay::Withdrawn::read(&Source::new(
         "overlay.yaml",
-        "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]",
+        "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]\nwithdrawn_consents: [{ tenant: acme, consent: x }]",
     ));
 }
 

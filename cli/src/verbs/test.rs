@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use partywall_tenancy::{TenantId, WithdrawnConsent};
 use serde::Serialize;
 
-use crate::cases::{self, Played, Player, Reached};
+use crate::cases::{self, Case, Played, Player, Reached};
 use crate::command::{say, say_json};
 use crate::compile::check;
 use crate::diagnostic::{Diagnostic, Severity, Source};
@@ -69,7 +70,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (mut played, mut mistakes) = (Vec::new(), Vec::new());
     for source in &sources {
         match cases::read(source) {
-            Ok(cases) => played.extend(cases.iter().map(|case| player.play(case))),
+            Ok(cases) => {
+                for case in &cases {
+                    let other = withdrawn(case).map(|overlay| Rehearsal::new(directory, program, &overlay));
+                    played.push(player.play(case, other.transpose()?.as_ref()));
+                }
+            }
             Err(found) => mistakes.extend(found),
         }
     }
@@ -108,6 +114,14 @@ fn tell(played: &[Played], coverage: &[Reached]) {
         say(format_args!("{policy:<40} {effect:<7} {satisfied:>9} {not_satisfied:>4}  {at}{unreached}"));
     }
     say("");
+}
+
+/// The overlay that a case asks for.
+fn withdrawn(case: &Case<'_>) -> Option<Withdrawn> {
+    let tenant = TenantId::parse(&case.given.tenant.value).ok().filter(|_| !case.given.withdrawn.is_empty())?;
+    let consents = case.given.withdrawn.iter();
+    let consents = consents.map(|consent| WithdrawnConsent { tenant: tenant.clone(), consent: consent.clone() });
+    Some(Withdrawn { withdrawn_consents: consents.collect(), ..Withdrawn::default() })
 }
 
 /// The files of cases, sorted by name.

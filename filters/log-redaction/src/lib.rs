@@ -9,5 +9,5 @@
 mod explain;
 mod path;
 
-pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION};
+pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names};
 pub use path::redact_path;

@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query};
-use partywall_tenancy::{ProvedBy, Reason, View};
+use partywall_tenancy::{ProvedBy, Reason, Tenant, View};
 use partywall_tenant_context::Request;
 
 use super::handover::Established;
@@ -24,17 +24,18 @@ pub(super) fn authorize(
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
     };
-    let asked = |allowed| {
+    let asked = |allowed, tenant: Option<&Tenant>| {
         let wanted = setup.config.explain.wants(allowed);
-        wanted.then(|| explain::asked(setup, authorization, established, method, path))
+        wanted.then(|| explain::asked(setup, authorization, (view, tenant), established, method, path))
     };
     // Asked again: the stages may run under different bundles, and the worse answer counts.
     let tenant = view.active_tenant(&context.tenant).map_err(|reason| {
         let denied = known(Denied::new(reason, "the context's tenant may not act"));
-        Denied { asked: asked(false), ..denied }
+        Denied { asked: asked(false, None), ..denied }
     })?;
     let query = Query { context, tenant: &tenant, service: &established.service, method, path };
-    let allowed = |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked: asked(true) });
+    let allowed =
+        |policy| Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked: asked(true, Some(&tenant)) });
     let granted = |owner: &str, action: &str| view.grant(context, owner, action);
     match partywall_authorization::authorize_across(authorization, &query, granted) {
         Across::Granted { grant, .. } => {
@@ -44,7 +45,7 @@ pub(super) fn authorize(
         Across::Decided(Decision::Allow { policy, .. }) => allowed(policy.to_owned()),
         Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
             let policy = policy.unwrap_or_default().to_owned();
-            Err(Denied { policy, asked: asked(false), ..known(Denied::new(reason, detail)) })
+            Err(Denied { policy, asked: asked(false, Some(&tenant)), ..known(Denied::new(reason, detail)) })
         }
     }
 }

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::statement;
-use crate::{OverlayBody, RoleKeys, SpiffeId, Tenant, TenantId, TenantStatus, Tenants};
+use crate::{NameSet, OverlayBody, RoleKeys, SpiffeId, Tenant, TenantId, TenantStatus, Tenants, WithdrawnConsent};
 
 const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 const OTHER_MESH: &str = "00000000-0000-4000-8000-000000000000";
@@ -20,8 +20,14 @@ fn named(id: &str, seed: u8) -> (String, [u8; 32]) {
     (id.into(), key(seed).verifying_key().to_bytes())
 }
 
+fn tenant(id: &str, status: TenantStatus) -> Tenant {
+    let consents = NameSet::new(["analytics", "mail"]).unwrap();
+    let (id, features) = (TenantId::parse(id).unwrap(), NameSet::default());
+    Tenant { id, tier: "gold".into(), status, residency: "eu".into(), features, consents }
+}
+
 fn tenants(status: TenantStatus) -> Tenants {
-    Tenants::pack([Tenant { id: acme(), tier: "gold".into(), status, residency: "eu".into() }]).unwrap()
+    Tenants::pack([tenant("acme", status)]).unwrap()
 }
 
 fn acme() -> TenantId {
@@ -73,6 +79,7 @@ fn overlay(change: impl FnOnce(&mut OverlayBody)) -> Vec<u8> {
         revoked_signers: vec![],
         revoked_api_keys: vec![],
         revoked_grants: vec![],
+        withdrawn_consents: vec![],
     };
     change(&mut body);
     body.sign("o", &key(2)).unwrap()
@@ -269,6 +276,33 @@ fn the_overlay_only_takes_away() {
     assert_eq!(view(suspends(), Active), Err(Reason::TenantSuspended));
     assert_eq!(view(suspends(), Quarantined), Err(Reason::TenantQuarantined));
     assert_eq!(view(quarantines(), Suspended), Err(Reason::TenantQuarantined));
+}
+
+#[test]
+fn a_withdrawn_consent_is_gone_and_nothing_else() {
+    let one = |(tenant, consent): &(&str, &str)| WithdrawnConsent {
+        tenant: TenantId::parse(tenant).unwrap(),
+        consent: (*consent).into(),
+    };
+    let mut state = settled();
+    let mut sequence = 7;
+    let mut left = |list: &[(&str, &str)]| {
+        sequence += 1;
+        let withdrawn_consents = list.iter().map(one).collect();
+        let body = OverlayBody { sequence, withdrawn_consents, ..overlay_body() };
+        state.offer_overlay(&body.sign("o", &key(2)).unwrap(), Origin::Fetched, NOW).unwrap();
+        let view = state.view(NOW).unwrap();
+        let tenant = view.active_tenant(&acme()).unwrap();
+        assert_eq!(view.tenant(&acme()), Some(tenant.clone()));
+        let left = tenant.consents.iter().collect::<Vec<_>>().join(" ");
+        (left, view.withdrawn_consents(&acme()).join(" "))
+    };
+    let told = |left: &str, withdrawn: &str| (left.to_owned(), withdrawn.to_owned());
+    assert_eq!(left(&[]), told("analytics mail", ""));
+    assert_eq!(left(&[("acme", "mail")]), told("analytics", "mail"));
+    assert_eq!(left(&[("acme", "mail"), ("acme", "analytics"), ("acme", "x")]), told("", "analytics mail"));
+    // What was never given is not given by being withdrawn, and what another tenant withdraws is its own.
+    assert_eq!(left(&[("acme", "x"), ("globex", "mail"), ("zz", "mail")]), told("analytics mail", ""));
 }
 
 #[test]
