@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::{parse, translate};
-use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
 use serde_json::{Value, json};
 
 const CASES: usize = 64;
@@ -45,6 +45,8 @@ impl Mesh {
             tier: TIERS[n % 3].into(),
             status: TenantStatus::Active,
             residency: REGIONS[n % 2].into(),
+            features: NameSet::default(),
+            consents: NameSet::default(),
         };
         Self {
             tenants: (0..tenants(policies)).map(tenant).collect(),

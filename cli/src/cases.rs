@@ -6,14 +6,20 @@
 //!     given: { tenant: acme, subject: alice, roles: [viewer] }
 //!     when: { service: orders, request: GET /orders/7 }
 //!     then: { decision: allow, policy: viewers-read }
+//!   - name: a token of another audience is none
+//!     given: { token: { issuer: "https://id.acme.example", claims: { aud: other, tenant: acme } } }
+//!     when: { service: orders, request: GET /orders/7 }
+//!     then: { decision: deny, reason: credential_invalid }
 //! ```
 
 mod junit;
 mod play;
 mod read;
+mod shown;
 
 use partywall_tenancy::Reason;
 
+use crate::credentials::Shown;
 use crate::directory::{At, Located};
 
 pub(crate) use junit::report as junit;
@@ -29,7 +35,7 @@ pub(crate) struct Case<'s> {
     /// What it shows.
     pub(crate) name: Located<'s, String>,
     /// Who acts.
-    pub(crate) given: Given<'s>,
+    pub(crate) given: Given,
     /// The service called.
     pub(crate) service: Located<'s, String>,
     /// The method.
@@ -42,13 +48,20 @@ pub(crate) struct Case<'s> {
 
 /// Who acts.
 #[derive(Debug)]
-pub(crate) struct Given<'s> {
-    /// The tenant that was proved.
-    pub(crate) tenant: Located<'s, String>,
-    /// The principal's name within it.
-    pub(crate) subject: String,
-    /// The principal's roles.
-    pub(crate) roles: Vec<String>,
+pub(crate) enum Given {
+    /// Somebody who was proved.
+    Proved {
+        /// The tenant that was proved.
+        tenant: String,
+        /// The principal's name within it.
+        subject: String,
+        /// The principal's roles.
+        roles: Vec<String>,
+        /// Consents that the overlay withdraws from the tenant.
+        withdrawn: Vec<String>,
+    },
+    /// Somebody who shows this at the edge.
+    Shows(Box<Shown>),
 }
 
 /// What is decided.

@@ -151,8 +151,11 @@ pub(crate) fn publish(out: &Path, revision: u64, slices: &[Slice], missing: u8) 
 
 /// Everything that a directory says; [`slices::slice`] takes what an audience needs.
 pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
-    let tenants = Tenants::pack(directory.tenants.iter().cloned())
-        .ok_or_else(|| Failure::invalid("more than 65,536 combinations of tier, status and residency"))?;
+    let tenants = Tenants::pack(directory.tenants.iter().cloned()).ok_or_else(|| {
+        Failure::invalid(
+            "more than 65,536 combinations of tier, status and residency, or names of features and consents",
+        )
+    })?;
     Ok(BundleBody {
         format: BundleBody::FORMAT,
         audience: Audience::Workload,

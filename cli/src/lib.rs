@@ -10,7 +10,8 @@
 //!   ├─ overlay     overlay.yaml, as a signed overlay
 //!   ├─ prove       claims about its policies, by a solver
 //!   ├─ material    a directory or a bundle, as something that decides
-//!   └─ recorded    access logs, as decisions that were made
+//!   ├─ recorded    access logs, as decisions that were made
+//!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
 
 mod admin;
@@ -19,6 +20,7 @@ mod cases;
 mod cedar_files;
 pub mod command;
 mod compile;
+mod credentials;
 pub mod diagnostic;
 mod difference;
 pub mod directory;
@@ -29,6 +31,7 @@ mod history;
 mod keys;
 pub mod lower;
 mod material;
+pub mod mistakes;
 mod nearest;
 mod overlay;
 mod prints;

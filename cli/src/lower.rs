@@ -29,6 +29,7 @@ mod store;
 mod translate;
 mod validate;
 mod vocabulary;
+mod withdrawing;
 
 use partywall_authorization::ProgramBody;
 use partywall_tenancy::{Service, Tenant};
@@ -92,6 +93,7 @@ pub(crate) fn valid<'s>(vocabulary: &Vocabulary<'_>, policies: &'s [Source]) -> 
     for finding in validate::validate(&schema, &parsed) {
         if is_error(&finding) { errors.push(finding) } else { warnings.push(finding) }
     }
+    warnings.extend(withdrawing::check(&parsed));
     match translated {
         Ok(translated) if errors.is_empty() => Ok(Valid { parsed, translated, warnings }),
         Ok(_) => Err(position::sorted(errors)),

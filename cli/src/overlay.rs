@@ -5,10 +5,10 @@
 mod edit;
 mod issuing;
 
-use partywall_tenancy::{GrantId, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId};
+use partywall_tenancy::{GrantId, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId, WithdrawnConsent};
 
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{Fields, Located, Mistakes, Node, list, parse, tenant_id, text};
+use crate::directory::{Fields, Located, Mistakes, Node, list, name, parse, tenant_id, text};
 
 pub(crate) use edit::{Served, edit, withdrawn};
 pub(crate) use issuing::{Issuer, now_millis};
@@ -39,6 +39,8 @@ pub(crate) struct Withdrawn {
     pub(crate) revoked_api_keys: Vec<String>,
     /// Ids of grants that no longer let anybody cross.
     pub(crate) revoked_grants: Vec<GrantId>,
+    /// Consents of tenants that no longer count.
+    pub(crate) withdrawn_consents: Vec<WithdrawnConsent>,
 }
 
 impl From<&OverlayBody> for Withdrawn {
@@ -53,6 +55,7 @@ impl From<&OverlayBody> for Withdrawn {
             revoked_signers: body.revoked_signers.clone(),
             revoked_api_keys: body.revoked_api_keys.clone(),
             revoked_grants: body.revoked_grants.clone(),
+            withdrawn_consents: body.withdrawn_consents.clone(),
         }
     }
 }
@@ -105,6 +108,9 @@ impl Withdrawn {
             revoked_grants: fields
                 .optional("revoked_grants")
                 .map_or(vec![], |node| list(node, "`revoked_grants`", mistakes, grant_id)),
+            withdrawn_consents: fields
+                .optional("withdrawn_consents")
+                .map_or(vec![], |node| list(node, "`withdrawn_consents`", mistakes, withdrawn_consent)),
         };
         fields.finish(mistakes);
         Some(read.sorted())
@@ -125,6 +131,7 @@ impl Withdrawn {
         sort(&mut self.revoked_signers);
         sort(&mut self.revoked_api_keys);
         sort(&mut self.revoked_grants);
+        sort(&mut self.withdrawn_consents);
         self
     }
 
@@ -152,6 +159,10 @@ impl Withdrawn {
         section("revoked_signers", self.revoked_signers.iter().map(|s| quoted(s)).collect());
         section("revoked_api_keys", self.revoked_api_keys.iter().map(|k| quoted(k)).collect());
         section("revoked_grants", self.revoked_grants.iter().map(|g| quoted(&g.to_string())).collect());
+        let consent = |one: &WithdrawnConsent| {
+            format!("{{ tenant: {}, consent: {} }}", quoted(one.tenant.as_str()), quoted(&one.consent))
+        };
+        section("withdrawn_consents", self.withdrawn_consents.iter().map(consent).collect());
         out
     }
 
@@ -167,6 +178,7 @@ impl Withdrawn {
             (self.revoked_signers.len(), "signers revoked"),
             (self.revoked_api_keys.len(), "API keys revoked"),
             (self.revoked_grants.len(), "grants revoked"),
+            (self.withdrawn_consents.len(), "consents withdrawn"),
         ];
         let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if parts.is_empty() { "nothing withdrawn".to_owned() } else { parts.join(", ") }
@@ -175,7 +187,7 @@ impl Withdrawn {
 
 const HEAD: &str = "\
 # What is taken away at once, on top of the bundle. `partywall serve` signs it within 100 ms of a change.
-# Written by `partywall tenant` and `partywall revoke`, which keep the entries but not your comments.
+# Written by `partywall tenant`, `revoke` and `consent`, which keep the entries but not your comments.
 ";
 
 /// A double-quoted scalar (YAML 1.2.2, section 7.3.1), in ASCII: YAML holds no control characters,
@@ -202,6 +214,16 @@ fn grant_id(node: Node<'_>, mistakes: &mut Mistakes) -> Option<GrantId> {
         let diagnostic = found.at.error(format!("`{}` is no id of a grant", found.value));
         mistakes.add(diagnostic.help("write its 32 of `0-9 a-f`, as `partywall grant list` shows them"))
     })
+}
+
+fn withdrawn_consent(node: Node<'_>, mistakes: &mut Mistakes) -> Option<WithdrawnConsent> {
+    let mut fields = Fields::of(node, "a withdrawn consent", mistakes)?;
+    let tenant = fields.required("tenant", "write `tenant: acme`", mistakes).and_then(|node| tenant_id(node, mistakes));
+    let consent = fields
+        .required("consent", "write `consent: analytics`", mistakes)
+        .and_then(|node| name(node, "a consent", mistakes));
+    fields.finish(mistakes);
+    Some(WithdrawnConsent { tenant: tenant?.value, consent: consent?.value })
 }
 
 /// Something of an issuer: how its field is called, and what it is in words.
@@ -245,6 +267,10 @@ mod tests {
             revoked_signers: vec!["edge-1".into(), "true".into()],
             revoked_api_keys: vec!["0000000000000001".into()],
             revoked_grants: vec![GrantId::new([0x1e; 16]), GrantId::new([0; 16])],
+            withdrawn_consents: vec![WithdrawnConsent {
+                tenant: TenantId::parse("0x1").unwrap(),
+                consent: "1e5".into(),
+            }],
         }
         .sorted();
         let text = withdrawn.write();
@@ -266,6 +292,9 @@ mod tests {
             "revoked_tokens: [{id: x}]",
             "revoked_keys: [{issuer: i, id: x}]",
             "revoked_grants: [x]",
+            "withdrawn_consents: [analytics]",
+            "withdrawn_consents: [{ tenant: acme }]",
+            "withdrawn_consents: [{ tenant: acme, consent: Analytics }]",
             "revoked_grants: [\"0000000000000000000000000000000G\"]",
         ] {
             assert!(Withdrawn::read(&Source::new("o", text)).is_err(), "{text}");

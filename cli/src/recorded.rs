@@ -60,6 +60,14 @@ pub(crate) struct Record {
     pub(crate) owner: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
+    /// Features of its tenant, those that policies named.
+    pub(crate) features: Vec<String>,
+    /// Consents of its tenant that held, those that policies named.
+    pub(crate) consents: Vec<String>,
+    /// Consents that the tenant's record gave and the overlay withdrew.
+    pub(crate) withdrawn: Vec<String>,
+    /// The same of the owner, where that was another tenant.
+    pub(crate) owner_withdrawn: Vec<String>,
 }
 
 impl Record {

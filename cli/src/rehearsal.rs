@@ -3,15 +3,20 @@
 //! ```text
 //! Directory, program ─► bundle, signed by a key made for it ─┐
 //! Withdrawn ──────────► overlay, likewise ───────────────────┴─► PolicyState ─► View, Authorization
+//!
+//! what a client shows ─► tenant-context, as at the edge ─► who asks ─► authorization ─► the decision
 //! ```
+
+use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, TenantContext, TenantId, Trust, View,
+    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Tenant, TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
+use crate::credentials::{Credentials, Shown};
 use crate::directory::Directory;
 use crate::exit::Failure;
 use crate::keys::Signer;
@@ -21,6 +26,7 @@ use crate::overlay::{Issuer, Withdrawn, now_millis};
 pub(crate) struct Rehearsal {
     view: View,
     policy: Authorization,
+    credentials: Credentials,
 }
 
 /// Who asks for what.
@@ -50,7 +56,7 @@ pub(crate) struct Settled {
     /// The policy that access logs print.
     pub(crate) policy: Option<String>,
     /// More about a denial, in plain words.
-    pub(crate) detail: &'static str,
+    pub(crate) detail: Cow<'static, str>,
 }
 
 impl Settled {
@@ -68,11 +74,13 @@ impl Rehearsal {
         let now = now_millis() / 1000;
         let issue = Issue { revision: 1, issued: now, expires: now + 86_400 };
         let overlay_key = (overlay.id.clone(), overlay.key.verifying_key().to_bytes());
-        let body = BundleBody {
+        let credentials = Credentials::new(now)?;
+        let mut body = BundleBody {
             approvals: 1,
             keys: RoleKeys { overlay: vec![overlay_key], ..RoleKeys::default() },
             ..body(directory, program, issue)?
         };
+        credentials.replace(&mut body);
         let bytes = body.sign(&[(bundle.id.as_str(), &bundle.key)]).ok_or_else(unusable)?;
         let trust = Trust {
             mesh: body.mesh.clone(),
@@ -87,12 +95,13 @@ impl Rehearsal {
         state.offer_overlay(&bytes, Origin::Fetched, now).map_err(refused)?;
         let view = state.view(now).map_err(|reason| Failure::invalid(format!("a sidecar would say {reason}")))?;
         let policy = Authorization::new(view.bundle()).map_err(refused)?;
-        Ok(Self { view, policy })
+        Ok(Self { view, policy, credentials })
     }
 
     /// Whether it may pass. A subject that the overlay revoked comes with no valid token, so it never gets here.
     pub(crate) fn decide(&self, ask: &Ask) -> Settled {
-        let denied = |reason, detail| Settled { reason: Some(reason), policy: None, detail };
+        let denied =
+            |reason, detail: &'static str| Settled { reason: Some(reason), policy: None, detail: detail.into() };
         let Ok(id) = TenantId::parse(&ask.tenant) else {
             return denied(Reason::TenantInvalid, "this is no tenant id");
         };
@@ -106,11 +115,33 @@ impl Rehearsal {
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match authorize(&self.policy, &query) {
-            Decision::Allow { policy, .. } => Settled { reason: None, policy: Some(policy.to_owned()), detail: "" },
+            Decision::Allow { policy, .. } => {
+                Settled { reason: None, policy: Some(policy.to_owned()), detail: "".into() }
+            }
             Decision::Deny { reason, policy, detail, .. } => {
-                Settled { reason: Some(reason), policy: policy.map(str::to_owned), detail }
+                Settled { reason: Some(reason), policy: policy.map(str::to_owned), detail: detail.into() }
             }
         }
+    }
+
+    /// Whom the edge takes a client for that shows this, or why it takes it for nobody.
+    pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
+        let anonymous = self.policy.operation(service, method, path).is_some_and(|found| found.operation().anonymous);
+        let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
+        let context = context.map_err(|rejection| Settled {
+            reason: Some(rejection.reason),
+            policy: None,
+            detail: rejection.detail,
+        })?;
+        Ok(Ask {
+            tenant: context.tenant.to_string(),
+            subject: context.principal,
+            roles: context.roles,
+            owner: None,
+            service: service.to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+        })
     }
 
     /// What each policy that can apply says, whoever settles it; `None` where none is asked.
@@ -120,7 +151,7 @@ impl Rehearsal {
         let query = query(ask, &context, &tenant);
         match &ask.owner {
             None => self.policy.verdicts(&query, None),
-            Some(owner) => self.policy.verdicts(&query, Some(&self.view.bundle().tenant(owner)?)),
+            Some(owner) => self.policy.verdicts(&query, Some(&self.view.tenant(owner)?)),
         }
     }
 
@@ -128,17 +159,21 @@ impl Rehearsal {
     fn by_policies_alone(&self, ask: &Ask) -> Settled {
         let Some(verdicts) = self.verdicts(ask) else {
             let detail = "no operation covers it, or there is no such tenant";
-            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail };
+            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail: detail.into() };
         };
         let satisfied = |effect| {
             let mut all = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Satisfied);
             all.find(|(policy, _)| policy.effect == effect).map(|(policy, _)| policy.id.clone())
         };
-        let denied = |policy, detail| Settled { reason: Some(Reason::PolicyDenied), policy, detail };
+        let denied = |policy, detail: &'static str| Settled {
+            reason: Some(Reason::PolicyDenied),
+            policy,
+            detail: detail.into(),
+        };
         match (satisfied(Effect::Forbid), satisfied(Effect::Permit)) {
             (Some(by), _) => denied(Some(by), "a policy forbids it"),
             (None, None) => denied(None, "no policy permits it"),
-            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "" },
+            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "".into() },
         }
     }
 
@@ -147,6 +182,16 @@ impl Rehearsal {
         let found = self.policy.operation(&ask.service, &ask.method, &ask.path)?;
         let operation = found.operation();
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
+    }
+
+    /// A tenant as policies see it: its record, without the consents that the overlay withdraws.
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        self.view.tenant(id)
+    }
+
+    /// The consents of its record that the overlay withdraws.
+    pub(crate) fn withdrawn_consents(&self, id: &TenantId) -> Vec<&str> {
+        self.view.withdrawn_consents(id)
     }
 
     /// What is in force.

@@ -290,6 +290,7 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         expires: u64::MAX,
         caller: None,
     };
+    let tenant = &without(tenant, &record.withdrawn);
     let path = found.path();
     let query = Query { context: &context, tenant, service: &record.service, method: &record.method, path: &path };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
@@ -315,5 +316,11 @@ fn granted(material: &Material, record: &Record, owner: &str, action: &str) -> O
     let owner = TenantId::parse(owner).ok().filter(|owner| ceilings.tenants.contains(owner))?;
     let owner = material.tenant(&owner).filter(|owner| owner.status == TenantStatus::Active)?;
     let id = record.policy.strip_prefix(GRANT).and_then(GrantId::parse).unwrap_or(GrantId::new([0; 16]));
-    ceilings.actions.iter().any(|allowed| allowed == action).then(|| (id, owner.clone()))
+    ceilings.actions.iter().any(|allowed| allowed == action).then(|| (id, without(owner, &record.owner_withdrawn)))
+}
+
+/// The tenant without the consents that were withdrawn at the time.
+fn without(tenant: &Tenant, withdrawn: &[String]) -> Tenant {
+    let consents = tenant.consents.without(|consent| withdrawn.iter().any(|one| one == consent));
+    Tenant { consents, ..tenant.clone() }
 }

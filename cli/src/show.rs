@@ -57,7 +57,14 @@ pub(crate) fn bundle(body: &BundleBody) {
     body.gateways.iter().for_each(|gateway| line("gateway", gateway));
     for tenant in body.tenants.iter() {
         let status = tenant.status.name();
-        line("tenant", format_args!("{}, {status}, tier {}, residency {}", tenant.id, tenant.tier, tenant.residency));
+        let mut more = String::new();
+        for (name, set) in [("features", &tenant.features), ("consents", &tenant.consents)] {
+            if !set.is_empty() {
+                more.push_str(&format!(", {name} {}", set.iter().collect::<Vec<_>>().join(" ")));
+            }
+        }
+        let (tier, residency) = (&tenant.tier, &tenant.residency);
+        line("tenant", format_args!("{}, {status}, tier {tier}, residency {residency}{more}", tenant.id));
     }
     body.services.iter().for_each(service);
     match policies(body) {
@@ -147,6 +154,9 @@ pub(crate) fn overlay(body: &OverlayBody) {
     line("revoked issuers", or_none(body.revoked_issuers.join(", ")));
     line("revoked signers", or_none(body.revoked_signers.join(", ")));
     line("revoked API keys", or_none(body.revoked_api_keys.join(", ")));
+    let consents: Vec<String> =
+        body.withdrawn_consents.iter().map(|one| format!("{} of {}", one.consent, one.tenant)).collect();
+    line("withdrawn consents", or_none(consents.join(", ")));
     line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
 }
 

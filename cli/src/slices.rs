@@ -117,7 +117,7 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ApiKey, Caller, Issuer, KeySource, MeshId, Recover, RoleKeys, SpiffeId, Tenant, TenantId, TenantScope,
+        ApiKey, Caller, Issuer, KeySource, MeshId, NameSet, Recover, RoleKeys, SpiffeId, Tenant, TenantId, TenantScope,
         TenantStatus, Tenants,
     };
 
@@ -181,6 +181,8 @@ mod tests {
                 tier: "gold".into(),
                 status: TenantStatus::Active,
                 residency: "eu".into(),
+                features: NameSet::default(),
+                consents: NameSet::default(),
             }])
             .unwrap(),
             services: vec![Service {

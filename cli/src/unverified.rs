@@ -64,6 +64,7 @@ mod tests {
             revoked_signers: Vec::new(),
             revoked_api_keys: Vec::new(),
             revoked_grants: Vec::new(),
+            withdrawn_consents: Vec::new(),
         };
         let bytes = body.sign("overlay-1", &SigningKey::from_bytes(&[1; 32])).unwrap();
         let read = Unverified::read(&bytes).unwrap();

@@ -197,6 +197,10 @@ fn a_bundle_says_what_the_directory_says() {
     let tenants: Vec<&str> =
         body["tenants"].as_array().unwrap().iter().map(|tenant| tenant["id"].as_str().unwrap()).collect();
     assert_eq!(tenants, ["acme", "globex", "initech"]);
+    let acme = &body["tenants"][0];
+    let sets = (serde_json::json!(["export"]), serde_json::json!(["analytics"]));
+    assert_eq!((&acme["features"], &acme["consents"]), (&sets.0, &sets.1), "of the profile, and of the record");
+    assert_eq!(body["tenants"][1]["consents"], serde_json::json!([]));
     assert_eq!(body["issuers"][0]["tenants"], serde_json::json!({ "Only": ["acme"] }));
     assert_eq!(body["issuers"][1]["tenants"], "All");
     assert_eq!(body["signers"][0]["workload"], "spiffe://mesh.example/ns/edge/sa/gateway");
@@ -210,6 +214,7 @@ fn a_bundle_says_what_the_directory_says() {
         serde_json::json!([
             "accountants-read-and-delete",
             "no-delete-in-bronze",
+            "analytics-with-consent",
             "viewers-read",
             "own-tenant-only",
             "active-tenants-only"
@@ -305,7 +310,7 @@ fn every_source_and_binding_reaches_the_bundle() {
     let orders = &workload["services"][1];
     assert_eq!(orders["own_tenant"], "acme");
     assert_eq!(orders["act_for"], serde_json::json!({ "Only": ["acme"] }));
-    assert_eq!(orders["operations"][2]["anonymous"], true);
+    assert_eq!(orders["operations"][3]["anonymous"], true);
     partywall(&["inspect", path(&file)])
         .says("selecting: header x-shop-tenant from spiffe://mesh.example/ns/*/sa/partner-gateway")
         .says("proving: certificate DNS name {tenant}.clients.example")

@@ -94,13 +94,22 @@ fn what_happens_to_one_user_or_one_resource_is_told_by_itself_and_only_then() {
     assert_eq!(
         told(&diff(&new)),
         [
-            "[acme,globex,initech] [[]] +orders:list",
             "acme/bob [[accountant]] -orders:read",
             "acme/bob [[viewer]] -orders:read",
+            "[acme,globex,initech] [[]] +orders:list",
             "[globex] [[accountant]] -orders:read 17",
             "[globex] [[viewer]] -orders:read 17",
         ]
     );
+}
+
+#[test]
+fn a_consent_that_is_given_is_told_by_what_it_permits() {
+    let new = changed("diff-consent", |new| {
+        replace(new, "tenants/globex.yaml", "status: active", "status: active\nconsents: [analytics, mail]");
+    });
+    assert_eq!(told(&diff(&new)), ["[globex] [[analyst]] +analytics:read", "[globex] [[analyst]] +analytics:read"]);
+    partywall(&["diff", path(&sample()), path(&new)]).ends_with(1).says("changed tenant globex").says("consents");
 }
 
 #[test]
@@ -161,7 +170,7 @@ fn parts_are_told_with_what_of_them_changed() {
             "added operation invoices: GET /invoice/{id}",
             "removed operation invoices: GET /invoices/{id}",
             "changed service orders max_context_age",
-            "changed tenant acme tier",
+            "changed tenant acme features,tier",
             "changed tenant globex status",
             "added tenant hooli",
             "removed tenant initech",

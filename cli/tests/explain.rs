@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 
+use serde_json::json;
 use support::{Ran, copy, folder, partywall, path, sample};
 
 fn explain(args: &[&str]) -> Ran {
@@ -70,6 +71,28 @@ fn what_the_overlay_takes_counts() {
     assert_eq!(changes(&ran), ["the overlay takes nothing from this tenant"]);
     fs::write(&overlay, "suspended: acme\n").unwrap();
     explain(&ask).ends_with(3).says("overlay.yaml:1:12");
+}
+
+#[test]
+fn a_consent_is_shown_and_its_withdrawal_counts() {
+    let here = folder("explain-consent");
+    let overlay = here.join("overlay.yaml");
+    fs::write(&overlay, "withdrawn_consents: [{ tenant: acme, consent: analytics }]\n").unwrap();
+    let ask = |tenant, more: &[&str]| {
+        let path = format!("/tenants/{tenant}/orders/analytics");
+        let who = ["--tenant", tenant, "--role", "analyst", "--service", "orders", "--json", "GET", &path];
+        explain(&[&who[..], more].concat())
+    };
+    let ran = ask("acme", &[]).succeeds();
+    assert_eq!(
+        (&ran.json()["facts"]["features"], &ran.json()["facts"]["consents"]),
+        (&json!("export"), &json!("analytics"))
+    );
+    assert_eq!(changes(&ran), ["without the role analyst", "without the consent analytics"]);
+    let ran = ask("acme", &["--overlay", path(&overlay)]).ends_with(1);
+    assert_eq!(ran.json()["facts"]["consents"], "none; withdrawn: analytics");
+    assert_eq!(changes(&ran), ["the overlay takes nothing from this tenant"]);
+    assert_eq!(changes(&ask("globex", &["--overlay", path(&overlay)]).ends_with(1)), ["with the consent analytics"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use partywall_authorization::{
     Id, Names, Outcome, Program, ProgramBody, ProgramError, RequestFacts, RequestWorld, Scratch, Verdict,
 };
 use partywall_cli::lower::any::Compiled;
-use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 
 const POLICIES: &str = r#"
     @id("a") @owner("team")
@@ -28,7 +28,14 @@ fn compiled(policies: &str) -> Compiled {
 
 fn tenant() -> Tenant {
     let id = TenantId::parse("acme").unwrap();
-    Tenant { id, tier: "gold".into(), status: TenantStatus::Active, residency: "eu".into() }
+    Tenant {
+        id,
+        tier: "gold".into(),
+        status: TenantStatus::Active,
+        residency: "eu".into(),
+        features: NameSet::default(),
+        consents: NameSet::default(),
+    }
 }
 
 fn evaluate(program: &Program) -> usize {

@@ -43,8 +43,8 @@ impl World for Untold<'_> {
     fn text(&self, text: Text) -> Option<&str> {
         self.0.text(text)
     }
-    fn values(&self) -> &[Value] {
-        self.0.values()
+    fn value(&self, at: usize) -> Option<Value> {
+        self.0.value(at)
     }
     fn ancestors(&self, entity: Entity) -> &[Entity] {
         self.0.ancestors(entity)

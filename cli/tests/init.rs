@@ -57,7 +57,7 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     )
     .unwrap();
     let consent = |what: &str, name: &str| partywall(&["consent", what, "hooli", name, "--tenancy", &at]).succeeds();
-    consent("give", "analytics").says("hooli gives `analytics`");
+    consent("give", "analytics").says("the record of hooli gives `analytics`; it counts after the next");
     assert!(
         fs::read_to_string(&file)
             .unwrap()

@@ -38,10 +38,16 @@ fn what_nobody_used_is_told_with_the_last_time_and_what_the_log_covers() {
     let unused: Vec<_> =
         found["unused"].as_array().unwrap().iter().map(|one| (&one["kind"], &one["name"], &one["last"])).collect();
     let last = json!(NOW - 45 * DAY);
-    let (policy, role) = (json!("policy"), json!("role"));
+    let (policy, role, consent) = (json!("policy"), json!("role"), json!("consent"));
     assert_eq!(
         unused,
-        [(&policy, &json!("accountants-read-and-delete"), &last), (&role, &json!("accountant"), &last),],
+        [
+            (&consent, &json!("analytics"), &json!(null)),
+            (&policy, &json!("accountants-read-and-delete"), &last),
+            (&policy, &json!("analytics-with-consent"), &json!(null)),
+            (&role, &json!("accountant"), &last),
+            (&role, &json!("analyst"), &json!(null)),
+        ],
         "{found}"
     );
     let walls = json!(["active-tenants-only", "no-delete-in-bronze", "own-tenant-only"]);
@@ -53,12 +59,44 @@ fn what_nobody_used_is_told_with_the_last_time_and_what_the_log_covers() {
         .says("unused policy accountants-read-and-delete: last 2026-10-10T00:00:00Z")
         .says("did not have to forbid: no-delete-in-bronze, not once in the log");
     let longer = review("60", &["--json"]).ends_with(1).json();
-    assert_eq!((&longer["covered"], longer["unused"].as_array().unwrap().len()), (&json!(false), 0), "{longer}");
+    assert_eq!((&longer["covered"], longer["unused"].as_array().unwrap().len()), (&json!(false), 3), "{longer}");
     review("60", &[])
         .ends_with(1)
         .says("NOT COVERED: of these days the log holds only 2026-10-10T00:00:00Z to 2026-11-24");
     fs::write(&log, "{}\n").unwrap();
     review("60", &[]).ends_with(3).says("holds no decision");
+}
+
+#[test]
+fn a_consent_that_held_is_used_and_one_that_was_withdrawn_is_heard_again() {
+    let folder = folder("review-consent");
+    let request = Request {
+        subject: "dana",
+        roles: &["analyst"],
+        http: "GET /tenants/{tenant}/orders/analytics",
+        id: "",
+        owner: "acme",
+        ..READ
+    };
+    let with = |decision: &str, why: &str, members: &[(&str, serde_json::Value)]| {
+        let mut record = request.record(decision, why);
+        record["action"] = json!("analytics:read");
+        members.iter().for_each(|(name, value)| record[*name] = value.clone());
+        logs::line(&record)
+    };
+    let given = with("allow", "analytics-with-consent", &[("consents", json!(["analytics"]))]);
+    let log = logs::write(&folder, std::slice::from_ref(&given));
+    let ran = partywall(&["review", path(&sample()), "--log", path(&log), "--days", "30"]).ends_with(1);
+    assert!(!ran.stdout().contains("unused consent"), "{}", ran.stdout());
+
+    let (sample, key) = (sample(), key_file(&folder));
+    let explain =
+        |line: &str| partywall(&["explain", path(&sample), "--log", line, "--fingerprint-key", path(&key), "--json"]);
+    assert_eq!(explain(&given).succeeds().json()["facts"]["consents"], "analytics");
+    let withdrawn = with("deny", "policy_denied", &[("withdrawn", json!(["analytics"]))]);
+    let found = explain(&withdrawn).ends_with(1).json();
+    assert_eq!(found["facts"]["consents"], "none; withdrawn: analytics", "{found:#}");
+    assert_eq!(found["changes"][0]["change"], "the overlay takes nothing from this tenant", "{found:#}");
 }
 
 #[test]

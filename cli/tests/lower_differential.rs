@@ -11,7 +11,7 @@ use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::cover::{Branch, Case, compare};
 use partywall_cli::lower::oracle::Oracle;
 use partywall_cli::lower::{Coverage, Vocabulary, lower, parse, translate};
-use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 use random::Random;
 
 const SETS: usize = 2_000;
@@ -22,6 +22,8 @@ const SUBJECTS: &[&str] = &["ann", "bob", "a/b", "é"];
 // One is called like a tenant: an id says nothing without its type.
 const ROLES: &[&str] = &["viewer", "accountant", "odd \\\"role\\\"", "acme"];
 const TEXTS: &[&str] = &["suspended", "gold", "silver", "eu", "us", ""];
+/// Of features and consents; some are no text of any policy, and some are what a tier is called.
+const NAMES: &[&str] = &["analytics", "export", "unnamed-1", "unnamed-2"];
 const IDS: &[&str] = &["1", "2", "latest", "%31"];
 const ACTIONS: &[&str] = &["invoices:read", "invoices:delete", "invoices:list", "orders:read", "orders:list"];
 const SERVICES: &[&str] = &["spiffe://mesh.example/ns/shop/sa/invoices", "spiffe://mesh.example/ns/shop/sa/orders"];
@@ -71,6 +73,9 @@ fn comparison(random: &mut Random, wild: bool) -> String {
             _ => format!("{left} == {}", random.of(&["1", "true", "\"gold\"", "Role::\"viewer\""])),
         };
     }
+    if random.chance(25) {
+        return of_sets(random, wild);
+    }
     match random.below(13) {
         0 | 1 => format!("principal in {}", entity(random, "Role")),
         2 => format!("principal in [{}, {}]", entity(random, "Role"), entity(random, "Role")),
@@ -88,6 +93,46 @@ fn comparison(random: &mut Random, wild: bool) -> String {
         }
         10 => format!("action {} {}", random.of(&["==", "in"]), entity(random, "Action")),
         _ => random.of(&["true", "false", "1 == 1", "\"a\" == \"b\"", "Role::\"viewer\" == Role::\"viewer\""]).into(),
+    }
+}
+
+/// Something about features and consents.
+fn of_sets(random: &mut Random, wild: bool) -> String {
+    fn set(random: &mut Random) -> String {
+        let (whose, which) = (random.of(&["principal", "resource"]), random.of(&["features", "consents"]));
+        format!("{whose}.tenant.{which}")
+    }
+    // A text that is not written out may be any: then there are too many requests to go through for some of these.
+    fn text(random: &mut Random, wild: bool) -> String {
+        match random.below(4) {
+            0 | 1 if !wild => format!("\"{}\"", random.of(&NAMES[..2])),
+            0 => "principal.tenant.tier".into(),
+            1 => "resource.tenant.status".into(),
+            2 => format!("\"{}\"", random.of(TEXTS)),
+            _ => format!("\"{}\"", random.of(&NAMES[..2])),
+        }
+    }
+    fn other(random: &mut Random, wild: bool) -> String {
+        match random.below(3) {
+            0 => set(random),
+            _ => {
+                let count = 1 + random.below(3);
+                format!("[{}]", (0..count).map(|_| text(random, wild)).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+    let held = set(random);
+    // That a set holds itself takes no request to be seen.
+    let with = std::iter::repeat_with(|| other(random, wild)).find(|with| *with != held).unwrap();
+    match random.below(if wild { 9 } else { 7 }) {
+        0 | 1 => format!("{held}.contains({})", text(random, wild)),
+        2 => format!("{held}.containsAll({with})"),
+        3 => format!("{with}.containsAll({held})"),
+        4 => format!("{}.containsAny({})", held, with),
+        5 => format!("{held} {} {with}", random.of(&["==", "!="])),
+        6 => format!("{held}.isEmpty()"),
+        7 => format!("principal.tenant has {}", random.of(&["consents", "features", "nosuch"])),
+        _ => format!("{held}.contains({})", random.of(&["1", "principal", "Role::\"viewer\"", "context.service"])),
     }
 }
 
@@ -133,7 +178,13 @@ fn tenant(id: &str, random: &mut Random) -> Tenant {
         tier: random.of(TEXTS).into(),
         status: TenantStatus::ALL[random.below(3)],
         residency: random.of(TEXTS).into(),
+        features: names(random),
+        consents: names(random),
     }
+}
+
+fn names(random: &mut Random) -> NameSet {
+    NameSet::new(TEXTS.iter().chain(NAMES).filter(|_| random.chance(30))).unwrap()
 }
 
 fn request(random: &mut Random) -> Case {

@@ -84,6 +84,138 @@ fn a_suspended_tenant_is_denied_before_any_policy() {
     partywall(&["test", path(&tenancy)]).succeeds().says("1 passed, 0 failed").says("in no case is it satisfied");
 }
 
+/// Sources, issuers, bindings and API keys of a `mesh.yaml` that has all of them.
+#[test]
+fn what_a_client_shows_is_judged_as_the_edge_judges_it() {
+    const ACME: &str = "issuer: \"https://id.acme.example\"";
+    const SHARED: &str = "issuer: \"https://id.shared.example\"";
+    const WEB: &str = "azp: web-app, roles: [viewer]";
+    const LIST: &str = "GET /tenants/acme/jobs";
+    const READ: &str = "GET /jobs/7";
+    let gateway = "certificate: { uri: \"spiffe://mesh.example/ns/a/sa/partner-gateway\" }";
+    let several = format!("token: {{ {SHARED}, claims: {{ tenant: [acme, globex], roles: [viewer] }} }}");
+    let acme = |claims: &str| format!("token: {{ {ACME}, claims: {{ tenant: acme, {claims} }} }}");
+    let of_acme = "certificate: { uri: \"spiffe://mesh.example/tenant/acme/sa/jobs\" }";
+    let allow = "decision: allow, policy: viewers-read-jobs";
+    let deny = |reason: &str| format!("decision: deny, reason: {reason}");
+    let played = [
+        ("a token of the bound client", acme(WEB), READ, allow.into()),
+        ("of another client", acme("roles: [viewer]"), READ, deny("credential_invalid")),
+        ("for another audience", acme(&format!("aud: other, {WEB}")), READ, deny("credential_invalid")),
+        ("with two audiences", acme(&format!("aud: [other, shop], {WEB}")), READ, allow.into()),
+        ("of tomorrow", acme(&format!("nbf: 99999999999, exp: 99999999999, {WEB}")), READ, deny("credential_invalid")),
+        ("past its own time", acme(&format!("exp: 1, {WEB}")), READ, deny("credential_expired")),
+        (
+            "that is old",
+            format!("token: {{ {ACME}, claims: {{ tenant: acme, {WEB} }}, age: 2h }}"),
+            READ,
+            deny("credential_expired"),
+        ),
+        (
+            "that is young",
+            format!("token: {{ {ACME}, claims: {{ tenant: acme, {WEB} }}, age: 5m }}"),
+            READ,
+            allow.into(),
+        ),
+        ("for two tenants", several.clone(), READ, deny("tenant_missing")),
+        ("for two, and the host picks one", format!("{several}, host: acme.shop.example"), READ, allow.into()),
+        ("for two, and the path picks one", several.clone(), LIST, allow.into()),
+        (
+            "for two, and the host picks a third",
+            format!("{several}, host: initech.shop.example"),
+            READ,
+            deny("tenant_conflict"),
+        ),
+        (
+            "for two, and a trusted peer picks one",
+            format!("{several}, {gateway}, headers: {{ x-shop-tenant: acme }}"),
+            READ,
+            allow.into(),
+        ),
+        (
+            "for two, and nobody's header picks one",
+            format!("{several}, headers: {{ x-shop-tenant: acme }}"),
+            READ,
+            deny("tenant_missing"),
+        ),
+        ("an API key by its principal", "api_key: nightly-export".into(), READ, allow.into()),
+        ("an API key by its id", "api_key: 0123456789abcdef".into(), READ, allow.into()),
+        ("an API key that is not there", "api_key: weekly-export".into(), READ, deny("credential_invalid")),
+        (
+            "an API key at the host of another",
+            "api_key: nightly-export, host: globex.shop.example".into(),
+            READ,
+            deny("tenant_conflict"),
+        ),
+        (
+            "an API key and a token of others",
+            format!("api_key: nightly-export, token: {{ {SHARED}, claims: {{ tenant: globex }} }}"),
+            READ,
+            deny("tenant_conflict"),
+        ),
+        ("a certificate has no role", of_acme.into(), READ, deny("policy_denied")),
+        (
+            "a certificate at the host of another",
+            format!("{of_acme}, host: globex.shop.example"),
+            READ,
+            deny("tenant_conflict"),
+        ),
+        (
+            "a DNS name at the path of another",
+            "certificate: { dns: globex.clients.example }".into(),
+            LIST,
+            deny("tenant_conflict"),
+        ),
+        (
+            "a certificate of nobody's",
+            "certificate: { dns: acme.elsewhere.example }".into(),
+            READ,
+            deny("tenant_missing"),
+        ),
+        (
+            "two tenants in one certificate",
+            "certificate: { uri: \"spiffe://mesh.example/tenant/acme/sa/a\", dns: globex.clients.example }".into(),
+            READ,
+            deny("ambiguous_request"),
+        ),
+        ("a host proves nothing", "host: acme.shop.example".into(), READ, deny("tenant_missing")),
+        (
+            "a host is enough where anybody may call",
+            "host: acme.shop.example".into(),
+            "POST /login",
+            deny("policy_denied"),
+        ),
+        (
+            "a credential is claimed twice",
+            format!("{}, headers: {{ authorization: Bearer x }}", acme(WEB)),
+            READ,
+            deny("ambiguous_request"),
+        ),
+        ("a path with two readings", acme(WEB), "GET /jobs/a%2fb", deny("ambiguous_request")),
+    ];
+    let service = |request: &str| format!("service: jobs, request: {request}");
+    let cases: String =
+        played.iter().map(|(name, given, request, then)| case(name, given, &service(request), then)).collect();
+    let tenancy = with("policy-test-shown", &cases);
+    let full = support::fixture("every-field");
+    for part in [
+        "mesh.yaml",
+        "api-keys.yaml",
+        "tenants/hooli.yaml",
+        "services/jobs.yaml",
+        "policies/linked.cedar",
+        "policies/links.yaml",
+    ] {
+        fs::copy(full.join(part), tenancy.join(part)).unwrap();
+    }
+    partywall(&["test", path(&tenancy)]).succeeds().says(&format!("{} passed, 0 failed", played.len()));
+    // The same words with another outcome are a case that differs, and it says what the edge found.
+    let wrong = case("x", &acme("roles: [viewer]"), &service(READ), "decision: allow");
+    fs::write(tenancy.join("cases/all.yaml"), format!("{HEAD}{wrong}")).unwrap();
+    let ran = partywall(&["test", path(&tenancy)]).ends_with(1);
+    ran.says("got       deny, reason credential_invalid").says("client");
+}
+
 #[test]
 fn what_cannot_be_read_is_told_with_its_place() {
     for (name, cases, told) in [
@@ -112,6 +244,41 @@ fn what_cannot_be_read_is_told_with_its_place() {
             "field",
             &*case("x", "tenant: acme, role: [viewer]", "service: s, request: GET /", "decision: deny"),
             "did you mean `roles`?",
+        ),
+        (
+            "nobody",
+            &*case("x", "subject: alice", "service: s, request: GET /", "decision: deny"),
+            "`given` says not who acts",
+        ),
+        (
+            "both",
+            &*case("x", "tenant: acme, host: a", "service: s, request: GET /", "decision: deny"),
+            "take out `tenant`, or what is shown",
+        ),
+        (
+            "roles-beside",
+            &*case("x", "host: a, roles: [viewer]", "service: s, request: GET /", "decision: deny"),
+            "`roles` stands beside `tenant`",
+        ),
+        (
+            "no-claims",
+            &*case("x", "token: { issuer: i }", "service: s, request: GET /", "decision: deny"),
+            "a token of a case needs `claims`",
+        ),
+        (
+            "age",
+            &*case("x", "token: { issuer: i, claims: {}, age: old }", "service: s, request: GET /", "decision: deny"),
+            "`old` is no duration",
+        ),
+        (
+            "no-name",
+            &*case("x", "certificate: {}", "service: s, request: GET /", "decision: deny"),
+            "this certificate has no name",
+        ),
+        (
+            "header",
+            &*case("x", "headers: { X-Tenant: a }", "service: s, request: GET /", "decision: deny"),
+            "no name of a header in lower case",
         ),
         (
             "twice",

@@ -84,17 +84,17 @@ fn authored(name: &str, policies: &str) -> (Vec<String>, Vec<Value>) {
 fn the_sample_is_proved() {
     let ran = prove(&sample(), &["--json"]).succeeds();
     let report = ran.json();
-    assert_eq!((&report["proved"], &report["kinds"], &report["policies"]), (&json!(true), &json!(5), &json!(5)));
+    assert_eq!((&report["proved"], &report["kinds"], &report["policies"]), (&json!(true), &json!(7), &json!(6)));
     assert_eq!((&report["never_permitted"], &report["assumed"]), (&json!([]), &json!([])));
     let findings = report["findings"].as_array().unwrap();
-    assert_eq!(findings.len(), 5 * 2 * 2);
+    assert_eq!(findings.len(), 7 * 2 * 2);
     assert!(findings.iter().all(|finding| finding["verdict"] == "proved"), "{report:#}");
     prove(&sample(), &[])
         .succeeds()
         .says("assumed   nothing")
         .says("proved   no resource of another tenant is permitted\n")
         .says("The policies with what sidecars hold by themselves")
-        .says("5 of 5: ");
+        .says("7 of 7: ");
 }
 
 #[test]
@@ -138,8 +138,8 @@ fn a_planted_permit_of_all_is_found() {
     fs::write(here.join("policies/planted.cedar"), "@id(\"planted\") permit (principal, action, resource);").unwrap();
     prove(&here, &[])
         .ends_with(1)
-        .says("FALSE    no resource of another tenant is permitted: not of 5 of 5 kinds")
-        .says("FALSE    no suspended or quarantined tenant is permitted anything: not of 5 of 5 kinds")
+        .says("FALSE    no resource of another tenant is permitted: not of 7 of 7 kinds")
+        .says("FALSE    no suspended or quarantined tenant is permitted anything: not of 7 of 7 kinds")
         .says("permitted by `planted`")
         .says(&format!("partywall explain {} --tenant ", here.display()))
         .says("Not proved");
@@ -148,8 +148,8 @@ fn a_planted_permit_of_all_is_found() {
 #[test]
 fn every_action_is_permitted_by_a_permit_of_all() {
     let (told, all) = authored("prove-permit-all", "@id(\"all\") permit (principal, action, resource);");
-    assert_eq!(told.len(), 10, "{told:?}");
-    let first = &all[0];
+    assert_eq!(told.len(), 14, "{told:?}");
+    let first = all.iter().find(|found| found["method"] == "DELETE").unwrap();
     assert_eq!((&first["permitted_by"], &first["roles"]), (&json!(["all"]), &json!([])));
     assert_ne!(first["tenant"]["id"], first["owner"]["id"]);
     assert_eq!((&first["not_in_directory"], &first["method"]), (&json!([]), &json!("DELETE")));
@@ -169,6 +169,28 @@ fn a_policy_that_forgets_the_tenant_is_found_where_it_permits() {
     assert_eq!(told, ["no_foreign orders:read"]);
     assert_eq!((&all[0]["roles"], &all[0]["tenant"]["id"]), (&json!(["viewer"]), &json!("acme")));
     assert_eq!((&all[0]["service"], &all[0]["path"]), (&json!("orders"), &json!("/orders/1")));
+}
+
+/// A consent says nothing about whose a resource is.
+#[test]
+fn a_policy_that_trusts_a_consent_alone_is_found_with_a_tenant_that_gave_it() {
+    let policy = "permit (principal, action == Action::\"analytics:read\", resource)
+                  when { resource.tenant.consents.contains(\"analytics\") && principal.tenant.status == \"active\" };";
+    let (told, all) = authored("prove-consent", policy);
+    assert_eq!(told, ["no_foreign analytics:read", "no_foreign analytics:read"]);
+    for found in all {
+        assert_eq!((&found["owner"]["id"], &found["not_in_directory"]), (&json!("acme"), &json!([])), "{found:#}");
+        assert_eq!(found["owner"]["consents"], json!(["analytics"]), "{found:#}");
+    }
+    let walled = format!("{WALL} {policy}");
+    prove(&directory("prove-consent-walled", &walled), &[]).succeeds();
+    // Sets are compared, and no consent of one tenant is another's.
+    let sets = "permit (principal, action == Action::\"orders:read\", resource)
+                when { principal.tenant.consents == resource.tenant.consents && !principal.tenant.features.isEmpty()
+                       && principal.tenant.status == \"active\" };";
+    let (told, all) = authored("prove-sets", sets);
+    assert_eq!(told, ["no_foreign orders:read"]);
+    assert_eq!(all[0]["tenant"]["consents"], all[0]["owner"]["consents"], "{:#}", all[0]);
 }
 
 #[test]
@@ -272,7 +294,7 @@ fn what_nothing_permits_is_told() {
                   when { context.service == Workload::\"spiffe://mesh.example/ns/shop/sa/invoices\" };";
     let here = directory("prove-idle", policy);
     prove(&here, &[]).succeeds().says("orders:read on Order: nothing permits it to any tenant");
-    assert_eq!(prove(&here, &["--json"]).json()["never_permitted"].as_array().unwrap().len(), 5);
+    assert_eq!(prove(&here, &["--json"]).json()["never_permitted"].as_array().unwrap().len(), 7);
     fs::write(here.join("policies/only.cedar"), "").unwrap();
     prove(&here, &[]).succeeds().says("invoices:read on Invoice: nothing permits it");
 }
@@ -397,7 +419,7 @@ fn what_the_solver_does_not_answer_is_not_proved() {
         let cvc5 = fake(name, script);
         partywall(&["prove", path(&here), "--cvc5", path(&cvc5), "--timeout", "1s"])
             .ends_with(1)
-            .says("unknown  no resource of another tenant is permitted: not of 1 of 5 kinds")
+            .says("unknown  no resource of another tenant is permitted: not of 1 of 7 kinds")
             .says(told)
             .says("Not proved");
     }

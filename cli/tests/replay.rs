@@ -274,6 +274,59 @@ fn a_grant_that_was_used_counts_again_within_what_the_bundle_lets_be_granted() {
     }
 }
 
+/// What was withdrawn when the request was decided counts in both, whatever the records say by now.
+#[test]
+fn a_consent_that_was_withdrawn_at_the_time_does_not_count() {
+    let analytics = "GET /tenants/{tenant}/orders/analytics";
+    let request = |tenant| Request { tenant, owner: tenant, roles: &["analyst"], http: analytics, id: "", ..READ };
+    let line = |tenant, decision, why, withdrawn: &[&str]| {
+        let mut record = request(tenant).record(decision, why);
+        record["action"] = json!("analytics:read");
+        if !withdrawn.is_empty() {
+            record["withdrawn"] = json!(withdrawn);
+        }
+        logs::line(&record)
+    };
+    let given = |new: &Path| {
+        let path = new.join("tenants/globex.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text + "consents: [analytics, mail]\n").unwrap();
+    };
+    let lines = [
+        line("acme", "allow", "analytics-with-consent", &[]),
+        line("acme", "deny", "policy_denied", &["analytics"]),
+        line("globex", "deny", "policy_denied", &[]),
+        line("globex", "deny", "policy_denied", &["analytics"]),
+    ];
+    let found = change("replay-consent", given).json(&lines, 1);
+    assert_eq!((&found["replayed"], &found["not_reproduced"]), (&json!(4), &json!([])), "{found:#}");
+    let flips = found["flips"].as_array().unwrap();
+    assert_eq!((flips.len(), &flips[0]["count"], &flips[0]["tenant"]), (1, &json!(1), &json!("globex")), "{found:#}");
+
+    // Of the owner's consents likewise, where a grant lets an operator across.
+    let mut granted = change("replay-consent-granted", |new| {
+        let path = new.join("mesh.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("overlay: [overlay-1]\n", "overlay: [overlay-1]\n  grants: [grant-1, grant-2]\n");
+        let grants = "grants: { longest: 2h, actions: [\"orders:list\"], tenants: [globex], at_once: 2 }\n";
+        fs::write(&path, text + grants).unwrap();
+        fs::remove_file(new.join("policies/wall.cedar")).unwrap();
+        given(new);
+        policy(
+            new,
+            "forbid (principal, action == Action::\"orders:list\", resource)
+             unless { resource.tenant.consents.contains(\"mail\") };",
+        );
+    });
+    granted.old = granted.new.clone();
+    let mut record = FOREIGN.record("deny", "policy_denied");
+    record["policy"] = json!("more#1");
+    record["owner_withdrawn"] = json!(["mail"]);
+    let used = FOREIGN.line("allow", "grant:000102030405060708090a0b0c0d0e0f");
+    let found = granted.json(&[used, logs::line(&record)], 0);
+    assert_eq!((&found["replayed"], &found["not_reproduced"]), (&json!(2), &json!([])), "{found:#}");
+}
+
 #[test]
 fn a_key_is_asked_for_and_a_bad_one_refused() {
     let change = change("replay-keys", |_| ());

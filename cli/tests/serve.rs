@@ -49,6 +49,7 @@ fn a_suspension_is_live_within_a_second() {
         (&["revoke", "subject", "--issuer", "https://id.acme.example", "--subject", "mallory"], "is revoked"),
         (&["revoke", "key", "--issuer", "https://id.acme.example", "--kid", "acme-rs-2"], "is revoked"),
         (&["revoke", "issuer", "https://id.shared.example"], "is revoked"),
+        (&["consent", "withdraw", "acme", "analytics"], "`analytics` of acme is withdrawn"),
     ] {
         let before = server.overlay()["sequence"].as_u64().unwrap();
         partywall(&[command, &["--dir", path(&mesh.out())]].concat()).succeeds().says(then);
@@ -57,6 +58,8 @@ fn a_suspension_is_live_within_a_second() {
     let overlay = server.overlay();
     assert_eq!(overlay["suspended"], serde_json::json!(["globex"]));
     assert_eq!(overlay["quarantined"], serde_json::json!(["initech"]));
+    let withdrawn = serde_json::json!([{ "tenant": "acme", "consent": "analytics" }]);
+    assert_eq!(overlay["withdrawn_consents"], withdrawn);
     assert_eq!(
         overlay["revoked_tokens"],
         serde_json::json!([{ "issuer": "https://id.acme.example", "id": "a\"b: #" }])

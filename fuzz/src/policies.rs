@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use cedar_policy::{Entities, EntityUid, PolicySet};
 use partywall_authorization::{Id, Names, Outcome, Program, RequestFacts, RequestWorld, Scratch};
 use partywall_cli::lower::any::Compiled;
-use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 
 use crate::compare;
 use crate::random::Random;
@@ -60,7 +60,14 @@ fn good() -> Vec<u8> {
 fn decide(bytes: &[u8]) {
     let Ok(program) = Program::read(bytes) else { return };
     let id = TenantId::parse("acme").unwrap();
-    let tenant = Tenant { id, tier: "gold".into(), status: TenantStatus::Active, residency: "eu".into() };
+    let tenant = Tenant {
+        id,
+        tier: "gold".into(),
+        status: TenantStatus::Active,
+        residency: "eu".into(),
+        features: NameSet::default(),
+        consents: NameSet::default(),
+    };
     let roles = ["viewer".to_owned()];
     let facts = RequestFacts {
         tenant: &tenant,

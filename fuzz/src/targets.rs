@@ -15,9 +15,9 @@ use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::statement::{self, Kind, TrustedKey};
 use partywall_tenancy::{
     ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Grant, GrantCeilings, Issuer, IssuerKey, KeyAlgorithm,
-    KeySource, MeshId, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken, RoleKeys,
-    Rollout, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope, TenantStatus,
-    Tenants, Trust, View, join_grants, split_grants,
+    KeySource, MeshId, NameSet, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken,
+    RoleKeys, Rollout, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope,
+    TenantStatus, Tenants, Trust, View, join_grants, split_grants,
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
@@ -495,6 +495,8 @@ fn body() -> BundleBody {
             tier: "gold".into(),
             status: TenantStatus::Active,
             residency: "eu".into(),
+            features: NameSet::new([id, "export"]).expect("two"),
+            consents: NameSet::new(["analytics"]).expect("one"),
         }))
         .expect("two tenants"),
         services: vec![
@@ -528,5 +530,6 @@ fn empty_overlay() -> OverlayBody {
         revoked_signers: vec![],
         revoked_api_keys: vec![],
         revoked_grants: vec![],
+        withdrawn_consents: vec![],
     }
 }

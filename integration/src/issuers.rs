@@ -55,6 +55,11 @@ pub const fn viewer(provider: Provider, tenant: &'static str) -> Token {
     Token { provider, tenant, subject: "bob", roles: &["viewer"], fault: None }
 }
 
+/// A good token for an analyst of `tenant`.
+pub const fn analyst(provider: Provider, tenant: &'static str) -> Token {
+    Token { provider, tenant, subject: "dana", roles: &["analyst"], fault: None }
+}
+
 impl Token {
     /// The same token with a fault.
     pub const fn with(self, fault: Fault) -> Self {

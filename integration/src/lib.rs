@@ -19,6 +19,9 @@
 //!   grpc       calls and answers in it
 //! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
+//! statement  bundles and overlays made by hand
+//! bad_bundle what a bundle server does wrong, as files under cases/bundles
+//!   bad_server the server that does it
 //! ```
 //!
 //! Nothing of ours is linked, so the product and its judge cannot share a mistake.
@@ -27,6 +30,8 @@ pub mod access_log;
 pub mod acting;
 pub mod artefacts;
 pub mod attack;
+pub mod bad_bundle;
+pub mod bad_server;
 pub mod bench;
 pub mod bootstrap;
 pub mod certificates;
@@ -48,6 +53,7 @@ pub mod served;
 pub mod services;
 pub mod site;
 pub mod stand_in;
+pub mod statement;
 pub mod story;
 pub mod tls_edge;
 pub mod variant;

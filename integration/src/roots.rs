@@ -90,7 +90,7 @@ pub fn secret(text: &str) -> Result<Vec<u8>> {
 }
 
 /// PKCS #8 around a seed (RFC 8410, section 7), which is how the library takes one.
-fn key_pair(seed: &[u8]) -> Result<Ed25519KeyPair> {
+pub(crate) fn key_pair(seed: &[u8]) -> Result<Ed25519KeyPair> {
     const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     ensure!(seed.len() == 32, "a seed has 32 bytes, not {}", seed.len());
     Ed25519KeyPair::from_der(&[&PKCS8, seed].concat())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partywall_authorization::{Effect, Verdict};
 use serde::Serialize;
 
-use crate::cases::Case;
+use crate::cases::{Case, Given};
 use crate::lower::Parsed;
 use crate::rehearsal::{Ask, Rehearsal, Settled};
 
@@ -65,11 +65,14 @@ impl<'r> Player<'r> {
         Self { rehearsal, reached: reached.collect(), places }
     }
 
-    /// Plays one.
-    pub(crate) fn play(&mut self, case: &Case<'_>) -> Played {
-        let ask = ask(case);
-        let settled = self.rehearsal.decide(&ask);
-        let verdicts = self.rehearsal.verdicts(&ask).unwrap_or_default();
+    /// Plays one; with `other`, on the same directory under another overlay.
+    pub(crate) fn play(&mut self, case: &Case<'_>, other: Option<&Rehearsal>) -> Played {
+        let rehearsal = other.unwrap_or(self.rehearsal);
+        let (settled, verdicts) = match ask(rehearsal, case) {
+            Ok(ask) => (rehearsal.decide(&ask), rehearsal.verdicts(&ask).unwrap_or_default()),
+            // No policy is asked about nobody.
+            Err(settled) => (settled, Vec::new()),
+        };
         let mut why = Vec::new();
         for (policy, verdict) in &verdicts {
             let place = self.places.get(&policy.id).map_or("", String::as_str);
@@ -92,7 +95,7 @@ impl<'r> Player<'r> {
             why.push(if settled.detail.is_empty() {
                 "nothing more is known".to_owned()
             } else {
-                settled.detail.to_owned()
+                settled.detail.clone().into_owned()
             });
         }
         Played {
@@ -112,16 +115,19 @@ impl<'r> Player<'r> {
     }
 }
 
-/// What a case asks for.
-fn ask(case: &Case<'_>) -> Ask {
-    Ask {
-        tenant: case.given.tenant.value.clone(),
-        subject: case.given.subject.clone(),
-        roles: case.given.roles.clone(),
-        owner: None,
-        service: case.service.value.clone(),
-        method: case.method.clone(),
-        path: case.path.clone(),
+/// What a case asks for, or why nobody may ask it.
+fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
+    match &case.given {
+        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path),
+        Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
+            tenant: tenant.clone(),
+            subject: subject.clone(),
+            roles: roles.clone(),
+            owner: None,
+            service: case.service.value.clone(),
+            method: case.method.clone(),
+            path: case.path.clone(),
+        }),
     }
 }
 

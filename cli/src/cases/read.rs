@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use partywall_tenancy::{Reason, TenantId};
 
-use crate::cases::{Case, DECISIONS, Given, Then};
+use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, parse, tenant_id, text, texts};
+use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts};
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -38,9 +38,7 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let name = fields
         .required("name", "write `name: a viewer reads an order`", mistakes)
         .and_then(|node| text(node, "the name of a case", mistakes));
-    let given = fields
-        .required("given", "write `given: { tenant: acme, roles: [viewer] }`", mistakes)
-        .and_then(|node| given(node, mistakes));
+    let given = fields.required("given", shown::EXAMPLE, mistakes).and_then(|node| given(node, mistakes));
     let when = fields
         .required("when", "write `when: { service: orders, request: GET /orders/7 }`", mistakes)
         .and_then(|node| when(node, mistakes));
@@ -51,20 +49,44 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     Some(Case { name: name?, given: given?, service, method, path, then: then? })
 }
 
-fn given<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Given<'s>> {
+fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
+    let at = node.at;
     let mut fields = Fields::of(node, "`given`", mistakes)?;
-    let tenant = fields.required("tenant", "write `tenant: acme`", mistakes).and_then(|node| tenant_id(node, mistakes));
-    let subject = match fields.optional("subject") {
-        Some(node) => text(node, "a subject", mistakes).map(|found| found.value),
-        None => Some(String::new()),
-    };
-    let roles = fields.optional("roles").map_or(vec![], |node| match &node.value {
-        Value::List(items) if items.is_empty() => Vec::new(),
-        _ => texts(node, "a role", mistakes),
-    });
+    let tenant = fields.optional("tenant").map(|node| tenant_id(node, mistakes));
+    let (subject, roles) = (fields.optional("subject"), fields.optional("roles"));
+    let withdrawn = fields.optional("withdrawn");
+    let shown = shown::read(&mut fields, mistakes);
     fields.finish(mistakes);
-    let tenant = tenant.map(|id: Located<'_, TenantId>| Located { value: id.value.to_string(), at: id.at });
-    Some(Given { tenant: tenant?, subject: subject?, roles: roles.into_iter().map(|role| role.value).collect() })
+    let both = "either the tenant was proved before, or what is shown proves it";
+    match (tenant, shown) {
+        (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
+        (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),
+        (None, Some(shown)) => {
+            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn")];
+            if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
+                let message = format!("`{name}` stands beside `tenant`, and here a credential says who acts");
+                return mistakes.add(node.at.error(message).help("write it among the claims, or take it out"));
+            }
+            Some(Given::Shows(Box::new(shown?)))
+        }
+        (Some(tenant), None) => {
+            let subject = match subject {
+                Some(node) => text(node, "a subject", mistakes).map(|found| found.value),
+                None => Some(String::new()),
+            };
+            let roles = roles.map_or(vec![], |node| match &node.value {
+                Value::List(items) if items.is_empty() => Vec::new(),
+                _ => texts(node, "a role", mistakes),
+            });
+            let withdrawn = withdrawn.map_or(vec![], |node| {
+                list(node, "`withdrawn`", mistakes, |node, mistakes| name(node, "a consent", mistakes))
+            });
+            let tenant: Located<'_, TenantId> = tenant?;
+            let plain = |found: Vec<Located<'_, String>>| found.into_iter().map(|one| one.value).collect();
+            let (roles, withdrawn) = (plain(roles), plain(withdrawn));
+            Some(Given::Proved { tenant: tenant.value.to_string(), subject: subject?, roles, withdrawn })
+        }
+    }
 }
 
 type When<'s> = (Located<'s, String>, String, String);

@@ -207,26 +207,33 @@ fn told(sets: &BTreeSet<usize>, roles: &[Vec<&str>]) -> Vec<Vec<String>> {
 fn shapes<'m>(both: [&'m Material; 2]) -> Vec<Shape<'m>> {
     let named: BTreeSet<&str> = both.iter().flat_map(|m| m.named("Tenant")).collect();
     let ids: BTreeSet<&TenantId> = both.iter().flat_map(|m| &m.tenants).map(|t| &t.id).collect();
+    let asks = |m: &Material, name| m.authorization.program().find_text(name).is_some();
+    let asked: Vec<&str> = SETS.into_iter().filter(|name| both.iter().any(|m| asks(m, name))).collect();
+    let shape = |tenant: &Tenant| shape(tenant, &asked);
     let mut shapes = BTreeMap::new();
     let [old, new] = both;
     for id in ids {
         let (old, new) = (old.tenant(id), new.tenant(id));
         let by_name = named.contains(id.as_str()).then_some(id);
-        let key = (old.map(shape), new.map(shape), by_name);
+        let key = (old.map(&shape), new.map(&shape), by_name);
         let of_kind = shapes.entry(key).or_insert_with(|| Shape { old, new, tenants: Vec::new() });
         of_kind.tenants.push(id);
     }
     shapes.into_values().collect()
 }
 
-/// Everything of a tenant but its name.
-fn shape(tenant: &Tenant) -> String {
+/// Everything of a tenant but its name, and of its sets those for which policies ask.
+fn shape(tenant: &Tenant, asked: &[&str]) -> String {
     let mut value = serde_json::json!(tenant);
     if let Some(members) = value.as_object_mut() {
         members.remove("id");
+        members.retain(|name, _| !SETS.contains(&name.as_str()) || asked.contains(&name.as_str()));
     }
     value.to_string()
 }
+
+/// What tenants have of their own and in all combinations.
+const SETS: [&str; 2] = ["features", "consents"];
 
 fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<&'m str>> {
     let roles: Vec<&str> = both.iter().flat_map(|m| m.named("Role")).collect::<BTreeSet<_>>().into_iter().collect();

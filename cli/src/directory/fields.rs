@@ -11,6 +11,9 @@ use crate::nearest::nearest;
 /// More mistakes than these are counted, not told: nobody reads them, and a broken file may hold
 /// a hundred thousand.
 const MAX_TOLD: usize = 1_000;
+/// Among so many entries a mistyped field is looked for. No mapping that is read has as many fields, and a broken file
+/// may hold a hundred thousand.
+const MAX_FIELDS: usize = 64;
 
 /// The mistakes found so far.
 #[derive(Debug, Default)]
@@ -22,10 +25,15 @@ pub(crate) struct Report {
 impl Report {
     /// Adds one.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.push_with(|| diagnostic);
+    }
+
+    /// Adds one that takes its time to be put in words.
+    fn push_with(&mut self, diagnostic: impl FnOnce() -> Diagnostic) {
         if self.is_full() {
             self.more += 1;
         } else {
-            self.told.push(diagnostic);
+            self.told.push(diagnostic());
         }
     }
 
@@ -79,8 +87,10 @@ impl<'s> Fields<'s> {
             if seen.insert(key.value.clone()) {
                 kept.push((key, value));
             } else {
-                let message = format!("`{}` is there twice in {what}", key.value);
-                report.push(key.at.error(message).help("keep one of the two"));
+                report.push_with(|| {
+                    let message = format!("`{}` is there twice in {what}", key.value);
+                    key.at.error(message).help("keep one of the two")
+                });
             }
         }
         Some(Self {
@@ -109,7 +119,7 @@ impl<'s> Fields<'s> {
         let found = self.entries.iter().position(|(key, _)| key.value == name);
         let Some((key, node)) = found.map(|at| self.entries.remove(at)) else {
             // A near miss among the entries is that field, mistyped: one mistake, not two.
-            if self.entries.iter().any(|(key, _)| nearest(&key.value, [name]).is_some()) {
+            if self.entries.iter().take(MAX_FIELDS).any(|(key, _)| nearest(&key.value, [name]).is_some()) {
                 return None;
             }
             return report.add(self.at.error(format!("{} needs `{name}`", self.what)).help(help));
@@ -131,12 +141,13 @@ impl<'s> Fields<'s> {
         #[cfg(test)]
         asked::record(self.what, &self.known, &self.needed);
         for (key, _) in self.entries {
-            let diagnostic = key.at.error(format!("{} has no field `{}`", self.what, key.value));
-            let help = match nearest(&key.value, self.known.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("it has {}", listed(&self.known)),
-            };
-            report.push(diagnostic.help(help));
+            report.push_with(|| {
+                let help = match nearest(&key.value, self.known.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("it has {}", listed(&self.known)),
+                };
+                key.at.error(format!("{} has no field `{}`", self.what, key.value)).help(help)
+            });
         }
     }
 }
@@ -153,7 +164,11 @@ pub(crate) fn text<'s>(node: Node<'s>, what: &str, report: &mut Report) -> Optio
                 .error(format!("{what} is a text, but YAML reads this as `{scalar}`"))
                 .help(format!("put it in quotes: `\"{scalar}\"`")),
         ),
-        other => report.add(node.at.error(format!("{what} is a text, this is {}", other.kind()))),
+        other => report.add(
+            node.at
+                .error(format!("{what} is a text, this is {}", other.kind()))
+                .help("write it as one text, in quotes"),
+        ),
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! A value replaces the other whole: lists are not joined, so that what a file says is what holds.
 
-use partywall_tenancy::TenantId;
+use partywall_tenancy::{NameSet, TenantId};
 
 use crate::diagnostic::Place;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
@@ -86,7 +86,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 /// The most features, or consents, of one tenant: more are no set of switches but a table.
-const MAX_NAMES: usize = 64;
+const MAX_NAMES: usize = NameSet::MOST;
 
 /// Names, each once. The list may be empty: so a record takes away what its profile gives.
 fn names<'s>(node: Node<'s>, what: &str, report: &mut Report) -> Option<Located<'s, Vec<String>>> {
@@ -97,17 +97,20 @@ fn names<'s>(node: Node<'s>, what: &str, report: &mut Report) -> Option<Located<
         let diagnostic = at.error(format!("these are {} names, and a tenant has at most {MAX_NAMES}", items.len()));
         return report.add(diagnostic.help("write what belongs together under one name"));
     }
-    let found = list(node, what, report, |item, report| {
-        let found = text(item, what, report)?;
-        if is_name(&found.value) {
-            return Some(found);
-        }
-        let diagnostic = found.at.error(format!("{what} `{}` is not 1 to 63 of `a-z 0-9 - _ .`", found.value));
-        report.add(diagnostic.help("write it in lower case, as `export` or `marketing.mail`"))
-    });
+    let found = list(node, what, report, |item, report| name(item, what, report));
     let mut value: Vec<String> = once_each(found, what, report).into_iter().map(|name| name.value).collect();
     value.sort();
     Some(Located { value, at })
+}
+
+/// One name of a feature or a consent.
+pub(crate) fn name<'s>(node: Node<'s>, what: &str, report: &mut Report) -> Option<Located<'s, String>> {
+    let found = text(node, what, report)?;
+    if is_name(&found.value) {
+        return Some(found);
+    }
+    let diagnostic = found.at.error(format!("{what} `{}` is not 1 to 63 of `a-z 0-9 - _ .`", found.value));
+    report.add(diagnostic.help("write it in lower case, as `export` or `marketing.mail`"))
 }
 
 fn limits<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Vec<Limit>>> {
@@ -182,16 +185,23 @@ impl<'s> Settings<'s> {
         add("features", names(&self.features), names(&theirs.features));
         add("consents", names(&self.consents), names(&theirs.consents));
         add("limits", bounds(&self.limits), bounds(&theirs.limits));
-        let set = |mine: &Option<Located<'s, Vec<String>>>, theirs: &Option<Located<'s, Vec<String>>>| {
-            mine.as_ref().or(theirs.as_ref()).map(|names| names.value.clone()).unwrap_or_default()
-        };
         Record {
             tenant: id.value.clone(),
             place: id.at.place(),
             settings,
-            features: set(&self.features, &theirs.features),
-            consents: set(&self.consents, &theirs.consents),
+            features: self.names(profile, |of| &of.features).to_vec(),
+            consents: self.names(profile, |of| &of.consents).to_vec(),
         }
+    }
+
+    /// The names of one kind that hold for a tenant: its record's, else those of its profile.
+    pub(crate) fn names<'n>(
+        &'n self,
+        profile: Option<&'n Settings<'s>>,
+        of: impl for<'o> Fn(&'o Settings<'s>) -> &'o Option<Located<'s, Vec<String>>>,
+    ) -> &'n [String] {
+        let names = of(self).as_ref().or_else(|| of(profile?).as_ref());
+        names.map_or(&[], |names| &names.value)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
@@ -104,12 +104,18 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
             let only = [("tier", tier.value.clone(), tier.at), ("status", word.to_owned(), status.at)];
             let own = Settings { residency: of_record, ..own };
             let wanted = inherits.wanted.is_some_and(|wanted| *wanted == id.value);
+            // The reader has bounded how many there are.
+            let set = |names: &[String]| NameSet::new(names).unwrap_or_default();
+            let features = set(own.names(profile, |of| &of.features));
+            let consents = set(own.names(profile, |of| &of.consents));
             let record = wanted.then(|| own.record(id, &only, profile));
             let tenant = Tenant {
                 id: id.value.clone(),
                 tier: tier.value.into(),
                 status: status.value,
                 residency: residency.into(),
+                features,
+                consents,
             };
             (Some(tenant), record)
         }

@@ -12,7 +12,7 @@ use partywall_authorization::{
 use partywall_tenancy::{GrantCeilings, Owner, Tenant, TenantStatus};
 
 use super::cover::domain::Named;
-use super::reach::{MOST, MOST_ROLES, apart, shape};
+use super::reach::{Apart, MOST, MOST_ROLES, shape};
 use super::{Parsed, Vocabulary};
 
 /// Why a grant of an action lets nobody across.
@@ -110,7 +110,7 @@ impl Search<'_> {
 
     /// Operators' tenants and owners, two of each shape: the operator may be of the owner's.
     fn pairs(&self) -> Vec<(&Tenant, &Tenant)> {
-        let apart = apart(self.parsed);
+        let apart = Apart::of(self.parsed, self.program);
         let mut seen = BTreeSet::new();
         let mut fresh = |tenant: &&Tenant| {
             let shape = shape(tenant, &apart);

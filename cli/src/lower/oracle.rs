@@ -8,7 +8,7 @@ use cedar_policy::{
     PolicySet, Request, RestrictedExpression,
 };
 use partywall_authorization::{Answer, Id, RequestFacts};
-use partywall_tenancy::Tenant;
+use partywall_tenancy::{NameSet, Tenant};
 
 /// Cedar's authorizer over one policy set.
 pub struct Oracle {
@@ -89,10 +89,15 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
 
 fn tenant(tenant: &Tenant) -> Result<Entity, String> {
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+    let texts = |set: &NameSet| {
+        RestrictedExpression::new_set(set.iter().map(|name| RestrictedExpression::new_string(name.to_owned())))
+    };
     let attributes = HashMap::from([
         ("tier".to_owned(), text(&tenant.tier)),
         ("residency".to_owned(), text(&tenant.residency)),
         ("status".to_owned(), text(tenant.status.name())),
+        ("features".to_owned(), texts(&tenant.features)),
+        ("consents".to_owned(), texts(&tenant.consents)),
     ]);
     Entity::new(uid("Tenant", tenant.id.as_str())?, attributes, HashSet::new()).map_err(|e| e.to_string())
 }

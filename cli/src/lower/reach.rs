@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partywall_authorization::{
     ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
 };
-use partywall_tenancy::{Service, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Service, Tenant, TenantId, TenantStatus};
 
 use super::cover::domain::Named;
 use super::{Parsed, Vocabulary};
@@ -34,14 +34,14 @@ pub(crate) fn unreached(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>], prog
     let names = Names::of(program);
     let named: Vec<Named> = parsed.iter().map(|policy| Named::in_policy(policy.tree())).collect();
     let confined = confined(parsed);
-    let apart = apart(parsed);
+    let apart = Apart::of(parsed, program);
     let shape = |tenant: &Tenant| shape(tenant, &apart);
     let active = || vocabulary.tenants.iter().filter(|tenant| tenant.status == TenantStatus::Active);
     let shapes: BTreeMap<Shape, &Tenant> = active().map(|tenant| (shape(tenant), tenant)).collect();
     let tenants: Vec<&Tenant> = shapes.into_values().collect();
     let foreign = foreign(vocabulary.tenants);
     let any =
-        vocabulary.tenants.iter().filter(|t| apart.contains(t.id.as_str()) || tenants.contains(t)).chain(&foreign);
+        vocabulary.tenants.iter().filter(|t| apart.ids.contains(t.id.as_str()) || tenants.contains(t)).chain(&foreign);
     let any = any.collect();
     let search = Search { vocabulary, program, names: &names, named: &named, confined: &confined, tenants, any };
     let mut found = Unreached::default();
@@ -79,25 +79,44 @@ fn confined(parsed: &[Parsed<'_>]) -> Vec<Option<String>> {
     parsed.iter().map(|policy| policy.policy.annotation("tenant").map(str::to_owned)).collect()
 }
 
-/// Tenants that a policy names, so that they are told apart from others like them.
-pub(super) fn apart(parsed: &[Parsed<'_>]) -> BTreeSet<String> {
-    let named = parsed.iter().flat_map(|policy| Named::in_policy(policy.tree()).tenants);
-    named.chain(confined(parsed).into_iter().flatten()).collect()
+/// What tells tenants apart besides tier and residency.
+pub(super) struct Apart {
+    /// Those that a policy names.
+    ids: BTreeSet<String>,
+    /// Whether policies ask for features, and for consents.
+    features: bool,
+    consents: bool,
 }
 
-/// Tier, residency and, where a policy names it, the id: what policies can tell tenants apart by.
-pub(super) type Shape = (String, String, Option<String>);
+impl Apart {
+    /// What the policies of `program` ask.
+    pub(super) fn of(parsed: &[Parsed<'_>], program: &Program) -> Self {
+        let named = parsed.iter().flat_map(|policy| Named::in_policy(policy.tree()).tenants);
+        let asked = |name| program.find_text(name).is_some();
+        Self {
+            ids: named.chain(confined(parsed).into_iter().flatten()).collect(),
+            features: asked("features"),
+            consents: asked("consents"),
+        }
+    }
+}
 
-/// Tenants that no directory has, one of each status.
+/// Tier, residency and, where policies ask for them, features, consents and the id.
+pub(super) type Shape = (String, String, Vec<String>, Vec<String>, Option<String>);
+
+/// Tenants that no directory has, one of each status, and one that consents to nothing: consents are withdrawn.
 fn foreign(tenants: &[Tenant]) -> Vec<Tenant> {
     let Ok(id) = TenantId::parse("of-no-directory") else { return Vec::new() };
     let like = tenants.first().map(|tenant| Tenant { id, ..tenant.clone() });
-    like.iter().flat_map(|tenant| TenantStatus::ALL.map(|status| Tenant { status, ..tenant.clone() })).collect()
+    let each = like.iter().flat_map(|tenant| TenantStatus::ALL.map(|status| Tenant { status, ..tenant.clone() }));
+    each.chain(like.iter().map(|tenant| Tenant { consents: NameSet::default(), ..tenant.clone() })).collect()
 }
 
-pub(super) fn shape(tenant: &Tenant, apart: &BTreeSet<String>) -> Shape {
-    let id = apart.contains(tenant.id.as_str()).then(|| tenant.id.to_string());
-    (tenant.tier.to_string(), tenant.residency.to_string(), id)
+pub(super) fn shape(tenant: &Tenant, apart: &Apart) -> Shape {
+    let id = apart.ids.contains(tenant.id.as_str()).then(|| tenant.id.to_string());
+    let names = |asked: bool, set: &NameSet| set.iter().filter(|_| asked).map(str::to_owned).collect();
+    let (features, consents) = (names(apart.features, &tenant.features), names(apart.consents, &tenant.consents));
+    (tenant.tier.to_string(), tenant.residency.to_string(), features, consents, id)
 }
 
 struct Search<'a> {

@@ -68,7 +68,8 @@ pub(crate) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
 pub fn text(services: &[Service]) -> String {
     let actions = actions(services);
     let mut text = String::from(
-        "entity Tenant { tier: String, residency: String, status: String };\n\
+        "entity Tenant {\n    tier: String,\n    residency: String,\n    status: String,\n    features: Set<String>,\n    \
+         consents: Set<String>,\n};\n\
          entity Role;\n\
          entity Workload;\n\
          entity User in [Role] { tenant: Tenant };\n",

@@ -244,8 +244,8 @@ impl World for Store {
         self.texts.get(at as usize).map(String::as_str)
     }
 
-    fn values(&self) -> &[Value] {
-        &self.values
+    fn value(&self, at: usize) -> Option<Value> {
+        self.values.get(at).copied()
     }
 
     fn ancestors(&self, entity: Entity) -> &[Entity] {

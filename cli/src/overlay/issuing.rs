@@ -49,6 +49,7 @@ impl Issuer {
             revoked_signers: withdrawn.revoked_signers.clone(),
             revoked_api_keys: withdrawn.revoked_api_keys.clone(),
             revoked_grants: withdrawn.revoked_grants.clone(),
+            withdrawn_consents: withdrawn.withdrawn_consents.clone(),
         };
         Some((sequence, body.sign(&self.key.id, &self.key.key)?))
     }

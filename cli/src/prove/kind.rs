@@ -69,19 +69,23 @@ const ALIKE: usize = 2;
 /// So many different settings are.
 const DIFFERENT: usize = 100;
 
+/// Tier, residency, status, and the sets of features and consents.
+type Settings<'t> = (&'t str, &'t str, &'t str, [Vec<&'t str>; 2]);
+
 /// That both tenants of a request are of the directory, as a condition: with the status of their files, or with any.
 /// Of many alike some stand for all.
 pub(super) fn of_directory(tenants: &[Tenant], any_status: bool) -> Option<String> {
-    let mut alike: BTreeMap<(&str, &str, &str), Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<Settings<'_>, Vec<String>> = BTreeMap::new();
     for tenant in tenants {
         let status = if any_status { "" } else { tenant.status.name() };
-        let known = alike.entry((&tenant.tier, &tenant.residency, status)).or_default();
+        let sets = [&tenant.features, &tenant.consents].map(|set| set.iter().collect());
+        let known = alike.entry((&tenant.tier, &tenant.residency, status, sets)).or_default();
         if known.len() < ALIKE {
             known.push(entity("Tenant", tenant.id.as_str()));
         }
     }
     let one_of = |of: &str| {
-        let ways = alike.iter().take(DIFFERENT).map(|((tier, residency, status), ids)| {
+        let ways = alike.iter().take(DIFFERENT).map(|((tier, residency, status, [features, consents]), ids)| {
             let mut way = format!(
                 "[{}].contains({of}.tenant) && {of}.tenant.tier == {} && {of}.tenant.residency == {}",
                 ids.join(", "),
@@ -91,11 +95,23 @@ pub(super) fn of_directory(tenants: &[Tenant], any_status: bool) -> Option<Strin
             if !status.is_empty() {
                 way.push_str(&format!(" && {of}.tenant.status == {}", text(status)));
             }
+            for (name, set) in [("features", features), ("consents", consents)] {
+                way.push_str(&format!(" && {of}.tenant.{name}{}", is(set)));
+            }
             format!("({way})")
         });
         format!("({})", ways.collect::<Vec<_>>().join(" || "))
     };
     (!alike.is_empty()).then(|| format!("{} && {}", one_of("principal"), one_of("resource")))
+}
+
+/// That a set is this one.
+fn is(set: &[&str]) -> String {
+    // Cedar gives an empty set no type.
+    if set.is_empty() {
+        return ".isEmpty()".to_owned();
+    }
+    format!(" == [{}]", set.iter().map(|name| text(name)).collect::<Vec<_>>().join(", "))
 }
 
 /// An entity as Cedar writes it.

@@ -2,7 +2,7 @@
 
 use cedar_policy::{Entities, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
-use partywall_tenancy::{Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 
 use super::{Kind, Side};
 use crate::lower::Case;
@@ -50,7 +50,16 @@ fn tenant(entities: &Entities, uid: &EntityUid, made_up: &str) -> Option<Tenant>
         tier: text(entities, uid, "tier")?.into(),
         status: TenantStatus::ALL.into_iter().find(|known| known.name() == status)?,
         residency: text(entities, uid, "residency")?.into(),
+        features: names(entities, uid, "features")?,
+        consents: names(entities, uid, "consents")?,
     })
+}
+
+/// A set of texts. None where it has more than any tenant.
+fn names(entities: &Entities, uid: &EntityUid, name: &str) -> Option<NameSet> {
+    let EvalResult::Set(set) = entities.get(uid)?.attr(name)?.ok()? else { return None };
+    let text = |value: &EvalResult| if let EvalResult::String(text) = value { Some(text.clone()) } else { None };
+    NameSet::new(set.iter().map(text).collect::<Option<Vec<String>>>()?)
 }
 
 fn text(entities: &Entities, uid: &EntityUid, name: &str) -> Option<String> {

@@ -165,6 +165,7 @@ impl Counterexample {
         let tenant = |tenant: &partywall_tenancy::Tenant| {
             json!({
                 "id": tenant.id, "tier": tenant.tier, "residency": tenant.residency, "status": tenant.status.name(),
+                "features": tenant.features, "consents": tenant.consents,
             })
         };
         json!({

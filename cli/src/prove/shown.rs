@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use partywall_tenancy::{NameSet, Tenant};
+
 use super::counterexample::Counterexample;
 use super::report::Change;
 use super::{Claim, Finding, Pass, Report, Side, Task, Verdict};
@@ -117,13 +119,28 @@ impl Counterexample {
                 Some(known) if known.status != tenant.status => {
                     write!(note, "; now it is {}", known.status.name())?;
                 }
-                Some(known) => write!(note, "; now it is of tier `{}`, residency `{}`", known.tier, known.residency)?,
+                Some(known) => write!(
+                    note,
+                    "; now it is of tier `{}`, residency `{}`{}",
+                    known.tier,
+                    known.residency,
+                    sets(known)
+                )?,
                 None => write!(note, "; the directory has no such tenant")?,
             }
-            let partywall_tenancy::Tenant { id, tier, residency, status } = tenant;
-            let status = status.name();
-            writeln!(out, "        {id}: tier `{tier}`, residency `{residency}`, {status}{note}")?;
+            let Tenant { id, tier, residency, status, .. } = tenant;
+            let (status, sets) = (status.name(), sets(tenant));
+            writeln!(out, "        {id}: tier `{tier}`, residency `{residency}`, {status}{sets}{note}")?;
         }
         Ok(())
     }
+}
+
+/// Features and consents, as far as there are any.
+fn sets(tenant: &Tenant) -> String {
+    let told = |name: &str, set: &NameSet| match set.is_empty() {
+        true => String::new(),
+        false => format!(", {name} {}", set.iter().collect::<Vec<_>>().join(" ")),
+    };
+    told("features", &tenant.features) + &told("consents", &tenant.consents)
 }

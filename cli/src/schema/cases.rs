@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::tenant_id;
+use super::values::{NAME, duration, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 
@@ -32,16 +32,72 @@ fn case() -> Value {
     )
 }
 
+/// Who was proved, or what is shown: one of the two.
 fn given() -> Value {
-    object(
+    const SHOWN: [&str; 5] = ["token", "api_key", "certificate", "host", "headers"];
+    let header = any_text("The value of a header", &["acme"]);
+    let mut given = object(
         "`given`",
-        "Who acts",
+        "Who acts: a tenant that was proved, or what a client shows at the edge",
         [
-            must("tenant", tenant_id("The tenant that was proved")),
+            may("tenant", tenant_id("The tenant that was proved")),
             may("subject", any_text("The principal's name within its tenant", &["alice"])),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
+            may(
+                "withdrawn",
+                list("Consents of the tenant that the overlay withdraws", text("A consent", NAME, &["analytics"]), 0),
+            ),
+            may("token", token()),
+            may("api_key", any_text("An API key of api-keys.yaml: its id, or its principal", &["nightly-export"])),
+            may("certificate", certificate()),
+            may("host", any_text("The host asked for", &["acme.shop.example"])),
+            may(
+                "headers",
+                json!({
+                    "description": "More headers, names in lower case",
+                    "type": "object",
+                    "propertyNames": { "pattern": "^[a-z0-9._-]+$" },
+                    "additionalProperties": header,
+                    "examples": [{ "x-shop-tenant": "acme" }],
+                }),
+            ),
+        ],
+    );
+    let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
+    given["if"] = json!({ "required": ["tenant"] });
+    given["then"] = json!({ "not": { "anyOf": any(&SHOWN) } });
+    given["else"] = json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "withdrawn"]) } });
+    given
+}
+
+fn token() -> Value {
+    let claims = json!({
+        "description": "What it claims. `sub`, `aud`, `iat`, `exp` and `jti` are made up where they are left out",
+        "type": "object",
+        "examples": [{ "tenant": "acme", "roles": ["viewer"] }],
+    });
+    object(
+        "a token of a case",
+        "A JWT, signed by its issuer with a key of this run",
+        [
+            must("issuer", any_text("`iss`", &["https://id.acme.example"])),
+            must("claims", claims),
+            may("age", duration("How long ago it was issued: it lives for ten minutes", "2h")),
         ],
     )
+}
+
+fn certificate() -> Value {
+    let mut certificate = object(
+        "a certificate of a case",
+        "A client's certificate, as Envoy verified it",
+        [
+            may("uri", any_text("Its first URI", &["spiffe://mesh.example/tenant/acme/sa/jobs"])),
+            may("dns", any_text("Its first DNS name", &["acme.clients.example"])),
+        ],
+    );
+    certificate["anyOf"] = json!([{ "required": ["uri"] }, { "required": ["dns"] }]);
+    certificate
 }
 
 fn when() -> Value {

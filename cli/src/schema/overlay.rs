@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::shape::{any_text, list, may, must, object, text};
-use super::values::tenant_id;
+use super::values::{NAME, tenant_id};
 
 pub(super) fn overlay() -> Value {
     let tenants = |about: &str| list(about, tenant_id("A tenant of the bundle"), 0);
@@ -40,7 +40,19 @@ pub(super) fn overlay() -> Value {
                 "revoked_grants",
                 list("Grants", text("The id of a grant", "^[0-9a-f]{32}$", &["5f2c09b1d3e47a865f2c09b1d3e47a86"]), 0),
             ),
+            may("withdrawn_consents", list("Consents of tenants that no longer count", withdrawn_consent(), 0)),
             may("revoked_api_keys", names("API keys", "The id of an API key", "5f2c09b1d3e47a86")),
+        ],
+    )
+}
+
+fn withdrawn_consent() -> Value {
+    object(
+        "a withdrawn consent",
+        "One consent of one tenant",
+        [
+            must("tenant", tenant_id("A tenant of the bundle")),
+            must("consent", text("The consent, as the tenant's record has it", NAME, &["analytics"])),
         ],
     )
 }

@@ -50,11 +50,15 @@ fn settings() -> [Field; 6] {
         may("cohort", label("The group of tenants that it is rolled out with", &["early"])),
         may(
             "features",
-            names("What it has beyond its tier; kept and shown, policies do not read it yet", "A feature", "export"),
+            names("What it has beyond its tier: `principal.tenant.features` in policies", "A feature", "export"),
         ),
         may(
             "consents",
-            names("What it agreed to; kept and shown, policies do not read it yet", "A consent", "analytics"),
+            names(
+                "What it agreed to: `principal.tenant.consents` in policies; `partywall consent withdraw` works at once",
+                "A consent",
+                "analytics",
+            ),
         ),
         may("limits", limits()),
     ]

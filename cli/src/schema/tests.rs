@@ -91,13 +91,16 @@ fn others() {
     assert!(read.directory().is_some(), "{:?}", read.diagnostics);
     let link = "[{ template_id: t, link_id: l, args: { '?principal': 'Role::\"viewer\"' } }]";
     assert!(directory::links::links(&Source::new("links.yaml", link)).is_ok());
-    let _ = crate::cases::read(&Source::new(
-        "cases.yaml",
-        "cases: [{ name: x, given: { tenant: acme }, when: { service: s, request: GET / }, then: { decision: allow } }]",
-    ));
+    let case = |name: &str, given: &str| {
+        let when = "when: { service: s, request: GET / }, then: { decision: allow }";
+        format!("{{ name: {name}, given: {{ {given} }}, {when} }}")
+    };
+    let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";
+    let cases = format!("cases: [{}, {}]", case("x", "tenant: acme"), case("y", shown));
+    assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
     let _ = crate::overlay::Withdrawn::read(&Source::new(
         "overlay.yaml",
-        "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]",
+        "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]\nwithdrawn_consents: [{ tenant: acme, consent: x }]",
     ));
 }
 

@@ -7,7 +7,7 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::TenantId;
+use partywall_tenancy::{TenantId, WithdrawnConsent};
 
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if let Some(tenant) = &args.settings {
         return settings::tell(&args.dir, tenant, args.json);
     }
-    let withdrawn = args.overlay.as_deref().map_or(Ok(Withdrawn::default()), withdrawn)?;
+    let mut withdrawn = args.overlay.as_deref().map_or(Ok(Withdrawn::default()), withdrawn)?;
     let (recorded, ask) = match &args.log {
         Some(line) => {
             logged::ask(line, &args.dir, args.fingerprint_key.as_deref()).map(|(r, ask)| (Some(r), Some(ask)))?
@@ -91,6 +91,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
         None => (None, ask(args)),
     };
     let Some(ask) = ask else { return Err(Failure::usage("name the tenant, the service, a method and a path")) };
+    if let (Some(record), Ok(tenant)) = (&recorded, TenantId::parse(&ask.tenant)) {
+        let consents = record.withdrawn.iter();
+        let consents = consents.map(|consent| WithdrawnConsent { tenant: tenant.clone(), consent: consent.clone() });
+        withdrawn.withdrawn_consents.extend(consents);
+    }
     if !directory.services.iter().any(|service| service.name == ask.service) {
         let names: Vec<&str> = directory.services.iter().map(|service| service.name.as_str()).collect();
         return Err(Failure::invalid(format!(

@@ -16,12 +16,13 @@ use crate::recorded::{Log, Period, Skipped};
 use crate::replay::GRANT;
 use crate::time::{parse_rfc3339, rfc3339};
 
-/// Tell which policies, grants and roles nobody used for N days, by the decisions in an access log
+/// Tell which policies, grants, roles, features and consents nobody used for N days, by the decisions in an access log
 ///
-/// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when
-/// somebody who has it is decided on. What is unused in the log may still be needed, as a report that runs once a year.
-/// A `forbid` that did not have to forbid is told by itself: a wall that nobody ran into is no finding. The log says no
-/// more than it covers, and that is told; it covers what sidecars wrote with `explain: all`.
+/// A policy, or a grant of a served folder, is used when it settles a decision; a role, feature or consent that policies
+/// name, when somebody who has it, or whose tenant does, is decided on. What is unused in the log may still be needed, as
+/// a report that runs once a year. A `forbid` that did not have to forbid is told by itself: a wall that nobody ran into
+/// is no finding. The log says no more than it covers, and that is told; it covers what sidecars wrote with
+/// `explain: all`.
 ///
 /// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
 #[derive(clap::Args)]
@@ -101,7 +102,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
                     used("policy", &record.policy, record.time);
                     used(FORBID, &record.policy, record.time);
                 }
-                record.roles.iter().for_each(|role| used("role", role, record.time));
+                for (kind, names) in
+                    [("role", &record.roles), ("feature", &record.features), ("consent", &record.consents)]
+                {
+                    names.iter().for_each(|name| used(kind, name, record.time));
+                }
             }
         }
     }
@@ -137,7 +142,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             say(format_args!("NOT COVERED: of these days the log holds only {}", within.words()));
         }
         if unused.is_empty() {
-            say("every policy that permits and every role was used");
+            say("every policy that permits and every name that policies ask for was used");
         }
         let last = |used: &Used| {
             if used.last == 0 { "not once in the log".to_owned() } else { format!("last {}", rfc3339(used.last)) }
@@ -162,5 +167,10 @@ fn named(material: &Material) -> Uses {
     let all = &material.authorization.program().body().policies;
     let policies = all.iter().map(|policy| (kind(policy.effect), policy.id.clone()));
     let roles = material.named("Role").map(|role| ("role", role.to_owned()));
-    policies.chain(roles).map(|key| (key, Used::default())).collect()
+    let authorization = &material.authorization;
+    let features = material.tenants.iter().flat_map(|tenant| tenant.features.iter());
+    let features = features.filter(|name| authorization.names_feature(name)).map(|name| ("feature", name.to_owned()));
+    let consents = material.tenants.iter().flat_map(|tenant| tenant.consents.iter());
+    let consents = consents.filter(|name| authorization.names_consent(name)).map(|name| ("consent", name.to_owned()));
+    policies.chain(roles).chain(features).chain(consents).map(|key| (key, Used::default())).collect()
 }

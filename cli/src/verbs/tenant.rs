@@ -154,7 +154,7 @@ fn resume(which: &Which) -> Result<String, Failure> {
 }
 
 /// A mistyped id would be a suspension that never happens.
-fn known(tenant: &TenantId, served: &Served) -> Result<(), Failure> {
+pub(super) fn known(tenant: &TenantId, served: &Served) -> Result<(), Failure> {
     let Some(bundle) = &served.bundle else {
         return Err(Failure::invalid(
             "there is no readable bundle in this folder, so nobody is served from it\nhelp: name the folder that `partywall serve` serves"

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use partywall_tenancy::{TenantId, WithdrawnConsent};
 use serde::Serialize;
 
-use crate::cases::{self, Played, Player, Reached};
+use crate::cases::{self, Case, Given, Played, Player, Reached};
 use crate::command::{say, say_json};
 use crate::compile::check;
 use crate::diagnostic::{Diagnostic, Severity, Source};
@@ -32,7 +33,13 @@ A case:
     - name: a viewer reads an order
       given: { tenant: acme, subject: alice, roles: [viewer] }
       when: { service: orders, request: GET /orders/7 }
-      then: { decision: allow, policy: viewers-read }"
+      then: { decision: allow, policy: viewers-read }
+
+What a client shows, instead of what was proved; issuers and API keys sign with keys of this run:
+      given: { token: { issuer: \"https://id.acme.example\", claims: { tenant: acme, roles: [viewer] } } }
+      given: { token: { issuer: \"https://id.acme.example\", claims: { tenant: acme }, age: 2h } }
+      given: { api_key: nightly-export, host: acme.shop.example }
+      given: { certificate: { uri: \"spiffe://mesh.example/tenant/acme/sa/jobs\" } }"
 )]
 pub(crate) struct Args {
     /// The tenancy directory
@@ -69,7 +76,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (mut played, mut mistakes) = (Vec::new(), Vec::new());
     for source in &sources {
         match cases::read(source) {
-            Ok(cases) => played.extend(cases.iter().map(|case| player.play(case))),
+            Ok(cases) => {
+                for case in &cases {
+                    let other = withdrawn(case).map(|overlay| Rehearsal::new(directory, program, &overlay));
+                    played.push(player.play(case, other.transpose()?.as_ref()));
+                }
+            }
             Err(found) => mistakes.extend(found),
         }
     }
@@ -108,6 +120,14 @@ fn tell(played: &[Played], coverage: &[Reached]) {
         say(format_args!("{policy:<40} {effect:<7} {satisfied:>9} {not_satisfied:>4}  {at}{unreached}"));
     }
     say("");
+}
+
+/// The overlay that a case asks for.
+fn withdrawn(case: &Case<'_>) -> Option<Withdrawn> {
+    let Given::Proved { tenant, withdrawn, .. } = &case.given else { return None };
+    let tenant = TenantId::parse(tenant).ok().filter(|_| !withdrawn.is_empty())?;
+    let of = |consent: &String| WithdrawnConsent { tenant: tenant.clone(), consent: consent.clone() };
+    Some(Withdrawn { withdrawn_consents: withdrawn.iter().map(of).collect(), ..Withdrawn::default() })
 }
 
 /// The files of cases, sorted by name.

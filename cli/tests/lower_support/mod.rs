@@ -1,6 +1,6 @@
 //! The shop of the sample mesh, as values.
 
-use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
 
 /// acme (gold, eu), globex (silver, us), initech (bronze, eu).
 pub(crate) fn tenants() -> Vec<Tenant> {
@@ -9,6 +9,8 @@ pub(crate) fn tenants() -> Vec<Tenant> {
         tier: tier.into(),
         status: TenantStatus::Active,
         residency: residency.into(),
+        features: NameSet::default(),
+        consents: NameSet::default(),
     };
     vec![tenant("acme", "gold", "eu"), tenant("globex", "silver", "us"), tenant("initech", "bronze", "eu")]
 }

@@ -113,6 +113,16 @@ impl Authorization {
         self.names.roles.entity(Id::plain(role)).is_some()
     }
 
+    /// Whether policies ask for the features of a tenant and name this one.
+    pub fn names_feature(&self, feature: &str) -> bool {
+        self.names.features.is_some() && self.names.text(feature).is_some()
+    }
+
+    /// Whether policies ask for the consents of a tenant and name this one.
+    pub fn names_consent(&self, consent: &str) -> bool {
+        self.names.consents.is_some() && self.names.text(consent).is_some()
+    }
+
     /// Every policy that has something to say about the request, where the program is asked at all.
     /// Allocates; requests are decided by [`authorize`].
     pub fn answer(&self, query: &Query<'_>) -> Option<Answer<'_>> {

@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, OnceCell};
 
-use partywall_tenancy::Tenant;
+use partywall_tenancy::{NameSet, Tenant};
 
 use crate::names::Kind;
-use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
+use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, World};
 
 /// The facts of one request:
 ///
@@ -14,7 +14,7 @@ use crate::{Entity, Id, Lookup, Names, Text, Value, Variable, World};
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant
 /// context                                                     .service  Workload::"<SPIFFE ID>"
-/// .tenant    Tenant::"<id>"                                   .tier .residency .status
+/// .tenant    Tenant::"<id>"                                   .tier .residency .status, and the sets .features .consents
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
@@ -52,6 +52,15 @@ const OF_TENANT: u32 = 3;
 const SERVICE_NAME: u32 = 2 * OF_TENANT;
 /// The texts of the two tenants.
 const TEXTS: usize = SERVICE_NAME as usize;
+/// Behind it: the names of the features and consents of the principal's tenant, then of the owner's.
+const NAMES: u32 = SERVICE_NAME + 1;
+/// Of each of the four sets there are places for so many.
+const SPAN: u32 = 1 << 16;
+/// The sets of one tenant.
+const SETS: u32 = 2;
+
+/// Places of values: name and value of the context's one field, then the elements of the four sets.
+const CONTEXT: u32 = 2;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
 /// find is found when it is asked for.
@@ -68,7 +77,7 @@ pub struct RequestWorld<'a> {
     owner: Entity,
     roles: [Entity; MOST_ROLES],
     has_roles: usize,
-    context: OnceCell<[Value; 2]>,
+    service: OnceCell<Entity>,
     /// Tier, residency and status of the principal's tenant, then of the owner.
     texts: [Cell<Option<Text>>; TEXTS],
 }
@@ -91,7 +100,7 @@ impl<'a> RequestWorld<'a> {
             owner,
             roles: [Entity(0); MOST_ROLES],
             has_roles: 0,
-            context: OnceCell::new(),
+            service: OnceCell::new(),
             texts: [const { Cell::new(None) }; TEXTS],
             facts,
             names,
@@ -126,18 +135,41 @@ impl<'a> RequestWorld<'a> {
     }
 
     fn of_tenant(&self, tenant: &Tenant, name: Text) -> Lookup {
-        let first = if std::ptr::eq(tenant, self.facts.tenant) { 0 } else { OF_TENANT };
+        let own = std::ptr::eq(tenant, self.facts.tenant);
+        let first = if own { 0 } else { OF_TENANT };
         let text = |nth: u32| Lookup::Found(Value::Text(self.number(first + nth)));
+        let set = |nth: u32, names: &NameSet| {
+            let start = CONTEXT + SPAN * (nth + if own { 0 } else { SETS });
+            let len = u32::try_from(names.len()).unwrap_or(SPAN).min(SPAN);
+            Lookup::Found(Value::Set(Slice { place: Place::World, start, len }))
+        };
         match Some(name) {
             tier if tier == self.names.tier => text(0),
             residency if residency == self.names.residency => text(1),
             status if status == self.names.status => text(2),
+            features if features == self.names.features => set(0, &tenant.features),
+            consents if consents == self.names.consents => set(1, &tenant.consents),
             _ => Lookup::Missing,
         }
     }
 
-    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner.
+    /// Features and consents of the principal's tenant, then of the owner.
+    fn set(&self, nth: u32) -> Option<&NameSet> {
+        match nth {
+            0 => Some(&self.facts.tenant.features),
+            1 => Some(&self.facts.tenant.consents),
+            2 => Some(&self.facts.owner.features),
+            3 => Some(&self.facts.owner.consents),
+            _ => None,
+        }
+    }
+
+    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; then the names
+    /// of their features and consents.
     fn at(&self, place: u32) -> Option<&str> {
+        if let Some(name) = place.checked_sub(NAMES) {
+            return self.set(name / SPAN)?.get(usize::try_from(name % SPAN).ok()?);
+        }
         let tenant = match place {
             0..OF_TENANT => self.facts.tenant,
             OF_TENANT..SERVICE_NAME => self.facts.owner,
@@ -157,14 +189,27 @@ impl<'a> RequestWorld<'a> {
             return number;
         }
         let text = self.at(place).unwrap_or_default();
-        let number = self.names.text(text).unwrap_or_else(|| {
-            let first = (0..place).find(|before| self.at(*before) == Some(text));
-            self.names.more_text(first.unwrap_or(place))
-        });
+        let number = self.names.text(text).unwrap_or_else(|| self.names.more_text(self.first(text, place)));
         if let Some(known) = known {
             known.set(Some(number));
         }
         number
+    }
+}
+
+impl RequestWorld<'_> {
+    /// The first place of a text that also stands at `place`.
+    fn first(&self, text: &str, place: u32) -> u32 {
+        if let Some(first) = (0..place.min(SERVICE_NAME)).find(|before| self.at(*before) == Some(text)) {
+            return first;
+        }
+        let Some(name) = place.checked_sub(NAMES) else { return place };
+        // A set holds a name once, so only those before it are looked into.
+        let before = (0..name / SPAN).find_map(|set| {
+            let nth = u32::try_from(self.set(set)?.position(text)?).ok()?;
+            Some(NAMES + SPAN * set + nth)
+        });
+        before.unwrap_or(place)
     }
 }
 
@@ -219,11 +264,24 @@ impl World for RequestWorld<'_> {
         self.at(text.0.checked_sub(self.names.texts)?)
     }
 
-    fn values(&self) -> &[Value] {
-        self.context.get_or_init(|| {
-            let service = self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
-            [Value::Text(self.names.service.unwrap_or(self.names.more_text(SERVICE_NAME))), Value::Entity(service)]
-        })
+    fn value(&self, at: usize) -> Option<Value> {
+        match u32::try_from(at).ok()? {
+            0 => Some(Value::Text(self.names.service.unwrap_or(self.names.more_text(SERVICE_NAME)))),
+            1 => {
+                let service = || self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
+                Some(Value::Entity(*self.service.get_or_init(service)))
+            }
+            at => {
+                let place = NAMES.checked_add(at.checked_sub(CONTEXT)?)?;
+                self.at(place)?;
+                Some(Value::Text(self.number(place)))
+            }
+        }
+    }
+
+    fn holds(&self, set: Slice, text: &str) -> Option<bool> {
+        let names = self.set(set.start.checked_sub(CONTEXT)? / SPAN)?;
+        Some(names.contains(text))
     }
 
     fn ancestors(&self, entity: Entity) -> &[Entity] {
@@ -232,5 +290,75 @@ impl World for RequestWorld<'_> {
 
     fn tenant(&self) -> Option<Entity> {
         Some(self.tenant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partywall_tenancy::{TenantId, TenantStatus};
+
+    use super::*;
+    use crate::{Program, ProgramBody};
+
+    fn tenant(id: &str, tier: &str, features: &[&str], consents: &[&str]) -> Tenant {
+        Tenant {
+            id: TenantId::parse(id).unwrap(),
+            tier: tier.into(),
+            status: TenantStatus::Active,
+            residency: "eu".into(),
+            features: NameSet::new(features).unwrap(),
+            consents: NameSet::new(consents).unwrap(),
+        }
+    }
+
+    #[test]
+    fn equal_texts_have_one_number_wherever_they_stand() {
+        let texts = ["consents", "features", "named", "tenant", "tier"].map(str::to_owned).to_vec();
+        let program = Program::new(ProgramBody { texts, ..ProgramBody::default() }).unwrap();
+        let names = Names::of(&program);
+        let own = tenant("acme", "gold", &["gold", "named", "x"], &["eu", "x", "y"]);
+        let other = tenant("globex", "y", &["x", "z"], &["z"]);
+        let facts = RequestFacts {
+            tenant: &own,
+            subject: "ann",
+            roles: &[],
+            action: "read",
+            resource_type: "Order",
+            resource_id: Id::plain("1"),
+            owner: &other,
+            service: "orders",
+        };
+        let world = RequestWorld::new(&facts, &names).unwrap();
+        let mut found: Vec<(Value, String)> = Vec::new();
+        for (of, names_of) in [(&own, ["tier", "features", "consents"]), (&other, ["tier", "features", "consents"])] {
+            for name in names_of {
+                let value = match world.of_tenant(of, program.find_text(name).unwrap()) {
+                    Lookup::Found(value) => value,
+                    other => panic!("{name}: {other:?}"),
+                };
+                let values = match value {
+                    Value::Set(set) => set.range().map(|at| world.value(at).unwrap()).collect(),
+                    value => vec![value],
+                };
+                for value in values {
+                    let Value::Text(text) = value else { panic!("{value:?}") };
+                    let text = names
+                        .text("named")
+                        .filter(|named| *named == text)
+                        .map_or_else(|| world.text(text).unwrap().to_owned(), |_| "named".to_owned());
+                    found.push((value, text));
+                }
+            }
+        }
+        assert_eq!(found.len(), 1 + 3 + 3 + 1 + 2 + 1);
+        for (value, text) in &found {
+            for (other, same) in &found {
+                assert_eq!(value == other, text == same, "{text} and {same}: {found:?}");
+            }
+        }
+        // Behind the last element, and in no set at all, there is nothing.
+        for at in [2 + 3, 2 + SPAN as usize + 3, 2 + 4 * SPAN as usize, usize::MAX] {
+            assert_eq!(world.value(at), None, "{at}");
+        }
     }
 }

@@ -32,7 +32,8 @@ pub use names::Names;
 pub use operations::{Found, OperationError, OperationProblem, Operations};
 pub use program::{
     ActionBody, ActionIndex, Answer, Binary, Effect, Expression, Function, List, NameList, Node, Outcome,
-    PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Scope, Scratch, Unary, Verdict,
+    PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,
+    Verdict,
 };
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

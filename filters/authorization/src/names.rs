@@ -14,6 +14,8 @@ pub struct Names {
     pub(crate) tier: Option<Text>,
     pub(crate) residency: Option<Text>,
     pub(crate) status: Option<Text>,
+    pub(crate) features: Option<Text>,
+    pub(crate) consents: Option<Text>,
     pub(crate) service: Option<Text>,
     /// Types that every request has.
     pub(crate) users: Kind,
@@ -76,6 +78,8 @@ impl Names {
             tier: program.find_text("tier"),
             residency: program.find_text("residency"),
             status: program.find_text("status"),
+            features: program.find_text("features"),
+            consents: program.find_text("consents"),
             service: program.find_text("service"),
             users: kind("User"),
             roles: kind("Role"),

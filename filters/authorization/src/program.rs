@@ -6,12 +6,14 @@ mod evaluate;
 mod functions;
 mod index;
 mod lists;
+mod reading;
 
 pub use body::{
     ActionBody, Binary, Effect, Expression, Function, List, NameList, Node, PolicyBody, ProgramBody, Scope, Unary,
 };
 pub use check::ProgramError;
 pub use evaluate::{PRINCIPAL_SCOPE, RESOURCE_SCOPE, Scratch, Verdict};
+pub use reading::Reading;
 
 use crate::{Entity, Text, Value, World};
 use evaluate::{Asked, Evaluation};
@@ -57,19 +59,11 @@ pub struct Answer<'p> {
 }
 
 impl Program {
-    /// Reads and checks a program.
+    /// Reads and checks a program, all of it at once; [`Reading`] does it in parts.
     pub fn read(bytes: &[u8]) -> Result<Self, ProgramError> {
-        if bytes.len() > check::MAX_SIZE {
-            return Err(ProgramError::TooLarge(bytes.len()));
-        }
-        let (format, _) = postcard::take_from_bytes::<u16>(bytes).map_err(|_| ProgramError::Garbage)?;
-        if format != ProgramBody::FORMAT {
-            return Err(ProgramError::Format(format));
-        }
-        match postcard::take_from_bytes(bytes) {
-            Ok((body, [])) => Self::new(body),
-            _ => Err(ProgramError::Garbage),
-        }
+        let mut reading = Reading::default();
+        while reading.step(bytes, usize::MAX)? {}
+        reading.finish().ok_or(ProgramError::Garbage)
     }
 
     /// Checks a program.

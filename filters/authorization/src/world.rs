@@ -1,6 +1,6 @@
 //! What policies are evaluated against.
 
-use crate::{Entity, Text, Value};
+use crate::{Entity, Slice, Text, Value};
 
 /// One request, and the entities around it.
 pub trait World {
@@ -22,8 +22,13 @@ pub trait World {
     /// A text that the program does not hold.
     fn text(&self, text: Text) -> Option<&str>;
 
-    /// Values that lie in the world.
-    fn values(&self) -> &[Value];
+    /// One of the values that lie in the world.
+    fn value(&self, at: usize) -> Option<Value>;
+
+    /// Whether a set that lies in the world holds a text, where that is known without going through its elements.
+    fn holds(&self, _set: Slice, _text: &str) -> Option<bool> {
+        None
+    }
 
     /// The proper ancestors of principal or resource, each once. Only those that the program names matter.
     fn ancestors(&self, entity: Entity) -> &[Entity];

@@ -5,13 +5,20 @@ use partywall_authorization::{
     Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    GrantId, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId,
+    GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId,
     TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
     let id = TenantId::parse(id).unwrap();
-    Tenant { id, tier: "gold".into(), status: TenantStatus::Active, residency: "eu".into() }
+    Tenant {
+        id,
+        tier: "gold".into(),
+        status: TenantStatus::Active,
+        residency: "eu".into(),
+        features: NameSet::default(),
+        consents: NameSet::default(),
+    }
 }
 
 fn context(tenant: &str, roles: &[&str]) -> TenantContext {

@@ -4,7 +4,7 @@
 //! ```text
 //! {"partywall":1,"time":1795507200,"revision":7,"overlay":1795507199000,"decision":"allow","policy":"viewers-read",
 //!  "service":"orders","tenant":"t1_…","principal":"s1_…","method":"GET","path":"/orders/{id}","action":"orders:read",
-//!  "resource":"Order","roles":["viewer"],"id":"r1_…"}
+//!  "resource":"Order","id":"r1_…","roles":["viewer"],"consents":["analytics"]}
 //! ```
 //!
 //! The first member says that this is one, and of which version. A member that has nothing to say is left out.
@@ -61,10 +61,56 @@ pub struct Asking<'a> {
     pub owner: &'a str,
 }
 
+/// Names that belong to a decision and to nobody: what a role is called, a feature or a consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The principal's roles, those that policies name.
+    Roles,
+    /// Features of the principal's tenant, those that policies name.
+    Features,
+    /// Consents of the principal's tenant that hold, those that policies name.
+    Consents,
+    /// Consents that the tenant's record gives and the overlay withdraws.
+    Withdrawn,
+    /// The same of the resource's owner, where that is another tenant.
+    OwnerWithdrawn,
+}
+
+impl Names {
+    /// Writes them as one member of a JSON object, with a comma before it; nothing where there are none.
+    pub fn write<'n>(self, names: impl IntoIterator<Item = &'n str>, out: &mut String) {
+        let mut open = false;
+        for name in names {
+            if open {
+                out.push_str(",\"");
+            } else {
+                out.push_str(",\"");
+                out.push_str(self.member());
+                out.push_str("\":[\"");
+            }
+            escaped(name, out);
+            out.push('"');
+            open = true;
+        }
+        if open {
+            out.push(']');
+        }
+    }
+
+    fn member(self) -> &'static str {
+        match self {
+            Self::Roles => "roles",
+            Self::Features => "features",
+            Self::Consents => "consents",
+            Self::Withdrawn => "withdrawn",
+            Self::OwnerWithdrawn => "owner_withdrawn",
+        }
+    }
+}
+
 impl Asked<'_> {
-    /// Writes it as members of a JSON object, each with a comma before it. `roles` are the principal's that policies
-    /// name; of the others nothing is written.
-    pub fn write<'r>(&self, roles: impl Iterator<Item = &'r str>, out: &mut String) {
+    /// Writes it as members of a JSON object, each with a comma before it. [`Names`] may follow.
+    pub fn write(&self, out: &mut String) {
         text("principal", self.principal, out);
         if let Some(operation) = &self.operation {
             text("method", operation.method, out);
@@ -73,16 +119,6 @@ impl Asked<'_> {
             text("resource", operation.resource, out);
             text("id", operation.id, out);
             text("owner", operation.owner, out);
-        }
-        let mut open = false;
-        for role in roles {
-            out.push_str(if open { ",\"" } else { ",\"roles\":[\"" });
-            escaped(role, out);
-            out.push('"');
-            open = true;
-        }
-        if open {
-            out.push(']');
         }
     }
 }
@@ -186,18 +222,25 @@ mod tests {
         };
         let mut asked = String::new();
         let whole = Asked { principal: "s1_0f", operation: Some(operation) };
-        whole.write(["viewer", "a\"b"].into_iter(), &mut asked);
+        whole.write(&mut asked);
+        Names::Roles.write(["viewer", "a\"b"], &mut asked);
+        Names::Features.write([], &mut asked);
+        Names::Consents.write(["analytics"], &mut asked);
+        Names::Withdrawn.write(["mail", "trace"], &mut asked);
+        Names::OwnerWithdrawn.write(["mail"], &mut asked);
         assert_eq!(
             Decided { asked: &asked, ..DECIDED }.write(),
             concat!(
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""roles":["viewer","a\"b"]}"#,
+                r#""roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None }.write(std::iter::empty(), &mut nothing);
+        Asked { principal: "", operation: None }.write(&mut nothing);
+        Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {
             time: 0,

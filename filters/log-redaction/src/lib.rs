@@ -11,5 +11,5 @@ mod explain;
 mod path;
 
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
-pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION};
+pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names};
 pub use path::redact_path;

@@ -6,7 +6,7 @@ mod refusals;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use partywall_authorization::Authorization;
+use partywall_authorization::{Authorization, Reading};
 use partywall_tenancy::statement::Kind;
 use partywall_tenancy::{
     Accepted, Bundle, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source, Trust, UnixSeconds, View,
@@ -70,12 +70,16 @@ pub(crate) struct Policy {
     last_refusal: [Option<u64>; 4],
     /// The bundle or candidate that is on its way.
     loading: Option<(Loading, Origin)>,
+    /// Its program, as far as it was read.
+    reading: Reading,
     /// The revision that others have already, as it was told.
     behind: Option<u64>,
 }
 
 /// How much of a bundle is hashed in one tick: well under a millisecond.
 const STEP: usize = 64 * 1024;
+/// How many texts, expressions or policies of its program are read in one tick: about as long.
+const PARTS: usize = 1024;
 
 impl Policy {
     fn new(trust: Trust, source: BundleSource) -> Self {
@@ -102,6 +106,7 @@ impl Policy {
             metrics: Metrics::default(),
             last_refusal: [None; 4],
             loading: None,
+            reading: Reading::default(),
             behind: None,
         }
     }
@@ -224,10 +229,7 @@ impl Policy {
         match got.what {
             What::Bundle if self.is_loading() => self.put_off(What::Bundle),
             What::Bundle => match Loading::new(got.bytes) {
-                Ok(loading) => {
-                    self.loading = Some((loading, origin));
-                    self.load(now_ms);
-                }
+                Ok(loading) => self.begin(loading, origin, now_ms),
                 Err((refusal, bytes)) => self.refused(What::Bundle, &bytes, &refusal),
             },
             // It comes again once there is a bundle that says who may sign it.
@@ -262,6 +264,12 @@ impl Policy {
         }
     }
 
+    fn begin(&mut self, loading: Loading, origin: Origin, now_ms: u64) {
+        self.loading = Some((loading, origin));
+        self.reading = Reading::default();
+        self.load(now_ms);
+    }
+
     /// One step of what is on its way, or all of a small one.
     fn load(&mut self, now_ms: u64) {
         let now = now_ms / 1000;
@@ -281,12 +289,19 @@ impl Policy {
                 self.candidate_missing &= what != What::Candidate;
             }
             Ok(Progress::Ready) => {
-                let installed = match what {
-                    What::Candidate => self.install_candidate(loading, origin, now),
-                    _ => self.install(loading, origin, now),
-                };
-                if let Err((refusal, bytes)) = installed {
-                    self.refused(what, &bytes, &refusal);
+                let program = loading.bundle().map_or(&[][..], |bundle| &bundle.body().program);
+                match self.reading.step(program, if small { usize::MAX } else { PARTS }) {
+                    Ok(true) => self.loading = Some((loading, origin)),
+                    Ok(false) => {
+                        let installed = match what {
+                            What::Candidate => self.install_candidate(loading, origin, now),
+                            _ => self.install(loading, origin, now),
+                        };
+                        if let Err((refusal, bytes)) = installed {
+                            self.refused(what, &bytes, &refusal);
+                        }
+                    }
+                    Err(error) => self.refused(what, loading.bytes(), &Refusal::Inconsistent(error.to_string())),
                 }
             }
             Err(refusal) => self.refused(what, loading.bytes(), &refusal),
@@ -294,10 +309,9 @@ impl Policy {
     }
 
     fn install(&mut self, loading: Loading, origin: Origin, now: UnixSeconds) -> Result<(), (Refusal, Vec<u8>)> {
-        let authorization = match loading.bundle().map(Authorization::new) {
-            Some(Ok(authorization)) => authorization,
-            Some(Err(refusal)) => return Err((refusal, loading.into_bytes())),
-            None => return Ok(()),
+        let authorization = match self.compiled(&loading) {
+            Ok(authorization) => authorization,
+            Err(refusal) => return Err((refusal, loading.into_bytes())),
         };
         let bytes = self.state.install(loading, now)?;
         self.authorization = Some(Rc::new(authorization));
@@ -318,6 +332,13 @@ impl Policy {
             self.fetcher.keep(What::Bundle, &bytes);
         }
         Ok(())
+    }
+
+    /// What decides by a bundle or candidate of which all was read.
+    fn compiled(&mut self, loading: &Loading) -> Result<Authorization, Refusal> {
+        let program = std::mem::take(&mut self.reading).finish();
+        let (program, bundle) = program.zip(loading.bundle()).ok_or(Refusal::Garbage("not all of it was read"))?;
+        Authorization::from_parts(program, &bundle.body().services)
     }
 
     fn overlay_accepted(&mut self, bytes: &[u8], accepted: Accepted, origin: Origin, now_ms: u64) {

@@ -212,7 +212,7 @@ pub enum Owner {
 
 impl BundleBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 3;
+    pub const FORMAT: u16 = 4;
 
     /// Signs the bundle with every key of `signers` (key id, key).
     /// `None` when it cannot be written or there is no usable signer.

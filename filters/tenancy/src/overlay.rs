@@ -39,6 +39,8 @@ pub struct OverlayBody {
     pub revoked_api_keys: Vec<String>,
     /// Ids of grants that no longer let anybody cross.
     pub revoked_grants: Vec<GrantId>,
+    /// Consents of tenants that no longer count, whatever the bundle says.
+    pub withdrawn_consents: Vec<WithdrawnConsent>,
 }
 
 /// One revoked token: its issuer and its `jti`.
@@ -68,9 +70,18 @@ pub struct RevokedKey {
     pub id: String,
 }
 
+/// One consent that a tenant withdrew.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WithdrawnConsent {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What it no longer agrees to, as `analytics`.
+    pub consent: String,
+}
+
 impl OverlayBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 2;
+    pub const FORMAT: u16 = 3;
     /// Seconds from issue to expiry.
     pub const LIFETIME: UnixSeconds = 120;
 
@@ -119,6 +130,7 @@ impl Overlay {
         body.revoked_signers.sort_unstable();
         body.revoked_api_keys.sort_unstable();
         body.revoked_grants.sort_unstable();
+        body.withdrawn_consents.sort_unstable();
         Self { body, by }
     }
 
@@ -168,6 +180,14 @@ impl Overlay {
         self.body.revoked_api_keys.binary_search_by(|k| k.as_str().cmp(id)).is_ok()
     }
 
+    /// What `tenant` no longer consents to, sorted.
+    pub fn withdrawn_consents(&self, tenant: &TenantId) -> &[WithdrawnConsent] {
+        let all = &self.body.withdrawn_consents;
+        let from = all.partition_point(|one| one.tenant < *tenant);
+        let behind = all.get(from..).unwrap_or_default();
+        behind.get(..behind.partition_point(|one| one.tenant == *tenant)).unwrap_or_default()
+    }
+
     /// Whether the grant `id` was revoked.
     pub fn revokes_grant(&self, id: &GrantId) -> bool {
         self.body.revoked_grants.binary_search(id).is_ok()
@@ -201,6 +221,12 @@ mod tests {
             revoked_signers: names.clone().into(),
             revoked_api_keys: names.clone().into(),
             revoked_grants: [3, 1, 2].map(|n| GrantId::new([n; 16])).into(),
+            withdrawn_consents: [("initech", "b"), ("acme", "b"), ("initech", "a"), ("globex", "c")]
+                .map(|(tenant, consent)| WithdrawnConsent {
+                    tenant: TenantId::parse(tenant).unwrap(),
+                    consent: consent.into(),
+                })
+                .into(),
         };
         let key = SigningKey::from_bytes(&[2; 32]);
         let trusted = TrustedKey::new("o", key.verifying_key().as_bytes()).unwrap();
@@ -218,6 +244,12 @@ mod tests {
             assert!(overlay.revokes_api_key(name));
         }
         assert!(!overlay.revokes_issuer("https://d") && !overlay.revokes_token("https://d", "1"));
+        for (tenant, withdrawn) in
+            [("acme", "b"), ("acme-2", ""), ("globex", "c"), ("hooli", ""), ("initech", "ab"), ("zz", "")]
+        {
+            let found = overlay.withdrawn_consents(&TenantId::parse(tenant).unwrap());
+            assert_eq!(found.iter().map(|one| one.consent.as_str()).collect::<String>(), withdrawn, "{tenant}");
+        }
         for (tenant, status) in [("acme", Some(TenantStatus::Suspended)), ("globex", None)] {
             assert_eq!(overlay.status(&TenantId::parse(tenant).unwrap()), status);
         }

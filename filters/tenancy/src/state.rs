@@ -140,7 +140,7 @@ impl PolicyState {
         }
         let more = loading.step(
             budget,
-            |signatures| signatures.verify(Kind::Bundle, &self.bundle_keys(), &[]),
+            |signatures| signatures.verify(Kind::Bundle, &self.bundle_keys(), &self.keys_for_others()),
             |body, _, by| self.judge(body, by, now),
         )?;
         Ok(if more { Progress::More } else { Progress::Ready })
@@ -259,6 +259,11 @@ impl PolicyState {
         } else if self.was_current && self.behind_since.is_none() {
             self.behind_since = Some(overlay.body().issued);
         }
+    }
+
+    /// Keys that sign something else than bundles: a refusal of theirs says so.
+    fn keys_for_others(&self) -> Vec<TrustedKey> {
+        self.bundle().map(|bundle| [bundle.overlay_keys(), bundle.grant_keys()].concat()).unwrap_or_default()
     }
 
     fn other_roles(&self, bundle: &Bundle) -> Vec<TrustedKey> {

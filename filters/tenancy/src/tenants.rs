@@ -1,18 +1,20 @@
 //! The tenants of a bundle: packed, so that 100,000 of them are three blocks of memory and not 300,000.
 //!
 //! ```text
-//! ids     "acmeglobexinitech"                  one text, in the order of the ids
-//! rows    { start of the id 4, shape 2 } each  little endian
-//! shapes  tier, status, residency              each combination once
+//! ids     "acmeglobexinitech"                                           one text, in the order of the ids
+//! rows    { start of the id 4, shape 2, features 4, consents 4 } each   little endian
+//! shapes  tier, status, residency                                       each combination once
+//! names   what features and consents are called, and each set of them   see `name_set`
 //! ```
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::name_set::{NameSet, NameTable, Packing};
 use crate::{Refusal, TenantId};
 
 /// Whether a tenant may act.
@@ -51,6 +53,10 @@ pub struct Tenant {
     pub status: TenantStatus,
     /// Where its data lives, as `eu`.
     pub residency: Arc<str>,
+    /// What it has beyond its tier, as `export`.
+    pub features: NameSet,
+    /// What it agreed to, as `analytics`.
+    pub consents: NameSet,
 }
 
 /// What many tenants have in common.
@@ -68,18 +74,30 @@ pub struct Tenants {
     ids: String,
     rows: Vec<u8>,
     shapes: Vec<Shape>,
+    names: Arc<NameTable>,
 }
 
-const ROW: usize = 6;
+const ROW: usize = 14;
+
+/// What stands in a row.
+struct Row {
+    start: usize,
+    shape: usize,
+    features: usize,
+    consents: usize,
+}
 
 impl Tenants {
     /// Packs tenants in the order given. `None` where they do not fit: more than 65,536 combinations of tier,
-    /// status and residency, or 4 GiB of ids.
+    /// status and residency, as many names of features and consents, or 4 GiB of ids.
     pub fn pack(tenants: impl IntoIterator<Item = Tenant>) -> Option<Self> {
+        let tenants: Vec<Tenant> = tenants.into_iter().collect();
+        let names: BTreeSet<&str> = tenants.iter().flat_map(|t| t.features.iter().chain(t.consents.iter())).collect();
+        let mut names = Packing::of(names)?;
         let mut packed = Self::default();
         let mut known = HashMap::new();
-        for Tenant { id, tier, status, residency } in tenants {
-            let shape = Shape { tier, status, residency };
+        for Tenant { id, tier, status, residency, features, consents } in &tenants {
+            let shape = Shape { tier: tier.clone(), status: *status, residency: residency.clone() };
             let at = match known.get(&shape) {
                 Some(at) => *at,
                 None => {
@@ -91,8 +109,13 @@ impl Tenants {
             };
             packed.rows.extend_from_slice(&u32::try_from(packed.ids.len()).ok()?.to_le_bytes());
             packed.rows.extend_from_slice(&at.to_le_bytes());
+            for set in [features, consents] {
+                let at = names.add(set.iter())?;
+                packed.rows.extend_from_slice(&u32::try_from(at).ok()?.to_le_bytes());
+            }
             packed.ids.push_str(id.as_str());
         }
+        packed.names = Arc::new(names.table);
         Some(packed)
     }
 
@@ -138,8 +161,11 @@ impl Tenants {
     /// Looks at up to `count` rows from `from` on. Gives the first row that was not looked at.
     pub fn check(&self, from: usize, count: usize) -> Result<usize, Refusal> {
         let inconsistent = |what: &str| Refusal::Inconsistent(format!("tenants {what}"));
-        if from == 0 && (!self.rows.len().is_multiple_of(ROW) || self.row(0).map_or(0, |row| row.0) != 0) {
+        if from == 0 && (!self.rows.len().is_multiple_of(ROW) || self.row(0).map_or(0, |row| row.start) != 0) {
             return Err(inconsistent("have a broken table"));
+        }
+        if from == 0 && !self.names.check() {
+            return Err(inconsistent("have names of features or consents out of order or twice"));
         }
         let end = from.saturating_add(count).min(self.len());
         let mut before = from.checked_sub(1).and_then(|at| self.id(at));
@@ -149,7 +175,8 @@ impl Tenants {
             if before.is_some_and(|before| before >= id) {
                 return Err(inconsistent("are not sorted, or one is there twice"));
             }
-            if self.shape(at).is_none() {
+            let row = self.row(at).filter(|row| self.shapes.get(row.shape).is_some());
+            if !row.is_some_and(|row| self.names.check_set(row.features) && self.names.check_set(row.consents)) {
                 return Err(inconsistent("have a broken table"));
             }
             before = Some(id);
@@ -158,33 +185,46 @@ impl Tenants {
     }
 
     fn tenant(&self, at: usize, id: TenantId) -> Option<Tenant> {
-        let Shape { tier, status, residency } = self.shape(at)?.clone();
-        Some(Tenant { id, tier, status, residency })
+        let row = self.row(at)?;
+        let Shape { tier, status, residency } = self.shapes.get(row.shape)?.clone();
+        let set = |at| NameTable::set(&self.names, at);
+        Some(Tenant { id, tier, status, residency, features: set(row.features)?, consents: set(row.consents)? })
     }
 
     fn id(&self, at: usize) -> Option<&str> {
-        let start = self.row(at)?.0;
-        let end = self.row(at.checked_add(1)?).map_or(self.ids.len(), |next| next.0);
-        self.ids.get(start..end)
+        let end = self.start(at.checked_add(1)?).unwrap_or(self.ids.len());
+        self.ids.get(self.start(at)?..end)
     }
 
-    fn shape(&self, at: usize) -> Option<&Shape> {
-        self.shapes.get(self.row(at)?.1)
+    /// Where an id begins.
+    fn start(&self, at: usize) -> Option<usize> {
+        let (start, _) = self.rows.get(at.checked_mul(ROW)?..)?.split_first_chunk::<4>()?;
+        usize::try_from(u32::from_le_bytes(*start)).ok()
     }
 
-    fn row(&self, at: usize) -> Option<(usize, usize)> {
-        let row = self.rows.get(at.checked_mul(ROW)?..)?;
-        let (start, shape) = row.split_first_chunk::<4>()?;
-        let shape = u16::from_le_bytes(*shape.first_chunk()?);
-        Some((usize::try_from(u32::from_le_bytes(*start)).ok()?, shape.into()))
+    fn row(&self, at: usize) -> Option<Row> {
+        let rest = self.rows.get(at.checked_mul(ROW)?..)?;
+        let (start, rest) = rest.split_first_chunk::<4>()?;
+        let (shape, rest) = rest.split_first_chunk::<2>()?;
+        let (features, rest) = rest.split_first_chunk::<4>()?;
+        let consents = rest.first_chunk::<4>()?;
+        let number = |bytes: &[u8; 4]| usize::try_from(u32::from_le_bytes(*bytes)).ok();
+        Some(Row {
+            start: number(start)?,
+            shape: u16::from_le_bytes(*shape).into(),
+            features: number(features)?,
+            consents: number(consents)?,
+        })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Wire<I, R, S> {
+struct Wire<I, B, S, N> {
     ids: I,
-    rows: R,
+    rows: B,
     shapes: S,
+    names: N,
+    sets: B,
 }
 
 impl Serialize for Tenants {
@@ -192,7 +232,8 @@ impl Serialize for Tenants {
         if serializer.is_human_readable() {
             return serializer.collect_seq(self.iter());
         }
-        Wire { ids: &self.ids, rows: Bytes(&self.rows), shapes: &self.shapes }.serialize(serializer)
+        let (names, sets) = (&self.names.names, Bytes(&self.names.sets));
+        Wire { ids: &self.ids, rows: Bytes(&self.rows), shapes: &self.shapes, names, sets }.serialize(serializer)
     }
 }
 
@@ -202,8 +243,9 @@ impl<'de> Deserialize<'de> for Tenants {
             let list = Vec::<Tenant>::deserialize(deserializer)?;
             return Self::pack(list).ok_or_else(|| D::Error::custom("too many kinds of tenants"));
         }
-        let Wire { ids, rows, shapes } = Wire::<String, Bytes<Vec<u8>>, Vec<Shape>>::deserialize(deserializer)?;
-        Ok(Self { ids, rows: rows.0, shapes })
+        type Read = Wire<String, Bytes<Vec<u8>>, Vec<Shape>, Vec<Box<str>>>;
+        let Wire { ids, rows, shapes, names, sets } = Read::deserialize(deserializer)?;
+        Ok(Self { ids, rows: rows.0, shapes, names: Arc::new(NameTable { names, sets: sets.0 }) })
     }
 }
 
@@ -239,8 +281,11 @@ mod tests {
     use super::*;
 
     fn tenant(id: &str, tier: &str) -> Tenant {
+        let features = NameSet::new([id, "export"]).unwrap();
+        let consents = if tier == "gold" { NameSet::new(["analytics", "export"]).unwrap() } else { NameSet::default() };
         let id = TenantId::parse(id).unwrap();
-        Tenant { id, tier: tier.into(), status: TenantStatus::Active, residency: "eu".into() }
+        let (tier, residency) = (tier.into(), "eu".into());
+        Tenant { id, tier, status: TenantStatus::Active, residency, features, consents }
     }
 
     fn packed(ids: &[&str]) -> Tenants {
@@ -273,6 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn equal_sets_lie_there_once() {
+        let named = |set: &NameSet| set.iter().map(str::to_owned).collect::<Vec<_>>();
+        let one = packed(&["acme"]).names.sets.len();
+        let features = 1 + 2 * 2;
+        let many: Vec<String> = (0..100).map(|n| format!("t{n:03}")).collect();
+        let many = packed(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(many.names.sets.len(), one + 99 * features + 1, "consents of two kinds, and the features of each");
+        let found = many.get(&TenantId::parse("t050").unwrap()).unwrap();
+        assert_eq!(
+            (named(&found.features), named(&found.consents)),
+            (vec!["export".to_owned(), "t050".to_owned()], vec!["analytics".to_owned(), "export".to_owned()])
+        );
+    }
+
+    #[test]
     fn whatever_a_table_says_is_read_without_a_panic_or_refused() {
         for ids in [&["b", "a"][..], &["a", "a"], &["a", "c", "b"]] {
             assert_eq!(checked(&packed(ids)).unwrap_err().code(), "inconsistent", "{ids:?}");
@@ -290,6 +350,14 @@ mod tests {
         broken.push(Tenants { ids: "acmeGlobexinitech".into(), ..good.clone() });
         broken.push(Tenants { ids: "é".into(), ..good.clone() });
         broken.push(Tenants { shapes: vec![], ..good.clone() });
+        let names = |names: &[&str], sets: &[u8]| {
+            let names = names.iter().map(|name| (*name).into()).collect();
+            Tenants { names: Arc::new(NameTable { names, sets: sets.to_vec() }), ..good.clone() }
+        };
+        let (known, sets) = (&good.names.names, &good.names.sets);
+        let mut turned: Vec<&str> = known.iter().map(|name| &**name).collect();
+        turned.reverse();
+        broken.extend([names(&[], sets), names(&turned, sets), names(&[], &[])]);
         for tenants in broken {
             assert!(checked(&tenants).is_err(), "{tenants:?}");
             assert!(tenants.iter().count() <= 3 && tenants.position("globex").is_none_or(|at| at < 3));

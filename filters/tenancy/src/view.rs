@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::context::ProvedBy;
-use crate::{Bundle, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds};
+use crate::{
+    Bundle, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds,
+    WithdrawnConsent,
+};
 
 /// A fresh bundle with the overlay over it: what one request is decided against.
 #[derive(Clone, Debug)]
@@ -25,11 +28,31 @@ impl View {
         &self.overlay
     }
 
+    /// The tenant as its record has it, without the consents that the overlay withdraws; whether it may act is not
+    /// asked. Allocates only where one of them is withdrawn.
+    ///
+    /// INVARIANT: the overlay only takes consents away.
+    pub fn tenant(&self, id: &TenantId) -> Option<Tenant> {
+        let mut tenant = self.bundle.tenant(id)?;
+        let withdrawn = self.overlay.withdrawn_consents(id);
+        if !withdrawn.is_empty() {
+            tenant.consents = tenant.consents.without(|consent| withdraws(withdrawn, consent));
+        }
+        Some(tenant)
+    }
+
+    /// The consents of the tenant's record that the overlay withdraws.
+    pub fn withdrawn_consents(&self, id: &TenantId) -> Vec<&str> {
+        let withdrawn = self.overlay.withdrawn_consents(id);
+        let Some(tenant) = self.bundle.tenant(id).filter(|_| !withdrawn.is_empty()) else { return Vec::new() };
+        withdrawn.iter().map(|one| one.consent.as_str()).filter(|consent| tenant.consents.contains(consent)).collect()
+    }
+
     /// The tenant, if it exists and may act; else the reason to deny.
     ///
     /// INVARIANT: the overlay can only make this answer worse.
     pub fn active_tenant(&self, id: &TenantId) -> Result<Tenant, Reason> {
-        let tenant = self.bundle.tenant(id).ok_or(Reason::TenantUnknown)?;
+        let tenant = self.tenant(id).ok_or(Reason::TenantUnknown)?;
         let status = match (tenant.status, self.overlay.status(id)) {
             (TenantStatus::Active, Some(imposed)) => imposed,
             (TenantStatus::Suspended, Some(TenantStatus::Quarantined)) => TenantStatus::Quarantined,
@@ -61,4 +84,8 @@ impl View {
         })?;
         Some((grant.id, self.active_tenant(&grant.tenant).ok()?))
     }
+}
+
+fn withdraws(sorted: &[WithdrawnConsent], consent: &str) -> bool {
+    sorted.binary_search_by(|one| one.consent.as_str().cmp(consent)).is_ok()
 }

@@ -114,6 +114,11 @@ impl Proxy {
         start(place, name, filter, bootstrap, listener, admin, place.site.environment("orders")?)
     }
 
+    /// The Envoy itself.
+    pub fn envoy(&self) -> &Envoy {
+        &self.envoy
+    }
+
     /// The revision of the bundle in force.
     pub fn revision(&self) -> Result<f64> {
         self.envoy.metric("partywall_bundle_revision", &[])

@@ -1,13 +1,14 @@
 //! The values that can make a difference to one policy.
 //!
 //! What policies of the directory ask is whether values are the same, or whether a text fits a pattern. So the values
-//! that a policy names, texts that fit its patterns, and two others of each kind tell its branches apart.
+//! that a policy names, texts that fit its patterns, and two others of each kind tell its branches apart. A set may hold
+//! each text that the policy asks it for, and two others.
 
 use std::collections::BTreeSet;
 
 use cedar_policy_core::ast::{self, EntityReference, EntityUID, Expr, ExprKind, PrincipalOrResourceConstraint, Var};
 use partywall_authorization::{Entity, Id, ProgramBody, RequestFacts};
-use partywall_tenancy::{Service, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{NameSet, Service, Tenant, TenantId, TenantStatus};
 
 use super::super::schema;
 
@@ -54,6 +55,7 @@ pub(super) struct Domain {
     actions: Vec<(String, String)>,
     tenants: Vec<TenantId>,
     texts: Vec<String>,
+    elements: Vec<String>,
     subjects: Vec<String>,
     ids: Vec<String>,
     services: Vec<String>,
@@ -61,10 +63,13 @@ pub(super) struct Domain {
     asks_tier: bool,
     asks_residency: bool,
     asks_status: bool,
+    asks_features: bool,
+    asks_consents: bool,
     asks_owner: bool,
 }
 
-/// Where the choice for each piece stands; roles follow.
+/// Where the choice for each piece stands; roles follow, and then, for each of the four [`SETS`] and each text, whether the
+/// set holds it.
 pub(super) const ACTION: usize = 0;
 pub(super) const TENANT: usize = 1;
 pub(super) const TIER: usize = 2;
@@ -79,6 +84,9 @@ pub(super) const ID: usize = 10;
 pub(super) const SERVICE: usize = 11;
 const ROLES: usize = 12;
 
+/// Features and consents of the principal's tenant, then of the owner.
+pub(super) const SETS: std::ops::Range<usize> = 0..4;
+
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
     /// position in the program, which tells its actions.
@@ -89,6 +97,7 @@ impl Domain {
             actions: actions(services, program, at, &named),
             // Two that nobody names, as they may be compared with each other; of the rest there is one in a request.
             tenants: with_others(&named.tenants, 2).into_iter().filter_map(tenant).collect(),
+            elements: with_others(if named.any_element { &named.texts } else { &named.elements }, 2),
             texts: with_others(&named.texts, 2),
             subjects: with_others(&named.subjects, 1),
             ids: with_others(&named.ids, 1),
@@ -97,8 +106,16 @@ impl Domain {
             asks_tier: named.asks_tier,
             asks_residency: named.asks_residency,
             asks_status: named.asks_status,
+            asks_features: named.asks_features,
+            asks_consents: named.asks_consents,
             asks_owner: named.asks_owner,
         }
+    }
+
+    /// Whether a set makes a difference.
+    fn asks(&self, set: usize) -> bool {
+        let asked = if set.is_multiple_of(2) { self.asks_features } else { self.asks_consents };
+        asked && (set < 2 || self.asks_owner)
     }
 
     /// For each piece how many choices there are.
@@ -123,7 +140,26 @@ impl Domain {
             self.services.len(),
         ];
         choices.resize(ROLES + self.roles.len(), 2);
+        for set in SETS {
+            choices.resize(choices.len() + self.elements.len(), if self.asks(set) { 2 } else { 1 });
+        }
         choices
+    }
+
+    /// The pieces that say what is in a set.
+    pub(super) fn set(&self, set: usize) -> std::ops::Range<usize> {
+        let start = ROLES + self.roles.len() + set * self.elements.len();
+        start..start + self.elements.len()
+    }
+
+    /// The pieces of all sets.
+    pub(super) fn elements(&self) -> std::ops::Range<usize> {
+        self.set(SETS.start).start..self.set(SETS.end).start
+    }
+
+    /// The piece that says whether a set holds a text; none where the policy does not name it.
+    pub(super) fn element(&self, set: usize, text: &str) -> Option<usize> {
+        self.elements.iter().position(|named| named == text).map(|at| self.set(set).start + at)
     }
 
     /// The piece that says whether the principal has this role; none where no policy names it.
@@ -138,19 +174,26 @@ impl Domain {
 
     /// The request of these choices. An owner of zero is the principal's tenant.
     pub(super) fn case(&self, chosen: &[usize]) -> Case {
-        let tenant = |at: usize, [tier, residency, status]: [usize; 3]| Tenant {
+        let set = |set: usize| {
+            let held = self.elements.iter().zip(&chosen[self.set(set)]).filter(|(_, held)| **held == 1);
+            // A tenant has no more.
+            NameSet::new(held.map(|(text, _)| text).take(NameSet::MOST)).unwrap_or_default()
+        };
+        let tenant = |at: usize, [tier, residency, status]: [usize; 3], first: usize| Tenant {
             id: self.tenants[at].clone(),
             tier: self.texts[chosen[tier]].as_str().into(),
             status: TenantStatus::ALL[chosen[status]],
             residency: self.texts[chosen[residency]].as_str().into(),
+            features: set(first),
+            consents: set(first + 1),
         };
-        let principals = tenant(chosen[TENANT], [TIER, RESIDENCY, STATUS]);
+        let principals = tenant(chosen[TENANT], [TIER, RESIDENCY, STATUS], 0);
         let owner = match chosen[OWNER].checked_sub(1) {
-            Some(at) if at != chosen[TENANT] => tenant(at, [OWNER_TIER, OWNER_RESIDENCY, OWNER_STATUS]),
+            Some(at) if at != chosen[TENANT] => tenant(at, [OWNER_TIER, OWNER_RESIDENCY, OWNER_STATUS], 2),
             _ => principals.clone(),
         };
         let (action, resource_type) = self.actions[chosen[ACTION]].clone();
-        let has = self.roles.iter().zip(&chosen[ROLES..]).filter(|(_, has)| **has == 1);
+        let has = self.roles.iter().zip(&chosen[self.roles()]).filter(|(_, has)| **has == 1);
         Case {
             tenant: principals,
             subject: self.subjects[chosen[SUBJECT]].clone(),
@@ -190,6 +233,10 @@ pub(in crate::lower) struct Named {
     types: BTreeSet<String>,
     pub(in crate::lower) tenants: BTreeSet<String>,
     texts: BTreeSet<String>,
+    /// Texts that sets are asked for.
+    elements: BTreeSet<String>,
+    /// Whether a set may be asked for any other of the texts: one that is no literal.
+    any_element: bool,
     pub(in crate::lower) subjects: BTreeSet<String>,
     pub(in crate::lower) ids: BTreeSet<String>,
     pub(in crate::lower) services: BTreeSet<String>,
@@ -197,6 +244,8 @@ pub(in crate::lower) struct Named {
     asks_tier: bool,
     asks_residency: bool,
     asks_status: bool,
+    asks_features: bool,
+    asks_consents: bool,
     asks_owner: bool,
 }
 
@@ -230,12 +279,16 @@ impl Named {
             ExprKind::GetAttr { attr, .. } => {
                 self.asks_tier |= attr == "tier";
                 self.asks_residency |= attr == "residency";
+                self.asks_features |= attr == "features";
+                self.asks_consents |= attr == "consents";
                 if attr == "status" {
                     self.asks_status = true;
                     // A tier may be called as a status is.
                     self.texts.extend(TenantStatus::ALL.map(|status| status.name().to_owned()));
                 }
             }
+            ExprKind::BinaryApp { op: ast::BinaryOp::Contains, arg2, .. } => self.element(arg2),
+            ExprKind::Set(elements) => elements.iter().for_each(|element| self.element(element)),
             ExprKind::Is { entity_type, .. } => self.kind(&entity_type.to_string()),
             // What stands for a wildcard is nothing, or something.
             ExprKind::Like { pattern, .. } => {
@@ -249,6 +302,17 @@ impl Named {
                 self.texts.extend([with(""), with("x")]);
             }
             _ => {}
+        }
+    }
+
+    fn element(&mut self, expr: &Expr) {
+        match expr.expr_kind() {
+            ExprKind::Lit(ast::Literal::String(text)) => {
+                self.elements.insert(text.to_string());
+            }
+            // No text, or it is counted where it stands by itself.
+            ExprKind::Lit(_) | ExprKind::Set(_) | ExprKind::Record(_) | ExprKind::Var(_) => {}
+            _ => self.any_element = true,
         }
     }
 

@@ -15,8 +15,25 @@ use super::nodes::children;
 /// What the principal is made of.
 const PRINCIPAL: [usize; 2] = [TENANT, SUBJECT];
 
-/// The pieces that `at` depends on.
-pub(super) fn of(domain: &Domain, program: &ProgramBody, policy: &PolicyBody, at: Expression) -> BTreeSet<usize> {
+/// Whose the resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The one or the other.
+    Anybodys,
+    /// The principal's tenant's.
+    Own,
+    /// Another's.
+    Others,
+}
+
+/// The pieces that `at` depends on, where the resource is `whose`.
+pub(super) fn of(
+    domain: &Domain,
+    program: &ProgramBody,
+    policy: &PolicyBody,
+    at: Expression,
+    whose: Whose,
+) -> BTreeSet<usize> {
     let mut pieces = BTreeSet::new();
     match at {
         PRINCIPAL_SCOPE => match policy.principal {
@@ -27,7 +44,7 @@ pub(super) fn of(domain: &Domain, program: &ProgramBody, policy: &PolicyBody, at
             _ => pieces.extend(PRINCIPAL),
         },
         RESOURCE_SCOPE => pieces.extend([ACTION, ID]),
-        at => Pieces { domain, program, found: &mut pieces }.expression(at),
+        at => Pieces { domain, program, whose, found: &mut pieces }.expression(at),
     }
     pieces
 }
@@ -35,6 +52,7 @@ pub(super) fn of(domain: &Domain, program: &ProgramBody, policy: &PolicyBody, at
 struct Pieces<'a> {
     domain: &'a Domain,
     program: &'a ProgramBody,
+    whose: Whose,
     found: &'a mut BTreeSet<usize>,
 }
 
@@ -57,6 +75,12 @@ impl Pieces<'_> {
                 self.expression(left);
                 self.expression(right);
             }
+            Node::Binary(operator, left, right) if self.asks_for_elements(operator, left, right) => {}
+            Node::Attribute(of, name) if matches!(self.name(name), "features" | "consents") => {
+                let set = usize::from(self.name(name) == "consents");
+                let pieces = [set, set + 2].map(|set| self.domain.set(set).collect::<Vec<_>>());
+                self.of_tenant(of, &pieces[0], &pieces[1]);
+            }
             Node::Is(of, _) if self.is_principal(of) => {}
             Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
                 self.found.extend([TENANT]);
@@ -70,23 +94,54 @@ impl Pieces<'_> {
                     "status" => (STATUS, OWNER_STATUS),
                     _ => (RESIDENCY, OWNER_RESIDENCY),
                 };
-                match self.program.nodes[of as usize] {
-                    Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
-                        self.found.extend([own]);
-                    }
-                    Node::Attribute(of, name) if self.name(name) == "tenant" && self.is(of, Variable::Resource) => {
-                        self.found.extend([own, owners, TENANT, OWNER]);
-                    }
-                    // Of an entity that the policy names, or that it found in another way.
-                    _ => {
-                        self.found.extend([own, owners, TENANT, OWNER]);
-                        self.expression(of);
-                    }
-                }
+                self.of_tenant(of, &[own], &[owners]);
             }
             // A tenant as a whole may be put into a record and compared with what is in it.
             _ => children(self.program, at).into_iter().for_each(|child| self.expression(child)),
         }
+    }
+
+    /// Something of the tenant `of`: pieces of the principal's, and those of an owner who is another.
+    fn of_tenant(&mut self, of: Expression, own: &[usize], others: &[usize]) {
+        let resources = match self.program.nodes[of as usize] {
+            Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
+                return self.found.extend(own);
+            }
+            Node::Attribute(of, name) => self.name(name) == "tenant" && self.is(of, Variable::Resource),
+            _ => false,
+        };
+        match self.whose {
+            Whose::Own if resources => return self.found.extend(own),
+            Whose::Others if resources => return self.found.extend(others),
+            _ => self.found.extend([TENANT, OWNER]),
+        }
+        self.found.extend(own);
+        self.found.extend(others);
+        // Of an entity that the policy names, or that it found in another way.
+        if !resources {
+            self.expression(of);
+        }
+    }
+
+    /// Whether only some elements of a set are asked for, by texts that are written out; then also finds them.
+    fn asks_for_elements(&mut self, operator: Binary, left: Expression, right: Expression) -> bool {
+        let Node::Attribute(of, name) = self.program.nodes[left as usize] else { return false };
+        let texts = match (operator, self.program.nodes[right as usize]) {
+            (Binary::Contains, Node::Value(text @ Value::Text(_))) => vec![text],
+            (Binary::ContainsAll | Binary::ContainsAny, Node::Value(Value::Set(slice))) => {
+                self.program.values[slice.range()].to_vec()
+            }
+            _ => return false,
+        };
+        let text = |value: &Value| if let Value::Text(text) = value { Some(*text) } else { None };
+        let texts: Option<Vec<Text>> = texts.iter().map(text).collect();
+        let Some(texts) = texts.filter(|_| matches!(self.name(name), "features" | "consents")) else { return false };
+        let set = usize::from(self.name(name) == "consents");
+        let elements =
+            |set| texts.iter().filter_map(|text| self.domain.element(set, self.name(*text))).collect::<Vec<_>>();
+        let (own, others) = (elements(set), elements(set + 2));
+        self.of_tenant(of, &own, &others);
+        true
     }
 
     fn name(&self, name: Text) -> &str {

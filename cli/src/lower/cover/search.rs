@@ -11,9 +11,9 @@ use cedar_policy_core::ast;
 use partywall_authorization::{Expression, Names, Program, RequestWorld};
 use partywall_tenancy::Service;
 
-use super::domain::{Case, Domain};
+use super::domain::{Case, Domain, OWNER, TENANT};
 use super::nodes::{self, Asked};
-use super::pieces;
+use super::pieces::{self, Whose};
 
 /// So many choices are tried for one group.
 const BUDGET: usize = 50_000;
@@ -190,8 +190,9 @@ impl Walk<'_> {
             let (program, at) = (self.program.body(), self.at);
             let domain = &self.domain;
             let found = self.pieces.entry(condition.0);
-            let pieces =
-                found.or_insert_with(|| pieces::of(domain, program, &program.policies[at], condition.0)).clone();
+            let pieces = found
+                .or_insert_with(|| pieces::of(domain, program, &program.policies[at], condition.0, Whose::Anybodys))
+                .clone();
             let mut joined = Group { conditions: vec![condition], pieces };
             groups.retain_mut(|group| {
                 let apart = group.pieces.is_disjoint(&joined.pieces);
@@ -206,11 +207,75 @@ impl Walk<'_> {
         groups
     }
 
-    /// Chooses piece after piece, and goes on only while every condition that they settle holds.
+    /// Where it makes a difference, asks about the principal's own resources first, and then about those of others.
     fn satisfy_group(&self, group: &Group) -> Found {
+        let all: &[Whose] =
+            if group.pieces.contains(&OWNER) { &[Whose::Own, Whose::Others] } else { &[Whose::Anybodys] };
+        let mut found = Found::Nothing;
+        for whose in all {
+            match self.satisfy_for(group, *whose) {
+                Found::Choices(chosen) => return Found::Choices(chosen),
+                Found::TooMany => found = Found::TooMany,
+                Found::Nothing => {}
+            }
+        }
+        found
+    }
+
+    /// The same, where the resource is `whose`. Then conditions share fewer pieces, and fall apart once more.
+    fn satisfy_for(&self, group: &Group, whose: Whose) -> Found {
+        let mut parts: Vec<Vec<Asks>> = Vec::new();
+        for condition in &group.conditions {
+            let pieces = self.pieces_for(condition.0, whose);
+            let mut joined = vec![Asks { condition: *condition, pieces }];
+            parts.retain_mut(|part| {
+                let shares = |asks: &Asks| joined.iter().any(|other| !asks.pieces.is_disjoint(&other.pieces));
+                let apart = !part.iter().any(shares);
+                if !apart {
+                    joined.append(part);
+                }
+                apart
+            });
+            parts.push(joined);
+        }
+        let mut first = vec![0; self.choices.len()];
+        if whose == Whose::Others {
+            // The second tenant, where the principal is of the first.
+            first[OWNER] = 2;
+        }
+        let (mut all, mut too_many) = (first.clone(), false);
+        for part in parts {
+            match self.satisfy_part(&part, whose, first.clone()) {
+                Found::Choices(found) => {
+                    part.iter().flat_map(|asks| &asks.pieces).for_each(|piece| all[*piece] = found[*piece]);
+                }
+                // Whatever became of the others.
+                Found::Nothing => return Found::Nothing,
+                Found::TooMany => too_many = true,
+            }
+        }
+        if too_many { Found::TooMany } else { Found::Choices(all) }
+    }
+
+    fn pieces_for(&self, node: Expression, whose: Whose) -> BTreeSet<usize> {
+        let program = self.program.body();
+        let mut pieces = pieces::of(&self.domain, program, &program.policies[self.at], node, whose);
+        match whose {
+            Whose::Anybodys => {}
+            Whose::Own => {
+                pieces.remove(&OWNER);
+            }
+            // One of them alone would make them the same.
+            Whose::Others if pieces.contains(&TENANT) || pieces.contains(&OWNER) => pieces.extend([TENANT, OWNER]),
+            Whose::Others => {}
+        }
+        pieces
+    }
+
+    /// Chooses piece after piece, and goes on only while every condition that they settle holds.
+    fn satisfy_part(&self, part: &[Asks], whose: Whose, first: Vec<usize>) -> Found {
         // The pieces of the conditions that ask for few come first, so that what cannot hold is seen early.
-        let mut asks: Vec<&BTreeSet<usize>> =
-            group.conditions.iter().filter_map(|(node, _)| self.pieces.get(node)).collect();
+        let mut asks: Vec<&BTreeSet<usize>> = part.iter().map(|asks| &asks.pieces).collect();
         asks.sort_by_key(|asks| asks.len());
         let mut pieces: Vec<usize> = Vec::new();
         for piece in asks.into_iter().flatten() {
@@ -220,13 +285,18 @@ impl Walk<'_> {
         }
         // For each number of chosen pieces the conditions that are settled with the last of them.
         let mut settled: Vec<Vec<Condition>> = vec![Vec::new(); pieces.len() + 1];
-        for condition in &group.conditions {
-            let asks = self.pieces.get(&condition.0);
-            let last = pieces.iter().rposition(|piece| asks.is_some_and(|asks| asks.contains(piece)));
-            settled[last.map_or(0, |at| at + 1)].push(*condition);
+        for asks in part {
+            let last = pieces.iter().rposition(|piece| asks.pieces.contains(piece));
+            settled[last.map_or(0, |at| at + 1)].push(asks.condition);
         }
-        let mut choice =
-            Choice { pieces: &pieces, settled: &settled, chosen: vec![0; self.choices.len()], left: BUDGET };
+        // What asks for a large set is seldom met by going through all of its parts.
+        let mut full = first.clone();
+        self.domain.elements().for_each(|piece| full[piece] = self.choices[piece] - 1);
+        let conditions: Vec<Condition> = part.iter().map(|asks| asks.condition).collect();
+        if self.hold(&conditions, &full) {
+            return Found::Choices(full);
+        }
+        let mut choice = Choice { pieces: &pieces, settled: &settled, whose, chosen: first, left: BUDGET };
         match self.choose(&mut choice, 0) {
             Some(true) => Found::Choices(choice.chosen),
             Some(false) => Found::Nothing,
@@ -241,13 +311,14 @@ impl Walk<'_> {
             return Some(false);
         }
         let Some(piece) = choice.pieces.get(nth) else { return Some(true) };
+        let before = choice.chosen[*piece];
         for chosen in 0..self.choices[*piece] {
             choice.chosen[*piece] = chosen;
-            if self.choose(choice, nth + 1)? {
+            if choice.fits(*piece) && self.choose(choice, nth + 1)? {
                 return Some(true);
             }
         }
-        choice.chosen[*piece] = 0;
+        choice.chosen[*piece] = before;
         Some(false)
     }
 
@@ -268,9 +339,24 @@ impl Walk<'_> {
 struct Choice<'a> {
     pieces: &'a [usize],
     settled: &'a [Vec<Condition>],
+    whose: Whose,
     chosen: Vec<usize>,
     /// How many more are tried.
     left: usize,
+}
+
+impl Choice<'_> {
+    /// Whether the resource is still whose it should be. `TENANT` is chosen before `OWNER`.
+    fn fits(&self, piece: usize) -> bool {
+        let own = || self.chosen[OWNER].checked_sub(1).is_none_or(|owner| owner == self.chosen[TENANT]);
+        piece != OWNER || self.whose != Whose::Others || !own()
+    }
+}
+
+/// A condition and the pieces it depends on.
+struct Asks {
+    condition: Condition,
+    pieces: BTreeSet<usize>,
 }
 
 /// xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016): the same requests each time.

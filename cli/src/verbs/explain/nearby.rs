@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::Program;
-use partywall_tenancy::TenantStatus;
+use partywall_authorization::{Node, Program, Value};
+use partywall_tenancy::{NameSet, TenantStatus};
 use serde::Serialize;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, is_name};
 use crate::exit::Failure;
 use crate::overlay::Withdrawn;
 use crate::rehearsal::{Ask, Rehearsal};
@@ -50,7 +50,7 @@ pub(super) fn changes(
         let other = Rehearsal::new(directory, program, &overlay)?;
         tried("the overlay takes nothing from this tenant".to_owned(), &other, ask);
     }
-    for (change, tenants) in of_the_tenant(directory, ask).into_iter().take(MOST) {
+    for (change, tenants) in of_the_tenant(directory, ask, &written(program)).into_iter().take(MOST) {
         let other = Rehearsal::new(Directory { tenants: &tenants, ..directory }, program, withdrawn)?;
         tried(change, &other, ask);
     }
@@ -106,13 +106,42 @@ fn lifted(withdrawn: &Withdrawn, ask: &Ask) -> Option<Withdrawn> {
     let mut lifted = withdrawn.clone();
     lifted.suspended.retain(|id| id.as_str() != ask.tenant);
     lifted.quarantined.retain(|id| id.as_str() != ask.tenant);
+    lifted.withdrawn_consents.retain(|one| one.tenant.as_str() != ask.tenant);
     (lifted != *withdrawn).then_some(lifted)
 }
 
 type Tenants = Vec<partywall_tenancy::Tenant>;
 
-/// Status, tier and residency, each as some other tenant has it.
-fn of_the_tenant(directory: Directory<'_>, ask: &Ask) -> Vec<(String, Tenants)> {
+/// Which texts policies write out, and which sets of a tenant they ask for.
+#[derive(Default)]
+struct Written {
+    texts: BTreeSet<String>,
+    features: bool,
+    consents: bool,
+}
+
+fn written(program: &[u8]) -> Written {
+    let Ok(program) = Program::read(program) else { return Written::default() };
+    let body = program.body();
+    let in_nodes = body.nodes.iter().filter_map(|node| if let Node::Value(value) = node { Some(value) } else { None });
+    let texts = in_nodes.chain(&body.values).filter_map(|value| match value {
+        Value::Text(text) => body.texts.get(text.0 as usize).cloned(),
+        _ => None,
+    });
+    let asks = |name| program.find_text(name).is_some();
+    Written { texts: texts.collect(), features: asks("features"), consents: asks("consents") }
+}
+
+/// `set` with `name`, or without it where it is there.
+fn turned(set: &NameSet, name: &str) -> Option<NameSet> {
+    if set.contains(name) {
+        return Some(set.without(|one| one == name));
+    }
+    NameSet::new(set.iter().chain([name]))
+}
+
+/// Status, tier and residency, each as some other tenant has it; features and consents that policies write out.
+fn of_the_tenant(directory: Directory<'_>, ask: &Ask, written: &Written) -> Vec<(String, Tenants)> {
     let Some(at) = directory.tenants.iter().position(|tenant| tenant.id.as_str() == ask.tenant) else {
         return Vec::new();
     };
@@ -134,6 +163,19 @@ fn of_the_tenant(directory: Directory<'_>, ask: &Ask) -> Vec<(String, Tenants)> 
         directory.tenants.iter().map(|t| t.residency.clone()).filter(|r| *r != own.residency).collect();
     for residency in places {
         changes.push((format!("with residency {residency}"), with(&|t| t.residency = residency.clone())));
+    }
+    let names = || written.texts.iter().filter(|text| is_name(text));
+    for name in names().filter(|_| written.features) {
+        let (word, set) = (if own.features.contains(name) { "without" } else { "with" }, turned(&own.features, name));
+        changes.extend(set.map(|set| {
+            (format!("{word} the feature {name}"), with(&|t: &mut partywall_tenancy::Tenant| t.features = set.clone()))
+        }));
+    }
+    for name in names().filter(|_| written.consents) {
+        let (word, set) = (if own.consents.contains(name) { "without" } else { "with" }, turned(&own.consents, name));
+        changes.extend(set.map(|set| {
+            (format!("{word} the consent {name}"), with(&|t: &mut partywall_tenancy::Tenant| t.consents = set.clone()))
+        }));
     }
     changes
 }

@@ -1,6 +1,7 @@
 //! What is told about one request.
 
 use partywall_authorization::{Effect, Verdict};
+use partywall_tenancy::TenantId;
 use serde::Serialize;
 use serde_json::json;
 
@@ -98,7 +99,9 @@ impl Explained {
         let other = if self.allowed() { "deny it" } else { "allow it" };
         say(format_args!("\nchanges of one thing that would {other}"));
         if self.changes.is_empty() {
-            say("  none of those that were tried: roles, subject, owner, status, tier, residency, overlay");
+            say(
+                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, overlay",
+            );
         }
         for Change { change, policy, .. } in &self.changes {
             let by = policy.as_ref().map_or_else(String::new, |policy| format!(" ({policy})"));
@@ -111,7 +114,8 @@ impl Explained {
 /// What is known, as policies name it.
 fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    let tenant = rehearsal.body().tenants.iter().find(|tenant| tenant.id.as_str() == ask.tenant);
+    let id = TenantId::parse(&ask.tenant).ok();
+    let tenant = id.as_ref().and_then(|id| rehearsal.tenant(id));
     let mut facts = vec![
         ("request", format!("{} {} at {}", ask.method, ask.path, ask.service)),
         ("principal", format!("User::\"{}/{}\"", ask.tenant, ask.subject)),
@@ -121,7 +125,12 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     if let Some(tenant) = tenant {
         facts.push(("tier", tenant.tier.to_string()));
         facts.push(("residency", tenant.residency.to_string()));
-        facts.push(("status", format!("{:?}", tenant.status).to_lowercase()));
+        facts.push(("status", tenant.status.name().to_owned()));
+        facts.push(("features", or_none(tenant.features.iter().collect::<Vec<_>>().join(", "))));
+        let withdrawn = id.as_ref().map(|id| rehearsal.withdrawn_consents(id)).unwrap_or_default();
+        let without =
+            if withdrawn.is_empty() { String::new() } else { format!("; withdrawn: {}", withdrawn.join(", ")) };
+        facts.push(("consents", or_none(tenant.consents.iter().collect::<Vec<_>>().join(", ")) + &without));
     }
     if let Some(owner) = &ask.owner {
         facts.push(("owner", format!("{owner}: by policies alone; a sidecar takes it for {}", ask.tenant)));

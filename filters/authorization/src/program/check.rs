@@ -11,7 +11,7 @@ pub(super) const MAX_SIZE: usize = 8 * 1024 * 1024;
 /// The most policies, and the most actions.
 const MAX_POLICIES: usize = 16_384;
 /// The most of anything else that a program lists.
-const MAX_LIST: usize = 262_144;
+pub(super) const MAX_LIST: usize = 262_144;
 /// How deep expressions nest, and values: evaluation descends into them.
 const MAX_DEPTH: u16 = 192;
 
@@ -55,6 +55,15 @@ impl fmt::Display for ProgramError {
 impl std::error::Error for ProgramError {}
 
 pub(super) fn check(body: &ProgramBody) -> Result<(), ProgramError> {
+    before_nodes(body)?;
+    let mut nodes = Nodes::default();
+    let mut all = usize::MAX;
+    while !nodes.check(body, &mut all)? {}
+    after_nodes(body, &nodes)
+}
+
+/// What does not ask how large expressions are.
+pub(super) fn before_nodes(body: &ProgramBody) -> Result<(), ProgramError> {
     for (what, count, most) in [
         ("policies", body.policies.len(), MAX_POLICIES),
         ("actions", body.actions.len(), MAX_POLICIES),
@@ -81,9 +90,12 @@ pub(super) fn check(body: &ProgramBody) -> Result<(), ProgramError> {
     if let Some(at) = body.patterns.iter().position(Vec::is_empty) {
         return Err(ProgramError::Reference("pattern", at));
     }
-    check_values(body)?;
-    let sizes = check_nodes(body)?;
-    check_policies(body, &sizes)?;
+    check_values(body)
+}
+
+/// What does.
+pub(super) fn after_nodes(body: &ProgramBody, nodes: &Nodes) -> Result<(), ProgramError> {
+    check_policies(body, &nodes.sizes)?;
     check_actions(&body.actions, body)
 }
 
@@ -140,29 +152,41 @@ fn are_names<'v>(names: impl Iterator<Item = &'v Value>, sorted: bool) -> bool {
     texts.is_some_and(|texts| !sorted || texts.is_sorted_by(|a, b| a < b))
 }
 
-/// INVARIANT: a node refers to earlier nodes only, so evaluation ends. Gives for each node how many evaluations it
-/// takes at most.
-fn check_nodes(body: &ProgramBody) -> Result<Vec<usize>, ProgramError> {
-    let mut sizes: Vec<usize> = Vec::with_capacity(body.nodes.len());
-    let mut depths: Vec<u16> = Vec::with_capacity(body.nodes.len());
-    for (at, node) in body.nodes.iter().enumerate() {
-        let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
-        let (mut size, mut depth) = (1usize, 0u16);
-        for child in children {
-            let child = usize::try_from(child).unwrap_or(usize::MAX);
-            let (Some(s), Some(d)) = (sizes.get(child), depths.get(child)) else {
-                return Err(ProgramError::Reference("node", at));
-            };
-            size = size.saturating_add(*s);
-            depth = depth.max(d.saturating_add(1));
+/// The nodes that were checked, from the first on.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// How many evaluations each takes at most.
+    sizes: Vec<usize>,
+    depths: Vec<u16>,
+}
+
+impl Nodes {
+    /// Checks as many more as `budget` says, and takes them off it. Says whether all were checked.
+    ///
+    /// INVARIANT: a node refers to earlier nodes only, so evaluation ends.
+    pub(super) fn check(&mut self, body: &ProgramBody, budget: &mut usize) -> Result<bool, ProgramError> {
+        let Self { sizes, depths } = self;
+        let from = sizes.len();
+        for (at, node) in body.nodes.iter().enumerate().skip(from).take(*budget) {
+            let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
+            let (mut size, mut depth) = (1usize, 0u16);
+            for child in children {
+                let child = usize::try_from(child).unwrap_or(usize::MAX);
+                let (Some(s), Some(d)) = (sizes.get(child), depths.get(child)) else {
+                    return Err(ProgramError::Reference("node", at));
+                };
+                size = size.saturating_add(*s);
+                depth = depth.max(d.saturating_add(1));
+            }
+            if depth > MAX_DEPTH {
+                return Err(ProgramError::Depth("node", at));
+            }
+            sizes.push(size);
+            depths.push(depth);
         }
-        if depth > MAX_DEPTH {
-            return Err(ProgramError::Depth("node", at));
-        }
-        sizes.push(size);
-        depths.push(depth);
+        *budget = budget.saturating_sub(sizes.len().saturating_sub(from));
+        Ok(sizes.len() >= body.nodes.len())
     }
-    Ok(sizes)
 }
 
 /// The expressions of a node; `None` when it refers to anything else that is not there.

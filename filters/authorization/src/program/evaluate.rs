@@ -303,7 +303,7 @@ impl<'a, W: World> Evaluation<'a, W> {
         let at = usize::try_from(slice.start.saturating_add(at)).unwrap_or(usize::MAX);
         let value = match slice.place {
             Place::Program => self.program.values().get(at).copied(),
-            Place::World => self.world.values().get(at).copied(),
+            Place::World => self.world.value(at),
             Place::Scratch => self.scratch.0.borrow().get(at).copied(),
         };
         value.ok_or(Failed)

@@ -1,7 +1,7 @@
 //! Sets and records compared, and texts matched.
 
 use super::evaluate::{Evaluation, Failed, Outcome};
-use crate::{Entity, Slice, Value, World};
+use crate::{Entity, Place, Slice, Value, World};
 
 impl<W: World> Evaluation<'_, W> {
     /// Cedar's `==`: sets are equal when each holds what the other holds, whatever the order.
@@ -25,6 +25,11 @@ impl<W: World> Evaluation<'_, W> {
     }
 
     pub(super) fn contains(&self, set: Slice, value: Value) -> Outcome<bool> {
+        if let (Place::World, Value::Text(text)) = (set.place, value)
+            && let Some(holds) = self.world.holds(set, self.text(text)?)
+        {
+            return self.step().map(|()| holds);
+        }
         for at in 0..set.len {
             if self.equal(self.element(set, at)?, value)? {
                 return Ok(true);

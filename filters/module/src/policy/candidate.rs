@@ -36,10 +36,7 @@ impl Policy {
             return self.put_off(What::Candidate);
         }
         match Loading::candidate(bytes) {
-            Ok(loading) => {
-                self.loading = Some((loading, origin));
-                self.load(now_ms);
-            }
+            Ok(loading) => self.begin(loading, origin, now_ms),
             Err((refusal, bytes)) => self.refused(What::Candidate, &bytes, &refusal),
         }
     }
@@ -50,10 +47,9 @@ impl Policy {
         origin: Origin,
         now: UnixSeconds,
     ) -> Result<(), (Refusal, Vec<u8>)> {
-        let authorization = match loading.bundle().map(Authorization::new) {
-            Some(Ok(authorization)) => authorization,
-            Some(Err(refusal)) => return Err((refusal, loading.into_bytes())),
-            None => return Ok(()),
+        let authorization = match self.compiled(&loading) {
+            Ok(authorization) => authorization,
+            Err(refusal) => return Err((refusal, loading.into_bytes())),
         };
         let bytes = self.state.install_candidate(loading, now)?;
         self.candidate = Some(Rc::new(authorization));

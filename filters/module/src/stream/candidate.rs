@@ -80,7 +80,8 @@ impl Beside {
             asked: String::new(),
         };
         if setup.config.explain != Explain::Off && beside.compared(0, 0, "").change() != Change::Same {
-            beside.asked = explain::asked(setup, &tried.authorization, established, method, path);
+            let by = (tried.trial.view(), candidate.tenant.as_ref());
+            beside.asked = explain::asked(setup, &tried.authorization, by, established, method, path);
         }
         beside
     }

@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query};
-use partywall_tenancy::{ProvedBy, Reason, View};
+use partywall_tenancy::{ProvedBy, Reason, Tenant, View};
 use partywall_tenant_context::Request;
 
 use super::candidate::{self, Beside};
@@ -25,13 +25,13 @@ pub(super) struct Answer {
     /// The policy or grant that settled it.
     pub(super) policy: String,
     granted: bool,
-    /// The tenant may not act at all.
-    barred: bool,
+    /// The context's tenant, if it may act.
+    pub(super) tenant: Option<Tenant>,
 }
 
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
-        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, barred: false }
+        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, tenant: None }
     }
 
     pub(super) fn of(
@@ -45,23 +45,19 @@ impl Answer {
         // Asked again: the stages may run under different bundles, and the worse answer counts.
         let tenant = match view.active_tenant(&context.tenant) {
             Ok(tenant) => tenant,
-            Err(reason) => {
-                return Self { barred: true, ..Self::denied(reason, "the context's tenant may not act") };
-            }
+            Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
         let query = Query { context, tenant: &tenant, service: &established.service, method, path };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
-        match partywall_authorization::authorize_across(authorization, &query, granted) {
-            Across::Granted { grant, .. } => {
-                Self { outcome: Ok(()), policy: format!("grant:{grant}"), granted: true, barred: false }
-            }
-            Across::Decided(Decision::Allow { policy, .. }) => {
-                Self { outcome: Ok(()), policy: policy.to_owned(), granted: false, barred: false }
-            }
+        let (outcome, policy, granted) = match partywall_authorization::authorize_across(authorization, &query, granted)
+        {
+            Across::Granted { grant, .. } => (Ok(()), format!("grant:{grant}"), true),
+            Across::Decided(Decision::Allow { policy, .. }) => (Ok(()), policy.to_owned(), false),
             Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
-                Self { policy: policy.unwrap_or_default().to_owned(), ..Self::denied(reason, detail) }
+                (Err((reason, detail)), policy.unwrap_or_default().to_owned(), false)
             }
-        }
+        };
+        Self { outcome, policy, granted, tenant: Some(tenant) }
     }
 }
 
@@ -77,22 +73,23 @@ impl Deciding<'_> {
             return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
         };
         let mut answer = Answer::of(self.view, self.authorization, established, method, path);
-        let mut authorization = self.authorization;
+        let mut by = (self.view, self.authorization);
         let mut beside = None;
         if let Some(tried) = &self.tried {
             let other = candidate::answer(tried, established, method, path);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate.
-            let by_candidate = !answer.barred && tried.trial.decides_for(&context.tenant);
+            let by_candidate = answer.tenant.is_some() && tried.trial.decides_for(&context.tenant);
             let in_force = (self.view.bundle().body().revision, &answer);
             let asked = (established, method, path);
             beside = Some(Box::new(Beside::new(self.setup, tried, in_force, &other, by_candidate, asked)));
             if by_candidate {
                 answer = other;
-                authorization = &tried.authorization;
+                by = (tried.trial.view(), &tried.authorization);
             }
         }
         let wanted = self.setup.config.explain.wants(answer.outcome.is_ok());
-        let asked = wanted.then(|| explain::asked(self.setup, authorization, established, method, path));
+        let asked =
+            wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, method, path));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
         }

@@ -1,16 +1,17 @@
 //! What a decision was made on, for the filter state `wasm.partywall.explain`: `partywall replay` and its kin read it.
 
 use partywall_authorization::{Authorization, Id};
-use partywall_log_redaction::{Asked, Asking};
-use partywall_tenancy::ProvedBy;
+use partywall_log_redaction::{Asked, Asking, Names};
+use partywall_tenancy::{ProvedBy, Tenant, TenantId, View};
 
 use super::handover::Established;
 use crate::plugin::Setup;
 
-/// What authorization is asked about the request, names as fingerprints.
+/// What authorization is asked about the request, names as fingerprints. `tenant` is the context's, if it may act.
 pub(super) fn asked(
     setup: &Setup,
     authorization: &Authorization,
+    (view, tenant): (&View, Option<&Tenant>),
     established: &Established,
     method: &str,
     path: &str,
@@ -38,6 +39,17 @@ pub(super) fn asked(
     });
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation }.write(roles, &mut text);
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation }.write(&mut text);
+    Names::Roles.write(roles, &mut text);
+    if let Some(tenant) = tenant {
+        Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);
+        Names::Consents.write(tenant.consents.iter().filter(|name| authorization.names_consent(name)), &mut text);
+        // All of them, since a bundle that comes to name one must find it in older logs.
+        Names::Withdrawn.write(view.withdrawn_consents(&tenant.id), &mut text);
+        let other = found.as_ref().and_then(|found| found.owner()).filter(|owner| *owner != tenant.id.as_str());
+        if let Some(owner) = other.and_then(|owner| TenantId::parse(owner).ok()) {
+            Names::OwnerWithdrawn.write(view.withdrawn_consents(&owner), &mut text);
+        }
+    }
     text
 }

@@ -90,7 +90,7 @@ impl PolicyState {
         }
         let more = loading.step(
             budget,
-            |signatures| signatures.verify(Kind::Candidate, &self.bundle_keys(), &[]),
+            |signatures| signatures.verify(Kind::Candidate, &self.bundle_keys(), &self.keys_for_others()),
             |body, rollout, by| {
                 self.for_this_filter(body)?;
                 let step = rollout.map_or(0, |rollout| rollout.step);

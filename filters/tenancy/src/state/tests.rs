@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::statement;
-use crate::{OverlayBody, RoleKeys, SpiffeId, Tenant, TenantId, TenantStatus, Tenants};
+use crate::{NameSet, OverlayBody, RoleKeys, SpiffeId, Tenant, TenantId, TenantStatus, Tenants, WithdrawnConsent};
 
 const MESH: &str = "3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11";
 const OTHER_MESH: &str = "00000000-0000-4000-8000-000000000000";
@@ -21,8 +21,14 @@ fn named(id: &str, seed: u8) -> (String, [u8; 32]) {
     (id.into(), key(seed).verifying_key().to_bytes())
 }
 
+fn tenant(id: &str, status: TenantStatus) -> Tenant {
+    let consents = NameSet::new(["analytics", "mail"]).unwrap();
+    let (id, features) = (TenantId::parse(id).unwrap(), NameSet::default());
+    Tenant { id, tier: "gold".into(), status, residency: "eu".into(), features, consents }
+}
+
 fn tenants(status: TenantStatus) -> Tenants {
-    Tenants::pack([Tenant { id: acme(), tier: "gold".into(), status, residency: "eu".into() }]).unwrap()
+    Tenants::pack([tenant("acme", status)]).unwrap()
 }
 
 fn acme() -> TenantId {
@@ -74,6 +80,7 @@ fn overlay(change: impl FnOnce(&mut OverlayBody)) -> Vec<u8> {
         revoked_signers: vec![],
         revoked_api_keys: vec![],
         revoked_grants: vec![],
+        withdrawn_consents: vec![],
     };
     change(&mut body);
     body.sign("o", &key(2)).unwrap()
@@ -273,6 +280,33 @@ fn the_overlay_only_takes_away() {
 }
 
 #[test]
+fn a_withdrawn_consent_is_gone_and_nothing_else() {
+    let one = |(tenant, consent): &(&str, &str)| WithdrawnConsent {
+        tenant: TenantId::parse(tenant).unwrap(),
+        consent: (*consent).into(),
+    };
+    let mut state = settled();
+    let mut sequence = 7;
+    let mut left = |list: &[(&str, &str)]| {
+        sequence += 1;
+        let withdrawn_consents = list.iter().map(one).collect();
+        let body = OverlayBody { sequence, withdrawn_consents, ..overlay_body() };
+        state.offer_overlay(&body.sign("o", &key(2)).unwrap(), Origin::Fetched, NOW).unwrap();
+        let view = state.view(NOW).unwrap();
+        let tenant = view.active_tenant(&acme()).unwrap();
+        assert_eq!(view.tenant(&acme()), Some(tenant.clone()));
+        let left = tenant.consents.iter().collect::<Vec<_>>().join(" ");
+        (left, view.withdrawn_consents(&acme()).join(" "))
+    };
+    let told = |left: &str, withdrawn: &str| (left.to_owned(), withdrawn.to_owned());
+    assert_eq!(left(&[]), told("analytics mail", ""));
+    assert_eq!(left(&[("acme", "mail")]), told("analytics", "mail"));
+    assert_eq!(left(&[("acme", "mail"), ("acme", "analytics"), ("acme", "x")]), told("", "analytics mail"));
+    // What was never given is not given by being withdrawn, and what another tenant withdraws is its own.
+    assert_eq!(left(&[("acme", "x"), ("globex", "mail"), ("zz", "mail")]), told("analytics mail", ""));
+}
+
+#[test]
 fn a_slice_for_others_is_refused() {
     for audience in Audience::ALL.into_iter().filter(|a| *a != Audience::Workload) {
         let slice = |b: &mut BundleBody| {
@@ -332,6 +366,21 @@ fn as_many_keys_must_sign_as_any_of_three_asks_for() {
     assert_eq!(offer(&mut state, &signed(6, &[1], |_| ())), needs(1, 2));
     assert_eq!(offer(&mut state, &signed(6, &[1, 4], |_| ())), Ok(Accepted::Installed));
     assert_eq!(offer(&mut state, &signed(7, &[1], |_| ())), Ok(Accepted::Installed));
+}
+
+#[test]
+fn a_bundle_by_a_key_for_something_else_is_refused_as_such() {
+    let mut state = trusting(&[1], 1);
+    let keys = |b: &mut BundleBody| b.keys.grants = vec![named("g", 3)];
+    assert_eq!(offer(&mut state, &signed(5, &[1], keys)), Ok(Accepted::Installed));
+    let next = bundle(|b| b.revision = 6);
+    let next = BundleBody::read(statement::Statement::read(&next).unwrap().unverified_body()).unwrap();
+    let by = |name: &str, seed| next.sign(&[(name, &key(seed))]).unwrap();
+    for (name, seed) in [("o", 2), ("g", 3)] {
+        assert_eq!(offer(&mut state, &by(name, seed)), Err(Refusal::WrongRole(name.into())));
+        assert_eq!(offer(&mut trusting(&[1], 1), &by(name, seed)), Err(Refusal::BadSignature), "nobody said its role");
+    }
+    assert_eq!(offer(&mut state, &by("o", 3)), Err(Refusal::BadSignature));
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    ApiKey, Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeySource, MeshId, Origin, OverlayBody,
-    PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys, Secrets, Service, Source,
-    Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
+    ApiKey, Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeySource, MeshId, NameSet, Origin,
+    OverlayBody, PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys, Secrets, Service,
+    Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
 };
 use partywall_tenant_context::api_key_digest;
 use serde::Deserialize;
@@ -236,6 +236,8 @@ impl Mesh {
                 Status::Quarantined => TenantStatus::Quarantined,
             },
             residency: entry.residency.as_str().into(),
+            features: NameSet::default(),
+            consents: NameSet::default(),
         });
         BundleBody {
             format: BundleBody::FORMAT,
@@ -289,6 +291,7 @@ impl Mesh {
             revoked_signers: entry.revoked_signers.clone(),
             revoked_api_keys: entry.revoked_api_keys.clone(),
             revoked_grants: vec![],
+            withdrawn_consents: vec![],
         }
     }
 }

@@ -11,7 +11,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::EncodePublicKey as _;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, Origin,
+    Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeyAlgorithm, KeySource, MeshId, NameSet, Origin,
     OverlayBody, PolicyState, Recover, RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant,
     TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
 };
@@ -74,7 +74,14 @@ pub fn body() -> BundleBody {
         act_for: None,
         operations: vec![],
     };
-    let record = |id: &str, status| Tenant { id: tenant(id), tier: "gold".into(), status, residency: "eu".into() };
+    let record = |id: &str, status| Tenant {
+        id: tenant(id),
+        tier: "gold".into(),
+        status,
+        residency: "eu".into(),
+        features: NameSet::default(),
+        consents: NameSet::default(),
+    };
     let rs = IssuerKey { id: "rs".into(), algorithm: KeyAlgorithm::Rs256, spki: rs256_spki() };
     let es = IssuerKey { id: "es".into(), algorithm: KeyAlgorithm::Es256, spki: es256_spki() };
     BundleBody {
@@ -143,6 +150,7 @@ pub fn overlay() -> OverlayBody {
         revoked_signers: vec![],
         revoked_api_keys: vec![],
         revoked_grants: vec![],
+        withdrawn_consents: vec![],
     }
 }
 

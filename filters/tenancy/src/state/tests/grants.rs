@@ -9,10 +9,6 @@ fn id(text: &str) -> TenantId {
     TenantId::parse(text).unwrap()
 }
 
-fn tenant(name: &str, status: TenantStatus) -> Tenant {
-    Tenant { id: id(name), tier: "gold".into(), status, residency: "eu".into() }
-}
-
 /// Two tenants, two grant keys (6 and 7), and ceilings.
 fn granting(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
     bundle(|b| {
