@@ -121,6 +121,7 @@ pub struct Reading {
     places: Vec<(TenantId, Place)>,
     retired: Vec<TenantId>,
     operations: Vec<(String, String, Place)>,
+    grantable: Vec<(String, Place)>,
     services: Vec<Service>,
     policies: Vec<Source>,
     digest: [u8; 32],
@@ -155,6 +156,11 @@ impl Reading {
     /// Where an operation of a service stands, by its name and `METHOD /path`.
     pub(crate) fn operation_place(&self, service: &str, http: &str) -> Option<&Place> {
         self.operations.iter().find(|(name, line, _)| name == service && line == http).map(|(.., place)| place)
+    }
+
+    /// Where `grants` of mesh.yaml names an action.
+    pub(crate) fn grantable_place(&self, action: &str) -> Option<&Place> {
+        self.grantable.iter().find(|(name, _)| name == action).map(|(_, place)| place)
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -224,6 +230,8 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
             .map(move |Located { value, at }| (name.clone(), format!("{} {}", value.method, value.path), at.place()))
     });
     let operations = operations.collect();
+    let grantable = mesh.grants.iter().flat_map(|grants| &grants.actions);
+    let grantable = grantable.map(|action| (action.value.clone(), action.at.place())).collect();
     let mut services: Vec<Service> = services.iter().filter_map(ServiceEntry::to_service).collect();
     services.sort_by(|a, b| a.name.cmp(&b.name));
     Reading {
@@ -235,6 +243,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         places,
         retired: retired.into_iter().map(|former| former.tenant.value).collect(),
         operations,
+        grantable,
         services,
         policies: sources.policies,
         digest: sources.digest,

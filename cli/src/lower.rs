@@ -12,6 +12,7 @@
 //! All of Cedar is lowered. What cannot be lowered exactly is an error, never an approximation: an expression that
 //! nests deeper than the evaluator descends.
 
+pub(crate) mod across;
 pub mod any;
 mod build;
 pub mod cover;

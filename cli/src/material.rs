@@ -74,11 +74,6 @@ impl Material {
         service.operations.iter().find(|o| o.method == method && o.path == path)
     }
 
-    /// The ids of the policies, in their order.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &str> {
-        self.authorization.program().body().policies.iter().map(|policy| policy.id.as_str())
-    }
-
     /// The ids of the entities of one type that the policies name.
     pub(crate) fn named(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.entities().filter(move |(found, _)| *found == kind).map(|(_, id)| id)

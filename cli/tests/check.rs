@@ -142,3 +142,43 @@ fn a_fleet_reads_what_is_written_or_is_told_apart() {
     partywall(&["check", path(&sample), "--fleet", &both]).ends_with(1).says("nothing is known about version `0.0.9`");
     partywall(&["check", path(&sample), "--allow-breaking"]).ends_with(2);
 }
+
+/// What `check` says of grants of `actions`, with one more policy instead of the wall.
+fn grants(name: &str, actions: &str, wall: Option<&str>) -> Vec<(String, String)> {
+    let tenancy = tenancy(name);
+    let mesh = tenancy.join("mesh.yaml");
+    change(&mesh, "overlay: [overlay-1]\n", "overlay: [overlay-1]\n  grants: [grant-1, grant-2]\n");
+    let text = fs::read_to_string(&mesh).unwrap();
+    fs::write(&mesh, format!("{text}\ngrants: {{ longest: 2h, actions: {actions}, tenants: [globex], at_once: 2 }}\n"))
+        .unwrap();
+    if let Some(wall) = wall {
+        fs::write(tenancy.join("policies/wall.cedar"), wall).unwrap();
+    }
+    let json = partywall(&["check", path(&tenancy), "--json"]).succeeds().json();
+    let all = json["diagnostics"].as_array().unwrap().iter();
+    let about = all.filter(|d| d["message"].as_str().unwrap().starts_with("no grant of"));
+    about.map(|d| (d["message"].as_str().unwrap().to_owned(), d["help"].as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn actions_that_no_grant_can_give_are_told() {
+    let found = grants("check-grants", r#"["invoices:list", "invoices:read"]"#, None);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0].0, "no grant of `invoices:list` lets anybody across");
+    assert!(found[0].1.contains("`own-tenant-only` forbids it"), "{found:?}");
+    assert!(found[1].1.starts_with("no path of an operation with this action names the owner"), "{found:?}");
+}
+
+#[test]
+fn an_action_that_the_wall_excepts_can_be_granted() {
+    let wall = |unless: &str| format!("@id(\"own\") forbid (principal, action, resource) unless {{ {unless} }};");
+    let own = "principal.tenant == resource.tenant";
+    let list = |name: &str, wall: &str| grants(name, r#"["invoices:list"]"#, Some(wall)).len();
+    assert_eq!(list("check-granted", &wall(&format!("{own} || action == Action::\"invoices:list\""))), 0);
+    // To one role only, or out of one tenant only: somebody can be let across.
+    assert_eq!(list("check-granted-role", &wall(&format!("{own} || principal in Role::\"support\""))), 0);
+    assert_eq!(list("check-granted-from", &wall(&format!("{own} || principal.tenant == Tenant::\"acme\""))), 0);
+    // Out of the owner's own, or into another than `grants` allows: nobody can.
+    assert_eq!(list("check-granted-own", &wall(&format!("{own} || principal.tenant == Tenant::\"globex\""))), 1);
+    assert_eq!(list("check-granted-into", &wall(&format!("{own} || resource.tenant == Tenant::\"initech\""))), 1);
+}

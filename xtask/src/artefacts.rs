@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::step::{cargo, root, run as run_command, step};
+use crate::target;
 
 /// What was built.
 pub(crate) struct Artefacts {
@@ -78,10 +79,12 @@ fn build_module(features: &[&str], copy: &Path) -> Result<()> {
 }
 
 fn build_wasm(package: &str, features: &[&str], copy: &Path) -> Result<()> {
-    let mut build = cargo(&["build", "--package", package, "--target", "wasm32-wasip1", "--profile", "module"]);
+    target::wasm()?;
+    let mut build = cargo(&["build", "--package", package, "--target", target::WASM, "--profile", "module"]);
     build.args(features);
     run_command(build)?;
-    let built = root().join("target/wasm32-wasip1/module").join(package.replace('-', "_")).with_extension("wasm");
+    let folder = root().join("target").join(target::WASM).join("module");
+    let built = folder.join(package.replace('-', "_")).with_extension("wasm");
     fs::copy(built, copy).context("the build left no module")?;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod mutants;
 mod pinned;
 mod setup;
 mod step;
+mod target;
 mod test;
 mod tools;
 

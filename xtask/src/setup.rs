@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::pinned::{GO, PYTHON, RUST};
 use crate::step::{cargo, run as run_command, step};
-use crate::tools;
+use crate::{target, tools};
 
 /// Checks the system and fetches every pinned tool.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
@@ -33,6 +33,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
         eprintln!("error: {lacking} of {} are missing or too old; see above", needs.len());
         return Ok(ExitCode::FAILURE);
     }
+    target::wasm()?;
     step("fetch crates", || run_command(cargo(&["fetch", "--locked"])))?;
     tools::envoy()?;
     tools::cvc5()?;

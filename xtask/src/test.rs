@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, house, tools};
+use crate::{artefacts, house, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -63,13 +63,14 @@ fn clippy() -> Result<()> {
 }
 
 fn clippy_module() -> Result<()> {
+    target::wasm()?;
     for (package, features) in [
         ("partywall-module", &[][..]),
         ("partywall-module", &["--no-default-features"]),
         ("partywall-bench-policy", &[]),
         ("partywall-bench-policy", &["--features", "interpreter"]),
     ] {
-        let mut clippy = cargo(&["clippy", "--locked", "--package", package, "--target", "wasm32-wasip1", "--quiet"]);
+        let mut clippy = cargo(&["clippy", "--locked", "--package", package, "--target", target::WASM, "--quiet"]);
         clippy.args(features).args(["--", "-D", "warnings"]);
         run_command(clippy)?;
     }

@@ -25,17 +25,16 @@ pub(crate) struct Unreached {
 }
 
 /// The most evaluations for one policy: a tenth of a second's work.
-const MOST: usize = 200_000;
+pub(super) const MOST: usize = 200_000;
 /// The most roles whose combinations are gone through.
-const MOST_ROLES: usize = 10;
+pub(super) const MOST_ROLES: usize = 10;
 
 /// Looks for them. `parsed` are the policies of `program`, in its order.
 pub(crate) fn unreached(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>], program: &Program) -> Unreached {
     let names = Names::of(program);
     let named: Vec<Named> = parsed.iter().map(|policy| Named::in_policy(policy.tree())).collect();
     let confined = confined(parsed);
-    let mut apart: BTreeSet<&str> = named.iter().flat_map(|named| &named.tenants).map(String::as_str).collect();
-    apart.extend(confined.iter().flatten().map(String::as_str));
+    let apart = apart(parsed);
     let shape = |tenant: &Tenant| shape(tenant, &apart);
     let active = || vocabulary.tenants.iter().filter(|tenant| tenant.status == TenantStatus::Active);
     let shapes: BTreeMap<Shape, &Tenant> = active().map(|tenant| (shape(tenant), tenant)).collect();
@@ -80,8 +79,14 @@ fn confined(parsed: &[Parsed<'_>]) -> Vec<Option<String>> {
     parsed.iter().map(|policy| policy.policy.annotation("tenant").map(str::to_owned)).collect()
 }
 
+/// Tenants that a policy names, so that they are told apart from others like them.
+pub(super) fn apart(parsed: &[Parsed<'_>]) -> BTreeSet<String> {
+    let named = parsed.iter().flat_map(|policy| Named::in_policy(policy.tree()).tenants);
+    named.chain(confined(parsed).into_iter().flatten()).collect()
+}
+
 /// Tier, residency and, where a policy names it, the id: what policies can tell tenants apart by.
-type Shape = (String, String, Option<String>);
+pub(super) type Shape = (String, String, Option<String>);
 
 /// Tenants that no directory has, one of each status.
 fn foreign(tenants: &[Tenant]) -> Vec<Tenant> {
@@ -90,7 +95,7 @@ fn foreign(tenants: &[Tenant]) -> Vec<Tenant> {
     like.iter().flat_map(|tenant| TenantStatus::ALL.map(|status| Tenant { status, ..tenant.clone() })).collect()
 }
 
-fn shape(tenant: &Tenant, apart: &BTreeSet<&str>) -> Shape {
+pub(super) fn shape(tenant: &Tenant, apart: &BTreeSet<String>) -> Shape {
     let id = apart.contains(tenant.id.as_str()).then(|| tenant.id.to_string());
     (tenant.tier.to_string(), tenant.residency.to_string(), id)
 }

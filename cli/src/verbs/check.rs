@@ -13,13 +13,14 @@ use crate::compile::{Checked, check};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lower::across::{Useless, useless};
 use crate::lower::{Vocabulary, parse, reach};
 
 /// Tell every mistake of a tenancy directory, with its place and what to write instead
 ///
 /// Also lists what is allowed, yet worth knowing: operations that change something whose owner nothing in the request
 /// shows (what nobody shows, nobody can guard), policies that no request in this directory satisfies, permits that a
-/// forbid always beats, tenants to whom nothing is permitted; and, as notes, operations that anybody may call. None of
+/// forbid always beats, tenants to whom nothing is permitted, actions that `grants` allows and no grant can give; and, as notes, operations that anybody may call. None of
 /// these fails the check.
 /// Exit status: 0 fine, 1 a breach of --against or --fleet, 3 a mistake in the directory.
 #[derive(clap::Args)]
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
 /// So many tenants are told by name: where nothing is permitted to more, one mistake is behind all of it.
 const MOST_TENANTS: usize = 100;
 
-/// Policies and tenants that no request reaches.
+/// Policies and tenants that no request reaches, and actions that no grant can give.
 fn unreached(checked: &Checked) -> Vec<Diagnostic> {
     let Some((directory, program)) = checked.good() else { return Vec::new() };
     let Ok(program) = Program::read(program) else { return Vec::new() };
@@ -114,7 +115,25 @@ fn unreached(checked: &Checked) -> Vec<Diagnostic> {
     let places = found.tenants.iter().filter_map(|id| Some((id, checked.reading().tenant_place(id)?)));
     let tenants = places.map(|(id, place)| place.warning(format!("no policy permits anything to `{id}`")).help(help));
     let tenants: Vec<_> = tenants.take(MOST_TENANTS).collect();
-    found.policies.into_iter().chain(tenants).collect()
+    let ceilings = directory.mesh.grants.as_ref();
+    let useless = ceilings.map_or_else(Vec::new, |ceilings| useless(&vocabulary, &parsed, &program, ceilings));
+    let places = useless.into_iter().filter_map(|(action, why)| {
+        let place = checked.reading().grantable_place(&action)?;
+        Some(place.warning(format!("no grant of `{action}` lets anybody across")).help(remedy(&action, why)))
+    });
+    found.policies.into_iter().chain(tenants).chain(places).collect()
+}
+
+fn remedy(action: &str, why: Useless) -> String {
+    match why {
+        Useless::Unseen => format!(
+            "no path of an operation with this action names the owner; write `owner: path.tenant` and `{{tenant}}` in the path of one, or leave `{action}` out"
+        ),
+        Useless::Forbidden(by) => {
+            let by = by.into_iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            format!("{by} forbids it: except it there, as `unless {{ … || action == Action::\"{action}\" }}`")
+        }
+    }
 }
 
 fn compared(args: &Args, old: &std::path::Path, checked: &Checked) -> Result<Vec<Diagnostic>, Failure> {

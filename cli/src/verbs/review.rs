@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use partywall_authorization::Effect;
 use partywall_tenancy::UnixSeconds;
 use serde_json::{Value, json};
 
@@ -18,9 +19,9 @@ use crate::time::{parse_rfc3339, rfc3339};
 /// Tell which policies, grants and roles nobody used for N days, by the decisions in an access log
 ///
 /// A policy, or a grant of a served folder, is used when it settles a decision; a role that policies name, when
-/// somebody who has it is decided on. What is unused in the log may still be needed: a `forbid` that never had to
-/// forbid, a report that runs once a year. The log says no more than it covers, and that is told; it covers what
-/// sidecars wrote with `explain: all`.
+/// somebody who has it is decided on. What is unused in the log may still be needed, as a report that runs once a year.
+/// A `forbid` that did not have to forbid is told by itself: a wall that nobody ran into is no finding. The log says no
+/// more than it covers, and that is told; it covers what sidecars wrote with `explain: all`.
 ///
 /// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
 #[derive(clap::Args)]
@@ -48,6 +49,8 @@ pub(crate) struct Args {
 }
 
 const DAY: u64 = 86_400;
+/// The kind of policies that forbid.
+const FORBID: &str = "forbid";
 
 fn time(text: &str) -> Result<UnixSeconds, String> {
     parse_rfc3339(text).ok_or_else(|| "write a time as `2026-11-24T00:00:00Z`".to_owned())
@@ -60,7 +63,7 @@ struct Used {
     last: UnixSeconds,
 }
 
-/// By kind (`policy`, `grant`, `role`) and name.
+/// By kind (`policy`, `grant`, `role`) and name; [`FORBID`] stands for the policies that forbid.
 type Uses = BTreeMap<(&'static str, String), Used>;
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -91,7 +94,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 if record.time >= since && record.time <= until {
                     within.add(record.time);
                 }
-                used(if record.policy.starts_with(GRANT) { "grant" } else { "policy" }, &record.policy, record.time);
+                if record.policy.starts_with(GRANT) {
+                    used("grant", &record.policy, record.time);
+                } else {
+                    // Its name is one policy's, so it counts for one of the two.
+                    used("policy", &record.policy, record.time);
+                    used(FORBID, &record.policy, record.time);
+                }
                 record.roles.iter().for_each(|role| used("role", role, record.time));
             }
         }
@@ -101,10 +110,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     // A log that starts a while after the first day says nothing about the days before.
     let covered = period.from <= since.saturating_add(DAY) && period.to >= until.saturating_sub(DAY);
-    let unused: Vec<_> = uses.iter().filter(|(_, used)| used.times == 0).collect();
+    let unused = uses.iter().filter(|(_, used)| used.times == 0);
+    let (quiet, unused): (Vec<_>, Vec<_>) = unused.partition(|((kind, _), _)| *kind == FORBID);
     if args.json {
         let json_of = |(kind, name): &(&str, String), used: &Used| {
             let last = (used.last > 0).then_some(used.last);
+            let kind = if *kind == FORBID { "policy" } else { kind };
             json!({ "kind": kind, "name": name, "times": used.times, "last": last })
         };
         say_json(&json!({
@@ -115,6 +126,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             "covered": covered,
             "lines": lines,
             "unused": unused.iter().map(|(key, used)| json_of(key, used)).collect::<Value>(),
+            "did_not_forbid": quiet.iter().map(|((_, name), _)| name).collect::<Vec<_>>(),
             "used": uses.iter().filter(|(_, u)| u.times > 0).map(|(key, used)| json_of(key, used)).collect::<Value>(),
             "skipped": skipped.json(),
         }))?;
@@ -125,12 +137,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
             say(format_args!("NOT COVERED: of these days the log holds only {}", within.words()));
         }
         if unused.is_empty() {
-            say("every policy and every role was used");
+            say("every policy that permits and every role was used");
         }
+        let last = |used: &Used| {
+            if used.last == 0 { "not once in the log".to_owned() } else { format!("last {}", rfc3339(used.last)) }
+        };
         for ((kind, name), used) in &unused {
-            let last =
-                if used.last == 0 { "not once in the log".to_owned() } else { format!("last {}", rfc3339(used.last)) };
-            say(format_args!("  unused {kind} {name}: {last}"));
+            say(format_args!("  unused {kind} {name}: {}", last(used)));
+        }
+        for ((_, name), used) in &quiet {
+            say(format_args!("  did not have to forbid: {name}, {}", last(used)));
         }
         if !skipped.is_empty() {
             say("hold no decision:");
@@ -142,7 +158,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
 
 /// Everything that can be used.
 fn named(material: &Material) -> Uses {
-    let policies = material.policies().map(|id| ("policy", id.to_owned()));
+    let kind = |effect| if effect == Effect::Forbid { FORBID } else { "policy" };
+    let all = &material.authorization.program().body().policies;
+    let policies = all.iter().map(|policy| (kind(policy.effect), policy.id.clone()));
     let roles = material.named("Role").map(|role| ("role", role.to_owned()));
     policies.chain(roles).map(|key| (key, Used::default())).collect()
 }
