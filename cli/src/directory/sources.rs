@@ -161,7 +161,9 @@ impl Reader<'_> {
                 return None;
             }
             Err(error) => {
-                return self.mistake(relative, &error, "write a text file in UTF-8");
+                let large = fs::metadata(&path).is_ok_and(|file| file.len() > most);
+                let help = if large { "write it as several files" } else { "write a text file in UTF-8" };
+                return self.mistake(relative, &error, help);
             }
         };
         self.total += text.len();
