@@ -70,7 +70,7 @@ fn what_must_not_be_tried_out_is_not() {
     let twice = |b: &mut BundleBody| b.tenants = Tenants::pack(b.tenants.iter().chain(b.tenants.iter())).unwrap();
     assert_eq!(refused(&candidate(8, 1, twice)).code(), "inconsistent");
     assert_eq!(refused(&by(&[3], 8, 1, |_| ())), Refusal::BadSignature, "a stranger");
-    assert_eq!(refused(&by(&[2], 8, 1, |_| ())), Refusal::BadSignature, "an overlay key");
+    assert_eq!(refused(&by(&[2], 8, 1, |_| ())), Refusal::WrongRole(id(2).into()), "an overlay key");
     let mut state = settled();
     let no = |_: &Bundle| Err(Refusal::Inconsistent("no".into()));
     assert!(state.offer_candidate(&candidate(6, 1, |_| ()), NOW, no).is_err());
