@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::keys::{Signer, public_halves};
 use crate::slices::{candidate_path, candidate_pending_path};
 use crate::unverified::Unverified;
-use crate::{files, slices};
+use crate::{files, overlay, slices};
 
 /// One slice of a candidate.
 #[derive(Debug)]
@@ -131,24 +131,35 @@ pub(crate) fn publish(out: &Path, slices: &[Slice], missing: u8) -> Result<Vec<P
 }
 
 /// Takes the candidate away; sidecars go back to the bundle in force. Says whether there was one.
+///
+/// The overlay comes first: it is live within a second and a half, and whoever serves the file again changes nothing.
 pub(crate) fn withdraw(folder: &Path) -> Result<bool, Failure> {
-    let mut was_there = false;
+    let Some(revision) = lying(folder) else { return Ok(false) };
+    overlay::edit(folder, |withdrawn, _| {
+        withdrawn.withdrawn_candidates = withdrawn.withdrawn_candidates.max(revision);
+        Ok(())
+    })?;
     for audience in Audience::ALL {
-        was_there |= fs::remove_file(candidate_pending_path(folder, audience)).is_ok();
+        let _ = fs::remove_file(candidate_pending_path(folder, audience));
         let path = candidate_path(folder, audience);
         match fs::rename(&path, withdrawn_path(folder, audience)) {
-            Ok(()) => was_there = true,
+            Ok(()) => {}
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Failure::file(&path, e)),
         }
     }
-    Ok(was_there)
+    Ok(true)
 }
 
-/// Whether there is one, or one that waits for signatures.
-pub(crate) fn is_there(folder: &Path) -> bool {
+/// The highest revision of what is served or waits as a candidate, whoever signed it; `None` where there is none.
+pub(crate) fn lying(folder: &Path) -> Option<u64> {
     let paths = |audience| [candidate_path(folder, audience), candidate_pending_path(folder, audience)];
-    Audience::ALL.into_iter().flat_map(paths).any(|path| path.is_file())
+    let found = Audience::ALL.into_iter().flat_map(paths).filter(|path| path.is_file()).map(|path| {
+        let bytes = files::read(&path, MAX_SIZE as u64).ok();
+        let unverified = bytes.as_deref().and_then(Unverified::read).and_then(|unverified| unverified.candidate());
+        unverified.map_or(0, |(_, body)| body.revision)
+    });
+    found.max()
 }
 
 /// Takes away what a bundle of this revision has reached: sidecars that have the bundle would refuse it.

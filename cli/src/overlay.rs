@@ -8,7 +8,7 @@ mod issuing;
 use partywall_tenancy::{GrantId, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, TenantId, WithdrawnConsent};
 
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{Fields, Located, Mistakes, Node, list, name, parse, tenant_id, text};
+use crate::directory::{Fields, Located, Mistakes, Node, Value, list, name, parse, tenant_id, text};
 
 pub(crate) use edit::{Served, edit, withdrawn};
 pub(crate) use issuing::{Issuer, now_millis};
@@ -41,6 +41,8 @@ pub(crate) struct Withdrawn {
     pub(crate) revoked_grants: Vec<GrantId>,
     /// Consents of tenants that no longer count.
     pub(crate) withdrawn_consents: Vec<WithdrawnConsent>,
+    /// Candidates up to this revision decide nothing.
+    pub(crate) withdrawn_candidates: u64,
 }
 
 impl From<&OverlayBody> for Withdrawn {
@@ -56,6 +58,7 @@ impl From<&OverlayBody> for Withdrawn {
             revoked_api_keys: body.revoked_api_keys.clone(),
             revoked_grants: body.revoked_grants.clone(),
             withdrawn_consents: body.withdrawn_consents.clone(),
+            withdrawn_candidates: body.withdrawn_candidates,
         }
     }
 }
@@ -111,6 +114,10 @@ impl Withdrawn {
             withdrawn_consents: fields
                 .optional("withdrawn_consents")
                 .map_or(vec![], |node| list(node, "`withdrawn_consents`", mistakes, withdrawn_consent)),
+            withdrawn_candidates: fields
+                .optional("withdrawn_candidates")
+                .and_then(|node| revision(node, mistakes))
+                .unwrap_or_default(),
         };
         fields.finish(mistakes);
         Some(read.sorted())
@@ -163,6 +170,7 @@ impl Withdrawn {
             format!("{{ tenant: {}, consent: {} }}", quoted(one.tenant.as_str()), quoted(&one.consent))
         };
         section("withdrawn_consents", self.withdrawn_consents.iter().map(consent).collect());
+        out.push_str(&format!("withdrawn_candidates: {}\n", self.withdrawn_candidates));
         out
     }
 
@@ -180,14 +188,19 @@ impl Withdrawn {
             (self.revoked_grants.len(), "grants revoked"),
             (self.withdrawn_consents.len(), "consents withdrawn"),
         ];
-        let parts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let candidates = match self.withdrawn_candidates {
+            0 => None,
+            revision => Some(format!("candidates up to {revision} withdrawn")),
+        };
+        let parts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let parts: Vec<String> = parts.chain(candidates).collect();
         if parts.is_empty() { "nothing withdrawn".to_owned() } else { parts.join(", ") }
     }
 }
 
 const HEAD: &str = "\
 # What is taken away at once, on top of the bundle. `partywall serve` signs it within 100 ms of a change.
-# Written by `partywall tenant`, `revoke` and `consent`, which keep the entries but not your comments.
+# Written by `partywall tenant`, `revoke`, `consent` and `promote`, which keep the entries but not your comments.
 ";
 
 /// A double-quoted scalar (YAML 1.2.2, section 7.3.1), in ASCII: YAML holds no control characters,
@@ -214,6 +227,19 @@ fn grant_id(node: Node<'_>, mistakes: &mut Mistakes) -> Option<GrantId> {
         let diagnostic = found.at.error(format!("`{}` is no id of a grant", found.value));
         mistakes.add(diagnostic.help("write its 32 of `0-9 a-f`, as `partywall grant list` shows them"))
     })
+}
+
+/// The revision of a bundle or candidate; empty says none.
+fn revision(node: Node<'_>, mistakes: &mut Mistakes) -> Option<u64> {
+    let message = match node.value {
+        Value::Null => return None,
+        Value::Scalar(word) => match word.parse() {
+            Ok(revision) => return Some(revision),
+            Err(_) => format!("a revision is never `{word}`"),
+        },
+        other => format!("a revision is not {}", other.kind()),
+    };
+    mistakes.add(node.at.error(message).help("write the revision of the candidate, as `partywall inspect` shows it"))
 }
 
 fn withdrawn_consent(node: Node<'_>, mistakes: &mut Mistakes) -> Option<WithdrawnConsent> {
@@ -271,6 +297,7 @@ mod tests {
                 tenant: TenantId::parse("0x1").unwrap(),
                 consent: "1e5".into(),
             }],
+            withdrawn_candidates: u64::MAX,
         }
         .sorted();
         let text = withdrawn.write();
@@ -293,6 +320,10 @@ mod tests {
             "revoked_keys: [{issuer: i, id: x}]",
             "revoked_grants: [x]",
             "withdrawn_consents: [analytics]",
+            "withdrawn_candidates: -1",
+            "withdrawn_candidates: \"7\"",
+            "withdrawn_candidates: [7]",
+            "withdrawn_candidates: 18446744073709551616",
             "withdrawn_consents: [{ tenant: acme }]",
             "withdrawn_consents: [{ tenant: acme, consent: Analytics }]",
             "revoked_grants: [\"0000000000000000000000000000000G\"]",

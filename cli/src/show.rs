@@ -157,6 +157,8 @@ pub(crate) fn overlay(body: &OverlayBody) {
     let consents: Vec<String> =
         body.withdrawn_consents.iter().map(|one| format!("{} of {}", one.consent, one.tenant)).collect();
     line("withdrawn consents", or_none(consents.join(", ")));
+    let candidates = format!("up to revision {}", body.withdrawn_candidates);
+    line("withdrawn candidates", or_none(if body.withdrawn_candidates == 0 { String::new() } else { candidates }));
     line("revoked grants", or_none(body.revoked_grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
 }
 

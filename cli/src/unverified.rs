@@ -65,6 +65,7 @@ mod tests {
             revoked_api_keys: Vec::new(),
             revoked_grants: Vec::new(),
             withdrawn_consents: Vec::new(),
+            withdrawn_candidates: 0,
         };
         let bytes = body.sign("overlay-1", &SigningKey::from_bytes(&[1; 32])).unwrap();
         let read = Unverified::read(&bytes).unwrap();

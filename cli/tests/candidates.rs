@@ -178,6 +178,11 @@ fn a_candidate_that_was_withdrawn_is_gone_and_its_revision_is_not_used_again() {
     assert_eq!(mesh.kinds(), ["bundle", "candidate"]);
     withdraw(&[]).succeeds().says("is withdrawn");
     assert_eq!(mesh.kinds(), ["bundle", "withdrawn"]);
+    let overlay = || fs::read_to_string(mesh.out.join("overlay.yaml")).unwrap();
+    assert!(overlay().contains("withdrawn_candidates: 2\n"), "{}", overlay());
+    // What is taken away afterwards leaves it there.
+    partywall(&["tenant", "suspend", "acme", "--dir", path(&mesh.out)]).succeeds();
+    assert!(overlay().contains("withdrawn_candidates: 2\n"), "{}", overlay());
     mesh.compile(&["--candidate"]).succeeds().says("revision 3");
     mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
     mesh.compile(&[]).succeeds().says("revision 4");

@@ -531,5 +531,6 @@ fn empty_overlay() -> OverlayBody {
         revoked_api_keys: vec![],
         revoked_grants: vec![],
         withdrawn_consents: vec![],
+        withdrawn_candidates: 0,
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::mesh::unique;
+use partywall_integration::play::LIVE;
 use partywall_integration::services::App;
 use partywall_integration::site::{FIRST_REVISION, compile, new_keys};
 use partywall_integration::variant::{Running, Variant, copy};
@@ -120,7 +121,12 @@ impl Play {
         assert!(twice.is_some(), "{reason}: {:?}\n{}", ["edge", "orders"].map(count), self.errors());
         assert_eq!(["edge", "orders"].map(told), told_before.map(|n| n + 1), "{reason}: {}", self.errors());
         self.tried(stays.0, stays.1);
-        self.publish(&kept, "candidate");
+        if kept.join("tenancy.edge.candidate").exists() {
+            return self.publish(&kept, "candidate");
+        }
+        for audience in AUDIENCES {
+            fs::remove_file(self.bundles().join(format!("tenancy.{audience}.candidate"))).unwrap();
+        }
     }
 }
 
@@ -223,9 +229,18 @@ fn a_candidate_is_compared_then_decides_for_some_then_for_all() {
     // Taken away; and what came before it does not come back.
     let old = play.0.site.directory.join("old");
     copy(&play.bundles(), &old).unwrap();
+    let kept = play.0.site.directory.join("withdrawn");
+    copy(&play.bundles(), &kept).unwrap();
+    let given = Instant::now();
     play.promote(&["--withdraw"]);
+    // By the overlay: before the file is missed. Every worker of both Envoys has heard of it by then.
+    while play.order("acme").0 != 200 {
+        assert!(given.elapsed() < LIVE, "not within a second and a half");
+    }
+    eprintln!("withdrawn after {} ms", given.elapsed().as_millis());
     play.tried(0, 0);
     play.settles("withdrawn", nobody);
+    play.refused(&kept, "candidate", "older", (0, 0));
     play.compile_candidate(&play.tenancy(), &keys, &play.bundles(), &["--tenant", "acme"]);
     play.tried(first + 1, 1);
     play.refused(&old, "candidate", "older", (first + 1, 1));

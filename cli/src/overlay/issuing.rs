@@ -50,6 +50,7 @@ impl Issuer {
             revoked_api_keys: withdrawn.revoked_api_keys.clone(),
             revoked_grants: withdrawn.revoked_grants.clone(),
             withdrawn_consents: withdrawn.withdrawn_consents.clone(),
+            withdrawn_candidates: withdrawn.withdrawn_candidates,
         };
         Some((sequence, body.sign(&self.key.id, &self.key.key)?))
     }

@@ -1,6 +1,6 @@
 //! `overlay.yaml`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text};
 use super::values::{NAME, tenant_id};
@@ -41,9 +41,20 @@ pub(super) fn overlay() -> Value {
                 list("Grants", text("The id of a grant", "^[0-9a-f]{32}$", &["5f2c09b1d3e47a865f2c09b1d3e47a86"]), 0),
             ),
             may("withdrawn_consents", list("Consents of tenants that no longer count", withdrawn_consent(), 0)),
+            may("withdrawn_candidates", revision()),
             may("revoked_api_keys", names("API keys", "The id of an API key", "5f2c09b1d3e47a86")),
         ],
     )
+}
+
+fn revision() -> Value {
+    json!({
+        "description": "Candidates up to this revision decide nothing",
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "maximum": u64::MAX,
+        "examples": [7],
+    })
 }
 
 fn withdrawn_consent() -> Value {

@@ -347,6 +347,7 @@ impl Policy {
             return;
         }
         self.metrics.gauge("bundle_overlay_sequence", self.state.sequence());
+        self.look_at_candidate("was withdrawn by the overlay", origin);
         if self.state.is_rolled_back()
             && let Some(first) = self.fetcher.first()
         {

@@ -41,6 +41,8 @@ pub struct OverlayBody {
     pub revoked_grants: Vec<GrantId>,
     /// Consents of tenants that no longer count, whatever the bundle says.
     pub withdrawn_consents: Vec<WithdrawnConsent>,
+    /// Candidates up to this revision decide nothing, whoever signed them; 0 where none was withdrawn.
+    pub withdrawn_candidates: u64,
 }
 
 /// One revoked token: its issuer and its `jti`.

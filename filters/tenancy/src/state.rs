@@ -221,6 +221,7 @@ impl PolicyState {
         in_time(body.issued, expires, now)?;
         self.overlay = Some((Arc::new(overlay), digest));
         self.look_behind();
+        self.look_at_candidate();
         Ok(Accepted::Installed)
     }
 

@@ -92,10 +92,15 @@ impl Policy {
 
     /// After another bundle came into force: the candidate may have gone with it.
     pub(super) fn follow_bundle(&mut self, origin: Origin) {
-        if self.candidate.is_some() && self.state.candidate().is_none() {
-            self.candidate_gone("was overtaken, or may no longer be signed by its keys", origin);
-        }
+        self.look_at_candidate("was overtaken, or may no longer be signed by its keys", origin);
         self.put_off(What::Candidate);
+    }
+
+    /// The candidate may have gone with what just came into force.
+    pub(super) fn look_at_candidate(&mut self, why: &str, origin: Origin) {
+        if self.candidate.is_some() && self.state.candidate().is_none() {
+            self.candidate_gone(why, origin);
+        }
     }
 
     fn candidate_gone(&mut self, why: &str, origin: Origin) {

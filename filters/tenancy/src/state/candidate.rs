@@ -124,10 +124,10 @@ impl PolicyState {
         now: UnixSeconds,
     ) -> Result<(), Refusal> {
         let Some(in_force) = self.bundle() else { return Err(Refusal::NoBundle) };
-        let in_force = in_force.body().revision;
+        let passed = in_force.body().revision.max(self.withdrawn());
         let offered = body.revision;
-        if offered <= in_force {
-            return Err(Refusal::Older { offered, needed: in_force.saturating_add(1) });
+        if offered <= passed {
+            return Err(Refusal::Older { offered, needed: passed.saturating_add(1) });
         }
         if let Some(Highest { revision, step: highest, digest: known, .. }) = &self.highest {
             if offered < *revision {
@@ -136,7 +136,7 @@ impl PolicyState {
             if offered == *revision && step < *highest {
                 return Err(Refusal::OlderStep { revision: offered, offered: step, needed: *highest });
             }
-            // What was withdrawn may come back as it was.
+            // What was taken away may come back as it was, unless the overlay withdraws it.
             if offered == *revision && step == *highest && digest != Some(known) {
                 return Err(Refusal::SameNumberOtherContent(offered));
             }
@@ -153,7 +153,13 @@ impl PolicyState {
         if found < needed { Err(Refusal::Approvals { found, needed }) } else { Ok(()) }
     }
 
-    /// After another bundle came into force: it may have reached the candidate, or taken its keys back.
+    /// The highest revision of a candidate that the overlay in force withdraws.
+    fn withdrawn(&self) -> u64 {
+        self.overlay.as_ref().map_or(0, |(overlay, _)| overlay.body().withdrawn_candidates)
+    }
+
+    /// After another bundle or overlay came into force: it may have reached the candidate, taken its keys back, or
+    /// withdrawn it.
     pub(super) fn look_at_candidate(&mut self) {
         let own = self.candidate.as_ref().map_or(1, |candidate| candidate.bundle.body().approvals);
         if self.highest.as_ref().is_some_and(|highest| self.still_signed(&highest.by, own).is_err()) {
@@ -161,7 +167,8 @@ impl PolicyState {
             self.highest = None;
             self.candidate = None;
         }
-        if self.candidate().is_some_and(|(revision, _)| revision <= self.revision()) {
+        let passed = self.revision().max(self.withdrawn());
+        if self.candidate().is_some_and(|(revision, _)| revision <= passed) {
             self.candidate = None;
         }
     }

@@ -81,6 +81,7 @@ fn overlay(change: impl FnOnce(&mut OverlayBody)) -> Vec<u8> {
         revoked_api_keys: vec![],
         revoked_grants: vec![],
         withdrawn_consents: vec![],
+        withdrawn_candidates: 0,
     };
     change(&mut body);
     body.sign("o", &key(2)).unwrap()

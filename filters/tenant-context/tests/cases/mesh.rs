@@ -292,6 +292,7 @@ impl Mesh {
             revoked_api_keys: entry.revoked_api_keys.clone(),
             revoked_grants: vec![],
             withdrawn_consents: vec![],
+            withdrawn_candidates: 0,
         }
     }
 }

@@ -151,6 +151,7 @@ pub fn overlay() -> OverlayBody {
         revoked_api_keys: vec![],
         revoked_grants: vec![],
         withdrawn_consents: vec![],
+        withdrawn_candidates: 0,
     }
 }
 

@@ -167,7 +167,7 @@ fn a_candidate_goes_when_the_bundle_in_force_reaches_it_or_takes_its_key_back() 
 }
 
 #[test]
-fn a_candidate_that_was_withdrawn_comes_back_as_it_was_or_higher() {
+fn a_candidate_that_was_taken_away_comes_back_as_it_was_or_higher() {
     let mut state = settled();
     assert!(!state.withdraw_candidate());
     try_out(&mut state, &candidate(7, 2, |_| ())).unwrap();
@@ -179,6 +179,35 @@ fn a_candidate_that_was_withdrawn_comes_back_as_it_was_or_higher() {
     assert_eq!(try_out(&mut state, &candidate(7, 2, |_| ())), Ok(Accepted::Installed));
     state.withdraw_candidate();
     assert_eq!(try_out(&mut state, &candidate(7, 3, |_| ())), Ok(Accepted::Installed));
+}
+
+#[test]
+fn what_the_overlay_withdraws_goes_at_once_and_does_not_come_back() {
+    let withdraws = |sequence, revision| {
+        overlay(move |o| {
+            o.sequence = sequence;
+            o.withdrawn_candidates = revision;
+        })
+    };
+    let mut state = settled();
+    try_out(&mut state, &candidate(7, 2, |_| ())).unwrap();
+    state.offer_overlay(&withdraws(8, 6), Origin::Fetched, NOW).unwrap();
+    assert_eq!(state.candidate(), Some((7, 2)), "one before it");
+    state.offer_overlay(&withdraws(9, 7), Origin::Fetched, NOW).unwrap();
+    assert_eq!((state.candidate(), state.freshness(NOW)), (None, Freshness::Fresh));
+    let older = Err(Refusal::Older { offered: 7, needed: 8 });
+    assert_eq!(try_out(&mut state, &candidate(7, 2, |_| ())), older, "as it was");
+    assert_eq!(try_out(&mut state, &candidate(7, 3, |_| ())), older, "nor a step further");
+    assert_eq!(try_out(&mut state, &candidate(8, 1, |_| ())), Ok(Accepted::Installed), "another one");
+
+    // Nor in a VM that has never seen it, nor where the overlay comes while it is loaded.
+    let mut state = settled();
+    let mut loading = Loading::candidate(candidate(7, 2, |_| ())).unwrap();
+    while state.load(&mut loading, 1_000, NOW).unwrap() == Progress::More {}
+    state.offer_overlay(&withdraws(9, 7), Origin::Fetched, NOW).unwrap();
+    assert_eq!(state.install_candidate(loading, NOW).unwrap_err().0, Refusal::Older { offered: 7, needed: 8 });
+    assert_eq!(try_out(&mut state, &candidate(6, 1, |_| ())), Err(Refusal::Older { offered: 6, needed: 8 }));
+    assert_eq!(state.candidate(), None);
 }
 
 #[test]
