@@ -229,6 +229,7 @@ mod tests {
                     consent: consent.into(),
                 })
                 .into(),
+            withdrawn_candidates: 0,
         };
         let key = SigningKey::from_bytes(&[2; 32]);
         let trusted = TrustedKey::new("o", key.verifying_key().as_bytes()).unwrap();

@@ -154,7 +154,10 @@ pub(super) const ALL: &[Mutation] = &[
     mutation(EVALUATE, "Scope::IsIn(_, ancestor) => Scope::In(ancestor),", "Scope::IsIn(..) => Scope::Any,"),
     // Facts of a request.
     mutation(FACTS, "tier if tier == self.names.tier => text(0),", "tier if tier == self.names.tier => text(1),"),
-    mutation(FACTS, "first.unwrap_or(place)", "place"),
+    mutation(FACTS, "before.unwrap_or(place)", "place"),
+    mutation(FACTS, "Some(names.contains(text))", "Some(!names.contains(text))"),
+    mutation(FACTS, "NAMES + SPAN * set + nth", "NAMES + nth"),
+    mutation(FACTS, "SPAN * (nth + if own { 0 } else { SETS })", "SPAN * nth"),
     mutation(
         FACTS,
         "child == self.principal() && self.roles().contains(&ancestor)",
