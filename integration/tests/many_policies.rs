@@ -1,4 +1,4 @@
-//! 5,000 policies: no request waits while a bundle with all of them comes into force.
+//! 5,000 policies: what the longest tick costs while a bundle with all of them comes into force.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,8 +16,7 @@ use partywall_integration::statement::{BUNDLE, Statement, sign};
 use partywall_integration::variant::copy;
 
 const MANY: usize = 5_000;
-/// The most instructions of one tick. Reading a program takes many of them for the time it takes: what V8 does in 2 ms,
-/// `docs/performance.md` says.
+/// The most instructions of one tick, set by what was measured: `docs/performance.md` says how long that is.
 const LONGEST: u64 = 20_000_000;
 /// The same for the last tick, in which the tables are made and what was in force before is given up.
 const LAST: u64 = 100_000_000;
