@@ -20,6 +20,19 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     page.split(&mark).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
 
+/// The block of Cedar that has this in it.
+fn policy(page: &str, part: &str) -> String {
+    blocks(page, "cedar").into_iter().find(|block| block.contains(part)).unwrap()
+}
+
+#[test]
+fn the_policy_about_a_consent_is_the_samples() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../envoy-config/tenancy/policies/analytics.cedar");
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let (shown, sample) = (policy(&page(), "consents.contains"), fs::read_to_string(sample).unwrap());
+    assert!(words(&sample).ends_with(&words(&shown)), "{shown}");
+}
+
 #[test]
 fn the_schema_is_the_one_that_is_generated() {
     let [shown] = blocks(&page(), "cedarschema").try_into().unwrap();
@@ -31,7 +44,7 @@ fn the_schema_is_the_one_that_is_generated() {
 fn the_template_and_its_link_are_lowered() {
     let page = page();
     let sources = [
-        Source::new("policies/a.cedar", blocks(&page, "cedar").remove(0)),
+        Source::new("policies/a.cedar", policy(&page, "?principal")),
         Source::new("policies/links.yaml", blocks(&page, "yaml").remove(0)),
     ];
     let (tenants, services) = (lower_support::tenants(), lower_support::services());
@@ -46,7 +59,7 @@ fn the_example_answers_as_shown() {
     fs::create_dir_all(&folder).unwrap();
     let [entities, request] = blocks(&page, "json").try_into().unwrap();
     let files =
-        [("policies.cedar", blocks(&page, "cedar").remove(1)), ("entities.json", entities), ("request.json", request)];
+        [("policies.cedar", policy(&page, "office-hours")), ("entities.json", entities), ("request.json", request)];
     for (name, text) in files {
         fs::write(folder.join(name), text).unwrap();
     }

@@ -20,8 +20,8 @@ use crate::lower::{Vocabulary, parse, reach};
 ///
 /// Also lists what is allowed, yet worth knowing: operations that change something whose owner nothing in the request
 /// shows (what nobody shows, nobody can guard), policies that no request in this directory satisfies, permits that a
-/// forbid always beats, tenants to whom nothing is permitted, actions that `grants` allows and no grant can give; and, as notes, operations that anybody may call. None of
-/// these fails the check.
+/// forbid always beats, tenants to whom nothing is permitted, actions that `grants` allows and no grant can give; and,
+/// as notes, operations that anybody may call. None of these fails the check.
 /// Exit status: 0 fine, 1 a breach of --against or --fleet, 3 a mistake in the directory.
 #[derive(clap::Args)]
 #[command(
