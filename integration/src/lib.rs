@@ -20,6 +20,7 @@
 //! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
 //! statement  bundles and overlays made by hand
+//! many_policies a directory with thousands of them
 //! bad_bundle what a bundle server does wrong, as files under cases/bundles
 //!   bad_server the server that does it
 //! ```
@@ -42,6 +43,7 @@ pub mod grpc;
 pub mod host;
 pub mod http2;
 pub mod issuers;
+pub mod many_policies;
 pub mod mesh;
 pub mod play;
 pub mod ports;

@@ -1,6 +1,5 @@
 //! 5,000 policies: what the longest tick costs while a bundle with all of them comes into force.
 
-use std::fmt::Write;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +7,7 @@ use partywall_integration::artefacts;
 use partywall_integration::host::Host;
 use partywall_integration::host::sample::{Place, edge};
 use partywall_integration::issuers::{Provider, viewer};
+use partywall_integration::many_policies;
 use partywall_integration::mesh::unique;
 use partywall_integration::roots::secret;
 use partywall_integration::served::served;
@@ -31,25 +31,7 @@ fn five_thousand_policies_come_into_force_between_requests() {
     let site = Site::prepare("many-policies", |_| ()).unwrap();
     let directory = site.directory.join("tenancy");
     copy(&tenancy(), &directory).unwrap();
-    for file in 0..5 {
-        let mut text = String::new();
-        for n in (file * MANY / 5)..((file + 1) * MANY / 5) {
-            let (action, resource) =
-                [("orders:read", "Order"), ("orders:list", "Order"), ("invoices:read", "Invoice")][n % 3];
-            let tenant = ["acme", "globex", "initech"][n % 3];
-            write!(
-                text,
-                r#"
-@id("many-{n:04}") @tenant("{tenant}")
-permit (principal in Role::"role-{n:04}", action == Action::"{action}", resource is {resource})
-when {{ principal.tenant.residency == "eu" || resource.tenant.residency like "u{}*" }};
-"#,
-                n % 7
-            )
-            .unwrap();
-        }
-        fs::write(directory.join(format!("policies/many-{file}.cedar")), text).unwrap();
-    }
+    many_policies::write(&directory, MANY).unwrap();
     compile(&directory, &site.keys(), &site.bundles(), Some(10)).unwrap();
     let first = served(&site.bundles(), &site.keys(), &site.directory.join("logs")).unwrap();
     let path = "/tenancy.edge.bundle";

@@ -13,7 +13,10 @@ const BENCHES: &[(&str, &str)] = &[
         "tokens per algorithm, root contexts, 50 to 5,000 issuers, memory of remembered tokens (some 3 minutes)",
     ),
     ("policy", "decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter (some 2 minutes)"),
-    ("scale", "10 to 100,000 tenants: bundle, memory, load, requests while a bundle comes into force (some 6 minutes)"),
+    (
+        "scale",
+        "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 5 minutes)",
+    ),
     ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 6 minutes)"),
 ];
 

@@ -1,8 +1,11 @@
-//! 10, 1,000 and 100,000 tenants: what a bundle of them weighs, what it costs to load, and that no request waits for it.
+//! 10, 1,000 and 100,000 tenants, and 5,000 policies: what a bundle of them weighs, what it costs to load, and that no
+//! request waits for it.
 //!
 //! In the host that counts: the memory of the VM after load and at its peak while another bundle is loaded, the
 //! instructions of a warm request and of the longest tick. In a real Envoy with one worker: the CPU time of the worker
 //! for a bundle, and the longest answer while one comes into force, beside the longest without.
+
+mod policies;
 
 use std::fmt::Write;
 use std::fs;
@@ -29,6 +32,8 @@ use crate::{artefacts, cli, variant, wait};
 
 /// How many tenants, the fewest first: with these the others are compared.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
+/// Policies beside those of the sample.
+const POLICIES: usize = 5_000;
 /// Tenants of the sample, which are among them.
 const SAMPLE: usize = 3;
 /// What a VM may hold, and how often that at its peak.
@@ -53,8 +58,13 @@ pub fn run(reloads: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> 
         let bundles = Bundles::compile(&site, size, reloads + 1)?;
         progress(&format!("{size} tenants: the host that counts"));
         counted(&site, size, &bundles, &mut fewest, &mut figures, &mut bounds)?;
-        timed(&site, size, &bundles, app, &mut figures, &mut bounds, progress)?;
+        timed(&site, &format!("{size} tenants"), &bundles, app, &mut figures, &mut bounds, progress)?;
     }
+    progress(&format!("{POLICIES} policies: compiling a bundle"));
+    let bundles = Bundles::with_policies(&site, POLICIES, reloads + 1)?;
+    let bytes = fs::metadata(bundles.0[0].join("tenancy.edge.bundle"))?.len();
+    figures.add(figure(format!("{POLICIES} policies/bundle, edge"), bytes as f64, "bytes"));
+    timed(&site, &format!("{POLICIES} policies"), &bundles, app, &mut figures, &mut bounds, progress)?;
     Ok((figures, bounds))
 }
 
@@ -158,15 +168,18 @@ fn counted(
     }
     let peak = host.memory();
     let fewest = *fewest.get_or_insert(warm);
-    into.add(figure(format!("{size}/bundle, edge"), bytes as f64, "bytes"));
-    into.add(figure(format!("{size}/memory, loaded"), loaded as f64, "bytes"));
+    into.add(figure(format!("{size} tenants/bundle, edge"), bytes as f64, "bytes"));
+    into.add(figure(format!("{size} tenants/memory, loaded"), loaded as f64, "bytes"));
     let ratio = peak as f64 / loaded as f64;
-    let to = |name: &str| Some((format!("{size}/{name}"), ratio));
-    into.add(Figure { ratio_to: to("memory, loaded"), ..figure(format!("{size}/memory, peak"), peak as f64, "bytes") });
-    into.add(figure(format!("{size}/longest tick"), longest as f64, "instructions"));
+    let to = |name: &str| Some((format!("{size} tenants/{name}"), ratio));
+    into.add(Figure {
+        ratio_to: to("memory, loaded"),
+        ..figure(format!("{size} tenants/memory, peak"), peak as f64, "bytes")
+    });
+    into.add(figure(format!("{size} tenants/longest tick"), longest as f64, "instructions"));
     let more = warm / fewest;
-    let to = Some((format!("{}/request, warm", SIZES[0]), more));
-    into.add(Figure { ratio_to: to, ..figure(format!("{size}/request, warm"), warm, "instructions") });
+    let to = Some((format!("{} tenants/request, warm", SIZES[0]), more));
+    into.add(Figure { ratio_to: to, ..figure(format!("{size} tenants/request, warm"), warm, "instructions") });
     bounds.push(Bound {
         what: format!("{size} tenants: {loaded} bytes of memory, {MEMORY} are allowed; at reload {ratio:.2} times that, {PEAK} are allowed"),
         kept: loaded <= MEMORY && ratio <= PEAK,
@@ -191,21 +204,21 @@ struct Seen {
 
 fn timed(
     site: &Site,
-    size: usize,
+    many: &str,
     bundles: &Bundles,
     app: u16,
     into: &mut Figures,
     bounds: &mut Vec<Bound>,
     progress: fn(&str),
 ) -> Result<()> {
-    progress(&format!("{size} tenants: an edge Envoy"));
-    let folder = site.directory.join(format!("served-{size}"));
+    progress(&format!("{many}: an edge Envoy"));
+    let folder = site.directory.join(format!("served-{}", many.replace(' ', "-")));
     bundles.publish(0, &folder)?;
     let [port] = free()?;
     let logs = site.directory.join("logs");
     let _server = Process::start("bundles", &mut cli::serve(&folder, &site.keys(), port)?, &logs)?;
     let place = Place { site, bundles: port, app };
-    let mut proxy = Proxy::edge(&place, &format!("edge-{size}"), Filter::Partywall)?;
+    let mut proxy = Proxy::edge(&place, &format!("edge-{}", many.replace(' ', "-")), Filter::Partywall)?;
     let request = order(site)?;
     let mut connection = Connection::plain(proxy.address)?;
     proxy.wait_for(&request, &mut connection)?;
@@ -213,7 +226,7 @@ fn timed(
     let (mut load_ms, mut quiet_longest, mut reload_longest) = (Vec::new(), Vec::new(), Vec::new());
     let (mut answered, mut failed) = (0, 0);
     for nth in 1..bundles.0.len() {
-        progress(&format!("{size} tenants: reload {nth} of {}", bundles.0.len() - 1));
+        progress(&format!("{many}: reload {nth} of {}", bundles.0.len() - 1));
         // By turns without and under load: what it costs, and what requests notice of it.
         let loading = || -> Result<Duration> {
             let began = Instant::now();
@@ -249,11 +262,11 @@ fn timed(
         ("longest answer, reload", reload_longest),
     ] {
         let (value, spread) = summary(&values);
-        into.add(Figure { spread: Some(spread), ..figure(format!("{size}/{name}"), value, "ms") });
+        into.add(Figure { spread: Some(spread), ..figure(format!("{many}/{name}"), value, "ms") });
     }
-    into.add(figure(format!("{size}/requests under load"), answered as f64, "requests"));
+    into.add(figure(format!("{many}/requests under load"), answered as f64, "requests"));
     bounds.push(Bound {
-        what: format!("{size} tenants: {failed} of {answered} requests failed while bundles came into force; none may"),
+        what: format!("{many}: {failed} of {answered} requests failed while bundles came into force; none may"),
         kept: failed == 0 && answered > 0,
     });
     Ok(())
