@@ -115,7 +115,7 @@ fn no_byte_that_the_right_key_signed_traps_the_vm() {
         }
         // What came into force says something else: it may deny, and what was refused may not.
         denied += u32::from(!outcome.passed());
-        assert!(outcome.passed() || in_force > 0, "round {nth}: {}", outcome.field("partywall.reason"));
+        assert!(outcome.passed() || after.1 != base.number, "round {nth}: {}", outcome.field("partywall.reason"));
     }
     println!("{ROUNDS} bundles: {refused} refused, {in_force} in force; {denied} requests denied under those");
     assert!(refused > 100 && in_force > 10, "{refused} refused, {in_force} in force");

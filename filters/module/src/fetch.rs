@@ -103,7 +103,11 @@ impl Fetcher {
     pub(crate) fn new(trust: &Trust, source: BundleSource) -> Self {
         // Filters of two audiences that are pointed at one file by mistake must not take turns in refusing it.
         let audience = trust.audience.name();
-        let key = |part: &str| format!("partywall.{}.{audience}.{}{}.{part}", trust.mesh, source.cluster, source.path);
+        // Nor may filters that ask for different files share what they got, or whose turn it is.
+        let paths = [Some(&source.overlay_path), source.grants_path.as_ref(), source.candidate_path.as_ref()];
+        let paths: Vec<&str> = paths.into_iter().map(|path| path.map_or("", String::as_str)).collect();
+        let from = format!("{}{} {}", source.cluster, source.path, paths.join(" "));
+        let key = |part: &str| format!("partywall.{}.{audience}.{from}.{part}", trust.mesh);
         Self {
             keys: SharedKeys {
                 lease: key("lease"),

@@ -166,6 +166,7 @@ impl Policy {
     /// Adopts what other workers fetched, and fetches when this VM holds the lease.
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.state.observe(now_ms / 1000);
+        self.look_at_candidate("is past its expiry", Origin::Kept);
         self.load(now_ms);
         for got in self.fetcher.kept(self.waiting()) {
             self.offer(got, Origin::Kept, now_ms);
@@ -210,6 +211,7 @@ impl Policy {
             Ok(None) => {}
             Err((what, status)) => {
                 self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
+                self.candidate_missing &= what != What::Candidate;
                 if self.fetcher.first_failure(what) {
                     let message = format!(
                         "partywall: {} cannot be fetched from cluster `{}`: {status}; revision {} and overlay {} stay in force until stale",
@@ -253,7 +255,7 @@ impl Policy {
         if accepted == Accepted::Unchanged {
             return;
         }
-        self.told_refusal(What::Grants, None);
+        self.good(What::Grants, origin);
         self.metrics.gauge("bundle_grants", u64::try_from(self.state.grants()).unwrap_or(u64::MAX));
         for refusal in &refused {
             self.metrics.count("bundle_refused_total", &[("kind", "grants"), ("reason", refusal.code())]);
@@ -285,7 +287,7 @@ impl Policy {
         match outcome {
             Ok(Progress::More) => self.loading = Some((loading, origin)),
             Ok(Progress::Unchanged) => {
-                self.told_refusal(what, None);
+                self.good(what, origin);
                 self.candidate_missing &= what != What::Candidate;
             }
             Ok(Progress::Ready) => {
@@ -316,7 +318,7 @@ impl Policy {
         let bytes = self.state.install(loading, now)?;
         self.authorization = Some(Rc::new(authorization));
         self.claims = self.state.bundle().map(claims).unwrap_or_default();
-        self.told_refusal(What::Bundle, None);
+        self.good(What::Bundle, origin);
         self.follow_issuers();
         self.metrics.gauge("bundle_revision", self.state.revision());
         host::log(LogLevel::Info, &format!("partywall: bundle revision {} is in force", self.state.revision()));
@@ -326,11 +328,12 @@ impl Policy {
         self.fetcher.look_again(What::Overlay);
         self.fetcher.forget(What::Grants);
         self.fetcher.look_again(What::Grants);
-        self.follow_bundle(origin);
-        self.watch_behind();
         if origin == Origin::Fetched {
+            // Before what goes with it: others must not give up the candidate and have no bundle in its place.
             self.fetcher.keep(What::Bundle, &bytes);
         }
+        self.follow_bundle(origin);
+        self.watch_behind();
         Ok(())
     }
 
@@ -342,7 +345,7 @@ impl Policy {
     }
 
     fn overlay_accepted(&mut self, bytes: &[u8], accepted: Accepted, origin: Origin, now_ms: u64) {
-        self.told_refusal(What::Overlay, None);
+        self.good(What::Overlay, origin);
         if accepted == Accepted::Unchanged {
             return;
         }

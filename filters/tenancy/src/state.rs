@@ -163,9 +163,8 @@ impl PolicyState {
         self.look_behind();
         // Its grant keys and ceilings may be others.
         let (file, _) = std::mem::take(&mut self.grants);
-        let (grants, _) = self.judge_grants(&file, now);
-        self.grants = (file, grants.into());
         self.look_at_candidate();
+        self.take_grants(file, now);
         Ok(bytes)
     }
 
@@ -281,8 +280,7 @@ impl PolicyState {
             return Ok((Accepted::Unchanged, Vec::new()));
         }
         split_grants(&file)?;
-        let (grants, refused) = self.judge_grants(&file, now);
-        self.grants = (file, grants.into());
+        let refused = self.take_grants(file, now);
         Ok((Accepted::Installed, refused))
     }
 
@@ -291,9 +289,17 @@ impl PolicyState {
         self.grants.1.len()
     }
 
-    fn judge_grants(&self, file: &[u8], now: UnixSeconds) -> (Vec<Grant>, Vec<Refusal>) {
+    /// Those of a file that count under the bundle in force, and under the candidate; gives what the former refuses.
+    fn take_grants(&mut self, file: Vec<u8>, now: UnixSeconds) -> Vec<Refusal> {
+        let judged = self.bundle.as_ref().map(|(bundle, _)| self.judge_grants(bundle, &file, now));
+        let (grants, refused) = judged.unwrap_or_default();
+        self.grants = (file, grants.into());
+        self.judge_grants_of_candidate(now);
+        refused
+    }
+
+    fn judge_grants(&self, bundle: &Bundle, file: &[u8], now: UnixSeconds) -> (Vec<Grant>, Vec<Refusal>) {
         let (mut good, mut refused) = (Vec::new(), Vec::new());
-        let Some((bundle, _)) = &self.bundle else { return (good, refused) };
         let ceilings = bundle.body().grants.as_ref();
         let at_once = usize::from(ceilings.map_or(0, |ceilings| ceilings.at_once));
         let others = [&*self.trust.bundle_keys, bundle.bundle_keys(), bundle.overlay_keys()].concat();
@@ -315,9 +321,10 @@ impl PolicyState {
         (good, refused)
     }
 
-    /// Takes note of the time, as often as the caller likes.
+    /// Takes note of the time, as often as the caller likes. A candidate past its expiry goes.
     pub fn observe(&mut self, now: UnixSeconds) {
         self.latest = self.latest.max(now);
+        self.expire_candidate();
     }
 
     /// Whether requests may be decided at `now`.

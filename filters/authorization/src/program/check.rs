@@ -9,9 +9,11 @@ use crate::{Place, Slice, Value};
 /// The largest program that is read, in bytes.
 pub(super) const MAX_SIZE: usize = 8 * 1024 * 1024;
 /// The most policies, and the most actions.
-const MAX_POLICIES: usize = 16_384;
+pub(super) const MAX_POLICIES: usize = 16_384;
 /// The most of anything else that a program lists.
 pub(super) const MAX_LIST: usize = 262_144;
+/// The most elements of all sets, records and lists together: each may name the same ones again.
+const MAX_REFERENCES: usize = 4 * MAX_LIST;
 /// How deep expressions nest, and values: evaluation descends into them.
 const MAX_DEPTH: u16 = 192;
 
@@ -114,7 +116,12 @@ fn known(value: Value, body: &ProgramBody) -> bool {
 /// INVARIANT: what a set or a record holds stands before it, so values nest without end nowhere.
 fn check_values(body: &ProgramBody) -> Result<(), ProgramError> {
     let mut depths: Vec<u16> = Vec::with_capacity(body.values.len());
+    let mut references = 0usize;
     for (at, value) in body.values.iter().enumerate() {
+        references = references.saturating_add(elements(*value));
+        if references > MAX_REFERENCES {
+            return Err(ProgramError::TooMany("elements of sets and records"));
+        }
         let bad = ProgramError::Reference("value", at);
         let depth = match value {
             Value::Set(slice) | Value::Record(slice) => depth_of(slice, &depths).ok_or(bad)?,
@@ -152,22 +159,53 @@ fn are_names<'v>(names: impl Iterator<Item = &'v Value>, sorted: bool) -> bool {
     texts.is_some_and(|texts| !sorted || texts.is_sorted_by(|a, b| a < b))
 }
 
+/// How many elements a set or record says it has.
+fn elements(value: Value) -> usize {
+    match value {
+        Value::Set(slice) | Value::Record(slice) => usize::try_from(slice.len).unwrap_or(usize::MAX),
+        _ => 0,
+    }
+}
+
+/// How much else a node says it refers to.
+fn references(node: &Node) -> usize {
+    let len = |len: u32| usize::try_from(len).unwrap_or(usize::MAX);
+    match *node {
+        Node::Value(value) => elements(value),
+        Node::All(parts) | Node::Any(parts) | Node::Set(parts) | Node::Call(_, parts) => len(parts.len),
+        Node::Has(_, path) => len(path.len),
+        Node::Record(fields, parts) => len(fields.len).saturating_add(len(parts.len)),
+        _ => 0,
+    }
+}
+
 /// The nodes that were checked, from the first on.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
+    /// What they refer to, all together.
+    references: usize,
     /// How many evaluations each takes at most.
     sizes: Vec<usize>,
     depths: Vec<u16>,
 }
 
 impl Nodes {
-    /// Checks as many more as `budget` says, and takes them off it. Says whether all were checked.
+    /// Checks as many more as `budget` says, and takes them off it with what they refer to. Says whether all were
+    /// checked.
     ///
     /// INVARIANT: a node refers to earlier nodes only, so evaluation ends.
     pub(super) fn check(&mut self, body: &ProgramBody, budget: &mut usize) -> Result<bool, ProgramError> {
-        let Self { sizes, depths } = self;
-        let from = sizes.len();
-        for (at, node) in body.nodes.iter().enumerate().skip(from).take(*budget) {
+        let Self { references: all, sizes, depths } = self;
+        for (at, node) in body.nodes.iter().enumerate().skip(sizes.len()) {
+            if *budget == 0 {
+                break;
+            }
+            let more = references(node);
+            *all = all.saturating_add(more);
+            if *all > MAX_REFERENCES {
+                return Err(ProgramError::TooMany("references"));
+            }
+            *budget = budget.saturating_sub(more.saturating_add(1));
             let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
             let (mut size, mut depth) = (1usize, 0u16);
             for child in children {
@@ -184,7 +222,6 @@ impl Nodes {
             sizes.push(size);
             depths.push(depth);
         }
-        *budget = budget.saturating_sub(sizes.len().saturating_sub(from));
         Ok(sizes.len() >= body.nodes.len())
     }
 }
@@ -269,4 +306,45 @@ fn check_actions(actions: &[ActionBody], body: &ProgramBody) -> Result<(), Progr
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(parts: Node) -> Result<(), ProgramError> {
+        let mut body = ProgramBody { format: ProgramBody::FORMAT, lists: vec![0; MAX_LIST], ..ProgramBody::default() };
+        body.nodes.push(Node::Value(Value::Bool(true)));
+        body.nodes.extend(std::iter::repeat_n(parts, 10));
+        check(&body)
+    }
+
+    #[test]
+    fn lists_that_are_named_again_and_again_take_no_time() {
+        let all = |len: usize| Node::All(List { start: 0, len: u32::try_from(len).unwrap() });
+        assert_eq!(nodes(all(MAX_LIST / 3)), Ok(()));
+        assert_eq!(nodes(all(MAX_LIST)), Err(ProgramError::TooMany("references")));
+    }
+
+    #[test]
+    fn sets_that_hold_the_same_again_and_again_take_no_time() {
+        let half = MAX_LIST / 2;
+        let mut values = vec![Value::Bool(true); half];
+        let set = |len: usize| Slice { place: Place::Program, start: 0, len: u32::try_from(len).unwrap() };
+        values.extend(std::iter::repeat_n(Value::Set(set(half)), 9));
+        let body = ProgramBody { format: ProgramBody::FORMAT, values, ..ProgramBody::default() };
+        assert_eq!(check(&body), Err(ProgramError::TooMany("elements of sets and records")));
+    }
+
+    #[test]
+    fn a_part_is_as_long_as_its_lists() {
+        let mut body = ProgramBody { lists: vec![0; 100], ..ProgramBody::default() };
+        body.nodes.push(Node::Value(Value::Bool(true)));
+        body.nodes.extend(std::iter::repeat_n(Node::Any(List { start: 0, len: 99 }), 10));
+        let (mut checked, mut parts) = (Nodes::default(), 0);
+        while !checked.check(&body, &mut 100).unwrap() {
+            parts += 1;
+        }
+        assert_eq!(parts, 9, "and the last");
+    }
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::body::ProgramBody;
-use super::check::{self, Nodes};
+use super::check::{self, MAX_LIST, MAX_POLICIES, Nodes};
 use super::evaluate::Asked;
 use super::index::Index;
 use super::{Program, ProgramError};
@@ -71,14 +71,14 @@ impl Reading {
                 }
                 (true, Stage::Texts)
             }
-            Stage::Texts => (list.read(&mut body.texts)?, Stage::Entities),
-            Stage::Entities => (list.read(&mut body.entities)?, Stage::Values),
-            Stage::Values => (list.read(&mut body.values)?, Stage::Patterns),
-            Stage::Patterns => (list.read(&mut body.patterns)?, Stage::Lists),
-            Stage::Lists => (list.read(&mut body.lists)?, Stage::Nodes),
-            Stage::Nodes => (list.read(&mut body.nodes)?, Stage::Policies),
-            Stage::Policies => (list.read(&mut body.policies)?, Stage::Actions),
-            Stage::Actions => (list.read(&mut body.actions)?, Stage::Checked),
+            Stage::Texts => (list.read(&mut body.texts, ("texts", MAX_LIST))?, Stage::Entities),
+            Stage::Entities => (list.read(&mut body.entities, ("entities", MAX_LIST))?, Stage::Values),
+            Stage::Values => (list.read(&mut body.values, ("values", MAX_LIST))?, Stage::Patterns),
+            Stage::Patterns => (list.read(&mut body.patterns, ("patterns", MAX_LIST))?, Stage::Lists),
+            Stage::Lists => (list.read(&mut body.lists, ("lists", MAX_LIST))?, Stage::Nodes),
+            Stage::Nodes => (list.read(&mut body.nodes, ("nodes", MAX_LIST))?, Stage::Policies),
+            Stage::Policies => (list.read(&mut body.policies, ("policies", MAX_POLICIES))?, Stage::Actions),
+            Stage::Actions => (list.read(&mut body.actions, ("actions", MAX_POLICIES))?, Stage::Checked),
             Stage::Checked => {
                 if *at != bytes.len() {
                     return Err(ProgramError::Garbage);
@@ -125,7 +125,11 @@ impl Items<'_> {
     }
 
     /// Says whether all of them were read.
-    fn read<T: DeserializeOwned>(&mut self, into: &mut Vec<T>) -> Result<bool, ProgramError> {
+    fn read<T: DeserializeOwned>(
+        &mut self,
+        into: &mut Vec<T>,
+        (what, most): (&'static str, usize),
+    ) -> Result<bool, ProgramError> {
         let mut left = match *self.left {
             Some(left) => left,
             None => usize::try_from(self.item::<u64>()?).map_err(|_| ProgramError::Garbage)?,
@@ -134,8 +138,11 @@ impl Items<'_> {
         if left > self.bytes.len().saturating_sub(*self.at) {
             return Err(ProgramError::Garbage);
         }
+        if left.saturating_add(into.len()) > most {
+            return Err(ProgramError::TooMany(what));
+        }
         if into.is_empty() {
-            into.reserve_exact(left.min(check::MAX_LIST));
+            into.reserve_exact(left);
         }
         while left > 0 && *self.budget > 0 {
             into.push(self.item()?);

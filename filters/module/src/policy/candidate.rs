@@ -54,7 +54,7 @@ impl Policy {
         let bytes = self.state.install_candidate(loading, now)?;
         self.candidate = Some(Rc::new(authorization));
         self.candidate_missing = false;
-        self.told_refusal(What::Candidate, None);
+        self.good(What::Candidate, origin);
         let (revision, step) = self.tell_candidate();
         let message = format!(
             "partywall: candidate revision {revision}, step {step}, is tried out beside revision {}",
@@ -71,7 +71,7 @@ impl Policy {
     /// between: a candidate that came into force is taken away too, and nobody should go back to the old bundle for
     /// the seconds until the new one is here.
     fn no_candidate(&mut self, origin: Origin, now_ms: u64) {
-        self.told_refusal(What::Candidate, None);
+        self.good(What::Candidate, origin);
         if self.state.candidate().is_none() {
             return;
         }

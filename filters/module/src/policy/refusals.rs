@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use partywall_tenancy::Refusal;
+use partywall_tenancy::{Origin, Refusal};
 use proxy_wasm::types::LogLevel;
 
 use super::{Policy, STEP};
@@ -13,6 +13,8 @@ impl Policy {
     /// Takes note of a refusal; the file is asked for again, whole.
     pub(super) fn refused(&mut self, what: What, bytes: &[u8], refusal: &Refusal) {
         self.fetcher.forget(what);
+        // An answer between two that say there is none.
+        self.candidate_missing &= what != What::Candidate;
         let kind = what.name();
         self.metrics.count("bundle_refused_total", &[("kind", kind), ("reason", refusal.code())]);
         let mut hasher = DefaultHasher::new();
@@ -32,8 +34,15 @@ impl Policy {
         host::log(LogLevel::Warn, &message);
     }
 
+    /// Takes note that what the server has now is good. What other workers kept says nothing of that.
+    pub(super) fn good(&mut self, what: What, origin: Origin) {
+        if origin == Origin::Fetched {
+            self.told_refusal(what, None);
+        }
+    }
+
     /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
-    pub(super) fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
+    fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
         let slot = match what {
             What::Bundle => self.last_refusal.get_mut(0),
             What::Overlay => self.last_refusal.get_mut(1),

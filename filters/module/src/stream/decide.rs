@@ -77,8 +77,10 @@ impl Deciding<'_> {
         let mut beside = None;
         if let Some(tried) = &self.tried {
             let other = candidate::answer(tried, established, method, path);
-            // INVARIANT: who may not act under the bundle in force is not let in by a candidate.
-            let by_candidate = answer.tenant.is_some() && tried.trial.decides_for(&context.tenant);
+            // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
+            // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
+            let crosses = other.granted && answer.outcome.is_err();
+            let by_candidate = answer.tenant.is_some() && !crosses && tried.trial.decides_for(&context.tenant);
             let in_force = (self.view.bundle().body().revision, &answer);
             let asked = (established, method, path);
             beside = Some(Box::new(Beside::new(self.setup, tried, in_force, &other, by_candidate, asked)));

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use super::{Accepted, PolicyState, Progress, in_time};
 use crate::loading::Finished;
 use crate::statement::{Kind, SignedBy};
-use crate::{Bundle, BundleBody, Loading, MeshId, Refusal, Rollout, TenantId, UnixSeconds, View};
+use crate::{Bundle, BundleBody, Grant, Loading, MeshId, Refusal, Rollout, TenantId, UnixSeconds, View};
 
 /// The candidate that is tried out.
 #[derive(Debug)]
 pub(super) struct Candidate {
     bundle: Arc<Bundle>,
     rollout: Arc<Rollout>,
+    /// Those that count by its own keys and ceilings.
+    grants: Arc<[Grant]>,
 }
 
 /// What the next candidate must not be below. While there is a candidate, it is its own.
@@ -112,7 +114,9 @@ impl PolicyState {
             return Err((refusal, bytes));
         }
         self.highest = Some(Highest { revision: bundle.body().revision, step: rollout.step, digest, by });
-        self.candidate = Some(Candidate { bundle: Arc::new(bundle), rollout: Arc::new(rollout) });
+        let (bundle, rollout) = (Arc::new(bundle), Arc::new(rollout));
+        self.candidate = Some(Candidate { bundle, rollout, grants: Arc::default() });
+        self.judge_grants_of_candidate(now);
         Ok(bytes)
     }
 
@@ -173,6 +177,21 @@ impl PolicyState {
         }
     }
 
+    /// The candidate names keys and ceilings of its own.
+    pub(super) fn judge_grants_of_candidate(&mut self, now: UnixSeconds) {
+        let Some(bundle) = self.candidate.as_ref().map(|candidate| candidate.bundle.clone()) else { return };
+        let (grants, _) = self.judge_grants(&bundle, &self.grants.0, now);
+        if let Some(candidate) = &mut self.candidate {
+            candidate.grants = grants.into();
+        }
+    }
+
+    /// Drops the candidate if it is past its expiry.
+    pub(super) fn expire_candidate(&mut self) {
+        let latest = self.latest;
+        self.candidate.take_if(|candidate| candidate.bundle.body().expires < latest);
+    }
+
     /// Drops the candidate: there is none any more. Says whether there was one.
     pub fn withdraw_candidate(&mut self) -> bool {
         self.candidate.take().is_some()
@@ -190,7 +209,7 @@ impl PolicyState {
         if candidate.bundle.body().expires < view.now {
             return None;
         }
-        let view = View { bundle: candidate.bundle.clone(), ..view.clone() };
+        let view = View { bundle: candidate.bundle.clone(), grants: candidate.grants.clone(), ..view.clone() };
         Some(Trial { view, rollout: candidate.rollout.clone() })
     }
 }

@@ -247,6 +247,12 @@ fn the_overlay_lies_over_both_and_a_candidate_past_its_expiry_is_none() {
     assert!(tried.decides_for(&acme()) && !tried.decides_for(&TenantId::parse("globex").unwrap()));
     assert!(tried.view().active_tenant(&acme()).is_ok());
     assert!(trial(&state, NOW + 101).is_none());
+    let mut waiting = settled();
+    try_out(&mut waiting, &bytes).unwrap();
+    waiting.observe(NOW + 100);
+    assert_eq!(waiting.candidate(), Some((6, 1)));
+    waiting.observe(NOW + 101);
+    assert_eq!(waiting.candidate(), None, "it is told of no more");
     let suspends = overlay(|o| {
         o.sequence = 8;
         o.suspended = vec![acme()];

@@ -1,7 +1,7 @@
 //! Who may cross, and for how long.
 
 use super::*;
-use crate::{GrantBody, GrantCeilings, GrantId, ProvedBy, TenantContext, TenantScope, join_grants};
+use crate::{GrantBody, GrantCeilings, GrantId, ProvedBy, Rollout, TenantContext, TenantScope, View, join_grants};
 
 const HOUR: u32 = 3_600;
 
@@ -62,6 +62,40 @@ fn refused(statement: Vec<u8>) -> Refusal {
     let (accepted, mut refused) = state.offer_grants(file(&[statement]), NOW).unwrap();
     assert_eq!((accepted, state.grants(), refused.len()), (Accepted::Installed, 0, 1));
     refused.remove(0)
+}
+
+#[test]
+fn a_candidate_judges_grants_by_its_own_keys_and_ceilings() {
+    let candidate = |step, change: fn(&mut BundleBody)| {
+        let granting = granting(|b| {
+            b.revision = 8;
+            change(b);
+        });
+        let body = BundleBody::read(statement::Statement::read(&granting).unwrap().unverified_body()).unwrap();
+        let rollout = Rollout { format: Rollout::FORMAT, step, percent: 100, tenants: vec![] };
+        rollout.sign(&body, &[("b", &key(1))]).unwrap()
+    };
+    let crosses = |state: &PolicyState| {
+        let view = state.view(NOW).unwrap();
+        let trial = state.trial(&view).unwrap();
+        let grant = |view: &View| view.grant(&alice(), "globex", "invoices:read").is_some();
+        (grant(&view), grant(trial.view()))
+    };
+    let mut state = state();
+    state.offer_grants(file(&[signed(&body(|_| ()))]), NOW).unwrap();
+    let mut tried = |step, change| {
+        state.offer_candidate(&candidate(step, change), NOW, |_| Ok(())).unwrap();
+        crosses(&state)
+    };
+    assert_eq!(tried(1, |_| ()), (true, true));
+    assert_eq!(tried(2, |b| b.grants = None), (true, false));
+    assert_eq!(tried(3, |b| b.grants.as_mut().unwrap().actions = vec!["invoices:list".into()]), (true, false));
+    assert_eq!(tried(4, |b| b.keys.grants = vec![named("g1", 6), named("g3", 8)]), (true, false));
+    assert_eq!(tried(5, |_| ()), (true, true));
+    state.offer_grants(file(&[signed(&body(|g| g.subject = "bob".into()))]), NOW).unwrap();
+    assert_eq!(crosses(&state), (false, false));
+    state.offer_grants(file(&[signed(&body(|_| ()))]), NOW).unwrap();
+    assert_eq!(crosses(&state), (true, true), "grants that come after the candidate");
 }
 
 fn alice() -> TenantContext {
