@@ -9,7 +9,8 @@ use crate::command::{note, say, say_json};
 use crate::compile::{Slice, publish, sign, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{candidates, history, overlay, slices};
+use crate::revisions::{Revisions, Unknown};
+use crate::{history, overlay, slices};
 
 /// Publish what an earlier revision said, under a new and higher one
 ///
@@ -74,8 +75,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let lifetime = parse_duration(&args.expires)
         .ok_or_else(|| Failure::usage(format!("--expires `{}` is no time; write `12h` or `30d`", args.expires)))?;
     let expires = now.saturating_add(lifetime.into());
-    // A candidate has its revision, too, and one revision means one content.
-    let revision = in_force.revision.max(candidates::highest(&args.dir, &args.keys)?).saturating_add(1);
+    // It is the way back in an emergency: what somebody else left there does not stand in it.
+    let revision = Revisions::read(&args.dir, &args.keys, in_force.revision, Unknown::Skip)?.next()?;
     let bodies = Audience::ALL.map(|audience| old(args, &in_force, audience, (revision, now, expires)));
     let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
 
