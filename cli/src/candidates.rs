@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
-use partywall_tenancy::{Audience, BundleBody, Rollout};
+use partywall_tenancy::{Audience, BundleBody, Rollout, TenantId};
 use serde::Serialize;
 
 use crate::compile::{Slice, sign};
@@ -216,6 +216,16 @@ fn take_away(folder: &Path, lying: &Lying) -> Result<(), Failure> {
 fn unverified(path: &Path) -> Option<(Rollout, BundleBody)> {
     let bytes = files::read(path, MAX_SIZE as u64).ok()?;
     Unverified::read(&bytes)?.candidate()
+}
+
+/// The consents that a served candidate counts for `tenant`, whoever signed it.
+pub(crate) fn consents(folder: &Path, tenant: &TenantId) -> BTreeSet<String> {
+    let found = Audience::ALL.into_iter().filter_map(|audience| unverified(&candidate_path(folder, audience)));
+    let of = |body: &BundleBody| {
+        let tenant = body.tenants.get(tenant);
+        tenant.iter().flat_map(|tenant| tenant.consents.iter()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    found.flat_map(|(_, body)| of(&body)).collect()
 }
 
 /// Takes away what a bundle of this revision has reached: sidecars that have the bundle would refuse it.
