@@ -137,6 +137,32 @@ fn what_was_not_published_or_was_changed_since_is_refused() {
 }
 
 #[test]
+fn consents_that_come_back_are_told_by_name() {
+    let mesh = Mesh::new("rollback-consents");
+    mesh.compile().succeeds();
+    let consent = |what: &str, more: &[&str]| {
+        let arguments = ["consent", what, "acme", "analytics", "--tenancy", path(&mesh.tenancy)];
+        partywall(&[&arguments[..], more].concat()).succeeds();
+    };
+    consent("withdraw", &[]);
+    mesh.compile().succeeds();
+    let ran = mesh.rollback("1", &["--dry-run"]).succeeds();
+    ran.says("these consents count again: `analytics` of acme\n").says("partywall consent withdraw");
+    let report = mesh.rollback("1", &["--json"]).succeeds().json();
+    assert_eq!(report["consents_again"], serde_json::json!([{ "tenant": "acme", "consent": "analytics" }]));
+
+    // What the overlay withdraws stays so, and nothing new comes back.
+    mesh.compile().succeeds();
+    fs::write(
+        mesh.out.join("overlay.yaml"),
+        "withdrawn_consents: [{ tenant: acme, consent: analytics }, { tenant: globex, consent: mail }]\n",
+    )
+    .unwrap();
+    let report = mesh.rollback("1", &["--json"]).succeeds().json();
+    assert_eq!(report["consents_again"], serde_json::json!([]));
+}
+
+#[test]
 fn what_cannot_be_verified_does_not_stand_in_the_way_back() {
     let mesh = Mesh::new("rollback-unverified");
     mesh.compile().succeeds();
