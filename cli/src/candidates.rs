@@ -3,19 +3,20 @@
 //! One that was withdrawn stays as `tenancy.<audience>.withdrawn` until a bundle has its revision or a higher one, so
 //! that a later candidate gets a revision of its own: sidecars remember the highest.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
-use partywall_tenancy::{Audience, BundleBody, Rollout};
+use partywall_tenancy::{Audience, BundleBody, Rollout, TenantId};
 use serde::Serialize;
 
 use crate::compile::{Slice, sign};
 use crate::exit::Failure;
 use crate::keys::{Signer, public_halves};
-use crate::slices::{candidate_path, candidate_pending_path};
+use crate::slices::{candidate_path, candidate_pending_path, pending_path};
 use crate::unverified::Unverified;
-use crate::{files, overlay, slices};
+use crate::{files, overlay, revisions, slices};
 
 /// One slice of a candidate.
 #[derive(Debug)]
@@ -56,8 +57,11 @@ impl Shown {
 /// The candidate in `folder`, in the order of audiences; empty where there is none. Each slice must be signed by a key
 /// whose public half lies in `keys`.
 pub(crate) fn read(folder: &Path, keys: &Path) -> Result<Vec<Candidate>, Failure> {
-    let found = Audience::ALL.map(|audience| read_one(&candidate_path(folder, audience), audience, keys));
-    let found: Vec<Candidate> = found.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+    let mut found = Vec::new();
+    for audience in Audience::ALL {
+        let read = verified(&candidate_path(folder, audience), Kind::Candidate, audience, keys)?;
+        found.extend(read.and_then(|(rollout, body)| Some(Candidate { rollout: rollout?, body })));
+    }
     let what = |c: &Candidate| (c.body.mesh.clone(), c.body.revision, c.body.source_digest, c.rollout.clone());
     let one = found.windows(2).all(|pair| matches!(pair, [a, b] if what(a) == what(b)));
     if !found.is_empty() && (found.len() != Audience::ALL.len() || !one) {
@@ -69,33 +73,36 @@ pub(crate) fn read(folder: &Path, keys: &Path) -> Result<Vec<Candidate>, Failure
     Ok(found)
 }
 
-fn read_one(path: &Path, audience: Audience, keys: &Path) -> Result<Option<Candidate>, Failure> {
+/// What lies at `path`, a bundle or a candidate; `None` where nothing does. It must be signed by a key whose public half
+/// lies in `keys`.
+pub(crate) fn verified(
+    path: &Path,
+    kind: Kind,
+    audience: Audience,
+    keys: &Path,
+) -> Result<Option<(Option<Rollout>, BundleBody)>, Failure> {
     let bytes = match files::read(path, MAX_SIZE as u64) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Failure::file(path, e)),
     };
-    let no_candidate = || Failure::file(path, format!("is no candidate for `{}`", audience.name()));
-    let unverified = Unverified::read(&bytes).ok_or_else(no_candidate)?;
+    let what = if kind == Kind::Candidate { "candidate" } else { "bundle" };
+    let none_such = || Failure::file(path, format!("is no {what} for `{}`", audience.name()));
+    let unverified = Unverified::read(&bytes).ok_or_else(none_such)?;
     let trusted = public_halves(&unverified.signed_by, keys).map_err(Failure::invalid)?;
     Statement::read(&bytes)
-        .and_then(|statement| statement.verify(Kind::Candidate, &trusted, &[]).map(|_| ()))
+        .and_then(|statement| statement.verify(kind, &trusted, &[]).map(|_| ()))
         .map_err(|refusal| Failure::file(path, format!("{refusal}, of those in `{}`", keys.display())))?;
-    let (rollout, body) =
-        unverified.candidate().filter(|(_, body)| body.audience == audience).ok_or_else(no_candidate)?;
-    Ok(Some(Candidate { rollout, body }))
+    let found = match kind {
+        Kind::Candidate => unverified.candidate().map(|(rollout, body)| (Some(rollout), body)),
+        _ => unverified.bundle().map(|body| (None, body)),
+    };
+    found.filter(|(_, body)| body.audience == audience).ok_or_else(none_such).map(Some)
 }
 
-/// The highest revision of a candidate that is served, waits or was withdrawn, 0 for none.
-pub(crate) fn highest(folder: &Path, keys: &Path) -> Result<u64, Failure> {
-    let mut highest = 0;
-    for audience in Audience::ALL {
-        for path in [candidate_path, candidate_pending_path, withdrawn_path].map(|path| path(folder, audience)) {
-            let found = read_one(&path, audience, keys)?;
-            highest = highest.max(found.map_or(0, |candidate| candidate.body.revision));
-        }
-    }
-    Ok(highest)
+/// Where candidates lie: served, waiting, withdrawn.
+pub(crate) fn paths(folder: &Path, audience: Audience) -> [PathBuf; 3] {
+    [candidate_path, candidate_pending_path, withdrawn_path].map(|path| path(folder, audience))
 }
 
 /// Signs one slice, and reads it back as a sidecar would.
@@ -130,47 +137,102 @@ pub(crate) fn publish(out: &Path, slices: &[Slice], missing: u8) -> Result<Vec<P
     Ok(paths)
 }
 
-/// Takes the candidate away; sidecars go back to the bundle in force. Says whether there was one.
-///
-/// The overlay comes first: it is live within a second and a half, and whoever serves the file again changes nothing.
-pub(crate) fn withdraw(folder: &Path) -> Result<bool, Failure> {
-    let Some(revision) = lying(folder) else { return Ok(false) };
-    overlay::edit(folder, |withdrawn, _| {
-        withdrawn.withdrawn_candidates = withdrawn.withdrawn_candidates.max(revision);
-        Ok(())
-    })?;
-    for audience in Audience::ALL {
-        let _ = fs::remove_file(candidate_pending_path(folder, audience));
-        let path = candidate_path(folder, audience);
-        match fs::rename(&path, withdrawn_path(folder, audience)) {
-            Ok(()) => {}
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Failure::file(&path, e)),
-        }
-    }
-    Ok(true)
+/// What is served or waits as a candidate, whoever signed it.
+#[derive(Debug, Default)]
+pub(crate) struct Lying {
+    /// Its revisions: two where a newer one waits.
+    pub(crate) revisions: BTreeSet<u64>,
+    /// Files that cannot be read as a candidate, so that their revision is unknown.
+    pub(crate) unreadable: Vec<PathBuf>,
+    /// The revision of a bundle that waits for signatures and is one of these candidates, by `promote --all`.
+    pub(crate) bundle: Option<u64>,
 }
 
-/// The highest revision of what is served or waits as a candidate, whoever signed it; `None` where there is none.
-pub(crate) fn lying(folder: &Path) -> Option<u64> {
+/// Looks for a candidate in `folder`; `None` where there is none.
+pub(crate) fn lying(folder: &Path) -> Option<Lying> {
+    let mut lying = Lying::default();
     let paths = |audience| [candidate_path(folder, audience), candidate_pending_path(folder, audience)];
-    let found = Audience::ALL.into_iter().flat_map(paths).filter(|path| path.is_file()).map(|path| {
-        let bytes = files::read(&path, MAX_SIZE as u64).ok();
-        let unverified = bytes.as_deref().and_then(Unverified::read).and_then(|unverified| unverified.candidate());
-        unverified.map_or(0, |(_, body)| body.revision)
+    for path in Audience::ALL.into_iter().flat_map(paths).filter(|path| path.exists()) {
+        match unverified(&path) {
+            Some((_, body)) => drop(lying.revisions.insert(body.revision)),
+            None => lying.unreadable.push(path),
+        }
+    }
+    let waiting = Audience::ALL.into_iter().filter_map(|audience| revisions::waiting(folder, audience));
+    lying.bundle = waiting.filter(|revision| lying.revisions.contains(revision)).max();
+    (!lying.revisions.is_empty() || !lying.unreadable.is_empty()).then_some(lying)
+}
+
+/// Takes the candidate away; sidecars go back to the bundle in force. Gives what there was, `None` for nothing.
+///
+/// The overlay comes first: it is live within a second and a half, and whoever serves the file again changes nothing.
+/// Where it cannot be written, the files go all the same: sidecars hear of that within some seconds.
+pub(crate) fn withdraw(folder: &Path) -> Result<Option<Lying>, Failure> {
+    let Some(lying) = lying(folder) else { return Ok(None) };
+    let highest = lying.revisions.last().copied();
+    let overlay = highest.map_or(Ok(()), |revision| {
+        overlay::edit(folder, |withdrawn, _| {
+            withdrawn.withdrawn_candidates = withdrawn.withdrawn_candidates.max(revision);
+            Ok(())
+        })
     });
-    found.max()
+    let gone = take_away(folder, &lying);
+    let revision = highest.unwrap_or_default();
+    match (overlay, gone) {
+        (Ok(()), Ok(())) => Ok(Some(lying)),
+        (Ok(()), Err(failure)) => Err(failure),
+        (Err(failure), Ok(())) => Err(Failure::invalid(format!(
+            "{}\nthe files of the candidate are taken away, and sidecars go back within some seconds; but overlay.yaml does not withdraw it, so whoever serves them again brings it back\nhelp: put overlay.yaml right, and write `withdrawn_candidates: {revision}` in it",
+            failure.message
+        ))),
+        (Err(overlay), Err(files)) => Err(Failure::invalid(format!("{}\n{}", overlay.message, files.message))),
+    }
+}
+
+/// Each file goes that can; the first that cannot is told.
+fn take_away(folder: &Path, lying: &Lying) -> Result<(), Failure> {
+    let mut outcome = Ok(());
+    let mut or_tell = |path: &Path, done: std::io::Result<()>| match done {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound && outcome.is_ok() => {
+            outcome = Err(Failure::file(path, e));
+        }
+        _ => {}
+    };
+    for audience in Audience::ALL {
+        // What waits is never older than what is served, so the higher revision is kept.
+        for path in [candidate_path(folder, audience), candidate_pending_path(folder, audience)] {
+            or_tell(&path, fs::rename(&path, withdrawn_path(folder, audience)));
+        }
+        // INVARIANT: what is withdrawn waits nowhere to be put into force by the next approver.
+        if revisions::waiting(folder, audience).is_some_and(|revision| lying.revisions.contains(&revision)) {
+            let path = pending_path(folder, audience);
+            or_tell(&path, fs::remove_file(&path));
+        }
+    }
+    outcome
+}
+
+/// What lies at `path`, whoever signed it.
+fn unverified(path: &Path) -> Option<(Rollout, BundleBody)> {
+    let bytes = files::read(path, MAX_SIZE as u64).ok()?;
+    Unverified::read(&bytes)?.candidate()
+}
+
+/// The consents that a served candidate counts for `tenant`, whoever signed it.
+pub(crate) fn consents(folder: &Path, tenant: &TenantId) -> BTreeSet<String> {
+    let found = Audience::ALL.into_iter().filter_map(|audience| unverified(&candidate_path(folder, audience)));
+    let of = |body: &BundleBody| {
+        let tenant = body.tenants.get(tenant);
+        tenant.iter().flat_map(|tenant| tenant.consents.iter()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    found.flat_map(|(_, body)| of(&body)).collect()
 }
 
 /// Takes away what a bundle of this revision has reached: sidecars that have the bundle would refuse it.
 pub(crate) fn overtake(folder: &Path, revision: u64) {
     for audience in Audience::ALL {
-        for path in [candidate_path, candidate_pending_path, withdrawn_path].map(|path| path(folder, audience)) {
-            let reached = files::read(&path, MAX_SIZE as u64).is_ok_and(|bytes| {
-                let found = Unverified::read(&bytes).and_then(|unverified| unverified.candidate());
-                found.is_some_and(|(_, body)| body.revision <= revision)
-            });
-            if reached {
+        for path in paths(folder, audience) {
+            if unverified(&path).is_some_and(|(_, body)| body.revision <= revision) {
                 // One that stays is refused by sidecars, which say so.
                 let _ = fs::remove_file(path);
             }
@@ -180,9 +242,7 @@ pub(crate) fn overtake(folder: &Path, revision: u64) {
 
 /// Whether a newer candidate than this one waits for signatures.
 pub(crate) fn newer_waits(folder: &Path, than: &Candidate) -> bool {
-    let path = candidate_pending_path(folder, than.body.audience);
-    let waiting = files::read(&path, MAX_SIZE as u64).ok();
-    let waiting = waiting.as_deref().and_then(Unverified::read).and_then(|unverified| unverified.candidate());
+    let waiting = unverified(&candidate_pending_path(folder, than.body.audience));
     waiting.is_some_and(|(_, body)| body.revision > than.body.revision)
 }
 

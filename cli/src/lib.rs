@@ -40,6 +40,7 @@ mod recorded;
 mod records;
 mod rehearsal;
 mod replay;
+mod revisions;
 mod schema;
 mod server;
 mod show;

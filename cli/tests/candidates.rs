@@ -40,6 +40,29 @@ impl Mesh {
         partywall(&[&["promote", path(&self.out), "--keys", path(&self.keys)], more].concat())
     }
 
+    fn withdraw(&self, more: &[&str]) -> Ran {
+        partywall(&[&["promote", path(&self.out), "--withdraw"], more].concat())
+    }
+
+    fn overlay(&self) -> String {
+        fs::read_to_string(self.out.join("overlay.yaml")).unwrap_or_default()
+    }
+
+    /// From now on two keys sign. Gives the keys folder of the other approver.
+    fn two_approvals(&self) -> PathBuf {
+        let alice = self.out.with_file_name("keys-of-alice");
+        partywall(&["keys", "pair", "bundle-2", "--dir", path(&alice)]).succeeds();
+        fs::copy(alice.join("bundle-2.pub"), self.keys.join("bundle-2.pub")).unwrap();
+        fs::copy(self.keys.join("bundle-1.pub"), alice.join("bundle-1.pub")).unwrap();
+        self.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
+        self.edit("mesh.yaml", "keys:\n", "approvals: 2\nkeys:\n");
+        alice
+    }
+
+    fn approve(&self, keys: &Path) -> Ran {
+        partywall(&["approve", path(&self.out), "--keys", path(keys)])
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         self.out.join(format!("tenancy.{name}"))
     }
@@ -195,14 +218,9 @@ fn a_candidate_that_was_withdrawn_is_gone_and_its_revision_is_not_used_again() {
 #[test]
 fn a_candidate_needs_as_many_signatures_as_a_bundle_at_each_step() {
     let mesh = Mesh::new("candidate-approve");
-    let alice = mesh.out.with_file_name("keys-of-alice");
-    partywall(&["keys", "pair", "bundle-2", "--dir", path(&alice)]).succeeds();
-    fs::copy(alice.join("bundle-2.pub"), mesh.keys.join("bundle-2.pub")).unwrap();
-    fs::copy(mesh.keys.join("bundle-1.pub"), alice.join("bundle-1.pub")).unwrap();
+    let alice = mesh.two_approvals();
     let approve =
         |keys: &Path, more: &[&str]| partywall(&[&["approve", path(&mesh.out), "--keys", path(keys)], more].concat());
-    mesh.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
-    mesh.edit("mesh.yaml", "keys:\n", "approvals: 2\nkeys:\n");
 
     mesh.compile(&["--candidate"]).succeeds().says("1 more signature is needed");
     assert_eq!(mesh.kinds(), ["bundle", "candidate.pending"]);
@@ -238,4 +256,129 @@ fn a_candidate_needs_as_many_signatures_as_a_bundle_at_each_step() {
     approve(&alice, &[]).succeeds().says("published");
     assert_eq!(mesh.kinds(), ["bundle"]);
     assert_eq!(mesh.body("edge.bundle")["revision"], 3);
+}
+
+const AUDIENCES: [&str; 4] = ["edge", "workload", "events", "redaction"];
+
+#[test]
+fn a_revision_that_waited_and_was_withdrawn_is_not_given_out_again() {
+    let mesh = Mesh::new("candidate-withdraw-pending");
+    let alice = mesh.two_approvals();
+    mesh.compile(&["--candidate"]).succeeds().says("revision 2");
+    mesh.withdraw(&[]).succeeds();
+    assert!(mesh.overlay().contains("withdrawn_candidates: 2\n"), "{}", mesh.overlay());
+    mesh.compile(&["--candidate"]).succeeds().says("revision 3");
+    mesh.approve(&alice).succeeds().says("published");
+    mesh.compile(&["--candidate"]).succeeds().says("revision 4");
+    assert_eq!(mesh.kinds(), ["bundle", "candidate", "candidate.pending", "withdrawn"]);
+    mesh.withdraw(&[]).succeeds();
+    assert!(mesh.overlay().contains("withdrawn_candidates: 4\n"), "{}", mesh.overlay());
+    mesh.compile(&["--candidate"]).succeeds().says("revision 5");
+}
+
+#[test]
+fn what_the_overlay_withdraws_is_passed_by_each_next_revision_and_goes_no_further() {
+    let mesh = Mesh::new("candidate-overlay");
+    let withdrawn = |text: &str| fs::write(mesh.out.join("overlay.yaml"), text).unwrap();
+    withdrawn("withdrawn_candidates: 6\n");
+    mesh.compile(&["--candidate", "--revision", "6"]).ends_with(3).says("withdraws candidates up to revision 6");
+    mesh.compile(&["--candidate"]).succeeds().says("revision 7");
+    withdrawn("withdrawn_candidates: 8\n");
+    mesh.promote(&["--percent", "5"]).ends_with(3).says("sidecars would refuse 7; compile it again");
+    mesh.promote(&["--all"]).ends_with(3).says("sidecars would refuse 7");
+    mesh.compile(&["--revision", "8"]).ends_with(3).says("give a higher --revision");
+    mesh.compile(&[]).succeeds().says("revision 9");
+    withdrawn("withdrawn_candidates: 12\n");
+    partywall(&["rollback", "1", "--dir", path(&mesh.out), "--keys", path(&mesh.keys)]).succeeds().says("revision 13");
+
+    let alice = mesh.two_approvals();
+    mesh.compile(&["--candidate"]).succeeds().says("revision 14");
+    withdrawn("withdrawn_candidates: 14\n");
+    mesh.approve(&alice).ends_with(3).says("sidecars would refuse 14");
+
+    // The file carries no signature, so it does not use up all the revisions there are.
+    withdrawn("withdrawn_candidates: 18446744073709551614\n");
+    mesh.compile(&[]).ends_with(3).says("far above 14");
+    mesh.compile(&["--revision", "15"]).succeeds().says("far above 14").says("revision 15");
+    let back = ["rollback", "9", "--dir", path(&mesh.out), "--keys", path(&mesh.keys)];
+    partywall(&back).succeeds().says("far above 15").says("revision 16");
+    // One that is broken stands in nobody's way.
+    withdrawn("[");
+    partywall(&back).succeeds().says("overlay.yaml:1:").says("revision 17");
+    mesh.compile(&[]).succeeds().says("the last signed overlay").says("revision 18");
+}
+
+#[test]
+fn what_is_withdrawn_does_not_wait_to_be_the_bundle() {
+    let mesh = Mesh::new("candidate-withdraw-all");
+    let alice = mesh.two_approvals();
+    mesh.compile(&["--candidate"]).succeeds();
+    mesh.approve(&alice).succeeds().says("published");
+    mesh.promote(&["--all"]).succeeds().says("1 more signature is needed");
+    assert_eq!(mesh.kinds(), ["bundle", "candidate", "pending"]);
+    mesh.withdraw(&["--dry-run"]).succeeds().says("revision 2, which waits").says("would be taken away too");
+    assert_eq!(mesh.kinds(), ["bundle", "candidate", "pending"]);
+    mesh.withdraw(&[]).succeeds().says("revision 2, which waits").says("is taken away too");
+    assert_eq!(mesh.kinds(), ["bundle", "withdrawn"]);
+    mesh.approve(&alice).ends_with(3).says("nothing waits for a signature");
+
+    // A bundle of another revision is none of it.
+    mesh.compile(&[]).succeeds().says("revision 3");
+    mesh.compile(&["--candidate"]).succeeds().says("revision 4");
+    let report = mesh.withdraw(&["--json"]).succeeds().json();
+    assert_eq!(report, json!({ "withdrawn": true, "revision": 4, "bundle": null }));
+    assert_eq!(mesh.kinds(), ["bundle", "pending", "withdrawn"]);
+}
+
+#[test]
+fn a_bundle_that_waits_has_its_revision_for_itself() {
+    let mesh = Mesh::new("candidate-pending-bundle");
+    let alice = mesh.two_approvals();
+    mesh.compile(&[]).succeeds().says("revision 2");
+    mesh.compile(&["--candidate"]).succeeds().says("revision 3");
+    mesh.compile(&["--candidate", "--revision", "2"]).ends_with(3).says("has revision 3 already");
+    mesh.compile(&["--revision", "3"]).ends_with(3).says("revision 3 is given out already").says("promote --all");
+    let other = ["--revision", "2", "--issued", "1795000000", "--expires", "1999000000"];
+    mesh.compile(&other).ends_with(3).says("give a higher --revision");
+    let fixed = ["--revision", "4", "--issued", "1795000000", "--expires", "1999000000"];
+    mesh.compile(&fixed).succeeds().says("1 more signature");
+    let before = fs::read(mesh.file("edge.pending")).unwrap();
+    mesh.compile(&fixed).succeeds();
+    assert_eq!(fs::read(mesh.file("edge.pending")).unwrap(), before, "the same input, the same bytes");
+
+    // An older candidate does not take the place of a newer bundle that waits.
+    let aside = |from: &str, to: &str| {
+        AUDIENCES
+            .iter()
+            .for_each(|a| fs::rename(mesh.file(&format!("{a}.{from}")), mesh.file(&format!("{a}.{to}"))).unwrap());
+    };
+    aside("pending", "aside");
+    mesh.approve(&alice).succeeds().says("published");
+    aside("aside", "pending");
+    assert_eq!(mesh.kinds(), ["bundle", "candidate", "pending"]);
+    mesh.promote(&["--all"]).ends_with(3).says("a bundle of revision 4 waits for signatures");
+    assert_eq!(fs::read(mesh.file("edge.pending")).unwrap(), before);
+    mesh.promote(&["--percent", "5"]).succeeds();
+}
+
+#[test]
+fn a_candidate_goes_though_the_overlay_is_broken_or_nobody_can_read_it() {
+    let mesh = Mesh::new("candidate-withdraw-broken");
+    mesh.compile(&["--candidate"]).succeeds().says("revision 2");
+    fs::write(mesh.out.join("overlay.yaml"), "[").unwrap();
+    let ran = mesh.withdraw(&[]).ends_with(3).says("overlay.yaml:1:").says("sidecars go back within some seconds");
+    ran.says("write `withdrawn_candidates: 2` in it");
+    assert_eq!(mesh.kinds(), ["bundle", "withdrawn"]);
+    assert_eq!(mesh.overlay(), "[");
+    fs::remove_file(mesh.out.join("overlay.yaml")).unwrap();
+
+    mesh.compile(&["--candidate"]).succeeds().says("revision 3");
+    for audience in AUDIENCES {
+        fs::write(mesh.file(&format!("{audience}.candidate")), "garbage").unwrap();
+    }
+    let ran = mesh.withdraw(&[]).succeeds().says("the overlay withdraws nothing").says("within some seconds");
+    ran.says("tenancy.edge.candidate` is no candidate that can be read");
+    assert_eq!(mesh.kinds(), ["bundle", "withdrawn"]);
+    assert_eq!(mesh.overlay(), "");
+    mesh.compile(&[]).ends_with(3).says("help: take it away, or give --revision");
 }

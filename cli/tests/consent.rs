@@ -115,6 +115,21 @@ fn a_record_that_cannot_be_written_keeps_nothing_from_being_withdrawn_and_gives_
     assert!(!desk.overlay().contains(ENTRY));
 }
 
+#[test]
+fn a_consent_that_only_a_candidate_has_is_withdrawn_too() {
+    let desk = Desk::new("consent-candidate");
+    desk.consent(&WITHDRAW, &["--tenancy"]).succeeds();
+    desk.compile();
+    desk.consent(&GIVE, &["--tenancy"]).succeeds();
+    desk.consent(&WITHDRAW, &["--dir"]).ends_with(3).says("acme has not given `analytics`");
+    let (tenancy, keys, out) = (path(&desk.tenancy), path(&desk.keys), path(&desk.served));
+    partywall(&["compile", tenancy, "--keys", keys, "--out", out, "--candidate", "--tenant", "acme"]).succeeds();
+    desk.consent(&["withdraw", "acme", "analytcs"], &["--dir"]).ends_with(3).says("did you mean `analytics`?");
+    desk.consent(&WITHDRAW, &["--dir"]).succeeds().says("`analytics` of acme is withdrawn");
+    assert!(desk.overlay().contains(ENTRY), "{}", desk.overlay());
+    desk.consent(&GIVE, &BOTH).succeeds().says("the candidate has it, so it counts again at once where that decides");
+}
+
 /// The folders are what the commands say they are.
 #[test]
 fn an_overlay_that_was_written_by_hand_is_kept_and_shown() {

@@ -135,3 +135,52 @@ fn what_was_not_published_or_was_changed_since_is_refused() {
     mesh.rollback("1", &[]).ends_with(3).says("does not hold revision 1; it holds 2");
     assert_eq!(fs::read(mesh.edge()).unwrap(), before);
 }
+
+#[test]
+fn consents_that_come_back_are_told_by_name() {
+    let mesh = Mesh::new("rollback-consents");
+    mesh.compile().succeeds();
+    let consent = |what: &str, more: &[&str]| {
+        let arguments = ["consent", what, "acme", "analytics", "--tenancy", path(&mesh.tenancy)];
+        partywall(&[&arguments[..], more].concat()).succeeds();
+    };
+    consent("withdraw", &[]);
+    mesh.compile().succeeds();
+    let ran = mesh.rollback("1", &["--dry-run"]).succeeds();
+    ran.says("these consents count again: `analytics` of acme\n").says("partywall consent withdraw");
+    let report = mesh.rollback("1", &["--json"]).succeeds().json();
+    assert_eq!(report["consents_again"], serde_json::json!([{ "tenant": "acme", "consent": "analytics" }]));
+
+    // What the overlay withdraws stays so, and nothing new comes back.
+    mesh.compile().succeeds();
+    fs::write(
+        mesh.out.join("overlay.yaml"),
+        "withdrawn_consents: [{ tenant: acme, consent: analytics }, { tenant: globex, consent: mail }]\n",
+    )
+    .unwrap();
+    let report = mesh.rollback("1", &["--json"]).succeeds().json();
+    assert_eq!(report["consents_again"], serde_json::json!([]));
+}
+
+#[test]
+fn what_cannot_be_verified_does_not_stand_in_the_way_back() {
+    let mesh = Mesh::new("rollback-unverified");
+    mesh.compile().succeeds();
+    mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
+    mesh.compile().succeeds();
+    let put = |name: &str, bytes: &[u8]| fs::write(mesh.out.join(name), bytes).unwrap();
+    // By a key whose public half is not here.
+    let candidate =
+        ["compile", path(&mesh.tenancy), "--keys", path(&mesh.keys), "--out", path(&mesh.out), "--candidate"];
+    partywall(&candidate).succeeds();
+    let mut bytes = fs::read(mesh.out.join("tenancy.edge.candidate")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    put("tenancy.edge.candidate", &bytes);
+    put("tenancy.workload.candidate.pending", b"garbage");
+    put("tenancy.events.withdrawn", b"");
+    put("tenancy.redaction.pending", b"garbage");
+    let ran = mesh.rollback("1", &[]).succeeds().says("tenancy.edge.candidate`: ").says("its revision is not counted");
+    let ran = ran.says("tenancy.workload.candidate.pending`: is no candidate").says("tenancy.events.withdrawn`: ");
+    ran.says("tenancy.redaction.pending`: is no bundle").says("revision 4 is what revision 1 was");
+    assert_eq!(mesh.revision(), 4);
+}

@@ -14,7 +14,7 @@ use crate::command::{note, say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::grants::Lying;
 use crate::keys::Signer;
-use crate::{compile, grants, overlay, show, slices};
+use crate::{compile, grants, overlay, revisions, show, slices};
 use pending::{Pending, in_force, read, tried, verified, write};
 
 /// Sign what waits for more signatures, and publish it when it has enough
@@ -148,6 +148,9 @@ fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
     let step = first.rollout.as_ref().map(|rollout| (first.body.revision, rollout.step));
     if step.is_some() && tried(&args.dir) >= step {
         return Err(Failure::file(&args.dir, "what waits is no newer than the candidate; promote it again"));
+    }
+    if first.rollout.is_some() {
+        revisions::not_withdrawn(&args.dir, first.body.revision)?;
     }
     if first.body.expires < overlay::now_millis() / 1000 {
         return Err(Failure::file(&args.dir, "what waits is past its expiry; compile it again"));

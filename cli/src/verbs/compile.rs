@@ -11,8 +11,9 @@ use crate::command::{note, say, say_json};
 use crate::compile::{Issue, Slice, check, publish, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::revisions::{Revisions, Unknown};
 use crate::verbs::promote;
-use crate::{files, overlay, slices};
+use crate::{files, overlay, revisions, slices};
 
 /// Compile and sign a tenancy directory into bundles, one for each audience
 ///
@@ -56,7 +57,7 @@ pub(crate) struct Args {
     /// A tenant that the candidate decides for; can be given several times
     #[arg(long, value_name = "TENANT", requires = "candidate", value_parser = promote::parse_tenant)]
     tenant: Vec<TenantId>,
-    /// Its revision; by default one more than that of any bundle or candidate before it, or 1
+    /// Its revision; by default one more than that of any bundle or candidate before it, be it waiting or withdrawn, or 1
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     revision: Option<u64>,
     /// When it is issued, in Unix seconds; by default now
@@ -107,17 +108,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let signers = signers(&mesh.bundle_keys, &args.keys)?;
     let known = trusted(mesh.bundle_keys.iter().chain(&mesh.retired_keys), &args.keys)?;
     let before = Before::read(&args.out, directory, &known, args.revision.is_some())?;
-    let tried = match candidates::highest(&args.out, &args.keys) {
-        Err(_) if args.revision.is_some() => 0,
-        highest => highest?,
-    };
-    let issue = issue(args, before.revision.max(tried))?;
+    let unknown = if args.revision.is_some() { Unknown::Skip } else { Unknown::Refuse };
+    let given = Revisions::read(&args.out, &args.keys, before.revision, unknown)?;
+    let issue = issue(args, given)?;
     let rollout = args.candidate.then(|| rollout(args, directory)).transpose()?;
     let slices = slices(directory, program, issue, rollout.as_ref(), &signers)?;
     if args.candidate {
-        before.allows_candidate(issue.revision, tried, &slices, &args.out)?;
+        before.allows_candidate(issue.revision, given, &slices, &args.out)?;
     } else {
-        before.allows(issue.revision, &slices, &args.out)?;
+        before.allows(issue.revision, given, &slices, &args.out)?;
     }
     std::fs::create_dir_all(&args.out).map_err(|e| Failure::file(&args.out, e))?;
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
@@ -185,7 +184,7 @@ fn rollout(args: &Args, directory: Directory<'_>) -> Result<Rollout, Failure> {
     Ok(Rollout { format: Rollout::FORMAT, step: 1, percent: args.percent.unwrap_or(0), tenants })
 }
 
-fn issue(args: &Args, highest: u64) -> Result<Issue, Failure> {
+fn issue(args: &Args, given: Revisions) -> Result<Issue, Failure> {
     let issued = args.issued.unwrap_or(overlay::now_millis() / 1000);
     let expires = match args.expires.parse::<UnixSeconds>() {
         Ok(seconds) => seconds,
@@ -201,7 +200,7 @@ fn issue(args: &Args, highest: u64) -> Result<Issue, Failure> {
     if expires <= issued {
         return Err(Failure::usage("--expires is not after --issued; sidecars would refuse this bundle"));
     }
-    let revision = args.revision.unwrap_or(highest.saturating_add(1));
+    let revision = args.revision.map_or_else(|| given.next(), Ok)?;
     Ok(Issue { revision, issued, expires })
 }
 
@@ -257,7 +256,7 @@ impl Before {
     }
 
     /// A revision means one content, for ever, and sidecars never go back.
-    fn allows(&self, revision: u64, slices: &[Slice], folder: &Path) -> Result<(), Failure> {
+    fn allows(&self, revision: u64, given: Revisions, slices: &[Slice], folder: &Path) -> Result<(), Failure> {
         let is_there = |slice: &Slice| self.files.iter().find(|(audience, _)| *audience == slice.audience);
         let differs = slices.iter().find(|slice| is_there(slice).is_some_and(|(_, bytes)| *bytes != slice.bytes));
         match differs {
@@ -268,24 +267,41 @@ impl Before {
                     self.revision
                 ),
             )),
-            _ => Ok(()),
+            _ if revision <= self.revision
+                || revision > given.highest
+                || revisions::lie_at(slices, folder, slices::pending_path) =>
+            {
+                Ok(())
+            }
+            _ => Err(Failure::file(
+                folder,
+                format!(
+                    "revision {} is given out already, to a candidate or to what waits for signatures, and {revision} may mean something else; `partywall promote --all` puts a candidate into force, `approve` what waits; for this one give a higher --revision",
+                    given.highest
+                ),
+            )),
         }
     }
 
     /// A candidate is newer than the bundle in force, and than any candidate before.
-    fn allows_candidate(&self, revision: u64, tried: u64, slices: &[Slice], folder: &Path) -> Result<(), Failure> {
+    fn allows_candidate(
+        &self,
+        revision: u64,
+        given: Revisions,
+        slices: &[Slice],
+        folder: &Path,
+    ) -> Result<(), Failure> {
         if self.body.is_none() {
             return Err(Failure::file(
                 folder,
                 "holds no bundle that a candidate could be tried out beside; compile one first, without --candidate",
             ));
         }
-        let lies_there = |slice: &Slice| {
-            let path = slices::candidate_path(folder, slice.audience);
-            files::read(&path, MAX_SIZE as u64).is_ok_and(|bytes| bytes == slice.bytes)
-        };
-        let highest = self.revision.max(tried);
-        if revision <= self.revision || (revision <= tried && !slices.iter().all(lies_there)) {
+        revisions::refuse_withdrawn(folder, revision, given.withdrawn)?;
+        let at = |path| revisions::lie_at(slices, folder, path);
+        let lies_there = || at(slices::candidate_path) || at(slices::candidate_pending_path);
+        let highest = given.highest;
+        if revision <= self.revision || (revision <= highest && !lies_there()) {
             return Err(Failure::file(
                 folder,
                 format!(

@@ -10,14 +10,15 @@ use crate::directory::is_name;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::verbs::tenant::known;
-use crate::{overlay, records};
+use crate::{candidates, overlay, records};
 
 /// Give a consent of a tenant, or withdraw it at once
 ///
 /// Policies ask for it as `principal.tenant.consents.contains("analytics")`. With --tenancy it stands in `consents` of
 /// the tenant's file, whose other lines and comments stay, and counts after the next compile. With --dir, `withdraw` also
 /// writes DIR/overlay.yaml; `partywall serve DIR` signs it within 100 ms, and within 1.5 s no sidecar counts the consent.
-/// An overlay only takes away: what is given counts once a bundle that has it is in force.
+/// That goes for a consent that only a candidate has, too. An overlay only takes away: what is given counts once a bundle
+/// that has it is in force.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -127,6 +128,9 @@ fn take(which: &Which, dir: &Path, tenancy: Option<&Path>) -> Result<String, Fai
         let bundle = served.bundle.as_ref().and_then(|bundle| bundle.tenants.get(tenant));
         let record = tenancy.and_then(|tenancy| records::record(tenancy, tenant).ok());
         let mut given: Vec<&str> = bundle.iter().flat_map(|tenant| tenant.consents.iter()).collect();
+        // A candidate may decide for this tenant already.
+        let tried = candidates::consents(dir, tenant);
+        given.extend(tried.iter().map(String::as_str));
         given.extend(record.iter().flat_map(|record| record.consents.iter().map(String::as_str)));
         if !given.contains(&consent.as_str()) {
             let meant = nearest(consent, given.iter().copied());
@@ -151,6 +155,8 @@ fn lift(which: &Which, dir: &Path) -> Result<String, Failure> {
         let bundle = served.bundle.as_ref().and_then(|bundle| bundle.tenants.get(tenant));
         let so = if bundle.is_some_and(|tenant| tenant.consents.contains(consent)) {
             "the bundle in force has it, so it counts again at once"
+        } else if candidates::consents(dir, tenant).contains(consent) {
+            "the candidate has it, so it counts again at once where that decides"
         } else {
             "the bundle in force does not have it, so it counts after the next `partywall compile`"
         };

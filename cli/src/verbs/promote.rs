@@ -10,7 +10,7 @@ use crate::command::{note, say, say_json};
 use crate::compile::{self, Slice, warn_of_new_keys};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
-use crate::overlay;
+use crate::{overlay, revisions};
 
 /// Let a candidate decide for more tenants, for all of them, or for none
 ///
@@ -22,7 +22,8 @@ use crate::overlay;
 /// --percent counts tenants by a hash of mesh and tenant id, so that a higher one only adds tenants;
 /// --tenant adds to those that are named already. With --all its contents are signed as the bundle,
 /// and are in force for everybody. With --withdraw it is taken away: overlay.yaml says so, and sidecars
-/// go back to the bundle in force within a second and a half, even where somebody serves the file again.
+/// go back to the bundle in force within a second and a half, even where somebody serves the file again;
+/// what waits to become the bundle by --all goes with it.
 /// `partywall status` tells who has which step.
 #[derive(clap::Args)]
 #[command(
@@ -81,15 +82,30 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn withdraw(args: &Args) -> Outcome {
-    let there = if args.dry_run { candidates::lying(&args.dir).is_some() } else { candidates::withdraw(&args.dir)? };
-    if !there {
-        return Err(none(&args.dir));
+    let found = if args.dry_run { candidates::lying(&args.dir) } else { candidates::withdraw(&args.dir)? };
+    let Some(found) = found else { return Err(none(&args.dir)) };
+    for path in &found.unreadable {
+        let so = match found.revisions.last() {
+            Some(revision) => format!("the overlay withdraws candidates up to {revision}, and it may be a higher one"),
+            None => "the overlay withdraws nothing; sidecars go back within some seconds, when they miss the file"
+                .to_owned(),
+        };
+        note(format_args!(
+            "note: `{}` is no candidate that can be read, so its revision is unknown: {so}",
+            path.display()
+        ));
     }
     if args.json {
-        return say_json(&serde_json::json!({ "withdrawn": !args.dry_run }));
+        let (revision, bundle) = (found.revisions.last(), found.bundle);
+        return say_json(&serde_json::json!({ "withdrawn": !args.dry_run, "revision": revision, "bundle": bundle }));
     }
     let would = if args.dry_run { "would be" } else { "is" };
     say(format_args!("the candidate {would} withdrawn; sidecars go back to the bundle in force"));
+    if let Some(revision) = found.bundle {
+        say(format_args!(
+            "revision {revision}, which waits for signatures to be the bundle for everybody, {would} taken away too"
+        ));
+    }
     Ok(Exit::Fine)
 }
 
@@ -103,6 +119,17 @@ fn promote(args: &Args, keys: &Path) -> Outcome {
         ));
     }
     let in_force = candidates::is_newer(first, &args.dir)?;
+    revisions::not_withdrawn(&args.dir, first.body.revision)?;
+    let waiting = revisions::waiting(&args.dir, first.body.audience);
+    if let Some(newer) = waiting.filter(|waiting| args.all && *waiting > first.body.revision) {
+        return Err(Failure::file(
+            &args.dir,
+            format!(
+                "a bundle of revision {newer} waits for signatures, and {} would replace it; `partywall approve` publishes it, or take the tenancy.*.pending of bundles away",
+                first.body.revision
+            ),
+        ));
+    }
     if first.body.expires < overlay::now_millis() / 1000 {
         return Err(Failure::file(&args.dir, "the candidate is past its expiry; compile it again"));
     }

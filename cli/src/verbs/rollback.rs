@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::{Audience, Bundle, BundleBody, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Audience, Bundle, BundleBody, TenantId, TenantStatus, UnixSeconds, WithdrawnConsent};
 use serde::Serialize;
 
 use crate::command::{note, say, say_json};
 use crate::compile::{Slice, publish, sign, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::{candidates, history, overlay, slices};
+use crate::revisions::{Revisions, Unknown};
+use crate::{history, overlay, slices};
 
 /// Publish what an earlier revision said, under a new and higher one
 ///
@@ -17,6 +18,8 @@ use crate::{candidates, history, overlay, slices};
 /// `DIR/history/REV`, which `partywall compile` and `approve` keep for the last 50 revisions. Their
 /// signatures are checked before. Keys, approvals and the ceilings of grants stay those in force, so
 /// that a key that was retired since does not come back. What the overlay withdraws stays withdrawn.
+/// Tenants that may act again and consents that count again are told. Candidates and what waits for
+/// signatures are passed; those that cannot be verified with this keys folder are told, and left out.
 ///
 /// `partywall diff DIR DIR/history/REV` shows first what would change. The tenancy directory is not
 /// touched: put it back too, or the next compile brings the later contents again.
@@ -54,9 +57,18 @@ struct Report {
     revision: u64,
     /// Tenants that may act again: those the bundle in force suspends, or does not know.
     active_again: Vec<String>,
+    /// Consents that count again: those the bundle in force does not have. What the overlay withdraws is none.
+    consents_again: Vec<Consent>,
     signed_by: Vec<String>,
     /// Signatures that are missing before sidecars take it.
     missing: u8,
+}
+
+/// A consent of a tenant.
+#[derive(Serialize)]
+struct Consent {
+    tenant: String,
+    consent: String,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -74,8 +86,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let lifetime = parse_duration(&args.expires)
         .ok_or_else(|| Failure::usage(format!("--expires `{}` is no time; write `12h` or `30d`", args.expires)))?;
     let expires = now.saturating_add(lifetime.into());
-    // A candidate has its revision, too, and one revision means one content.
-    let revision = in_force.revision.max(candidates::highest(&args.dir, &args.keys)?).saturating_add(1);
+    // It is the way back in an emergency: what somebody else left there does not stand in it.
+    let revision = Revisions::read(&args.dir, &args.keys, in_force.revision, Unknown::Skip)?.next()?;
     let bodies = Audience::ALL.map(|audience| old(args, &in_force, audience, (revision, now, expires)));
     let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
 
@@ -85,13 +97,16 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
     let missing = in_force.approvals.saturating_sub(signed);
     let active_again = bodies.first().map(|body| active_again(&in_force, body)).unwrap_or_default();
+    // Where overlay.yaml cannot be read, more is told.
+    let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
+    let consents_again = bodies.first().map(|body| consents_again(&in_force, body, &withdrawn)).unwrap_or_default();
     if !args.dry_run {
         let slice = |body: &BundleBody| Ok(Slice { audience: body.audience, bytes: sign(body, &signers)? });
         let slices = bodies.iter().map(slice).collect::<Result<Vec<_>, Failure>>()?;
         publish(&args.dir, revision, &slices, missing)?;
     }
-    let report =
-        Report { back_to: args.revision, in_force: in_force.revision, revision, active_again, signed_by, missing };
+    let (back_to, in_force) = (args.revision, in_force.revision);
+    let report = Report { back_to, in_force, revision, active_again, consents_again, signed_by, missing };
     if args.json {
         return say_json(&report);
     }
@@ -135,9 +150,23 @@ fn active_again(in_force: &BundleBody, old: &BundleBody) -> Vec<String> {
     back.map(|tenant| tenant.id.to_string()).collect()
 }
 
+fn consents_again(in_force: &BundleBody, old: &BundleBody, withdrawn: &[WithdrawnConsent]) -> Vec<Consent> {
+    let mut again = Vec::new();
+    for tenant in old.tenants.iter() {
+        let now = in_force.tenants.get(&tenant.id);
+        let gone = |consent: &str| withdrawn.iter().any(|one| one.tenant == tenant.id && one.consent == consent);
+        let back = tenant.consents.iter().filter(|consent| {
+            let has = now.as_ref().is_some_and(|now| now.consents.contains(consent));
+            !has && !gone(consent)
+        });
+        again.extend(back.map(|consent| Consent { tenant: tenant.id.to_string(), consent: consent.to_owned() }));
+    }
+    again
+}
+
 impl Report {
     fn show(&self, dir: &Path, dry_run: bool) {
-        let Self { back_to, in_force, revision, active_again, signed_by, missing } = self;
+        let Self { back_to, in_force, revision, active_again, consents_again, signed_by, missing } = self;
         let would = if dry_run { "would be" } else { "is" };
         say(format_args!("revision {revision} {would} what revision {back_to} was; {in_force} was in force"));
         say(format_args!("signed by {}", signed_by.join(", ")));
@@ -145,6 +174,13 @@ impl Report {
             note(format_args!(
                 "warning: these tenants may act again: {}\nhelp: `partywall tenant suspend` keeps one out, whatever bundles say",
                 active_again.join(", ")
+            ));
+        }
+        if !consents_again.is_empty() {
+            let list = consents_again.iter().map(|Consent { tenant, consent }| format!("`{consent}` of {tenant}"));
+            note(format_args!(
+                "warning: these consents count again: {}\nhelp: `partywall consent withdraw` takes one away, whatever bundles say",
+                list.collect::<Vec<_>>().join(", ")
             ));
         }
         if *missing > 0 {
