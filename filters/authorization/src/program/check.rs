@@ -118,16 +118,16 @@ fn check_values(body: &ProgramBody) -> Result<(), ProgramError> {
     let mut depths: Vec<u16> = Vec::with_capacity(body.values.len());
     let mut references = 0usize;
     for (at, value) in body.values.iter().enumerate() {
-        references = references.saturating_add(elements(*value));
-        if references > MAX_REFERENCES {
-            return Err(ProgramError::TooMany("elements of sets and records"));
-        }
         let bad = ProgramError::Reference("value", at);
         let depth = match value {
             Value::Set(slice) | Value::Record(slice) => depth_of(slice, &depths).ok_or(bad)?,
             value if known(*value, body) => 0,
             _ => return Err(bad),
         };
+        references = references.saturating_add(elements(*value));
+        if references > MAX_REFERENCES {
+            return Err(ProgramError::TooMany("elements of sets and records"));
+        }
         if depth > MAX_DEPTH {
             return Err(ProgramError::Depth("value", at));
         }
@@ -200,13 +200,13 @@ impl Nodes {
             if *budget == 0 {
                 break;
             }
+            let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
             let more = references(node);
             *all = all.saturating_add(more);
             if *all > MAX_REFERENCES {
                 return Err(ProgramError::TooMany("references"));
             }
             *budget = budget.saturating_sub(more.saturating_add(1));
-            let children = children(node, body).ok_or(ProgramError::Reference("node", at))?;
             let (mut size, mut depth) = (1usize, 0u16);
             for child in children {
                 let child = usize::try_from(child).unwrap_or(usize::MAX);
