@@ -75,7 +75,7 @@ fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<
     // Both are asked for each quarter of a second until they are there, the overlay after the bundle; a large bundle
     // is looked at in parts, one a tick.
     let in_force = |host: &Host| host.world().metrics().iter().any(|(n, _)| n == "partywall_bundle_overlay_sequence");
-    for nth in 0..200 {
+    for nth in 0..1_000 {
         if nth >= 8 && in_force(&host) {
             break;
         }
