@@ -122,7 +122,9 @@ pub fn run(runs: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
 
 /// One suspension, and everything as before after it.
 fn suspend(mesh: &Mesh) -> Result<Run> {
-    let root = mesh.capture(TENANT, &accountant(Shared, TENANT))?.root;
+    // The edge's workers hear of the last resumption by themselves, as the sidecars' do.
+    let captured = wait::until(PATIENCE, || mesh.capture(TENANT, &accountant(Shared, TENANT)).ok());
+    let root = captured.context("the edge never lets it in again")?.root;
     let sidecars =
         [(Hop::InvoicesInbound, Workload::Edge, LIST), (Hop::OrdersInbound, Workload::Invoices, "/orders/1")];
     let ask = |at: usize| {
