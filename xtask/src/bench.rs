@@ -15,9 +15,9 @@ const BENCHES: &[(&str, &str)] = &[
     ("policy", "decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter (some 2 minutes)"),
     (
         "scale",
-        "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 5 minutes)",
+        "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 6 minutes)",
     ),
-    ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 6 minutes)"),
+    ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 3 minutes)"),
 ];
 
 const HELP: &str = "Each prints a table and writes target/bench/NAME.json; docs/performance.md says how it measures.
