@@ -195,9 +195,7 @@ impl<'a> RequestWorld<'a> {
         }
         number
     }
-}
 
-impl RequestWorld<'_> {
     /// The first place of a text that also stands at `place`.
     fn first(&self, text: &str, place: u32) -> u32 {
         if let Some(first) = (0..place.min(SERVICE_NAME)).find(|before| self.at(*before) == Some(text)) {

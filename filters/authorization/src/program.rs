@@ -61,17 +61,12 @@ pub struct Answer<'p> {
 impl Program {
     /// Reads and checks a program, all of it at once; [`Reading`] does it in parts.
     pub fn read(bytes: &[u8]) -> Result<Self, ProgramError> {
-        let mut reading = Reading::default();
-        while reading.step(bytes, usize::MAX)? {}
-        reading.finish().ok_or(ProgramError::Garbage)
+        Reading::default().whole(bytes)
     }
 
     /// Checks a program.
     pub fn new(body: ProgramBody) -> Result<Self, ProgramError> {
-        check::check(&body)?;
-        let index = body.actions.iter().map(|action| Index::of(action, &body.policies)).collect();
-        let asked = body.policies.iter().map(Asked::behind_index).collect();
-        Ok(Self { body, index, asked })
+        Reading::of(body).whole(&[])
     }
 
     /// What it says.

@@ -67,6 +67,17 @@ pub enum Change {
 }
 
 impl Change {
+    /// How the decision of `candidate` differs from that of `bundle`.
+    pub fn between(bundle: &Side<'_>, candidate: &Side<'_>) -> Self {
+        match (bundle.allowed, candidate.allowed) {
+            (true, false) => Self::AllowToDeny,
+            (false, true) => Self::DenyToAllow,
+            _ if bundle.reason != candidate.reason => Self::OtherReason,
+            _ if bundle.policy != candidate.policy => Self::OtherPolicy,
+            _ => Self::Same,
+        }
+    }
+
     /// The word for metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -80,18 +91,6 @@ impl Change {
 }
 
 impl Compared<'_> {
-    /// How the candidate's decision differs.
-    pub fn change(&self) -> Change {
-        let (old, new) = (&self.bundle, &self.candidate);
-        match (old.allowed, new.allowed) {
-            (true, false) => Change::AllowToDeny,
-            (false, true) => Change::DenyToAllow,
-            _ if old.reason != new.reason => Change::OtherReason,
-            _ if old.policy != new.policy => Change::OtherPolicy,
-            _ => Change::Same,
-        }
-    }
-
     /// The whole as one JSON object on one line.
     pub fn write(&self) -> String {
         let mut out = String::with_capacity(320 + self.asked.len());
@@ -176,7 +175,7 @@ mod tests {
             (DENIED, other(DENIED, "policy_denied", ""), Change::OtherPolicy),
             (DENIED, other(DENIED, "resource_unmapped", ""), Change::OtherReason),
         ] {
-            assert_eq!(compared(bundle, candidate).change(), change, "{bundle:?} {candidate:?}");
+            assert_eq!(Change::between(&bundle, &candidate), change, "{bundle:?} {candidate:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use partywall_tenancy::{MAX_GRANTS, Trust, statement};
 
 use crate::config::BundleSource;
 use crate::host;
+use crate::what::{Each, What};
 
 const OVERLAY_EACH_MS: u64 = 1000;
 const BUNDLE_EACH_MS: u64 = 3000;
@@ -19,30 +20,6 @@ const BUNDLE_TIMEOUT_MS: u64 = 10_000;
 const GONE_MS: u64 = 1000;
 /// How long after its timeout an answer may still come.
 const MARGIN_MS: u64 = 500;
-
-/// What is fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    Bundle,
-    Overlay,
-    Grants,
-    Candidate,
-}
-
-impl What {
-    /// All of them; the bundle first, since it says who may sign the others.
-    pub(crate) const ALL: [Self; 4] = [Self::Bundle, Self::Overlay, Self::Grants, Self::Candidate];
-
-    /// The word for logs and metrics.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bundle => "bundle",
-            Self::Overlay => "overlay",
-            Self::Grants => "grants",
-            Self::Candidate => "candidate",
-        }
-    }
-}
 
 /// A statement as it came, not yet judged.
 pub(crate) struct Got {
@@ -57,20 +34,14 @@ pub(crate) struct Fetcher {
     keys: SharedKeys,
     /// This VM in the lease.
     me: [u8; 8],
-    bundle: Feed,
-    overlay: Feed,
-    grants: Feed,
-    candidate: Feed,
+    feeds: Each<Feed>,
 }
 
 struct SharedKeys {
     lease: String,
     head: String,
-    bundle: String,
-    overlay: String,
-    grants: String,
-    /// Empty once there is none any more.
-    candidate: String,
+    /// What is kept of each file; of the candidate, nothing once there is none any more.
+    kept: Each<String>,
     /// The first overlay that named a newer bundle than the one in force.
     first: String,
 }
@@ -88,17 +59,6 @@ struct Feed {
     kept: u32,
 }
 
-impl SharedKeys {
-    fn of(&self, what: What) -> &str {
-        match what {
-            What::Bundle => &self.bundle,
-            What::Overlay => &self.overlay,
-            What::Grants => &self.grants,
-            What::Candidate => &self.candidate,
-        }
-    }
-}
-
 impl Fetcher {
     pub(crate) fn new(trust: &Trust, source: BundleSource) -> Self {
         // Filters of two audiences that are pointed at one file by mistake must not take turns in refusing it.
@@ -112,18 +72,12 @@ impl Fetcher {
             keys: SharedKeys {
                 lease: key("lease"),
                 head: key("head"),
-                bundle: key("bundle"),
-                overlay: key("overlay"),
-                grants: key("grants"),
-                candidate: key("candidate"),
+                kept: Each::new(|what| key(what.name())),
                 first: key("first"),
             },
             source,
             me: host::random().unwrap_or_default(),
-            bundle: Feed::default(),
-            overlay: Feed::default(),
-            grants: Feed::default(),
-            candidate: Feed::default(),
+            feeds: Each::default(),
         }
     }
 
@@ -132,12 +86,12 @@ impl Fetcher {
         let counters = self.head().0;
         let mut got = Vec::new();
         for (what, counter) in What::ALL.into_iter().zip(counters).filter(|(what, _)| !not.contains(what)) {
-            let feed = self.feed(what);
+            let feed = self.feeds.of_mut(what);
             if feed.kept != counter {
                 feed.kept = counter;
                 // A host tells nothing of a value that is empty: the candidate's is, once there is none any more.
                 let gone = (what == What::Candidate).then(Vec::new);
-                let bytes = host::shared(self.keys.of(what)).0.or(gone);
+                let bytes = host::shared(self.keys.kept.of(what)).0.or(gone);
                 got.extend(bytes.map(|bytes| Got { what, bytes }));
             }
         }
@@ -146,7 +100,7 @@ impl Fetcher {
 
     /// Keeps an accepted statement for the other VMs, and for this one should it be re-created.
     pub(crate) fn keep(&mut self, what: What, bytes: &[u8]) {
-        host::set_shared(self.keys.of(what), bytes, None);
+        host::set_shared(self.keys.kept.of(what), bytes, None);
         // Another VM may write the head at the end of a lease; a few tries are enough to get a word in.
         for _ in 0..4 {
             let (mut counters, cas) = self.head();
@@ -157,7 +111,7 @@ impl Fetcher {
             }
             let head = counters.map(u32::to_be_bytes).concat();
             if host::set_shared(&self.keys.head, &head, cas) {
-                self.feed(what).kept = own;
+                self.feeds.of_mut(what).kept = own;
                 return;
             }
         }
@@ -192,12 +146,7 @@ impl Fetcher {
                 What::Candidate => (self.source.candidate_path.as_ref(), BUNDLE_EACH_MS, BUNDLE_TIMEOUT_MS),
             };
             let Some(path) = path else { continue };
-            let feed = match what {
-                What::Bundle => &mut self.bundle,
-                What::Overlay => &mut self.overlay,
-                What::Grants => &mut self.grants,
-                What::Candidate => &mut self.candidate,
-            };
+            let feed = self.feeds.of_mut(what);
             let each = if settled { each } else { FIRST_EACH_MS };
             feed.in_flight =
                 feed.in_flight.filter(|(_, until)| now_ms < *until && *until <= now_ms + MARGIN_MS + timeout_ms);
@@ -219,10 +168,10 @@ impl Fetcher {
 
     /// The statement in an answer; nothing when it is unchanged or the answer is not ours.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) -> Result<Option<Got>, (What, String)> {
-        let asked = |what: &What| self.feed(*what).in_flight.is_some_and(|(t, _)| t == token);
+        let asked = |what: &What| self.feeds.of(*what).in_flight.is_some_and(|(t, _)| t == token);
         let Some(what) = What::ALL.iter().copied().find(asked) else { return Ok(None) };
         let most = if what == What::Grants { MAX_GRANTS } else { statement::MAX_SIZE };
-        let feed = self.feed(what);
+        let feed = self.feeds.of_mut(what);
         feed.in_flight = None;
         let headers = host::call_response_headers();
         let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| String::from_utf8_lossy(v));
@@ -249,48 +198,39 @@ impl Fetcher {
 
     /// Whether this is the first failure after a success.
     pub(crate) fn first_failure(&mut self, what: What) -> bool {
-        !std::mem::replace(&mut self.feed(what).failing, true)
+        !std::mem::replace(&mut self.feeds.of_mut(what).failing, true)
     }
 
     /// Asks for the whole file next time: what was refused may be right later, when clocks or keys are.
     pub(crate) fn forget(&mut self, what: What) {
-        self.feed(what).etag = None;
+        self.feeds.of_mut(what).etag = None;
     }
 
     /// Reads what is kept again, as if it were new.
     pub(crate) fn look_again(&mut self, what: What) {
-        let feed = self.feed(what);
+        let feed = self.feeds.of_mut(what);
         feed.kept = feed.kept.wrapping_sub(1);
     }
 
     /// Does not ask yet, at this tick.
     pub(crate) fn wait(&mut self, what: What, now_ms: u64) {
-        let feed = self.feed(what);
+        let feed = self.feeds.of_mut(what);
         feed.due_ms = feed.due_ms.max(now_ms + 1);
     }
 
     /// Asks once more whether there is really no candidate any more.
     pub(crate) fn ask_again(&mut self, now_ms: u64) {
-        self.candidate.due_ms = now_ms + GONE_MS;
+        self.feeds.of_mut(What::Candidate).due_ms = now_ms + GONE_MS;
     }
 
     /// Whether an answer is waited for.
-    pub(crate) fn is_asking(&mut self, what: What) -> bool {
-        self.feed(what).in_flight.is_some()
+    pub(crate) fn is_asking(&self, what: What) -> bool {
+        self.feeds.of(what).in_flight.is_some()
     }
 
     /// Asks at the next tick.
     pub(crate) fn hurry(&mut self, what: What) {
-        self.feed(what).due_ms = 0;
-    }
-
-    fn feed(&mut self, what: What) -> &mut Feed {
-        match what {
-            What::Bundle => &mut self.bundle,
-            What::Overlay => &mut self.overlay,
-            What::Grants => &mut self.grants,
-            What::Candidate => &mut self.candidate,
-        }
+        self.feeds.of_mut(what).due_ms = 0;
     }
 
     fn head(&self) -> ([u32; 4], Option<u32>) {

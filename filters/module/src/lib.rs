@@ -24,6 +24,7 @@ mod policy;
 mod protobuf;
 mod slots;
 mod stream;
+mod what;
 
 use plugin::{Plugin, Stages};
 

@@ -16,10 +16,11 @@ use partywall_tenant_context::{Role, RootMemo};
 use proxy_wasm::types::LogLevel;
 
 use crate::config::{BundleSource, Config};
-use crate::fetch::{Fetcher, Got, What};
+use crate::fetch::{Fetcher, Got};
 use crate::host;
 use crate::jwks::Jwks;
 use crate::metrics::Metrics;
+use crate::what::{Each, What};
 
 pub(crate) use candidate::Tried;
 
@@ -67,7 +68,7 @@ pub(crate) struct Policy {
     jwks: Jwks,
     metrics: Metrics,
     /// A hash of the last refused file of each kind, so that it is logged once and not each second.
-    last_refusal: [Option<u64>; 4],
+    last_refusal: Each<Option<u64>>,
     /// The bundle or candidate that is on its way.
     loading: Option<(Loading, Origin)>,
     /// Its program, as far as it was read.
@@ -104,7 +105,7 @@ impl Policy {
             candidate_missing: false,
             claims: Rc::default(),
             metrics: Metrics::default(),
-            last_refusal: [None; 4],
+            last_refusal: Each::default(),
             loading: None,
             reading: Reading::default(),
             behind: None,

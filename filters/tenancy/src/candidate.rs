@@ -84,7 +84,7 @@ impl Rollout {
     /// INVARIANT: nothing else goes in, so it is the same in every sidecar, after every restart and at every step;
     /// raising the percentage only adds tenants. The mesh goes in so that not the same tenants are first everywhere.
     pub fn place(mesh: &MeshId, tenant: &TenantId) -> u8 {
-        let digest = Sha256::new().chain_update(DOMAIN).chain_update(mesh.to_string()).chain_update([0]);
+        let digest = Sha256::new().chain_update(DOMAIN).chain_update(mesh.as_str()).chain_update([0]);
         let digest = digest.chain_update(tenant.as_str()).finalize();
         let first = digest.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes);
         u8::try_from(first % 100).unwrap_or(0)

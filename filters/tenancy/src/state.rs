@@ -91,6 +91,8 @@ pub struct PolicyState {
 }
 
 type Digest = [u8; 32];
+/// [`PolicyState::install`] or its like.
+type Install = fn(&mut PolicyState, Loading, UnixSeconds) -> Result<Vec<u8>, (Refusal, Vec<u8>)>;
 
 impl PolicyState {
     /// Nothing in force yet.
@@ -116,7 +118,17 @@ impl PolicyState {
         now: UnixSeconds,
         examine: impl FnOnce(&Bundle) -> Result<(), Refusal>,
     ) -> Result<Accepted, Refusal> {
-        let mut loading = Loading::new(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
+        self.offer(Loading::new(bytes.to_vec()), now, examine, Self::install)
+    }
+
+    fn offer(
+        &mut self,
+        loading: Result<Loading, (Refusal, Vec<u8>)>,
+        now: UnixSeconds,
+        examine: impl FnOnce(&Bundle) -> Result<(), Refusal>,
+        install: Install,
+    ) -> Result<Accepted, Refusal> {
+        let mut loading = loading.map_err(|(refusal, _)| refusal)?;
         loop {
             match self.load(&mut loading, usize::MAX, now)? {
                 Progress::More => {}
@@ -125,7 +137,7 @@ impl PolicyState {
             }
         }
         loading.bundle().map_or(Ok(()), examine)?;
-        self.install(loading, now).map_err(|(refusal, _)| refusal)?;
+        install(self, loading, now).map_err(|(refusal, _)| refusal)?;
         Ok(Accepted::Installed)
     }
 

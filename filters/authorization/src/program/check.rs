@@ -56,14 +56,6 @@ impl fmt::Display for ProgramError {
 
 impl std::error::Error for ProgramError {}
 
-pub(super) fn check(body: &ProgramBody) -> Result<(), ProgramError> {
-    before_nodes(body)?;
-    let mut nodes = Nodes::default();
-    let mut all = usize::MAX;
-    while !nodes.check(body, &mut all)? {}
-    after_nodes(body, &nodes)
-}
-
 /// What does not ask how large expressions are.
 pub(super) fn before_nodes(body: &ProgramBody) -> Result<(), ProgramError> {
     for (what, count, most) in [
@@ -311,19 +303,24 @@ fn check_actions(actions: &[ActionBody], body: &ProgramBody) -> Result<(), Progr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Program;
 
-    fn nodes(parts: Node) -> Result<(), ProgramError> {
+    fn refused(body: ProgramBody) -> Option<ProgramError> {
+        Program::new(body).err()
+    }
+
+    fn nodes(parts: Node) -> Option<ProgramError> {
         let mut body = ProgramBody { format: ProgramBody::FORMAT, lists: vec![0; MAX_LIST], ..ProgramBody::default() };
         body.nodes.push(Node::Value(Value::Bool(true)));
         body.nodes.extend(std::iter::repeat_n(parts, 10));
-        check(&body)
+        refused(body)
     }
 
     #[test]
     fn lists_that_are_named_again_and_again_take_no_time() {
         let all = |len: usize| Node::All(List { start: 0, len: u32::try_from(len).unwrap() });
-        assert_eq!(nodes(all(MAX_LIST / 3)), Ok(()));
-        assert_eq!(nodes(all(MAX_LIST)), Err(ProgramError::TooMany("references")));
+        assert_eq!(nodes(all(MAX_LIST / 3)), None);
+        assert_eq!(nodes(all(MAX_LIST)), Some(ProgramError::TooMany("references")));
     }
 
     #[test]
@@ -333,7 +330,7 @@ mod tests {
         let set = |len: usize| Slice { place: Place::Program, start: 0, len: u32::try_from(len).unwrap() };
         values.extend(std::iter::repeat_n(Value::Set(set(half)), 9));
         let body = ProgramBody { format: ProgramBody::FORMAT, values, ..ProgramBody::default() };
-        assert_eq!(check(&body), Err(ProgramError::TooMany("elements of sets and records")));
+        assert_eq!(refused(body), Some(ProgramError::TooMany("elements of sets and records")));
     }
 
     #[test]

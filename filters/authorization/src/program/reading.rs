@@ -40,6 +40,17 @@ enum Stage {
 }
 
 impl Reading {
+    /// A program that was read by other means, and not yet checked. It has no bytes.
+    pub(super) fn of(body: ProgramBody) -> Self {
+        Self { stage: Stage::Checked, body, ..Self::default() }
+    }
+
+    /// All of it at once.
+    pub(super) fn whole(mut self, bytes: &[u8]) -> Result<Program, ProgramError> {
+        while self.step(bytes, usize::MAX)? {}
+        self.finish().ok_or(ProgramError::Garbage)
+    }
+
     /// Reads, or checks, about so many things more: texts, expressions, policies. `bytes` are the same each time.
     /// Says whether there is more to do.
     pub fn step(&mut self, bytes: &[u8], budget: usize) -> Result<bool, ProgramError> {

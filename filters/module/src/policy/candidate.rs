@@ -7,8 +7,8 @@ use partywall_tenancy::{Loading, Origin, Refusal, Trial, UnixSeconds, View};
 use proxy_wasm::types::LogLevel;
 
 use super::Policy;
-use crate::fetch::What;
 use crate::host;
+use crate::what::What;
 
 /// A candidate, ready to decide.
 pub(crate) struct Tried {

@@ -6,8 +6,8 @@ use partywall_tenancy::{Origin, Refusal};
 use proxy_wasm::types::LogLevel;
 
 use super::{Policy, STEP};
-use crate::fetch::What;
 use crate::host;
+use crate::what::What;
 
 impl Policy {
     /// Takes note of a refusal; the file is asked for again, whole.
@@ -43,12 +43,6 @@ impl Policy {
 
     /// Takes note of the last refusal of a kind, `None` for an acceptance. Says whether it was this one before.
     fn told_refusal(&mut self, what: What, this: Option<u64>) -> bool {
-        let slot = match what {
-            What::Bundle => self.last_refusal.get_mut(0),
-            What::Overlay => self.last_refusal.get_mut(1),
-            What::Grants => self.last_refusal.get_mut(2),
-            What::Candidate => self.last_refusal.get_mut(3),
-        };
-        slot.is_some_and(|slot| std::mem::replace(slot, this) == this)
+        std::mem::replace(self.last_refusal.of_mut(what), this) == this
     }
 }

@@ -1,9 +1,9 @@
 //! What the candidate says beside the bundle in force: compared, counted, and told where it differs.
 
 use partywall_log_redaction::{Change, Compared, Side};
-use partywall_tenancy::{ProvedBy, Reason, UnixSeconds};
+use partywall_tenancy::{ProvedBy, Reason};
 
-use super::decide::Answer;
+use super::decide::{Answer, Deciding};
 use super::handover::Established;
 use super::{explain, log};
 use crate::config::Explain;
@@ -14,37 +14,22 @@ use crate::policy::Tried;
 /// The filter state that says what the candidate decides otherwise.
 const CANDIDATE: &str = "partywall.candidate";
 
-/// Both answers to one request.
+/// What came of asking both.
 pub(super) struct Beside {
-    bundle: Told,
-    candidate: Told,
-    step: u64,
+    /// The revision that decided.
+    pub(super) revision: u64,
+    change: Change,
     by_candidate: bool,
-    service: String,
-    /// What the candidate's authorization is asked, as `explain` wrote it.
-    asked: String,
+    /// The difference, for the access log; empty where there is none, or none is to be told.
+    told: String,
 }
 
-/// What is told of an answer.
-struct Told {
-    revision: u64,
-    allowed: bool,
-    reason: &'static str,
-    policy: String,
-}
-
-impl Told {
-    fn of(answer: &Answer, revision: u64) -> Self {
-        let (allowed, reason) = match &answer.outcome {
-            Ok(()) => (true, ""),
-            Err((reason, _)) => (false, reason.code()),
-        };
-        Self { revision, allowed, reason, policy: answer.policy.clone() }
-    }
-
-    fn side(&self) -> Side<'_> {
-        Side { revision: self.revision, allowed: self.allowed, reason: self.reason, policy: &self.policy }
-    }
+fn side(answer: &Answer, revision: u64) -> Side<'_> {
+    let (allowed, reason) = match &answer.outcome {
+        Ok(()) => (true, ""),
+        Err((reason, _)) => (false, reason.code()),
+    };
+    Side { revision, allowed, reason, policy: &answer.policy }
 }
 
 /// What the candidate answers. Who is calling was established by the bundle in force.
@@ -63,61 +48,45 @@ pub(super) fn answer(tried: &Tried, established: &Established, method: &str, pat
 
 impl Beside {
     pub(super) fn new(
-        setup: &Setup,
+        by: &Deciding<'_>,
         tried: &Tried,
-        (in_force, bundle): (u64, &Answer),
+        bundle: &Answer,
         candidate: &Answer,
         by_candidate: bool,
         (established, method, path): (&Established, &str, &str),
     ) -> Self {
-        let revision = tried.trial.revision();
-        let mut beside = Self {
-            bundle: Told::of(bundle, in_force),
-            candidate: Told::of(candidate, revision),
-            step: tried.trial.step(),
-            by_candidate,
-            service: established.service.clone(),
-            asked: String::new(),
-        };
-        if setup.config.explain != Explain::Off && beside.compared(0, 0, "").change() != Change::Same {
-            let by = (tried.trial.view(), candidate.tenant.as_ref());
-            beside.asked = explain::asked(setup, &tried.authorization, by, established, method, path);
+        let bundle = side(bundle, by.view.bundle().body().revision);
+        let other = side(candidate, tried.trial.revision());
+        let change = Change::between(&bundle, &other);
+        let mut told = String::new();
+        if change != Change::Same && by.setup.config.explain != Explain::Off {
+            let under = (tried.trial.view(), candidate.tenant.as_ref());
+            let compared = Compared {
+                time: by.now,
+                overlay: by.view.overlay().body().sequence,
+                bundle,
+                candidate: other,
+                step: tried.trial.step(),
+                by_candidate,
+                service: &established.service,
+                tenant: &by.setup.config.fingerprint.of(&established.context.tenant),
+                asked: &explain::asked(by.setup, &tried.authorization, under, established, method, path),
+            };
+            told = compared.write();
         }
-        beside
-    }
-
-    /// The revision that decided.
-    pub(super) fn revision(&self) -> u64 {
-        if self.by_candidate { self.candidate.revision } else { self.bundle.revision }
+        let revision = if by_candidate { other.revision } else { bundle.revision };
+        Self { revision, change, by_candidate, told }
     }
 
     /// Counts, and writes the difference into the access log; nothing where there is none.
-    pub(super) fn write(&self, setup: &Setup, overlay: u64, tenant: &str, now: UnixSeconds) {
-        let compared = self.compared(now, overlay, tenant);
-        let change = compared.change();
+    pub(super) fn write(&self, setup: &Setup) {
         let labels = [
-            ("change", change.name()),
+            ("change", self.change.name()),
             ("by", if self.by_candidate { "candidate" } else { "bundle" }),
             ("role", log::role(setup.config.role)),
         ];
         setup.metrics.count("candidate_decisions_total", &labels);
         // Written in any case: the filter may run once more for a request, as for a retry.
-        let told = change != Change::Same && setup.config.explain != Explain::Off;
-        let text = if told { compared.write() } else { String::new() };
-        host::set_property(CANDIDATE, text.as_bytes());
-    }
-
-    fn compared<'a>(&'a self, time: UnixSeconds, overlay: u64, tenant: &'a str) -> Compared<'a> {
-        Compared {
-            time,
-            overlay,
-            bundle: self.bundle.side(),
-            candidate: self.candidate.side(),
-            step: self.step,
-            by_candidate: self.by_candidate,
-            service: &self.service,
-            tenant,
-            asked: &self.asked,
-        }
+        host::set_property(CANDIDATE, self.told.as_bytes());
     }
 }

@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, View};
+use partywall_tenancy::{ProvedBy, Reason, Tenant, UnixSeconds, View};
 use partywall_tenant_context::Request;
 
 use super::candidate::{self, Beside};
@@ -15,6 +15,7 @@ pub(super) struct Deciding<'a> {
     pub(super) setup: &'a Setup,
     pub(super) view: &'a View,
     pub(super) authorization: &'a Authorization,
+    pub(super) now: UnixSeconds,
     /// The candidate beside it, where there is one.
     pub(super) tried: Option<Tried>,
 }
@@ -81,9 +82,8 @@ impl Deciding<'_> {
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
             let by_candidate = answer.tenant.is_some() && !crosses && tried.trial.decides_for(&context.tenant);
-            let in_force = (self.view.bundle().body().revision, &answer);
             let asked = (established, method, path);
-            beside = Some(Box::new(Beside::new(self.setup, tried, in_force, &other, by_candidate, asked)));
+            beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, asked)));
             if by_candidate {
                 answer = other;
                 by = (tried.trial.view(), &tried.authorization);

@@ -37,7 +37,7 @@ pub(super) fn write(
     let fingerprint = tenant.map(|t| setup.config.fingerprint.of(t)).unwrap_or_default();
     let policy_state = setup.policy.borrow();
     let bundle = policy_state.bundle();
-    let revision = beside.as_ref().map_or(policy_state.revision(), |beside| beside.revision());
+    let revision = beside.as_ref().map_or(policy_state.revision(), |beside| beside.revision);
     // Without a bundle nobody can say which segment is a tenant's name.
     let path = match bundle {
         Some(bundle) => redact_path(request.path, |word| {
@@ -71,7 +71,7 @@ pub(super) fn write(
     }
 
     if let Some(beside) = beside {
-        beside.write(setup, policy_state.sequence(), &fingerprint, now);
+        beside.write(setup);
     }
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };

@@ -167,7 +167,7 @@ impl Stream {
         }
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
-            let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, tried };
+            let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
             return by.authorize(&established, request);
         }
         let tenant = Some(established.context.tenant.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Accepted, PolicyState, Progress, in_time};
 use crate::loading::Finished;
 use crate::statement::{Kind, SignedBy};
-use crate::{Bundle, BundleBody, Grant, Loading, MeshId, Refusal, Rollout, TenantId, UnixSeconds, View};
+use crate::{Bundle, BundleBody, Grant, Loading, Refusal, Rollout, TenantId, UnixSeconds, View};
 
 /// The candidate that is tried out.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Trial {
 
     /// Whether the candidate decides for `tenant`; else it is only compared.
     pub fn decides_for(&self, tenant: &TenantId) -> bool {
-        self.rollout.includes(self.mesh(), tenant)
+        self.rollout.includes(&self.view.bundle.body().mesh, tenant)
     }
 
     /// The revision it will have as a bundle.
@@ -52,10 +52,6 @@ impl Trial {
     pub fn step(&self) -> u64 {
         self.rollout.step
     }
-
-    fn mesh(&self) -> &MeshId {
-        &self.view.bundle.body().mesh
-    }
 }
 
 impl PolicyState {
@@ -66,17 +62,7 @@ impl PolicyState {
         now: UnixSeconds,
         examine: impl FnOnce(&Bundle) -> Result<(), Refusal>,
     ) -> Result<Accepted, Refusal> {
-        let mut loading = Loading::candidate(bytes.to_vec()).map_err(|(refusal, _)| refusal)?;
-        loop {
-            match self.load(&mut loading, usize::MAX, now)? {
-                Progress::More => {}
-                Progress::Unchanged => return Ok(Accepted::Unchanged),
-                Progress::Ready => break,
-            }
-        }
-        loading.bundle().map_or(Ok(()), examine)?;
-        self.install_candidate(loading, now).map_err(|(refusal, _)| refusal)?;
-        Ok(Accepted::Installed)
+        self.offer(Loading::candidate(bytes.to_vec()), now, examine, Self::install_candidate)
     }
 
     pub(super) fn load_candidate(
