@@ -11,10 +11,10 @@ use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement};
 use partywall_tenancy::{Audience, BundleBody, Rollout, TenantId};
 use serde::Serialize;
 
-use crate::compile::{Slice, sign};
+use crate::compile::{self, Slice, put};
 use crate::exit::Failure;
 use crate::keys::{Signer, public_halves};
-use crate::slices::{candidate_path, candidate_pending_path, pending_path};
+use crate::slices::{SliceFile, candidate_path, candidate_pending_path, pending_path};
 use crate::unverified::Unverified;
 use crate::{files, overlay, revisions, slices};
 
@@ -60,7 +60,7 @@ pub(crate) fn read(folder: &Path, keys: &Path) -> Result<Vec<Candidate>, Failure
     let mut found = Vec::new();
     for audience in Audience::ALL {
         let read = verified(&candidate_path(folder, audience), Kind::Candidate, audience, keys)?;
-        found.extend(read.and_then(|(rollout, body)| Some(Candidate { rollout: rollout?, body })));
+        found.extend(read.and_then(|SliceFile { rollout, body, .. }| Some(Candidate { rollout: rollout?, body })));
     }
     let what = |c: &Candidate| (c.body.mesh.clone(), c.body.revision, c.body.source_digest, c.rollout.clone());
     let one = found.windows(2).all(|pair| matches!(pair, [a, b] if what(a) == what(b)));
@@ -75,29 +75,13 @@ pub(crate) fn read(folder: &Path, keys: &Path) -> Result<Vec<Candidate>, Failure
 
 /// What lies at `path`, a bundle or a candidate; `None` where nothing does. It must be signed by a key whose public half
 /// lies in `keys`.
-pub(crate) fn verified(
-    path: &Path,
-    kind: Kind,
-    audience: Audience,
-    keys: &Path,
-) -> Result<Option<(Option<Rollout>, BundleBody)>, Failure> {
-    let bytes = match files::read(path, MAX_SIZE as u64) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Failure::file(path, e)),
-    };
-    let what = if kind == Kind::Candidate { "candidate" } else { "bundle" };
-    let none_such = || Failure::file(path, format!("is no {what} for `{}`", audience.name()));
-    let unverified = Unverified::read(&bytes).ok_or_else(none_such)?;
-    let trusted = public_halves(&unverified.signed_by, keys).map_err(Failure::invalid)?;
-    Statement::read(&bytes)
+pub(crate) fn verified(path: &Path, kind: Kind, audience: Audience, keys: &Path) -> Result<Option<SliceFile>, Failure> {
+    let Some(file) = SliceFile::read(path, kind, audience)? else { return Ok(None) };
+    let trusted = public_halves(&file.signed_by, keys).map_err(Failure::invalid)?;
+    Statement::read(&file.bytes)
         .and_then(|statement| statement.verify(kind, &trusted, &[]).map(|_| ()))
         .map_err(|refusal| Failure::file(path, format!("{refusal}, of those in `{}`", keys.display())))?;
-    let found = match kind {
-        Kind::Candidate => unverified.candidate().map(|(rollout, body)| (Some(rollout), body)),
-        _ => unverified.bundle().map(|body| (None, body)),
-    };
-    found.filter(|(_, body)| body.audience == audience).ok_or_else(none_such).map(Some)
+    Ok(Some(file))
 }
 
 /// Where candidates lie: served, waiting, withdrawn.
@@ -106,9 +90,9 @@ pub(crate) fn paths(folder: &Path, audience: Audience) -> [PathBuf; 3] {
 }
 
 /// Signs one slice, and reads it back as a sidecar would.
-pub(crate) fn sign_candidate(rollout: &Rollout, body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn sign(rollout: &Rollout, body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Failure> {
     // What holds for a bundle of it must hold for it.
-    sign(body, signers)?;
+    compile::sign(body, signers)?;
     let pairs: Vec<_> = signers.iter().map(|s| (s.id.as_str(), &s.key)).collect();
     let bytes =
         rollout.sign(body, &pairs).ok_or_else(|| Failure::invalid("the candidate cannot be signed with these keys"))?;
@@ -123,18 +107,7 @@ pub(crate) fn sign_candidate(rollout: &Rollout, body: &BundleBody, signers: &[Si
 /// Writes a candidate to where it is served, or, while signatures are missing, to where it waits for
 /// `partywall approve`. Gives the paths, in the order of the slices.
 pub(crate) fn publish(out: &Path, slices: &[Slice], missing: u8) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths = Vec::new();
-    for slice in slices {
-        let pending = candidate_pending_path(out, slice.audience);
-        let path = if missing == 0 { candidate_path(out, slice.audience) } else { pending.clone() };
-        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
-        if missing == 0 {
-            // What waited there was another step of it, or another one.
-            let _ = fs::remove_file(&pending);
-        }
-        paths.push(path);
-    }
-    Ok(paths)
+    put(out, slices, missing, candidate_path, candidate_pending_path)
 }
 
 /// What is served or waits as a candidate, whoever signed it.

@@ -1,6 +1,7 @@
 //! The command line: which verbs there are.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -116,6 +117,17 @@ pub(crate) fn say(text: impl std::fmt::Display) {
 /// Prints to standard error.
 pub(crate) fn note(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says what is missing before sidecars take what was signed in `folder`; nothing where nothing is.
+pub(crate) fn note_missing(signatures: u8, folder: &Path) {
+    if signatures > 0 {
+        note(format_args!(
+            "note: {signatures} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
+            if signatures == 1 { " is" } else { "s are" },
+            folder.display()
+        ));
+    }
 }
 
 /// Prints a value as JSON.

@@ -88,15 +88,16 @@ pub(crate) fn slices(
     signers: &[Signer],
 ) -> Result<Vec<Slice>, Failure> {
     let whole = body(directory, program, issue)?;
-    let signed = |audience| {
-        let slice = slices::slice(&whole, audience);
-        let bytes = match rollout {
-            Some(rollout) => candidates::sign_candidate(rollout, &slice, signers)?,
-            None => sign(&slice, signers)?,
-        };
-        Ok(Slice { audience, bytes })
+    Audience::ALL.into_iter().map(|audience| signed(&slices::slice(&whole, audience), rollout, signers)).collect()
+}
+
+/// One slice, signed as a bundle or, with a rollout, as a candidate.
+pub(crate) fn signed(body: &BundleBody, rollout: Option<&Rollout>, signers: &[Signer]) -> Result<Slice, Failure> {
+    let bytes = match rollout {
+        Some(rollout) => candidates::sign(rollout, body, signers)?,
+        None => sign(body, signers)?,
     };
-    Audience::ALL.into_iter().map(signed).collect()
+    Ok(Slice { audience: body.audience, bytes })
 }
 
 /// Signs one slice, and reads it back as a sidecar would.
@@ -128,25 +129,39 @@ pub(crate) fn sign(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Fai
     Ok(bytes)
 }
 
-/// Writes slices to where they are served, and into the history; or, while signatures are missing, to where they wait
+/// Writes bundles to where they are served, and into the history; or, while signatures are missing, to where they wait
 /// for `partywall approve`. Gives their paths, in the order of the slices.
 pub(crate) fn publish(out: &Path, revision: u64, slices: &[Slice], missing: u8) -> Result<Vec<PathBuf>, Failure> {
-    let mut paths = Vec::new();
-    for slice in slices {
-        let pending = slices::pending_path(out, slice.audience);
-        let path = if missing == 0 { slices::path(out, slice.audience) } else { pending.clone() };
-        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
-        if missing == 0 {
-            history::keep(out, revision, slice.audience, &slice.bytes)?;
-            // What waited there was for another revision.
-            let _ = std::fs::remove_file(&pending);
-        }
-        paths.push(path);
-    }
+    let paths = put(out, slices, missing, slices::path, slices::pending_path)?;
     if missing == 0 {
+        for slice in slices {
+            history::keep(out, revision, slice.audience, &slice.bytes)?;
+        }
         candidates::overtake(out, revision);
     }
     Ok(paths)
+}
+
+type Place = fn(&Path, Audience) -> PathBuf;
+
+/// Writes slices to where they are served or, while signatures are missing, to where they wait.
+pub(crate) fn put(
+    out: &Path,
+    slices: &[Slice],
+    missing: u8,
+    served: Place,
+    waiting: Place,
+) -> Result<Vec<PathBuf>, Failure> {
+    let put = |slice: &Slice| {
+        let path = if missing == 0 { served } else { waiting }(out, slice.audience);
+        files::replace(&path, &slice.bytes, files::PUBLIC).map_err(|e| Failure::file(&path, e))?;
+        if missing == 0 {
+            // What waited there was for another revision, or another step.
+            let _ = std::fs::remove_file(waiting(out, slice.audience));
+        }
+        Ok(path)
+    };
+    slices.iter().map(put).collect()
 }
 
 /// Everything that a directory says; [`slices::slice`] takes what an audience needs.

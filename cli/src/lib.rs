@@ -15,6 +15,7 @@
 //! ```
 
 mod admin;
+mod arguments;
 mod candidates;
 mod cases;
 mod cedar_files;

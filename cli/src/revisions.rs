@@ -54,10 +54,10 @@ impl Revisions {
         };
         for audience in Audience::ALL {
             for path in candidates::paths(folder, audience) {
-                count(candidates::verified(&path, Kind::Candidate, audience, keys).map(|c| c.map(|(_, body)| body)))?;
+                count(candidates::verified(&path, Kind::Candidate, audience, keys).map(|c| c.map(|file| file.body)))?;
             }
             let path = pending_path(folder, audience);
-            count(candidates::verified(&path, Kind::Bundle, audience, keys).map(|b| b.map(|(_, body)| body)))?;
+            count(candidates::verified(&path, Kind::Bundle, audience, keys).map(|b| b.map(|file| file.body)))?;
         }
         let withdrawn = withdrawn(folder);
         if withdrawn.saturating_sub(highest) <= MOST_AHEAD {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE};
-use partywall_tenancy::{Audience, BundleBody, ContextSigner, Service, Source, Sources};
+use partywall_tenancy::{Audience, BundleBody, ContextSigner, Rollout, Service, Source, Sources};
 
+use crate::exit::Failure;
 use crate::files;
 use crate::unverified::Unverified;
 
@@ -26,6 +27,39 @@ pub(crate) fn candidate_path(folder: &Path, audience: Audience) -> PathBuf {
 /// Where it waits for more signatures.
 pub(crate) fn candidate_pending_path(folder: &Path, audience: Audience) -> PathBuf {
     folder.join(format!("tenancy.{}.candidate.pending", audience.name()))
+}
+
+/// A slice as it lies in a file, whoever signed it.
+#[derive(Debug)]
+pub(crate) struct SliceFile {
+    /// The statement.
+    pub(crate) bytes: Vec<u8>,
+    /// The ids of the keys that claim to have signed it.
+    pub(crate) signed_by: Vec<String>,
+    /// Of a candidate.
+    pub(crate) rollout: Option<Rollout>,
+    /// What it says.
+    pub(crate) body: BundleBody,
+}
+
+impl SliceFile {
+    /// Reads a bundle or a candidate for `audience`; `None` where there is no file.
+    pub(crate) fn read(path: &Path, kind: Kind, audience: Audience) -> Result<Option<Self>, Failure> {
+        let bytes = match files::read(path, MAX_SIZE as u64) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Failure::file(path, e)),
+        };
+        let found = Unverified::read(&bytes).and_then(|unverified| {
+            let (rollout, body) = unverified.slice(kind).filter(|(_, body)| body.audience == audience)?;
+            Some((unverified.signed_by, rollout, body))
+        });
+        let (signed_by, rollout, body) = found.ok_or_else(|| {
+            let what = if kind == Kind::Candidate { "candidate" } else { "bundle" };
+            Failure::file(path, format!("is no {what} for `{}`", audience.name()))
+        })?;
+        Ok(Some(Self { bytes, signed_by, rollout, body }))
+    }
 }
 
 /// The slice of `whole` for `audience`.

@@ -33,6 +33,14 @@ impl<'b> Unverified<'b> {
         Some((rollout, BundleBody::read(rest).ok()?))
     }
 
+    /// What it says, if it is of this kind, a bundle or a candidate; only the latter has a rollout.
+    pub(crate) fn slice(&self, kind: Kind) -> Option<(Option<Rollout>, BundleBody)> {
+        match kind {
+            Kind::Candidate => self.candidate().map(|(rollout, body)| (Some(rollout), body)),
+            _ => self.bundle().map(|body| (None, body)),
+        }
+    }
+
     /// What it says, if it is an overlay that this build reads.
     pub(crate) fn overlay(&self) -> Option<OverlayBody> {
         let format = || postcard::take_from_bytes::<u16>(self.body).ok().map(|(format, _)| format);

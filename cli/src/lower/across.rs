@@ -12,7 +12,7 @@ use partywall_authorization::{
 use partywall_tenancy::{GrantCeilings, Owner, Tenant, TenantStatus};
 
 use super::cover::domain::Named;
-use super::reach::{Apart, MOST, MOST_ROLES, shape};
+use super::reach::{Apart, Asking, shape};
 use super::{Parsed, Vocabulary};
 
 /// Why a grant of an action lets nobody across.
@@ -63,28 +63,18 @@ impl Search<'_> {
         }
         let (named, forbids) = self.forbids(index);
         let pairs = self.pairs();
-        let names = |of: fn(&Named) -> &BTreeSet<String>| named.iter().flat_map(of).cloned().collect::<BTreeSet<_>>();
-        let roles: Vec<String> = names(|n| &n.roles).into_iter().collect();
-        let other = || std::iter::once("~".to_owned());
-        let subjects: Vec<String> = names(|n| &n.subjects).into_iter().chain(other()).collect();
-        let ids: Vec<String> = names(|n| &n.ids).into_iter().chain(other()).collect();
-        let sets = 1usize << roles.len().min(MOST_ROLES + 1);
-        let counts = [pairs.len(), targets.len(), subjects.len(), ids.len(), sets, forbids.len().max(1)];
-        let all = counts.into_iter().try_fold(1usize, usize::checked_mul);
-        if roles.len() > MOST_ROLES || all.is_none_or(|all| all > MOST) {
-            return None;
-        }
+        let asking = Asking::of(named.iter());
+        let role_sets = asking.role_sets(&[pairs.len(), targets.len(), forbids.len().max(1)])?;
         let mut by = BTreeSet::new();
-        for set in 0..sets {
-            let has = roles.iter().enumerate().filter(|(n, _)| set >> n & 1 == 1);
-            let roles: Vec<String> = has.map(|(_, role)| role.clone()).collect();
+        for roles in &role_sets {
             for (tenant, owner) in &pairs {
                 for target in &targets {
-                    for (subject, id) in subjects.iter().flat_map(|s| ids.iter().map(move |id| (s, id))) {
+                    let names = asking.subjects.iter().flat_map(|s| asking.ids.iter().map(move |id| (s, id)));
+                    for (subject, id) in names {
                         let facts = RequestFacts {
                             tenant,
                             subject,
-                            roles: &roles,
+                            roles,
                             action: target.action,
                             resource_type: target.resource,
                             resource_id: Id::plain(id),

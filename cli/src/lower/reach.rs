@@ -24,10 +24,37 @@ pub(crate) struct Unreached {
     pub(crate) tenants: Vec<TenantId>,
 }
 
+/// What requests can differ by besides tenants and operations: the names that policies write, and one other of each.
+pub(super) struct Asking {
+    pub(super) subjects: Vec<String>,
+    pub(super) ids: Vec<String>,
+    roles: Vec<String>,
+}
+
+impl Asking {
+    /// What the policies that name these can tell apart.
+    pub(super) fn of<'n>(named: impl Iterator<Item = &'n Named> + Clone) -> Self {
+        let of =
+            |names: fn(&Named) -> &BTreeSet<String>| named.clone().flat_map(names).cloned().collect::<BTreeSet<_>>();
+        let with_other = |names: BTreeSet<String>| names.into_iter().chain(["~".to_owned()]).collect();
+        let (subjects, ids) = (with_other(of(|n| &n.subjects)), with_other(of(|n| &n.ids)));
+        Self { subjects, ids, roles: of(|n| &n.roles).into_iter().collect() }
+    }
+
+    /// Every combination of roles; `None` where going through them, `times` over, takes too long.
+    pub(super) fn role_sets(&self, times: &[usize]) -> Option<Vec<Vec<String>>> {
+        let sets = (self.roles.len() <= MOST_ROLES).then(|| 1usize << self.roles.len())?;
+        let counts = times.iter().copied().chain([self.subjects.len(), self.ids.len(), sets]);
+        counts.into_iter().try_fold(1, usize::checked_mul).filter(|all| *all <= MOST)?;
+        let has = |set: usize| self.roles.iter().enumerate().filter(move |(n, _)| set >> n & 1 == 1);
+        Some((0..sets).map(|set| has(set).map(|(_, role)| role.clone()).collect()).collect())
+    }
+}
+
 /// The most evaluations for one policy: a tenth of a second's work.
-pub(super) const MOST: usize = 200_000;
+const MOST: usize = 200_000;
 /// The most roles whose combinations are gone through.
-pub(super) const MOST_ROLES: usize = 10;
+const MOST_ROLES: usize = 10;
 
 /// Looks for them. `parsed` are the policies of `program`, in its order.
 pub(crate) fn unreached(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>], program: &Program) -> Unreached {
@@ -151,45 +178,22 @@ impl Search<'_> {
             let applies = |id: &str| operations.iter().any(|o| self.program.applicable(o.index).any(|p| p.id == id));
             concerned.extend(all.iter().filter(beside).filter(|(_, forbid)| applies(&forbid.id)).map(|(at, _)| *at));
         }
-        let of = |names: fn(&Named) -> &BTreeSet<String>| -> Vec<String> {
-            concerned
-                .iter()
-                .flat_map(|at| names(&self.named[*at]))
-                .cloned()
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect()
-        };
-        let with_other = |mut names: Vec<String>| {
-            names.push("~".to_owned());
-            names
-        };
-        let (subjects, ids) = (with_other(of(|n| &n.subjects)), with_other(of(|n| &n.ids)));
-        let roles = of(|n| &n.roles);
+        let asking = Asking::of(concerned.iter().map(|at| &self.named[*at]));
         // A `forbid` may say again what is built in: that is no mistake.
         let guards = policy.effect == Effect::Forbid;
         let tenants = if guards { &self.any } else { &self.tenants };
         let owners = if guards { tenants.len() } else { 1 };
-        if roles.len() > MOST_ROLES {
-            return None;
-        }
-        let sets = 1usize << roles.len();
-        let requests = [tenants.len(), owners, operations.len(), subjects.len(), ids.len(), sets, concerned.len()];
-        if requests.into_iter().try_fold(1usize, usize::checked_mul).is_none_or(|n| n > MOST) {
-            return None;
-        }
+        let role_sets = asking.role_sets(&[tenants.len(), owners, operations.len(), concerned.len()])?;
         let mut seen = Seen::default();
-        for set in 0..sets {
-            let roles: Vec<String> =
-                roles.iter().enumerate().filter(|(n, _)| set >> n & 1 == 1).map(|(_, role)| role.clone()).collect();
+        for roles in &role_sets {
             for (tenant, owner) in tenants.iter().flat_map(|t| self.owners(t, guards).map(move |owner| (*t, owner))) {
                 for operation in &operations {
-                    for subject in &subjects {
-                        for id in &ids {
+                    for subject in &asking.subjects {
+                        for id in &asking.ids {
                             let facts = RequestFacts {
                                 tenant,
                                 subject,
-                                roles: &roles,
+                                roles,
                                 action: operation.action,
                                 resource_type: operation.resource,
                                 resource_id: Id::plain(id),

@@ -6,8 +6,9 @@ use partywall_tenancy::statement::{MAX_SIZE, TrustedKey};
 use partywall_tenancy::{Audience, Bundle, BundleBody, Rollout, TenantId, UnixSeconds};
 use serde::Serialize;
 
+use crate::arguments;
 use crate::candidates::{self, Shown};
-use crate::command::{note, say, say_json};
+use crate::command::{note, note_missing, say, say_json};
 use crate::compile::{Issue, Slice, check, publish, signers, slices, trusted, warn_of_new_keys};
 use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", requires = "candidate", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: Option<u8>,
     /// A tenant that the candidate decides for; can be given several times
-    #[arg(long, value_name = "TENANT", requires = "candidate", value_parser = promote::parse_tenant)]
+    #[arg(long, value_name = "TENANT", requires = "candidate", value_parser = arguments::tenant)]
     tenant: Vec<TenantId>,
     /// Its revision; by default one more than that of any bundle or candidate before it, be it waiting or withdrawn, or 1
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -163,13 +164,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if let Some(rollout) = &report.candidate {
         say(format_args!("a candidate beside revision {}: {}", before.revision, rollout.words()));
     }
-    if missing > 0 {
-        note(format_args!(
-            "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
-            if missing == 1 { " is" } else { "s are" },
-            args.out.display()
-        ));
-    }
+    note_missing(missing, &args.out);
     Ok(Exit::Fine)
 }
 

@@ -10,7 +10,7 @@ use crate::directory::is_name;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::verbs::tenant::known;
-use crate::{candidates, overlay, records};
+use crate::{arguments, candidates, overlay, records};
 
 /// Give a consent of a tenant, or withdraw it at once
 ///
@@ -45,7 +45,7 @@ enum What {
 #[derive(clap::Args)]
 struct Which {
     /// The tenant's id
-    #[arg(value_parser = parse_tenant)]
+    #[arg(value_parser = arguments::tenant)]
     tenant: TenantId,
     /// The consent, as `analytics`
     #[arg(value_parser = parse_consent)]
@@ -162,10 +162,6 @@ fn lift(which: &Which, dir: &Path) -> Result<String, Failure> {
         };
         Ok(format!("the overlay no longer withdraws `{consent}` of {tenant}; {so}"))
     })
-}
-
-fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
 }
 
 fn parse_consent(text: &str) -> Result<String, String> {

@@ -14,7 +14,7 @@ use crate::diagnostic::{Severity, Source};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::overlay::{MAX_SIZE, Withdrawn};
 use crate::rehearsal::{Ask, Rehearsal};
-use crate::{files, lower};
+use crate::{arguments, files, lower};
 
 /// Say why a request is allowed or denied, and what would change that
 ///
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// The tenancy directory
     dir: PathBuf,
     /// The tenant that was proved
-    #[arg(long, required_unless_present_any = ["settings", "log"], value_parser = parse_tenant)]
+    #[arg(long, required_unless_present_any = ["settings", "log"], value_parser = arguments::tenant)]
     tenant: Option<TenantId>,
     /// The principal's name within it
     #[arg(long, default_value = "")]
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long = "role")]
     roles: Vec<String>,
     /// Whose the resource is taken to be, by policies alone; a sidecar takes it for the tenant's own
-    #[arg(long, value_parser = parse_tenant)]
+    #[arg(long, value_parser = arguments::tenant)]
     owner: Option<TenantId>,
     /// The service called
     #[arg(long, required_unless_present_any = ["settings", "log"])]
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "log")]
     fingerprint_key: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = parse_tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay", "log"])]
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay", "log"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -128,8 +128,4 @@ fn ask(args: &Args) -> Option<Ask> {
 fn withdrawn(path: &Path) -> Result<Withdrawn, Failure> {
     let text = files::read_text(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
     Withdrawn::read(&Source::new(path.to_string_lossy(), text)).map_err(|mistakes| Failure::diagnostics(&mistakes))
-}
-
-fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
 }

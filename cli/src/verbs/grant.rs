@@ -11,7 +11,7 @@ use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::overlay::{self, now_millis};
-use crate::{files, grants, show, slices};
+use crate::{arguments, files, grants, show, slices};
 
 /// Let one operator cross one tenant's wall, for a while
 ///
@@ -57,7 +57,7 @@ struct New {
     #[arg(long, value_name = "TENANT/SUBJECT", value_parser = parse_operator)]
     operator: (TenantId, String),
     /// Whose wall
-    #[arg(long, value_parser = parse_tenant)]
+    #[arg(long, value_parser = arguments::tenant)]
     tenant: TenantId,
     /// What it may do there, as `invoices:list`; may be given more than once
     #[arg(long, required = true)]
@@ -226,11 +226,7 @@ fn parse_operator(text: &str) -> Result<(TenantId, String), String> {
     if subject.is_empty() {
         return Err("the subject is empty; write TENANT/SUBJECT, as `acme/alice`".into());
     }
-    Ok((parse_tenant(tenant)?, subject.into()))
-}
-
-fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
+    Ok((arguments::tenant(tenant)?, subject.into()))
 }
 
 fn parse_id(text: &str) -> Result<GrantId, String> {

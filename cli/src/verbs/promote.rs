@@ -6,11 +6,11 @@ use partywall_tenancy::{Rollout, TenantId};
 use serde::Serialize;
 
 use crate::candidates::{self, Candidate, Shown};
-use crate::command::{note, say, say_json};
-use crate::compile::{self, Slice, warn_of_new_keys};
+use crate::command::{note, note_missing, say, say_json};
+use crate::compile::{self, warn_of_new_keys};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
-use crate::{overlay, revisions};
+use crate::{arguments, overlay, revisions};
 
 /// Let a candidate decide for more tenants, for all of them, or for none
 ///
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", group = "how", value_parser = clap::value_parser!(u8).range(0..=100))]
     percent: Option<u8>,
     /// A tenant that it decides for too; can be given several times
-    #[arg(long, value_name = "TENANT", group = "how", value_parser = parse_tenant)]
+    #[arg(long, value_name = "TENANT", group = "how", value_parser = arguments::tenant)]
     tenant: Vec<TenantId>,
     /// Put it into force for everybody, as the bundle
     #[arg(long, group = "how", conflicts_with_all = ["percent", "tenant", "withdraw"])]
@@ -144,13 +144,7 @@ fn promote(args: &Args, keys: &Path) -> Outcome {
     let missing = in_force.approvals.max(first.body.approvals).saturating_sub(signed);
 
     let rollout = if args.all { None } else { Some(next(args, first)?) };
-    let sign = |candidate: &Candidate| {
-        let bytes = match &rollout {
-            Some(rollout) => candidates::sign_candidate(rollout, &candidate.body, &signers)?,
-            None => compile::sign(&candidate.body, &signers)?,
-        };
-        Ok(Slice { audience: candidate.body.audience, bytes })
-    };
+    let sign = |candidate: &Candidate| compile::signed(&candidate.body, rollout.as_ref(), &signers);
     let slices = found.iter().map(sign).collect::<Result<Vec<_>, Failure>>()?;
     let revision = first.body.revision;
     match &rollout {
@@ -196,10 +190,6 @@ fn none(folder: &Path) -> Failure {
     Failure::file(folder, "holds no candidate; `partywall compile --candidate` makes one")
 }
 
-pub(crate) fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
-}
-
 impl Report {
     fn show(&self, args: &Args) {
         let Self { revision, in_force, rollout, signed_by, missing } = self;
@@ -209,12 +199,6 @@ impl Report {
             None => say(format_args!("revision {revision}{would}: the bundle for everybody; {in_force} was in force")),
         }
         say(format_args!("signed by {}", signed_by.join(", ")));
-        if *missing > 0 {
-            note(format_args!(
-                "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
-                if *missing == 1 { " is" } else { "s are" },
-                args.dir.display()
-            ));
-        }
+        note_missing(*missing, &args.dir);
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use partywall_tenancy::{Audience, Bundle, BundleBody, TenantId, TenantStatus, UnixSeconds, WithdrawnConsent};
 use serde::Serialize;
 
-use crate::command::{note, say, say_json};
-use crate::compile::{Slice, publish, sign, signers, trusted, warn_of_new_keys};
+use crate::command::{note, note_missing, say, say_json};
+use crate::compile::{self, publish, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::revisions::{Revisions, Unknown};
@@ -101,8 +101,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
     let consents_again = bodies.first().map(|body| consents_again(&in_force, body, &withdrawn)).unwrap_or_default();
     if !args.dry_run {
-        let slice = |body: &BundleBody| Ok(Slice { audience: body.audience, bytes: sign(body, &signers)? });
-        let slices = bodies.iter().map(slice).collect::<Result<Vec<_>, Failure>>()?;
+        let slices =
+            bodies.iter().map(|body| compile::signed(body, None, &signers)).collect::<Result<Vec<_>, Failure>>()?;
         publish(&args.dir, revision, &slices, missing)?;
     }
     let (back_to, in_force) = (args.revision, in_force.revision);
@@ -183,12 +183,6 @@ impl Report {
                 list.collect::<Vec<_>>().join(", ")
             ));
         }
-        if *missing > 0 {
-            note(format_args!(
-                "note: {missing} more signature{} needed: `partywall approve {} --keys <folder of another approver>`",
-                if *missing == 1 { " is" } else { "s are" },
-                dir.display()
-            ));
-        }
+        note_missing(*missing, dir);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use partywall_tenancy::{BundleBody, TenantId, TenantStatus};
 
+use crate::arguments;
 use crate::command::say;
 use crate::compile::check;
 use crate::diagnostic::Severity;
@@ -57,7 +58,7 @@ enum What {
 #[derive(clap::Args)]
 struct Add {
     /// The tenant's id
-    #[arg(value_parser = parse_tenant)]
+    #[arg(value_parser = arguments::tenant)]
     tenant: TenantId,
     /// Its tier, and the profile whose settings it inherits
     #[arg(long)]
@@ -73,7 +74,7 @@ struct Add {
 #[derive(clap::Args)]
 struct Offboard {
     /// The tenant's id
-    #[arg(value_parser = parse_tenant)]
+    #[arg(value_parser = arguments::tenant)]
     tenant: TenantId,
     /// The tenancy directory
     #[arg(long)]
@@ -83,7 +84,7 @@ struct Offboard {
 #[derive(clap::Args)]
 struct Which {
     /// The tenant's id
-    #[arg(value_parser = parse_tenant)]
+    #[arg(value_parser = arguments::tenant)]
     tenant: TenantId,
     /// The folder that `partywall serve` serves
     #[arg(long)]
@@ -171,8 +172,4 @@ pub(super) fn known(tenant: &TenantId, served: &Served) -> Result<(), Failure> {
 
 fn status(bundle: &BundleBody, tenant: &TenantId) -> Option<TenantStatus> {
     bundle.tenants.get(tenant).map(|t| t.status)
-}
-
-fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
 }

@@ -6,6 +6,7 @@ use partywall_tenancy::statement::{Kind, MAX_SIZE, Statement, TrustedKey};
 use partywall_tenancy::{Audience, BundleBody, Rollout};
 
 use crate::exit::Failure;
+use crate::slices::SliceFile;
 use crate::unverified::Unverified;
 use crate::{candidates, files, history, keys, slices};
 
@@ -48,19 +49,7 @@ pub(super) fn read(folder: &Path, kind: Kind) -> Result<Vec<Pending>, Failure> {
     let mut pending = Vec::new();
     for audience in Audience::ALL {
         let path = path(folder, audience, kind);
-        let bytes = match files::read(&path, MAX_SIZE as u64) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(Failure::file(&path, e)),
-        };
-        let found = Unverified::read(&bytes).and_then(|u| match kind {
-            Kind::Candidate => u.candidate().map(|(rollout, body)| (Some(rollout), body)),
-            _ => u.bundle().map(|body| (None, body)),
-        });
-        let what = if kind == Kind::Candidate { "candidate" } else { "bundle" };
-        let (rollout, body) = found
-            .filter(|(_, body)| body.audience == audience)
-            .ok_or_else(|| Failure::file(&path, format!("is no {what} for `{}`", audience.name())))?;
+        let Some(SliceFile { bytes, rollout, body, .. }) = SliceFile::read(&path, kind, audience)? else { continue };
         pending.push(Pending { audience, bytes, body, rollout });
     }
     let what =

@@ -15,7 +15,7 @@ use crate::directory::{self, API_KEYS, is_api_key_id, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::overlay::{now_millis, quoted};
-use crate::{files, time};
+use crate::{arguments, files, time};
 
 /// The environment variable with the secrets that API keys are hashed with.
 pub(super) const VARIABLE: &str = "PARTYWALL_API_KEYS";
@@ -37,7 +37,7 @@ const MAX_SIZE: u64 = 1024 * 1024;
 )]
 pub(super) struct Args {
     /// The tenant it proves
-    #[arg(long, value_parser = parse_tenant)]
+    #[arg(long, value_parser = arguments::tenant)]
     tenant: TenantId,
     /// Who acts with it, as `nightly-export`
     #[arg(long)]
@@ -190,10 +190,6 @@ fn known(folder: &Path, tenant: &TenantId) -> Result<(), Failure> {
 
 fn read_back(text: &str) -> Result<(), Failure> {
     directory::api_keys(&Source::new("(the entry)", text)).map(drop).map_err(|d| Failure::diagnostics(&d))
-}
-
-fn parse_tenant(text: &str) -> Result<TenantId, String> {
-    TenantId::parse(text).map_err(|why| format!("a tenant id {why}"))
 }
 
 #[cfg(test)]
