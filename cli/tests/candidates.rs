@@ -6,34 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use support::{Ran, copy, folder, keys, partywall, path, sample};
+use support::{Desk, Ran, folder, keys, partywall, path, sample};
 
-struct Mesh {
-    tenancy: PathBuf,
-    keys: PathBuf,
-    out: PathBuf,
-}
-
-impl Mesh {
+impl Desk {
     /// With revision 1 in force.
-    fn new(name: &str) -> Self {
-        let here = folder(name);
-        let mesh = Self { tenancy: here.join("tenancy"), keys: keys(&here), out: here.join("out") };
-        copy(&sample(), &mesh.tenancy);
-        mesh.compile(&[]).succeeds().says("revision 1");
-        mesh
-    }
-
-    fn edit(&self, file: &str, from: &str, to: &str) {
-        let file = self.tenancy.join(file);
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(file, text.replacen(from, to, 1)).unwrap();
-    }
-
-    fn compile(&self, more: &[&str]) -> Ran {
-        let arguments = ["compile", path(&self.tenancy), "--keys", path(&self.keys), "--out", path(&self.out)];
-        partywall(&[&arguments[..], more].concat())
+    fn in_force(name: &str) -> Self {
+        let desk = Self::new(name);
+        desk.compile(&[]).succeeds().says("revision 1");
+        desk
     }
 
     fn promote(&self, more: &[&str]) -> Ran {
@@ -98,7 +78,7 @@ fn rollout(step: u64, percent: u8, tenants: &[&str]) -> Value {
 
 #[test]
 fn a_candidate_lies_beside_the_bundle_and_leaves_it_alone() {
-    let mesh = Mesh::new("candidate-compile");
+    let mesh = Desk::in_force("candidate-compile");
     let before = fs::read(mesh.file("edge.bundle")).unwrap();
     mesh.edit("policies/readers.cedar", "Action::\"orders:read\",\n", "");
     let ran = mesh.compile(&["--candidate", "--percent", "5", "--tenant", "initech", "--tenant", "acme"]).succeeds();
@@ -130,7 +110,7 @@ fn what_cannot_be_a_candidate_is_told() {
     let out = here.join("out");
     let none = partywall(&["compile", path(&sample()), "--keys", path(&keys_of), "--out", path(&out), "--candidate"]);
     none.ends_with(3).says("holds no bundle that a candidate could be tried out beside");
-    let mesh = Mesh::new("candidate-wrong");
+    let mesh = Desk::in_force("candidate-wrong");
     mesh.compile(&["--percent", "5"]).ends_with(2).says("--candidate");
     mesh.compile(&["--candidate", "--percent", "101"]).ends_with(2).says("101");
     mesh.compile(&["--candidate", "--tenant", "acne"]).ends_with(2).says("no tenant `acne`; did you mean `acme`?");
@@ -156,7 +136,7 @@ fn what_cannot_be_a_candidate_is_told() {
 
 #[test]
 fn a_candidate_is_promoted_step_by_step_to_everybody() {
-    let mesh = Mesh::new("candidate-promote");
+    let mesh = Desk::in_force("candidate-promote");
     mesh.promote(&["--percent", "5"]).ends_with(3).says("holds no candidate");
     mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
     mesh.compile(&["--candidate"]).succeeds();
@@ -192,7 +172,7 @@ fn a_candidate_is_promoted_step_by_step_to_everybody() {
 
 #[test]
 fn a_candidate_that_was_withdrawn_is_gone_and_its_revision_is_not_used_again() {
-    let mesh = Mesh::new("candidate-withdraw");
+    let mesh = Desk::in_force("candidate-withdraw");
     let withdraw = |more: &[&str]| partywall(&[&["promote", path(&mesh.out), "--withdraw"], more].concat());
     withdraw(&[]).ends_with(3).says("holds no candidate");
     mesh.compile(&["--candidate"]).succeeds().says("revision 2");
@@ -217,7 +197,7 @@ fn a_candidate_that_was_withdrawn_is_gone_and_its_revision_is_not_used_again() {
 
 #[test]
 fn a_candidate_needs_as_many_signatures_as_a_bundle_at_each_step() {
-    let mesh = Mesh::new("candidate-approve");
+    let mesh = Desk::in_force("candidate-approve");
     let alice = mesh.two_approvals();
     let approve =
         |keys: &Path, more: &[&str]| partywall(&[&["approve", path(&mesh.out), "--keys", path(keys)], more].concat());
@@ -262,7 +242,7 @@ const AUDIENCES: [&str; 4] = ["edge", "workload", "events", "redaction"];
 
 #[test]
 fn a_revision_that_waited_and_was_withdrawn_is_not_given_out_again() {
-    let mesh = Mesh::new("candidate-withdraw-pending");
+    let mesh = Desk::in_force("candidate-withdraw-pending");
     let alice = mesh.two_approvals();
     mesh.compile(&["--candidate"]).succeeds().says("revision 2");
     mesh.withdraw(&[]).succeeds();
@@ -278,7 +258,7 @@ fn a_revision_that_waited_and_was_withdrawn_is_not_given_out_again() {
 
 #[test]
 fn what_the_overlay_withdraws_is_passed_by_each_next_revision_and_goes_no_further() {
-    let mesh = Mesh::new("candidate-overlay");
+    let mesh = Desk::in_force("candidate-overlay");
     let withdrawn = |text: &str| fs::write(mesh.out.join("overlay.yaml"), text).unwrap();
     withdrawn("withdrawn_candidates: 6\n");
     mesh.compile(&["--candidate", "--revision", "6"]).ends_with(3).says("withdraws candidates up to revision 6");
@@ -310,7 +290,7 @@ fn what_the_overlay_withdraws_is_passed_by_each_next_revision_and_goes_no_furthe
 
 #[test]
 fn what_is_withdrawn_does_not_wait_to_be_the_bundle() {
-    let mesh = Mesh::new("candidate-withdraw-all");
+    let mesh = Desk::in_force("candidate-withdraw-all");
     let alice = mesh.two_approvals();
     mesh.compile(&["--candidate"]).succeeds();
     mesh.approve(&alice).succeeds().says("published");
@@ -332,7 +312,7 @@ fn what_is_withdrawn_does_not_wait_to_be_the_bundle() {
 
 #[test]
 fn a_bundle_that_waits_has_its_revision_for_itself() {
-    let mesh = Mesh::new("candidate-pending-bundle");
+    let mesh = Desk::in_force("candidate-pending-bundle");
     let alice = mesh.two_approvals();
     mesh.compile(&[]).succeeds().says("revision 2");
     mesh.compile(&["--candidate"]).succeeds().says("revision 3");
@@ -363,7 +343,7 @@ fn a_bundle_that_waits_has_its_revision_for_itself() {
 
 #[test]
 fn a_candidate_goes_though_the_overlay_is_broken_or_nobody_can_read_it() {
-    let mesh = Mesh::new("candidate-withdraw-broken");
+    let mesh = Desk::in_force("candidate-withdraw-broken");
     mesh.compile(&["--candidate"]).succeeds().says("revision 2");
     fs::write(mesh.out.join("overlay.yaml"), "[").unwrap();
     let ran = mesh.withdraw(&[]).ends_with(3).says("overlay.yaml:1:").says("sidecars go back within some seconds");

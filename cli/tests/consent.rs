@@ -3,35 +3,21 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use support::{Ran, copy, folder, keys, partywall, path, sample};
-
-struct Desk {
-    keys: PathBuf,
-    tenancy: PathBuf,
-    served: PathBuf,
-}
+use support::{Desk, Ran, partywall, path};
 
 impl Desk {
-    fn new(name: &str) -> Self {
-        let folder = folder(name);
-        let (keys, tenancy) = (keys(&folder), folder.join("tenancy"));
-        copy(&sample(), &tenancy);
-        let desk = Self { keys, tenancy, served: folder.join("served") };
-        desk.compile();
+    fn compiled(name: &str) -> Self {
+        let desk = Self::new(name);
+        desk.compile(&[]).succeeds();
         desk
-    }
-
-    fn compile(&self) {
-        let (tenancy, keys, out) = (path(&self.tenancy), path(&self.keys), path(&self.served));
-        partywall(&["compile", tenancy, "--keys", keys, "--out", out]).succeeds();
     }
 
     fn consent(&self, words: &[&str], places: &[&str]) -> Ran {
         let of = |place: &&str| match *place {
-            "--dir" => ["--dir", path(&self.served)],
+            "--dir" => ["--dir", path(&self.out)],
             _ => ["--tenancy", path(&self.tenancy)],
         };
         let places: Vec<&str> = places.iter().flat_map(of).collect();
@@ -43,11 +29,11 @@ impl Desk {
     }
 
     fn overlay(&self) -> String {
-        fs::read_to_string(self.served.join("overlay.yaml")).unwrap_or_default()
+        fs::read_to_string(self.out.join("overlay.yaml")).unwrap_or_default()
     }
 
     fn bundle(&self) -> Value {
-        let bundle = self.served.join("tenancy.workload.bundle");
+        let bundle = self.out.join("tenancy.workload.bundle");
         let found = partywall(&["inspect", path(&bundle), "--json"]).json();
         let tenants = found["body"]["tenants"].as_array().or_else(|| found["tenants"].as_array()).unwrap().clone();
         tenants.iter().find(|tenant| tenant["id"] == "acme").unwrap()["consents"].clone()
@@ -61,7 +47,7 @@ const BOTH: [&str; 2] = ["--tenancy", "--dir"];
 
 #[test]
 fn what_is_withdrawn_is_gone_from_overlay_and_record_and_comes_back_by_the_record_alone() {
-    let desk = Desk::new("consent-both");
+    let desk = Desk::compiled("consent-both");
     assert_eq!(desk.bundle(), json!(["analytics"]));
     let ran = desk.consent(&WITHDRAW, &BOTH).succeeds().says("`analytics` of acme is withdrawn");
     ran.says("the record of acme no longer gives `analytics`; it counts after the next `partywall compile`");
@@ -70,7 +56,7 @@ fn what_is_withdrawn_is_gone_from_overlay_and_record_and_comes_back_by_the_recor
     desk.consent(&WITHDRAW, &BOTH).succeeds().says("was withdrawn already").says("already; nothing was changed in it");
 
     // What is given back counts when a bundle has it; the overlay gives nothing.
-    desk.compile();
+    desk.compile(&[]).succeeds();
     assert_eq!(desk.bundle(), json!([]));
     let ran = desk.consent(&GIVE, &["--tenancy"]).succeeds().says("it counts after the next `partywall compile`");
     ran.says("name its folder with --dir");
@@ -78,13 +64,13 @@ fn what_is_withdrawn_is_gone_from_overlay_and_record_and_comes_back_by_the_recor
     let ran = desk.consent(&GIVE, &BOTH).succeeds().says("the overlay no longer withdraws `analytics` of acme");
     ran.says("does not have it, so it counts after the next");
     assert!(desk.overlay().contains("withdrawn_consents: []\n") && desk.record().contains("consents: [analytics]"));
-    desk.compile();
+    desk.compile(&[]).succeeds();
     assert_eq!(desk.bundle(), json!(["analytics"]));
 }
 
 #[test]
 fn either_place_alone_and_what_is_mistyped() {
-    let desk = Desk::new("consent-alone");
+    let desk = Desk::compiled("consent-alone");
     let before = desk.record();
     desk.consent(&["withdraw", "acme", "analytcs"], &["--dir"]).ends_with(3).says("did you mean `analytics`?");
     desk.consent(&["withdraw", "globex", "analytics"], &["--dir"])
@@ -102,7 +88,7 @@ fn either_place_alone_and_what_is_mistyped() {
 
 #[test]
 fn a_record_that_cannot_be_written_keeps_nothing_from_being_withdrawn_and_gives_nothing_back() {
-    let desk = Desk::new("consent-broken");
+    let desk = Desk::compiled("consent-broken");
     let broken = |text: &str| fs::write(desk.tenancy.join("tenants/acme.yaml"), text).unwrap();
     let (before, bad) = (desk.record(), "tenant: acme\ntier: gold\nstatus: [\n");
     broken(bad);
@@ -117,12 +103,12 @@ fn a_record_that_cannot_be_written_keeps_nothing_from_being_withdrawn_and_gives_
 
 #[test]
 fn a_consent_that_only_a_candidate_has_is_withdrawn_too() {
-    let desk = Desk::new("consent-candidate");
+    let desk = Desk::compiled("consent-candidate");
     desk.consent(&WITHDRAW, &["--tenancy"]).succeeds();
-    desk.compile();
+    desk.compile(&[]).succeeds();
     desk.consent(&GIVE, &["--tenancy"]).succeeds();
     desk.consent(&WITHDRAW, &["--dir"]).ends_with(3).says("acme has not given `analytics`");
-    let (tenancy, keys, out) = (path(&desk.tenancy), path(&desk.keys), path(&desk.served));
+    let (tenancy, keys, out) = (path(&desk.tenancy), path(&desk.keys), path(&desk.out));
     partywall(&["compile", tenancy, "--keys", keys, "--out", out, "--candidate", "--tenant", "acme"]).succeeds();
     desk.consent(&["withdraw", "acme", "analytcs"], &["--dir"]).ends_with(3).says("did you mean `analytics`?");
     desk.consent(&WITHDRAW, &["--dir"]).succeeds().says("`analytics` of acme is withdrawn");
@@ -133,8 +119,8 @@ fn a_consent_that_only_a_candidate_has_is_withdrawn_too() {
 /// The folders are what the commands say they are.
 #[test]
 fn an_overlay_that_was_written_by_hand_is_kept_and_shown() {
-    let desk = Desk::new("consent-by-hand");
-    let file = desk.served.join("overlay.yaml");
+    let desk = Desk::compiled("consent-by-hand");
+    let file = desk.out.join("overlay.yaml");
     fs::write(&file, "withdrawn_consents: [{ tenant: globex, consent: mail }]\n").unwrap();
     desk.consent(&WITHDRAW, &["--dir"]).succeeds();
     let text = desk.overlay();

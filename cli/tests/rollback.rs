@@ -5,33 +5,9 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{Ran, copy, folder, keys, partywall, path, sample};
+use support::{Desk, Ran, partywall, path};
 
-struct Mesh {
-    tenancy: PathBuf,
-    keys: PathBuf,
-    out: PathBuf,
-}
-
-impl Mesh {
-    fn new(name: &str) -> Self {
-        let here = folder(name);
-        let mesh = Self { tenancy: here.join("tenancy"), keys: keys(&here), out: here.join("out") };
-        copy(&sample(), &mesh.tenancy);
-        mesh
-    }
-
-    fn edit(&self, file: &str, from: &str, to: &str) {
-        let file = self.tenancy.join(file);
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains(from), "{from}");
-        fs::write(file, text.replacen(from, to, 1)).unwrap();
-    }
-
-    fn compile(&self) -> Ran {
-        partywall(&["compile", path(&self.tenancy), "--keys", path(&self.keys), "--out", path(&self.out)])
-    }
-
+impl Desk {
     fn rollback(&self, revision: &str, more: &[&str]) -> Ran {
         let arguments = ["rollback", revision, "--dir", path(&self.out), "--keys", path(&self.keys)];
         partywall(&[&arguments[..], more].concat())
@@ -54,10 +30,10 @@ impl Mesh {
 
 #[test]
 fn an_old_revision_comes_back_under_a_higher_one() {
-    let mesh = Mesh::new("rollback");
-    mesh.compile().succeeds();
+    let mesh = Desk::new("rollback");
+    mesh.compile(&[]).succeeds();
     mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
-    mesh.compile().succeeds().says("revision 2");
+    mesh.compile(&[]).succeeds().says("revision 2");
     let (first, second) = (mesh.out.join("history/1"), mesh.out.join("history/2"));
     mesh.diff(&first, &second).ends_with(1);
 
@@ -70,19 +46,19 @@ fn an_old_revision_comes_back_under_a_higher_one() {
     mesh.diff(&first, &mesh.out).succeeds();
     mesh.diff(&first, &mesh.out.join("history/3")).succeeds();
 
-    mesh.compile().succeeds().says("revision 4");
+    mesh.compile(&[]).succeeds().says("revision 4");
     mesh.diff(&second, &mesh.out).succeeds();
 }
 
 #[test]
 fn a_key_that_was_retired_since_does_not_come_back() {
-    let mesh = Mesh::new("rollback-keys");
+    let mesh = Desk::new("rollback-keys");
     partywall(&["keys", "pair", "bundle-2", "--dir", path(&mesh.keys)]).succeeds();
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     mesh.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     mesh.edit("mesh.yaml", "bundle: [bundle-1, bundle-2]", "bundle: [bundle-2]\n  retired: [bundle-1]");
-    mesh.compile().succeeds().says("signed by bundle-2");
+    mesh.compile(&[]).succeeds().says("signed by bundle-2");
     mesh.rollback("1", &[]).succeeds().says("signed by bundle-2");
     let shown = partywall(&["inspect", path(&mesh.edge()), "--json"]).succeeds();
     let body = shown.json();
@@ -96,12 +72,12 @@ fn a_key_that_was_retired_since_does_not_come_back() {
 
 #[test]
 fn what_waits_for_another_key_is_not_in_force_yet() {
-    let mesh = Mesh::new("rollback-approvals");
-    mesh.compile().succeeds();
+    let mesh = Desk::new("rollback-approvals");
+    mesh.compile(&[]).succeeds();
     mesh.edit("mesh.yaml", "bundle: [bundle-1]", "bundle: [bundle-1, bundle-2]");
     mesh.edit("mesh.yaml", "keys:\n", "approvals: 2\nkeys:\n");
     partywall(&["keys", "pair", "bundle-2", "--dir", path(&mesh.keys)]).succeeds();
-    mesh.compile().succeeds().says("signed by bundle-1, bundle-2");
+    mesh.compile(&[]).succeeds().says("signed by bundle-1, bundle-2");
     let other = mesh.keys.join("bundle-2.key");
     let hidden = mesh.out.join("bundle-2.key");
     fs::rename(&other, &hidden).unwrap();
@@ -117,10 +93,10 @@ fn what_waits_for_another_key_is_not_in_force_yet() {
 
 #[test]
 fn what_was_not_published_or_was_changed_since_is_refused() {
-    let mesh = Mesh::new("rollback-refused");
-    mesh.compile().succeeds();
+    let mesh = Desk::new("rollback-refused");
+    mesh.compile(&[]).succeeds();
     mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     mesh.rollback("2", &[]).ends_with(2).says("is not older than 2");
     mesh.rollback("1", &["--expires", "soon"]).ends_with(2).says("`soon` is no time");
     let kept = mesh.out.join("history/1/tenancy.edge.bundle");
@@ -138,21 +114,21 @@ fn what_was_not_published_or_was_changed_since_is_refused() {
 
 #[test]
 fn consents_that_come_back_are_told_by_name() {
-    let mesh = Mesh::new("rollback-consents");
-    mesh.compile().succeeds();
+    let mesh = Desk::new("rollback-consents");
+    mesh.compile(&[]).succeeds();
     let consent = |what: &str, more: &[&str]| {
         let arguments = ["consent", what, "acme", "analytics", "--tenancy", path(&mesh.tenancy)];
         partywall(&[&arguments[..], more].concat()).succeeds();
     };
     consent("withdraw", &[]);
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     let ran = mesh.rollback("1", &["--dry-run"]).succeeds();
     ran.says("these consents count again: `analytics` of acme\n").says("partywall consent withdraw");
     let report = mesh.rollback("1", &["--json"]).succeeds().json();
     assert_eq!(report["consents_again"], serde_json::json!([{ "tenant": "acme", "consent": "analytics" }]));
 
     // What the overlay withdraws stays so, and nothing new comes back.
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     fs::write(
         mesh.out.join("overlay.yaml"),
         "withdrawn_consents: [{ tenant: acme, consent: analytics }, { tenant: globex, consent: mail }]\n",
@@ -164,10 +140,10 @@ fn consents_that_come_back_are_told_by_name() {
 
 #[test]
 fn what_cannot_be_verified_does_not_stand_in_the_way_back() {
-    let mesh = Mesh::new("rollback-unverified");
-    mesh.compile().succeeds();
+    let mesh = Desk::new("rollback-unverified");
+    mesh.compile(&[]).succeeds();
     mesh.edit("tenants/globex.yaml", "status: active", "status: suspended");
-    mesh.compile().succeeds();
+    mesh.compile(&[]).succeeds();
     let put = |name: &str, bytes: &[u8]| fs::write(mesh.out.join(name), bytes).unwrap();
     // By a key whose public half is not here.
     let candidate =

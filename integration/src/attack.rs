@@ -17,23 +17,10 @@
 //!     then: { let_in: acme }    # or { denied: reason } by the filter, or { refused: tls } or { refused: envoy }
 //! ```
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rcgen::SanType;
 use serde::Deserialize;
 use serde_json::Value;
-
-/// One file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    /// What it is about.
-    pub about: String,
-    /// What is tried, good requests among it.
-    pub cases: Vec<Case>,
-}
 
 /// One request.
 #[derive(Clone, Debug, Deserialize)]
@@ -153,18 +140,6 @@ impl Names {
         let dns = self.dns.iter().map(|dns| Ok(SanType::DnsName(dns.as_str().try_into()?)));
         uris.chain(dns).collect()
     }
-}
-
-/// Reads every file of a folder, by name.
-pub fn read(folder: &Path) -> Result<Vec<(String, File)>> {
-    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    paths.sort();
-    let read = |path: &Path| -> Result<_> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let file = serde_saphyr::from_str(&fs::read_to_string(path)?).with_context(|| format!("{}", path.display()))?;
-        Ok((name, file))
-    };
-    paths.iter().map(|path| read(path)).collect()
 }
 
 fn both() -> Vec<Protocol> {

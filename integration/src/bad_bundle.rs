@@ -25,23 +25,10 @@
 //!     then: { refused: garbage, told: "no magic number" }   # or { unfetched: "no answer" }, or in_force
 //! ```
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use crate::statement::{Statement, varint};
-
-/// One file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    /// What it is about.
-    pub about: String,
-    /// What is tried.
-    pub cases: Vec<Case>,
-}
 
 /// One thing that a server does.
 #[derive(Clone, Debug, Deserialize)]
@@ -295,18 +282,6 @@ impl Program {
             Self::Text(text) => text.clone().into_bytes(),
         }
     }
-}
-
-/// Reads every file of a folder, by name.
-pub fn read(folder: &Path) -> Result<Vec<(String, File)>> {
-    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    paths.sort();
-    let read = |path: &Path| -> Result<_> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let file = serde_saphyr::from_str(&fs::read_to_string(path)?).with_context(|| format!("{}", path.display()))?;
-        Ok((name, file))
-    };
-    paths.iter().map(|path| read(path)).collect()
 }
 
 fn memory() -> u64 {

@@ -17,6 +17,7 @@
 //! raw        a client that sends exactly the bytes it is given, plain or with a certificate of its choice
 //! http2      the same frame by frame, and an app
 //!   grpc       calls and answers in it
+//! case_files cases as files
 //! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
 //! statement  bundles and overlays made by hand
@@ -35,6 +36,7 @@ pub mod bad_bundle;
 pub mod bad_server;
 pub mod bench;
 pub mod bootstrap;
+pub mod case_files;
 pub mod certificates;
 pub mod cli;
 pub mod envoy;

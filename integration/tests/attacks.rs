@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result, bail, ensure};
 use partywall_integration::access_log::Hop;
 use partywall_integration::artefacts;
-use partywall_integration::attack::{Authority, By, Case, Door, Names, Protocol, Then, read};
+use partywall_integration::attack::{Authority, By, Case, Door, Names, Protocol, Then};
+use partywall_integration::case_files::read;
 use partywall_integration::certificates::{Workload, leaf};
 use partywall_integration::http2::{self, Tls};
 use partywall_integration::mesh::unique;
@@ -212,7 +213,7 @@ struct Came {
 
 #[test]
 fn every_attack_comes_to_what_its_file_says() {
-    let files = read(Path::new(&artefacts::root().join("integration/cases/attacks"))).unwrap();
+    let files = read::<Case>(Path::new(&artefacts::root().join("integration/cases/attacks"))).unwrap();
     let (mut played, mut wrong) = (0, Vec::new());
     for (file, contents) in &files {
         let good = contents.cases.iter().filter(|case| matches!(case.then, Then::LetIn(_))).count();

@@ -9,9 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
-use partywall_integration::bad_bundle::{Answer, Case, Then, What, read};
+use partywall_integration::bad_bundle::{Answer, Case, Then, What};
 use partywall_integration::bad_server::BadServer;
 use partywall_integration::bench::proxies::{Filter, Place, Proxy, app};
+use partywall_integration::case_files::read;
 use partywall_integration::issuers::{Provider, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::free;
@@ -197,7 +198,7 @@ impl Mesh {
 /// Plays all cases of one kind, one after the other; gives what went wrong.
 fn play_all(of: What) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (file, contents) in read(Path::new(&artefacts::root().join("integration/cases/bundles"))).unwrap() {
+    for (file, contents) in read::<Case>(Path::new(&artefacts::root().join("integration/cases/bundles"))).unwrap() {
         for case in contents.cases.iter().filter(|case| case.of == of) {
             let began = Instant::now();
             match MESH.play(case) {

@@ -64,6 +64,36 @@ pub(crate) fn keys(folder: &Path) -> PathBuf {
     keys
 }
 
+/// A copy of the sample with keys, and where its bundles go.
+pub(crate) struct Desk {
+    pub(crate) tenancy: PathBuf,
+    pub(crate) keys: PathBuf,
+    pub(crate) out: PathBuf,
+}
+
+impl Desk {
+    /// Nothing is compiled yet.
+    pub(crate) fn new(name: &str) -> Self {
+        let here = folder(name);
+        let desk = Self { tenancy: here.join("tenancy"), keys: keys(&here), out: here.join("out") };
+        copy(&sample(), &desk.tenancy);
+        desk
+    }
+
+    /// Replaces the first `from` in a file of the directory.
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let file = self.tenancy.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(file, text.replacen(from, to, 1)).unwrap();
+    }
+
+    pub(crate) fn compile(&self, more: &[&str]) -> Ran {
+        let arguments = ["compile", path(&self.tenancy), "--keys", path(&self.keys), "--out", path(&self.out)];
+        partywall(&[&arguments[..], more].concat())
+    }
+}
+
 /// A path as an argument.
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
