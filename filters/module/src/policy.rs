@@ -370,6 +370,10 @@ impl Policy {
 
     /// A newer bundle than the one in force is there for others: asked for at once, and told once.
     fn watch_behind(&mut self) {
+        // Only an overlay tells. The gauge is the process's, and a VM that was just created must not clear it.
+        if self.state.sequence() == 0 {
+            return;
+        }
         let behind = self.state.behind();
         self.metrics.gauge("bundle_behind", u64::from(behind.is_some()));
         if let Some(named) = behind
