@@ -135,7 +135,7 @@ impl Credentials {
             api_keys: Some(&self.secrets),
         };
         let established = establish_edge(&Request::from_headers(&headers), &evidence, anonymous)?;
-        let (Established::Proved(context) | Established::Anonymous(context)) = established;
+        let (Established::Proved(context, _) | Established::Anonymous(context)) = established;
         Ok(context)
     }
 

@@ -236,7 +236,7 @@ pub fn root(bytes: &[u8]) {
         let outcome = at_orders(&headers, peer);
         if let Ok(established) = &outcome {
             let context = match established {
-                Established::Proved(context) | Established::Anonymous(context) => context,
+                Established::Proved(context, _) | Established::Anonymous(context) => context,
             };
             assert_eq!(context.proved_by, ProvedBy::Root);
             assert_eq!(context.tenant.as_str(), "acme", "the key may sign for acme alone");
@@ -334,7 +334,7 @@ fn request(path: &[u8], authority: &[u8], more: &[(&str, &[u8])]) -> Vec<(String
 
 fn parts(established: Established) -> (bool, TenantContext) {
     match established {
-        Established::Proved(context) => (true, context),
+        Established::Proved(context, _) => (true, context),
         Established::Anonymous(context) => (false, context),
     }
 }

@@ -101,6 +101,16 @@ pub(crate) fn set_shared(key: &str, value: &[u8], cas: Option<u32>) -> bool {
     hostcalls::set_shared_data(key, Some(value), cas).is_ok()
 }
 
+/// From now on, calls of the host are about this context: a stream, or a plugin's own.
+pub(crate) fn act_for_stream(context_id: u32) {
+    let _ = hostcalls::set_effective_context(context_id);
+}
+
+/// Ends the stream without an answer.
+pub(crate) fn reset_stream() {
+    let _ = hostcalls::reset_http_request();
+}
+
 pub(crate) fn tick_each(period: Duration) {
     let _ = hostcalls::set_tick_period(period);
 }

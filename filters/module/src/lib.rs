@@ -42,6 +42,6 @@ fn stages_of(root_id: &str) -> Option<Stages> {
 mod entry {
     proxy_wasm::main! {{
         proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-        proxy_wasm::set_root_context(|_| Box::new(super::Plugin::default()));
+        proxy_wasm::set_root_context(|context_id| Box::new(super::Plugin::new(context_id)));
     }}
 }

@@ -11,7 +11,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use crate::config::{self, Config, ListenerDirection};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
-use crate::stream::{CARRIED, Stream};
+use crate::stream::{CARRIED, Open, Stream};
 use crate::{host, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
@@ -32,6 +32,8 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) policy: Rc<RefCell<Policy>>,
     pub(crate) metrics: Metrics,
+    /// The requests that were let in and are not over.
+    pub(crate) open: Open,
     /// Whether the log was told that this plugin is in the wrong place.
     told: Cell<bool>,
 }
@@ -61,14 +63,18 @@ fn listener_direction() -> Option<ListenerDirection> {
 }
 
 /// The proxy-wasm root context.
-#[derive(Default)]
 pub(crate) struct Plugin {
+    context_id: u32,
     setup: Option<Rc<Setup>>,
     /// Whether ticks come fast.
     fast: bool,
 }
 
 impl Plugin {
+    pub(crate) fn new(context_id: u32) -> Self {
+        Self { context_id, setup: None, fast: false }
+    }
+
     fn configure(&mut self, bytes: &[u8]) -> Result<(), String> {
         let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
         let root_id = String::from_utf8_lossy(&root_id);
@@ -84,8 +90,8 @@ impl Plugin {
             host::declare_for_request(CARRIED);
         }
         let policy = policy::of(&config);
-        self.setup =
-            Some(Rc::new(Setup { stages, config, policy, metrics: Metrics::default(), told: Cell::new(false) }));
+        let (metrics, open, told) = (Metrics::default(), Open::default(), Cell::new(false));
+        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, open, told }));
         Ok(())
     }
 }
@@ -93,7 +99,8 @@ impl Plugin {
 impl Plugin {
     /// Lets ticks come as fast as there is something to do. Each plugin has a tick of its own.
     fn pace(&mut self) {
-        let fast = self.setup.as_ref().is_some_and(|setup| setup.policy.borrow().is_loading());
+        let busy = |setup: &Rc<Setup>| setup.policy.borrow().is_loading() || setup.open.is_waiting();
+        let fast = self.setup.as_ref().is_some_and(busy);
         if fast != self.fast {
             self.fast = fast;
             host::tick_each(if fast { LOADING_TICK } else { TICK });
@@ -127,13 +134,15 @@ impl RootContext for Plugin {
 
     fn on_tick(&mut self) {
         if let Some(setup) = &self.setup {
-            setup.policy.borrow_mut().tick(host::now_ms());
+            let now_ms = host::now_ms();
+            setup.policy.borrow_mut().tick(now_ms);
+            Open::tick(setup, self.context_id, now_ms / 1000);
         }
         self.pace();
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        self.setup.as_ref().map(|setup| Box::new(Stream::new(setup.clone())) as Box<dyn HttpContext>)
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        self.setup.as_ref().map(|setup| Box::new(Stream::new(setup.clone(), context_id)) as Box<dyn HttpContext>)
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -75,6 +75,8 @@ pub(crate) struct Policy {
     reading: Reading,
     /// The revision that others have already, as it was told.
     behind: Option<u64>,
+    /// How often something else came into force.
+    changes: u64,
 }
 
 /// How much of a bundle is hashed in one tick: well under a millisecond.
@@ -109,6 +111,7 @@ impl Policy {
             loading: None,
             reading: Reading::default(),
             behind: None,
+            changes: 0,
         }
     }
 
@@ -156,6 +159,11 @@ impl Policy {
     /// The sequence of the overlay in force, 0 for none.
     pub(crate) fn sequence(&self) -> u64 {
         self.state.sequence()
+    }
+
+    /// How often something else came into force: what was decided before a change may be decided otherwise after it.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Headers that claim an identity besides our own: those of former systems, and API keys, which are for the
@@ -256,6 +264,7 @@ impl Policy {
         if accepted == Accepted::Unchanged {
             return;
         }
+        self.changes += 1;
         self.good(What::Grants, origin);
         self.metrics.gauge("bundle_grants", u64::try_from(self.state.grants()).unwrap_or(u64::MAX));
         for refusal in &refused {
@@ -319,6 +328,7 @@ impl Policy {
         let bytes = self.state.install(loading, now)?;
         self.authorization = Some(Rc::new(authorization));
         self.claims = self.state.bundle().map(claims).unwrap_or_default();
+        self.changes += 1;
         self.good(What::Bundle, origin);
         self.follow_issuers();
         self.metrics.gauge("bundle_revision", self.state.revision());
@@ -350,6 +360,7 @@ impl Policy {
         if accepted == Accepted::Unchanged {
             return;
         }
+        self.changes += 1;
         self.metrics.gauge("bundle_overlay_sequence", self.state.sequence());
         self.look_at_candidate("was withdrawn by the overlay", origin);
         if self.state.is_rolled_back()

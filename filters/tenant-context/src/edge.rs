@@ -4,13 +4,14 @@ use partywall_tenancy::{Reason, TenantContext};
 
 use crate::ambiguity::check_directed;
 use crate::sources::{Evidence, Gathered};
+use crate::standing::Standing;
 use crate::{Rejection, Request};
 
 /// A tenant context with what may be done with it.
 #[derive(Debug)]
 pub enum Established {
-    /// Proved: a root context may be signed for it.
-    Proved(TenantContext),
+    /// Proved, with the credentials that it rests on: a root context may be signed for it.
+    Proved(TenantContext, Standing),
     /// Selected, for an operation that is open to everybody: it never gets a root context.
     Anonymous(TenantContext),
 }
@@ -32,5 +33,5 @@ pub fn establish(request: &Request<'_>, evidence: &Evidence<'_>, anonymous: bool
         }
         return Err(Rejection::new(Reason::TenantMissing, "no source that is configured proves a tenant"));
     }
-    gathered.settle(evidence.view).map(Established::Proved)
+    gathered.settle(evidence.view).map(|(context, standing)| Established::Proved(context, standing))
 }

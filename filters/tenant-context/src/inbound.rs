@@ -5,6 +5,7 @@ use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, Source, SpiffeId,
 use crate::edge::Established;
 use crate::root::Proved;
 use crate::sources::{Evidence, Gathered, Proven};
+use crate::standing::Ground;
 use crate::{Rejection, Request, Single, TakenOut};
 
 /// Verifies the root context in `taken`, and every source of role inbound, for a request that the
@@ -45,9 +46,10 @@ pub fn establish(
         gathered.selections.extend(Gathered::from(&edge, request, evidence)?.selections);
         Established::Anonymous(for_caller(gathered.settle_anonymous(evidence.view)?, &caller))
     } else {
-        Established::Proved(for_caller(gathered.settle(evidence.view)?, &caller))
+        let (context, standing) = gathered.settle(evidence.view)?;
+        Established::Proved(for_caller(context, &caller), standing)
     };
-    let (Established::Proved(context) | Established::Anonymous(context)) = &established;
+    let (Established::Proved(context, _) | Established::Anonymous(context)) = &established;
     listed(service, &caller, &context.tenant)?;
     Ok(established)
 }
@@ -94,7 +96,7 @@ fn proven_by_root(
         scopes: claims.scp.clone(),
         token_id: claims.jti.clone(),
         expires: claims.exp,
-        token: None,
+        ground: Some(Ground::Root(verified.proved.clone())),
     })
 }
 

@@ -27,6 +27,7 @@ mod root;
 mod shares;
 mod slot;
 mod sources;
+mod standing;
 mod take_out;
 mod template;
 mod trace;
@@ -41,6 +42,7 @@ pub use request::{Headers, Request, Single};
 pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootMemo, RootSigner};
 pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, candidates, occupancy, trace_candidates};
 pub use sources::{Evidence, Peer, api_key_digest};
+pub use standing::{Passage, Standing};
 pub use take_out::{ACT_FOR, CONTEXT, PRINCIPAL, TENANT, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};
 

@@ -10,6 +10,7 @@ use partywall_tenancy::{
 };
 
 use crate::root::Proved;
+use crate::standing::{Ground, Standing};
 use crate::{ACT_FOR, Handle, Record, Rejection, Request, RootMemo, Single, TraceParent, TraceState};
 
 /// What an outbound filter looks at besides the request.
@@ -98,6 +99,8 @@ pub enum Handed {
         context: TenantContext,
         /// The root context, as it was signed.
         root: Vec<u8>,
+        /// What the context rests on.
+        standing: Standing,
     },
     /// For a tenant that the workload works for by itself: its sidecar signs a root context.
     ToSign(TenantContext),
@@ -186,7 +189,8 @@ fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> 
         ));
     }
     may_call(tenant, destination, sources)?;
-    Ok(Handed::Found { context: verified.context(None), root: record.root })
+    let standing = Standing::of([Ground::Root(verified.proved.clone())]);
+    Ok(Handed::Found { context: verified.context(None), root: record.root, standing })
 }
 
 fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejection> {

@@ -13,7 +13,7 @@ fn establish(more: &[(&str, &str)]) -> Result<TenantContext, Rejection> {
     let view = view();
     let memos = Memos::new();
     match establish_edge(&Request::from_headers(&headers), &evidence(&view, &memos, NOW, b""), false)? {
-        Established::Proved(context) => Ok(context),
+        Established::Proved(context, _) => Ok(context),
         Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
     }
 }

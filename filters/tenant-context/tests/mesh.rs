@@ -47,7 +47,7 @@ impl Arrival<'_> {
         let memos = Memos::new();
         let evidence = evidence(&self.view, &memos, self.now, self.peer.as_bytes());
         match establish_inbound(&Request::from_headers(&headers), &taken, service, &evidence, false)? {
-            Established::Proved(context) => Ok(context),
+            Established::Proved(context, _) => Ok(context),
             Established::Anonymous(_) => panic!("nobody asked for an anonymous operation"),
         }
     }
@@ -269,7 +269,7 @@ fn leave_with(
 fn an_app_that_carries_trace_headers_along_keeps_its_context() {
     let state = format!("vendor=1,pw={}", handle());
     let handed = leave(&view(), &[("traceparent", TRACE), ("tracestate", &state)], Some("orders"), NOW).unwrap();
-    let Handed::Found { context, root: sent } = handed else { panic!("{handed:?}") };
+    let Handed::Found { context, root: sent, .. } = handed else { panic!("{handed:?}") };
     assert_eq!((context.tenant.as_str(), sent), ("acme", root("acme").into_bytes()));
 }
 

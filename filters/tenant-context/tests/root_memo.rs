@@ -53,7 +53,7 @@ fn arrive(memos: &Memos, view: &View, root: &str, now: u64) -> Result<String, Re
     let service = view.bundle().service("orders").unwrap();
     let evidence = evidence(view, memos, now, INVOICES.as_bytes());
     match establish_inbound(&Request::from_headers(&headers), &taken, service, &evidence, false) {
-        Ok(Established::Proved(context)) => Ok(format!("{} of {}", context.principal, context.tenant)),
+        Ok(Established::Proved(context, _)) => Ok(format!("{} of {}", context.principal, context.tenant)),
         Ok(Established::Anonymous(_)) => panic!("nobody asked for an anonymous operation"),
         Err(rejection) => Err(rejection.reason),
     }

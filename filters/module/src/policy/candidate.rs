@@ -114,8 +114,9 @@ impl Policy {
         }
     }
 
-    /// Sets the gauges, 0 for none.
-    fn tell_candidate(&self) -> (u64, u64) {
+    /// Another one is tried out, or none: sets the gauges, 0 for none.
+    fn tell_candidate(&mut self) -> (u64, u64) {
+        self.changes += 1;
         let (revision, step) = self.state.candidate().unwrap_or_default();
         self.metrics.gauge("candidate_revision", revision);
         self.metrics.gauge("candidate_step", step);

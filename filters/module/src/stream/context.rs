@@ -6,7 +6,7 @@ use partywall_authorization::Authorization;
 use partywall_tenancy::{Bundle, ProvedBy, Reason, Recover, Service, Source, TenantContext, UnixSeconds, View};
 use partywall_tenant_context::{
     self as tenant_context, Baggage, CONTEXT, Carried, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection,
-    Request, Role, Single, TENANT, TakenOut, TraceParent, TraceState, jwt,
+    Request, Role, Single, Standing, TENANT, TakenOut, TraceParent, TraceState, jwt,
 };
 
 use super::Denied;
@@ -87,19 +87,19 @@ impl Stage<'_> {
             ..Denied::new(Reason::ResourceUnmapped, "the route leads to no service of the directory")
         })?;
         write_trace_state(request, None);
-        let context = match established {
-            tenant_context::Established::Proved(context) => {
+        let (context, standing) = match established {
+            tenant_context::Established::Proved(context, standing) => {
                 host::set_request_header(CONTEXT, &self.sign(&context)?);
                 tell_app(&context);
-                context
+                (context, standing)
             }
             // INVARIANT: what nobody proved never gets a root context.
             tenant_context::Established::Anonymous(context) => {
                 tell_app(&context);
-                context
+                (context, Standing::default())
             }
         };
-        Ok(Established { context, service })
+        Ok(Established { context, service, standing })
     }
 
     fn inbound(&self, request: &Request<'_>, taken: &TakenOut, placed: &mut Placed) -> Result<Established, Denied> {
@@ -110,8 +110,10 @@ impl Stage<'_> {
         let established = self.with_evidence(request, sources, |evidence| {
             tenant_context::establish_inbound(request, taken, service, evidence, anonymous)
         })?;
-        let (tenant_context::Established::Proved(context) | tenant_context::Established::Anonymous(context)) =
-            established;
+        let (context, standing) = match established {
+            tenant_context::Established::Proved(context, standing) => (context, standing),
+            tenant_context::Established::Anonymous(context) => (context, Standing::default()),
+        };
         let root = match &taken.root {
             Single::Once(root) => str::from_utf8(root).unwrap_or_default(),
             Single::Absent | Single::Repeated => "",
@@ -122,7 +124,7 @@ impl Stage<'_> {
         }
         tell_app(&context);
         write_trace_state(request, placed.handle.as_ref());
-        Ok(Established { context, service: service.name.clone() })
+        Ok(Established { context, service: service.name.clone(), standing })
     }
 
     /// Keeps the root context, if the request brought one, for the calls that the app will make.
@@ -163,15 +165,17 @@ impl Stage<'_> {
             roots: &roots,
         };
         let waiting = Slots(self.setup.config.slots.as_ref());
-        let (context, root) = match tenant_context::recover(request, &carried, &sources, &waiting)? {
-            Handed::Found { context, root } => (context, String::from_utf8(root).unwrap_or_default()),
+        let (context, root, standing) = match tenant_context::recover(request, &carried, &sources, &waiting)? {
+            Handed::Found { context, root, standing } => {
+                (context, String::from_utf8(root).unwrap_or_default(), standing)
+            }
             Handed::ToSign(context) => {
                 let root = self.sign(&context)?;
-                (context, root.to_string())
+                (context, root.to_string(), Standing::default())
             }
         };
         host::set_request_header(CONTEXT, &root);
-        Ok(Established { context, service: destination.unwrap_or_default() })
+        Ok(Established { context, service: destination.unwrap_or_default(), standing })
     }
 
     fn sign(&self, context: &TenantContext) -> Result<Rc<str>, Denied> {

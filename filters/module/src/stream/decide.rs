@@ -63,6 +63,34 @@ impl Answer {
 }
 
 impl Deciding<'_> {
+    /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
+    fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
+        let answer = Answer::of(self.view, self.authorization, established, method, path);
+        let other = self.tried.as_ref().map(|tried| {
+            let other = candidate::answer(tried, established, method, path);
+            // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
+            // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
+            let crosses = other.granted && answer.outcome.is_err();
+            let decides = tried.trial.decides_for(&established.context.tenant);
+            let by_candidate = answer.tenant.is_some() && !crosses && decides;
+            (other, by_candidate)
+        });
+        (answer, other)
+    }
+
+    /// Decides about an open request once more. What is still allowed leaves no trace; a denial is told as one of a
+    /// request is.
+    pub(super) fn still_allows(&self, established: &Established, request: &Request<'_>) -> Result<(), Denied> {
+        if let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) {
+            let (answer, other) = self.ask(established, method, path);
+            let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
+            if answer.outcome.is_ok() {
+                return Ok(());
+            }
+        }
+        self.authorize(established, request).map(|_| ())
+    }
+
     pub(super) fn authorize(&self, established: &Established, request: &Request<'_>) -> Result<Allowed, Denied> {
         let context = &established.context;
         let known = |mut denied: Denied| {
@@ -73,15 +101,10 @@ impl Deciding<'_> {
         let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
             return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
         };
-        let mut answer = Answer::of(self.view, self.authorization, established, method, path);
+        let (mut answer, other) = self.ask(established, method, path);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
-        if let Some(tried) = &self.tried {
-            let other = candidate::answer(tried, established, method, path);
-            // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
-            // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
-            let crosses = other.granted && answer.outcome.is_err();
-            let by_candidate = answer.tenant.is_some() && !crosses && tried.trial.decides_for(&context.tenant);
+        if let (Some(tried), Some((other, by_candidate))) = (&self.tried, other) {
             let asked = (established, method, path);
             beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, asked)));
             if by_candidate {
@@ -97,7 +120,10 @@ impl Deciding<'_> {
         }
         let policy = answer.policy;
         match answer.outcome {
-            Ok(()) => Ok(Allowed { tenant: Some(context.tenant.clone()), policy, asked, beside }),
+            Ok(()) => {
+                let granted = answer.granted;
+                Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, asked, beside })
+            }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
     }

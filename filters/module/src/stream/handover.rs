@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use partywall_tenancy::TenantContext;
+use partywall_tenant_context::Standing;
 
 use crate::host;
 
@@ -19,6 +20,8 @@ const MOST: usize = 16_384;
 pub(super) struct Established {
     pub(super) context: TenantContext,
     pub(super) service: String,
+    /// What the context rests on.
+    pub(super) standing: Standing,
 }
 
 thread_local! {

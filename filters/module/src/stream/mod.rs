@@ -6,8 +6,10 @@ mod decide;
 mod explain;
 mod handover;
 mod log;
+mod open;
 
 pub(crate) use context::CARRIED;
+pub(crate) use open::Open;
 
 use std::rc::Rc;
 
@@ -23,6 +25,9 @@ use crate::{host, slots};
 /// The proxy-wasm stream context.
 pub(crate) struct Stream {
     setup: Rc<Setup>,
+    context_id: u32,
+    /// What it was let in with, while it is open.
+    kept: Option<Rc<open::Kept>>,
     /// Where this request's context waits for its calls, to be closed with it.
     placed: context::Placed,
     /// The context it left for the filter that follows, to be forgotten with it.
@@ -67,6 +72,8 @@ impl Denied {
 struct Allowed {
     tenant: Option<TenantId>,
     policy: String,
+    /// Whether a grant let it cross into another tenant.
+    granted: bool,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
     /// What a candidate says, where there is one.
@@ -74,9 +81,10 @@ struct Allowed {
 }
 
 impl Stream {
-    pub(crate) fn new(setup: Rc<Setup>) -> Self {
+    pub(crate) fn new(setup: Rc<Setup>, context_id: u32) -> Self {
         let placed = context::Placed::default();
-        Self { setup, placed, ticket: None, decided_for: None, trace: None, grpc: false, answered: false }
+        let (ticket, decided_for, trace, kept) = (None, None, None, None);
+        Self { setup, context_id, kept, placed, ticket, decided_for, trace, grpc: false, answered: false }
     }
 
     /// Gives a request without a valid `traceparent` one, so that log lines, denial and hops belong together.
@@ -125,7 +133,12 @@ impl Stream {
     /// Whether the response is an answer of ours, by this filter or by a stage after it.
     fn is_own_answer(&self) -> bool {
         let decided_later = !self.setup.stages.authorization;
-        self.answered || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
+        self.was_denied() || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
+    }
+
+    /// Whether it was denied by this filter, at once or later.
+    fn was_denied(&self) -> bool {
+        self.answered || self.kept.as_ref().is_some_and(|kept| kept.ended.get())
     }
 
     fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, exact: Option<Reason>) {
@@ -134,7 +147,13 @@ impl Stream {
         Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
     }
 
-    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>, now: UnixSeconds) -> Result<Allowed, Denied> {
+    /// Decides. With what is let in comes what it was established as, to be asked about again while it is open.
+    fn run(
+        &mut self,
+        request: &Request<'_>,
+        trace: Option<&TraceParent>,
+        now: UnixSeconds,
+    ) -> Result<(Allowed, Option<handover::Established>), Denied> {
         // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
         let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
         if let Some(why) = self.setup.misplaced() {
@@ -151,7 +170,7 @@ impl Stream {
         let established = match &taken {
             Some(_) if role == Role::Egress => {
                 context::let_out(request)?;
-                return Ok(Allowed::default());
+                return Ok((Allowed::default(), None));
             }
             Some(taken) => {
                 let stage =
@@ -168,14 +187,14 @@ impl Stream {
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
             let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
-            return by.authorize(&established, request);
+            return by.authorize(&established, request).map(|allowed| (allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
         if self.ticket.is_none() {
             return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
         }
-        Ok(Allowed { tenant, ..Allowed::default() })
+        Ok((Allowed { tenant, ..Allowed::default() }, None))
     }
 }
 
@@ -189,20 +208,22 @@ impl HttpContext for Stream {
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
         let now = host::now();
-        let outcome = self.run(&request, trace.as_ref(), now);
+        let (outcome, established) = match self.run(&request, trace.as_ref(), now) {
+            Ok((allowed, established)) => (Ok(allowed), established),
+            Err(denied) => (Err(denied), None),
+        };
         log::write(&self.setup, &request, &outcome, self.decided_for.as_deref(), now);
         match outcome {
-            Ok(_) => Action::Continue,
-            Err(denied) => {
-                let coarse = denied.reason.coarse(denied.proved);
-                // Inner hops answer with the reason's own status, and inbound ones, whose callers are sidecars,
-                // with the reason: see `leave_the_mesh` of the edge.
-                let reason = denied.reason;
-                match self.setup.config.role {
-                    Role::Edge => self.deny(coarse, Some(reason), coarse.status(), None),
-                    Role::Inbound => self.deny(coarse, Some(reason), reason.status(), Some(reason)),
-                    Role::Outbound | Role::Egress => self.deny(coarse, Some(reason), reason.status(), None),
+            Ok(allowed) => {
+                if let Some(established) = established {
+                    let let_in = (established, allowed.granted);
+                    self.kept = Some(self.setup.open.keep(self.context_id, headers, let_in, trace));
                 }
+                Action::Continue
+            }
+            Err(denied) => {
+                self.answered = true;
+                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
                 Action::Pause
             }
         }
@@ -219,6 +240,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        if let Some(kept) = &self.kept {
+            kept.responding.set(true);
+        }
         if !self.setup.stages.context {
             return Action::Continue;
         }
@@ -263,15 +287,32 @@ impl Drop for Stream {
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }
+        let denied = self.was_denied();
+        if let Some(kept) = self.kept.take() {
+            self.setup.open.forget(&kept);
+        }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };
         if let Some(handle) = placed.handle {
-            slots::close(keys, &handle, self.answered);
+            slots::close(keys, &handle, denied);
         }
         if let Some(handle) = placed.trace {
-            slots::close_by_trace(keys, &handle, self.answered);
+            slots::close_by_trace(keys, &handle, denied);
         }
     }
+}
+
+/// Answers a request that is denied. Inner hops answer with the reason's own status, and inbound ones, whose callers are
+/// sidecars, with the reason: see `leave_the_mesh` of the edge.
+fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParent>, grpc: bool) {
+    let coarse = reason.coarse(proved);
+    let (status, exact) = match setup.config.role {
+        Role::Edge => (coarse.status(), None),
+        Role::Inbound => (reason.status(), Some(reason)),
+        Role::Outbound | Role::Egress => (reason.status(), None),
+    };
+    let revealed = Some(reason).filter(|_| setup.config.reveal);
+    Denial { coarse, revealed, status, exact, trace, grpc }.send();
 }
 
 fn take_out_of_response() {

@@ -71,8 +71,13 @@ impl Verified {
         if self.not_before > now.saturating_add(CLOCK_SKEW) {
             return reject(Reason::CredentialInvalid, "`nbf` or `iat` is in the future");
         }
+        self.check_revoked(view)
+    }
+
+    /// Whether the overlay revokes it, whatever the time.
+    pub(crate) fn check_revoked(&self, view: &View) -> Result<(), Rejection> {
         let overlay = view.overlay();
-        let revoked = |what| reject(Reason::CredentialRevoked, what);
+        let revoked = |what: &'static str| Err(Rejection::new(Reason::CredentialRevoked, what));
         if overlay.revokes_issuer(&self.issuer) {
             revoked("the overlay revokes the issuer")
         } else if overlay.revokes_key(&self.issuer, &self.key_id) {

@@ -130,6 +130,17 @@ fn prove(token: &[u8], view: &View) -> Result<Proved, Rejection> {
     Ok(Proved { claims, tenant, kid: header.kid.into(), revision: body.revision })
 }
 
+impl Proved {
+    /// Whether its signer may still sign for its tenant.
+    pub(crate) fn check_signer(&self, view: &View) -> Result<(), Rejection> {
+        let signer = signer(&self.kid, view)?;
+        if self.claims.org != signer.workload.as_str() || !signer.tenants.contains(&self.tenant) {
+            return Err(forged("its signer may no longer sign for this tenant"));
+        }
+        Ok(())
+    }
+}
+
 impl Verified<'_> {
     /// The context it carries, for a request that `caller` sent.
     pub(crate) fn context(&self, caller: Option<SpiffeId>) -> TenantContext {

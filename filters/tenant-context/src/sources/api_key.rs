@@ -4,6 +4,7 @@ use hmac::Mac;
 use partywall_tenancy::{ProvedBy, Reason, Secret, keyed};
 
 use super::{Evidence, Proven};
+use crate::standing::Ground;
 use crate::{Rejection, Request, Single};
 
 /// What a key of ours begins with. Anything else in the header is somebody else's and no source.
@@ -55,6 +56,6 @@ pub(super) fn prove(header: &str, request: &Request<'_>, evidence: &Evidence<'_>
         scopes: known.scopes.clone(),
         token_id: known.id.clone(),
         expires: known.expires,
-        token: None,
+        ground: Some(Ground::ApiKey(known.id.clone())),
     }))
 }

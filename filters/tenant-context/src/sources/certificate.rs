@@ -103,7 +103,7 @@ pub(super) fn prove(sources: &[Source], request: &Request<'_>, peer: &Peer<'_>) 
         token_id: String::new(),
         // Envoy has checked the certificate's dates for this connection.
         expires: UnixSeconds::MAX,
-        token: None,
+        ground: None,
     }))
 }
 

@@ -7,12 +7,12 @@ mod host;
 mod xfcc;
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use partywall_tenancy::{ProvedBy, Reason, Secrets, Source, TenantContext, TenantId, UnixSeconds, View};
 
 use crate::combine::{Proof, Selection, combine};
 use crate::jwt::{self, Keys, Memo, SignatureVerifier};
+use crate::standing::{Ground, Standing};
 use crate::{Rejection, Request, RootMemo, Single, template};
 
 pub use api_key::digest as api_key_digest;
@@ -52,8 +52,9 @@ pub(crate) struct Proven {
     pub(crate) scopes: Vec<String>,
     pub(crate) token_id: String,
     pub(crate) expires: UnixSeconds,
-    /// The token, for what its issuer asks of tokens for the tenant that comes out.
-    pub(crate) token: Option<Rc<jwt::Verified>>,
+    /// The credential, where it is one that can be revoked; a token, also for what its issuer asks of tokens for the
+    /// tenant that comes out.
+    pub(crate) ground: Option<Ground>,
 }
 
 /// Everything the sources of a role say about one request.
@@ -100,27 +101,30 @@ impl Gathered {
         Ok(())
     }
 
-    /// One tenant context, or the reason why there is none.
-    pub(crate) fn settle(self, view: &View) -> Result<TenantContext, Rejection> {
+    /// One tenant context with what it rests on, or the reason why there is none.
+    pub(crate) fn settle(mut self, view: &View) -> Result<(TenantContext, Standing), Rejection> {
         let proofs: Vec<_> = self.proven.iter().map(|p| Proof { source: p.source, tenants: &p.tenants }).collect();
         let sole = match self.proven.as_slice() {
             [one] => one.tenants.first().filter(|_| one.tenants.len() == 1).cloned(),
             _ => None,
         };
         let tenant = combine(&proofs, &self.selections).map_err(|r| Rejection { tenant: sole, ..r })?;
-        for token in self.proven.iter().filter_map(|p| p.token.as_ref()) {
-            token.check_binding(view, &tenant)?;
+        for ground in self.proven.iter().filter_map(|p| p.ground.as_ref()) {
+            if let Ground::Token(token) = ground {
+                token.check_binding(view, &tenant)?;
+            }
         }
         let record = view
             .active_tenant(&tenant)
             .map_err(|reason| Rejection::of_tenant(&tenant, reason, "the proved tenant may not act"))?;
         let (tier, region) = (record.tier.to_string(), record.residency.to_string());
         let expires = self.proven.iter().map(|p| p.expires).min().unwrap_or(0);
+        let standing = Standing::of(self.proven.iter_mut().filter_map(|p| p.ground.take()));
         // The first proving source that is there names the principal.
         let Some(first) = self.proven.into_iter().next() else {
             return Err(Rejection::new(Reason::TenantMissing, "no source proves a tenant"));
         };
-        Ok(TenantContext {
+        let context = TenantContext {
             tenant,
             tier,
             region,
@@ -131,7 +135,8 @@ impl Gathered {
             token_id: first.token_id,
             expires,
             caller: None,
-        })
+        };
+        Ok((context, standing))
     }
 
     /// For operations open to everybody: the selected tenant, proved by nothing.
@@ -177,7 +182,7 @@ fn token(request: &Request<'_>, evidence: &Evidence<'_>) -> Result<Option<Proven
         scopes: token.scopes.clone(),
         token_id: token.id.clone(),
         expires: token.expires,
-        token: Some(token),
+        ground: Some(Ground::Token(token)),
     }))
 }
 

@@ -337,7 +337,7 @@ impl Case {
             establish_inbound(request, &taken, service.expect("the mesh has it"), evidence, anonymous)?
         };
         match established {
-            Established::Proved(context) => {
+            Established::Proved(context, _) => {
                 assert_ne!(context.proved_by, ProvedBy::Nothing);
                 if self.when.role == Role::Edge {
                     self.sign(&context, view)?;
@@ -374,7 +374,7 @@ impl Case {
         };
         let waiting = Slots(self.when.waiting.as_ref().map(|entry| entry.seal(mesh)));
         match recover(request, &carried(request)?, &sources, &waiting)? {
-            Handed::Found { context, root } => {
+            Handed::Found { context, root, .. } => {
                 let entry = self.when.waiting.as_ref().expect("what is found was there");
                 assert_eq!(root, entry.root.root(mesh).into_bytes(), "a root context goes on unchanged");
                 Ok(context)

@@ -1,0 +1,144 @@
+//! Requests that were let in and are not over: they are decided again when the policy changes.
+//!
+//! A WebSocket or a gRPC stream may stay open for days. What let it in is asked about again with each bundle, overlay,
+//! grant and candidate that comes into force, and when the policy becomes stale; where the answer is a denial by then,
+//! the stream ends, also an idle one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use partywall_tenancy::{Reason, UnixSeconds};
+use partywall_tenant_context::{Passage, Request, Role, TraceParent};
+
+use super::decide::Deciding;
+use super::handover::Established;
+use super::{Denied, answer, is_grpc, log};
+use crate::host;
+use crate::plugin::Setup;
+
+/// How many are asked about in one tick: about a millisecond.
+const EACH: usize = 512;
+
+/// A request that was let in.
+pub(crate) struct Kept {
+    context_id: u32,
+    /// As they came: a decision may look at any of them.
+    headers: host::Map,
+    established: Established,
+    /// Whether a grant let it cross into another tenant. That one ends by itself, without any change of policy.
+    granted: bool,
+    trace: Option<TraceParent>,
+    /// Whether the response has begun, so that it is too late for an answer of ours.
+    pub(super) responding: Cell<bool>,
+    /// Whether it was ended here.
+    pub(super) ended: Cell<bool>,
+}
+
+/// The open requests of one plugin in one VM. As many as Envoy has open there, which is where their number is bounded.
+#[derive(Default)]
+pub(crate) struct Open {
+    kept: RefCell<BTreeMap<u32, Rc<Kept>>>,
+    /// Those that wait to be asked about.
+    due: RefCell<Vec<u32>>,
+    /// What all were asked about under: how often the policy changed, and whether it answers at all.
+    under: Cell<(u64, Option<Reason>)>,
+    /// When those that a grant let in were asked about.
+    granted_at: Cell<UnixSeconds>,
+}
+
+impl Open {
+    pub(super) fn keep(
+        &self,
+        context_id: u32,
+        headers: host::Map,
+        (established, granted): (Established, bool),
+        trace: Option<TraceParent>,
+    ) -> Rc<Kept> {
+        let (responding, ended) = (Cell::new(false), Cell::new(false));
+        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, responding, ended });
+        self.kept.borrow_mut().insert(context_id, kept.clone());
+        kept
+    }
+
+    pub(super) fn forget(&self, kept: &Kept) {
+        self.kept.borrow_mut().remove(&kept.context_id);
+    }
+
+    /// Whether some still wait, so that ticks should come fast.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.due.borrow().is_empty()
+    }
+
+    /// Asks about some of those that are due, and ends what is not permitted any more. `root` is the plugin's own
+    /// context.
+    pub(crate) fn tick(setup: &Setup, root: u32, now: UnixSeconds) {
+        let open = &setup.open;
+        open.find_due(setup, now);
+        let first = {
+            let mut due = open.due.borrow_mut();
+            let rest = due.len().saturating_sub(EACH);
+            due.split_off(rest)
+        };
+        for context_id in first {
+            let kept = open.kept.borrow().get(&context_id).cloned();
+            if let Some(kept) = kept {
+                kept.ask_again(setup, root, now);
+            }
+        }
+    }
+
+    fn find_due(&self, setup: &Setup, now: UnixSeconds) {
+        let under = {
+            let policy = setup.policy.borrow();
+            (policy.changes(), policy.view(now).err())
+        };
+        if self.under.replace(under) != under {
+            *self.due.borrow_mut() = self.kept.borrow().keys().copied().collect();
+            return;
+        }
+        if self.granted_at.replace(now) != now {
+            let kept = self.kept.borrow();
+            self.due.borrow_mut().extend(kept.values().filter(|one| one.granted).map(|one| one.context_id));
+        }
+    }
+}
+
+impl Kept {
+    fn ask_again(&self, setup: &Setup, root: u32, now: UnixSeconds) {
+        let request = Request::from_headers(&self.headers);
+        let Err(denied) = self.decide(setup, &request, now) else { return };
+        setup.open.forget(self);
+        self.ended.set(true);
+        setup.metrics.count(
+            "authorization_streams_ended_total",
+            &[("reason", denied.reason.code()), ("role", log::role(setup.config.role))],
+        );
+        host::act_for_stream(self.context_id);
+        let called = matches!(setup.config.role, Role::Edge | Role::Outbound).then_some(&*self.established.service);
+        let (reason, proved) = (denied.reason, denied.proved);
+        log::write(setup, &request, &Err(denied), called, now);
+        if self.responding.get() {
+            host::reset_stream();
+        } else {
+            answer(setup, reason, proved, self.trace.as_ref(), is_grpc(&request));
+        }
+        host::act_for_stream(root);
+    }
+
+    fn decide(&self, setup: &Setup, request: &Request<'_>, now: UnixSeconds) -> Result<(), Denied> {
+        let (view, authorization, tried) = {
+            let policy = setup.policy.borrow();
+            let (view, authorization) = policy
+                .view(now)
+                .map_err(|reason| Denied::new(reason, "no bundle and overlay to decide an open request by"))?;
+            let tried = policy.tried(&view);
+            (view, authorization, tried)
+        };
+        let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
+        let passage = Passage { service: &self.established.service, calling };
+        self.established.standing.check(&self.established.context, passage, &view)?;
+        let by = Deciding { setup, view: &view, authorization: &authorization, now, tried };
+        by.still_allows(&self.established, request)
+    }
+}
