@@ -43,6 +43,7 @@ pub fn reply<M: AsRef<[u8]>>(messages: &[M]) -> Reply {
         headers: one("content-type", "application/grpc"),
         body: messages.iter().map(|message| frame(message.as_ref())).collect(),
         trailers: one("grpc-status", "0"),
+        stays_open: false,
     }
 }
 

@@ -92,6 +92,44 @@ pub fn send(
     RUNTIME.block_on(timed).map_err(|_| anyhow!("no answer in {} s", PATIENCE.as_secs()))?
 }
 
+/// An answer that has begun and is not over.
+pub struct OpenAnswer {
+    /// The status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    stream: RecvStream,
+    // Dropping it would end the request.
+    _client: SendRequest<Bytes>,
+}
+
+/// Sends `request` without a body and reads the beginning of the answer: its headers.
+pub fn open(to: SocketAddr, request: Request<()>) -> Result<OpenAnswer> {
+    let asked = async {
+        let mut client = connect(to, None).await?;
+        let (response, _) = client.send_request(request, true)?;
+        let (head, stream) = response.await?.into_parts();
+        Ok(OpenAnswer { status: head.status.as_u16(), headers: head.headers, stream, _client: client })
+    };
+    let timed = async { tokio::time::timeout(PATIENCE, asked).await };
+    RUNTIME.block_on(timed).map_err(|_| anyhow!("no answer in {} s", PATIENCE.as_secs()))?
+}
+
+impl OpenAnswer {
+    /// Reads on for `limit` at most. `Some` where the stream is over by then: whether it ended as it should, with
+    /// trailers, or was reset.
+    pub fn ended(&mut self, limit: Duration) -> Option<Result<HeaderMap, h2::Error>> {
+        let reading = async {
+            while let Some(data) = self.stream.data().await {
+                let data = data?;
+                self.stream.flow_control().release_capacity(data.len())?;
+            }
+            Ok(self.stream.trailers().await?.unwrap_or_default())
+        };
+        RUNTIME.block_on(async { tokio::time::timeout(limit, reading).await }).ok()
+    }
+}
+
 fn upload(stream: &mut SendStream<Bytes>, body: &[&[u8]], trailers: Option<HeaderMap>) -> Result<(), h2::Error> {
     for (nth, part) in body.iter().enumerate() {
         stream.send_data(Bytes::copy_from_slice(part), nth + 1 == body.len() && trailers.is_none())?;
@@ -146,6 +184,8 @@ pub struct Reply {
     pub body: Vec<Vec<u8>>,
     /// What comes after it.
     pub trailers: HeaderMap,
+    /// Whether nothing comes after the body until the caller goes.
+    pub stays_open: bool,
 }
 
 /// An app that speaks HTTP/2 in the clear, and keeps what reached it.
@@ -204,6 +244,10 @@ async fn answer(
     let mut stream = respond.send_response(response, false)?;
     for part in reply.body {
         stream.send_data(part.into(), false)?;
+    }
+    if reply.stays_open {
+        std::future::poll_fn(|task| stream.poll_reset(task)).await?;
+        return Ok(());
     }
     stream.send_trailers(reply.trailers)?;
     Ok(())

@@ -62,3 +62,4 @@ pub mod story;
 pub mod tls_edge;
 pub mod variant;
 pub mod wait;
+pub mod websocket;

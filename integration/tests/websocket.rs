@@ -1,13 +1,12 @@
 //! A WebSocket from a client through the edge and a sidecar: the context is established with the upgrade, and what the
 //! app does while the socket is open it does for that tenant, for as long as the context lasts.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use partywall_integration::access_log::Hop;
 use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::{Token, viewer};
@@ -16,13 +15,8 @@ use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
 use partywall_integration::services::{App, headers};
 use partywall_integration::variant::{Running, Variant};
+use partywall_integration::websocket;
 
-/// What a WebSocket needs of each Envoy on its way, as `envoy-config/README.md` says.
-const UPGRADES: &str = "upgrade_configs: [{ upgrade_type: websocket }]\n                ";
-const CONNECT: &str = "http2_protocol_options: { allow_connect: true }\n                ";
-/// The example of RFC 6455, section 1.3.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLBmTxaQ9kYGzzhZRbK+xOo=";
 /// `max_context_age` of `orders` here, and what clocks may differ by.
 const AGE: Duration = Duration::from_secs(1 + 30);
 
@@ -34,11 +28,7 @@ static MESH: LazyLock<Running> = LazyLock::new(|| {
     let socket = "\n  - { http: \"GET /invoices/{id}/live\", action: \"invoices:read\", resource: Invoice, id: id, owner: none }\n";
     variant.append("services/invoices.yaml", socket).unwrap();
     variant.replace("services/orders.yaml", "max_context_age: 2m", "max_context_age: 1s").unwrap();
-    let (edge, inbound) = ("stat_prefix: edge\n                ", "stat_prefix: inbound\n                ");
-    variant.envoy("edge", edge, &format!("{edge}{UPGRADES}")).unwrap();
-    variant.envoy("invoices", inbound, &format!("{inbound}{UPGRADES}{CONNECT}")).unwrap();
-    let (plain, connect) = ("{ http2_protocol_options: {} }", "{ http2_protocol_options: { allow_connect: true } }");
-    variant.envoy("edge", plain, connect).unwrap();
+    websocket::allow(&mut variant).unwrap();
     let (app, outbound) = (local(variant.site.ports.invoices_app), local(variant.site.ports.invoices_outbound));
     let listener = TcpListener::bind(app).unwrap();
     thread::spawn(move || {
@@ -53,62 +43,19 @@ static MESH: LazyLock<Running> = LazyLock::new(|| {
 
 /// The app: accepts the upgrade, calls `orders` for each text it gets, and sends back text and status.
 fn live(mut stream: TcpStream, outbound: SocketAddr) -> Result<()> {
-    let head = head(&mut stream)?;
-    let header = |name: &str| {
-        let lines = head.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).collect::<String>()
-    };
-    REACHED.lock().ok().context("poisoned")?.push(head.clone());
-    ensure!(header("upgrade").eq_ignore_ascii_case("websocket"), "{head}");
-    write!(
-        stream,
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {ACCEPT}\r\n\
-         x-partywall-tenant: globex\r\n\r\n"
-    )?;
+    let seen = |head: &str| REACHED.lock().expect("no test panicked here").push(head.to_owned());
+    let head = websocket::accept(&mut stream, seen, "x-partywall-tenant: globex\r\n")?;
+    let header = |name: &str| websocket::header(&head, name);
     loop {
-        let asked = receive(&mut stream)?;
+        let asked = websocket::receive(&mut stream)?;
         let call = Request::get(&format!("/orders/{asked}"))
             .header("host", "orders")
             .header("x-request-id", asked.as_str())
             .header("traceparent", header("traceparent"))
             .header("tracestate", header("tracestate"));
         let status = call.send(outbound)?.status;
-        send(&mut stream, None, &format!("{asked} {status}"))?;
+        websocket::send(&mut stream, None, &format!("{asked} {status}"))?;
     }
-}
-
-/// Reads up to the empty line, and not a byte further.
-fn head(stream: &mut TcpStream) -> Result<String> {
-    let mut got = Vec::new();
-    while !got.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        got.extend_from_slice(&byte);
-    }
-    Ok(String::from_utf8_lossy(&got).into_owned())
-}
-
-/// A text frame (RFC 6455, section 5.2) of up to 125 bytes, masked as clients must.
-fn send(stream: &mut TcpStream, mask: Option<[u8; 4]>, text: &str) -> Result<()> {
-    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).context("too long for one frame here")?;
-    let mut frame = vec![0x81, length | if mask.is_some() { 0x80 } else { 0 }];
-    frame.extend(mask.into_iter().flatten());
-    let key = mask.unwrap_or_default();
-    frame.extend(text.bytes().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    Ok(stream.write_all(&frame)?)
-}
-
-fn receive(stream: &mut TcpStream) -> Result<String> {
-    let mut start = [0; 2];
-    stream.read_exact(&mut start)?;
-    ensure!(start[0] == 0x81, "no text frame: {start:?}");
-    let mut key = [0; 4];
-    if start[1] & 0x80 != 0 {
-        stream.read_exact(&mut key)?;
-    }
-    let mut text = vec![0; usize::from(start[1] & 0x7f)];
-    stream.read_exact(&mut text)?;
-    Ok(String::from_utf8(text.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect())?)
 }
 
 /// A client's end of a socket.
@@ -119,28 +66,21 @@ impl Socket {
     fn open(host: &str, path: &str, token: Option<&Token>) -> (Self, String) {
         let mut request = Request::get(path)
             .header("host", host)
-            .header("connection", "Upgrade")
-            .header("upgrade", "websocket")
-            .header("sec-websocket-version", "13")
-            .header("sec-websocket-key", KEY)
             .header("x-partywall-tenant", "globex")
             .header("x-tenant-id", "globex");
         if let Some(token) = token {
             let token = MESH.site.issuers.token(token, &unique()).unwrap();
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut stream = TcpStream::connect(MESH.site.address(Hop::Edge)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(&request.bytes()).unwrap();
-        let head = head(&mut stream).unwrap();
+        let (stream, head) = websocket::open(MESH.site.address(Hop::Edge), request).unwrap();
         (Self(stream), head)
     }
 
     /// Has the app call `orders`, and gives its answer and the reason in the log of its sidecar.
     fn call(&mut self) -> (String, String, Vec<serde_json::Value>) {
         let mark = unique();
-        send(&mut self.0, Some([0x37, 0xfa, 0x21, 0x3d]), &mark).unwrap();
-        let answer = receive(&mut self.0).unwrap();
+        websocket::send(&mut self.0, Some([0x37, 0xfa, 0x21, 0x3d]), &mark).unwrap();
+        let answer = websocket::receive(&mut self.0).unwrap();
         let (asked, status) = answer.split_once(' ').unwrap();
         assert_eq!(asked, mark);
         let reason = MESH.line(Hop::InvoicesOutbound, &mark).unwrap().field("reason");
@@ -158,7 +98,7 @@ fn data_flows_both_ways_for_the_tenant_of_the_upgrade_until_its_context_is_too_o
     let (mut socket, head) =
         Socket::open("acme.shop.example", &format!("/invoices/{mark}/live"), Some(&viewer(Acme, "acme")));
     let opened = Instant::now();
-    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT), "{head}");
+    assert!(head.starts_with("HTTP/1.1 101 ") && head.contains(websocket::ACCEPT), "{head}");
     assert!(!head.contains("x-partywall"), "what the app says of tenants stays inside: {head}");
 
     let reached = reached(&mark);
