@@ -23,6 +23,8 @@ const NO_DETAILS: &[(&str, &str)] = &[
     ("slot.rs", "a domain of a MAC"),
 ];
 
+/// A case is one look at a request.
+const OPEN: &str = "said of requests that are open already: tests/standing.rs";
 /// Details that no case can reach, and why.
 pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the API key", "the name of a source, which stands in the details of conflicts"),
@@ -31,6 +33,12 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the token does not name this tenant", "the tenant was picked among those of the token; this is the second lock"),
     ("the host gives no random bytes", "no request can bring that about; `root_memo.rs` does"),
     ("the bundle no longer knows the issuer", "a token counts under the bundle revision it was verified under"),
+    ("the tenant of an open request may no longer act", OPEN),
+    ("who made this open request is no longer listed for its tenant", OPEN),
+    ("the issuer of its token no longer names this tenant", OPEN),
+    ("the overlay revokes its API key", OPEN),
+    ("its API key is not in the bundle any more", OPEN),
+    ("its signer may no longer sign for this tenant", OPEN),
 ];
 
 /// All texts of at least three words in the code of `sources`, but for tests and comments.
