@@ -34,6 +34,7 @@ The way from a directory to sidecars:
 #[derive(Subcommand)]
 enum Verb {
     Init(verbs::init::Args),
+    Import(verbs::import::Args),
     Check(verbs::check::Args),
     Test(verbs::test::Args),
     Explain(verbs::explain::Args),
@@ -87,6 +88,7 @@ pub fn run() -> ExitCode {
         Verb::Who(args) => verbs::who::run(&args),
         Verb::Prove(args) => verbs::prove::run(&args),
         Verb::Explain(args) => verbs::explain::run(&args),
+        Verb::Import(args) => verbs::import::run(&args),
         Verb::Init(args) => verbs::init::run(&args),
         Verb::Consent(args) => verbs::consent::run(&args),
         Verb::Schema(args) => verbs::schema::run(&args),

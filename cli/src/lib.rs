@@ -11,6 +11,7 @@
 //!   ├─ prove       claims about its policies, by a solver
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   ├─ recorded    access logs, as decisions that were made
+//!   ├─ openapi     the document of an API, as operations of a service
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
 
@@ -34,6 +35,7 @@ pub mod lower;
 mod material;
 pub mod mistakes;
 mod nearest;
+mod openapi;
 mod overlay;
 mod prints;
 mod prove;
