@@ -1,6 +1,6 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Decision, Query};
+use partywall_authorization::{Across, Authorization, Decision, Query, called};
 use partywall_tenancy::{ProvedBy, Reason, Tenant, UnixSeconds, View};
 use partywall_tenant_context::Request;
 
@@ -62,6 +62,14 @@ impl Answer {
     }
 }
 
+/// By which method and path the operation is looked for, or why nobody can tell.
+pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'static str> {
+    let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
+        return Err("method or path is not text");
+    };
+    Ok((called(method, request.headers.all("content-type"))?, path))
+}
+
 impl Deciding<'_> {
     pub(super) fn authorize(&self, established: &Established, request: &Request<'_>) -> Result<Allowed, Denied> {
         let context = &established.context;
@@ -70,9 +78,7 @@ impl Deciding<'_> {
             denied.tenant = Some(context.tenant.clone());
             denied
         };
-        let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
-            return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
-        };
+        let (method, path) = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
         let mut answer = Answer::of(self.view, self.authorization, established, method, path);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
