@@ -24,14 +24,15 @@ const GRPC_ROUTES: &str = r#"                      routes:
                           route: { cluster: orders, timeout: 15s }
                         - match: { path_separated_prefix: /invoices }
 "#;
-/// A method of gRPC is a POST to its path.
+/// What is `http` here is reached by no call of gRPC, and the other way round.
 const INVOICES: &str = r#"
-  - { http: "POST /shop.Invoices/Get", action: "invoices:read", resource: Invoice, owner: none }
-  - { http: "POST /shop.Invoices/Delete", action: "invoices:delete", resource: Invoice, owner: none }
+  - { grpc: shop.Invoices/Get, action: "invoices:read", resource: Invoice, owner: none }
+  - { grpc: "shop.Invoices/*", action: "invoices:delete", resource: Invoice, owner: none }
 "#;
 const ORDERS: &str = r#"
-  - { http: "POST /shop.Orders/Get", action: "orders:read", resource: Order, owner: none }
-  - { http: "POST /shop.Orders/List", action: "orders:list", resource: Order, owner: none }
+  - { grpc: shop.Orders/Get, action: "orders:read", resource: Order, owner: none }
+  - { grpc: shop.Orders/List, action: "orders:list", resource: Order, owner: none }
+  - { http: "POST /shop.Orders/Plain", action: "orders:read", resource: Order, owner: none }
 "#;
 
 /// Every app speaks HTTP/2; `invoices` calls `orders` for what it is asked.
@@ -190,6 +191,37 @@ fn a_stream_of_messages_comes_whole() {
     assert_eq!(came.status, "0", "{came:?}");
     assert_eq!(came.messages, [b"first".to_vec(), mark.clone().into_bytes(), b"last".to_vec()]);
     assert_told_as(&SHOP.orders.seen(&mark), "acme", "bob");
+}
+
+#[test]
+fn a_plain_post_reaches_no_operation_of_grpc_nor_a_call_one_of_http() {
+    let edge = SHOP.mesh.site.address(Hop::Edge);
+    let viewer = bearer(&viewer(Acme, "acme"));
+    let called = call("/shop.Orders/Plain", "acme", &viewer, unique().as_bytes());
+    assert_eq!((called.status.as_str(), edge_reason(&called.answer.headers).as_str()), ("7", "resource_unmapped"));
+    for (path, content_types, status, reason) in [
+        ("/shop.Orders/Plain", &["application/json"][..], 200, ""),
+        ("/shop.Orders/Plain", &["application/grpc-web"], 200, ""),
+        ("/shop.Orders/Get", &["application/json"], 403, "resource_unmapped"),
+        // Told as gRPC tells it, by headers.
+        ("/shop.Orders/Get", &["application/grpc-web"], 200, "resource_unmapped"),
+        ("/shop.Orders/Get", &[], 403, "resource_unmapped"),
+        ("/shop.Orders/Get", &["application/json", "application/grpc"], 400, "ambiguous_request"),
+        ("/shop.Orders/Get", &["application/json,application/grpc"], 400, "ambiguous_request"),
+        ("/shop.Orders/Plain", &["multipart/mixed; type=application/grpc"], 400, "ambiguous_request"),
+    ] {
+        let mark = unique();
+        let request = Request::post(format!("http://acme.shop.example{path}")).header("authorization", &viewer);
+        let request = content_types.iter().fold(request, |request, value| request.header("content-type", *value));
+        let answer = http2::send(edge, None, request.body(()).unwrap(), &[mark.as_bytes()], None).unwrap();
+        let logged = if reason.is_empty() { String::new() } else { edge_reason(&answer.headers) };
+        assert_eq!((answer.status, logged.as_str()), (status, reason), "{path} {content_types:?}");
+        assert_eq!(SHOP.orders.seen(&mark).is_empty(), !reason.is_empty(), "{path} {content_types:?}");
+    }
+    let own = Request::builder().method("GRPC").uri("http://acme.shop.example/shop.Orders/Get");
+    let own = own.header("authorization", &viewer).body(()).unwrap();
+    let answer = http2::send(edge, None, own, &[], None).unwrap();
+    assert_eq!((answer.status, edge_reason(&answer.headers).as_str()), (400, "ambiguous_request"));
 }
 
 /// gRPC's own codes: 16 UNAUTHENTICATED, 7 PERMISSION_DENIED, 3 INVALID_ARGUMENT.

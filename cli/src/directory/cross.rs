@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use partywall_authorization::GRPC;
 use partywall_tenancy::{Owner, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
@@ -97,15 +98,17 @@ fn operations(service: &ServiceEntry<'_>, report: &mut Report) {
                     .help("no root context goes with it: the service learns at most which tenant was selected"),
             );
         }
-        let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE");
+        let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC);
         if writes && value.owner == Owner::Unseen {
             let message = format!(
                 "nothing in the request shows whose `{}` it is that `{}` changes",
                 value.resource, value.action
             );
-            report.push(at.warning(message).help(
-                "the service itself must keep tenants apart here; a path with `{tenant}` and `owner: path.tenant` lets the sidecar do it",
-            ));
+            report.push(at.warning(message).help(if value.method == GRPC {
+                "the service itself must keep tenants apart here, if it changes anything: no path of gRPC shows an owner"
+            } else {
+                "the service itself must keep tenants apart here; a path with `{tenant}` and `owner: path.tenant` lets the sidecar do it"
+            }));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_authorization::{OperationProblem, Operations};
+use partywall_authorization::{GRPC, OperationProblem, Operations};
 use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, flag, listed, text};
@@ -12,9 +12,22 @@ use crate::nearest::nearest;
 
 /// Reads one operation.
 pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Operation>> {
+    let at = node.at;
     let mut fields = Fields::of(node, "an operation", report)?;
-    let http = fields.required("http", "write `http: GET /orders/{id}`", report).and_then(|node| http(node, report));
-    let path = http.as_ref().map(|http| http.value.1.as_str());
+    let http = match (fields.optional("http"), fields.optional("grpc")) {
+        (Some(node), None) => http(node, report),
+        (None, Some(node)) => grpc(node, report),
+        (Some(_), Some(node)) => {
+            let diagnostic = node.at.error("an operation has `http` or `grpc`, not both");
+            report.add(diagnostic.help("write two operations; both may have the same action"))
+        }
+        (None, None) => {
+            let diagnostic = at.error("an operation must have `http` or `grpc`");
+            report.add(diagnostic.help("write `http: GET /orders/{id}` or `grpc: shop.Orders/Get`"))
+        }
+    };
+    // A path of gRPC has no parameter that says anything of a resource.
+    let path = http.as_ref().map(|http| if http.value.0 == GRPC { "" } else { http.value.1.as_str() });
     let action =
         fields.required("action", "write `action: \"orders:read\"`", report).and_then(|node| action(node, report));
     let resource =
@@ -71,6 +84,29 @@ fn http<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, 
     Some(Located { value, at: found.at })
 }
 
+/// `package.Service/Method`, or `package.Service/*`.
+fn grpc<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, String)>> {
+    let found = text(node, "`grpc`", report)?;
+    let name = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    let path = found.value.split_once('/').and_then(|(service, method)| {
+        let service = service.split('.').all(name).then_some(service)?;
+        match method {
+            "*" => Some(format!("/{service}/{{method}}")),
+            method => name(method).then(|| format!("/{service}/{method}")),
+        }
+    });
+    let Some(path) = path else {
+        let diagnostic = found.at.error(format!("`{}` is no service and method of gRPC", found.value));
+        return report.add(diagnostic.help(
+            "write both with the package, as in the .proto file: `shop.Orders/Get`, or `shop.Orders/*` for all methods",
+        ));
+    };
+    Some(Located { value: (GRPC.to_owned(), path), at: found.at })
+}
+
 fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
     let found = text(node, "an action", report)?;
     if schema::is_action_name(&found.value) {
@@ -125,6 +161,13 @@ fn has_parameter(at: At<'_>, prefix: &str, name: &str, path: Option<&str>, repor
     let names: Vec<&str> = path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).collect();
     if names.contains(&name) {
         return true;
+    }
+    if path.is_empty() {
+        let message =
+            format!("`{prefix}{name}`: the path of a gRPC call names a service and a method, and no resource");
+        let help = if prefix.is_empty() { "take `id` out" } else { "write `owner: none`" };
+        report.push(at.error(message).help(help));
+        return false;
     }
     let diagnostic = at.error(format!("the path `{path}` has no parameter `{{{name}}}`"));
     let help = match (nearest(name, names.iter().copied()), names.as_slice()) {

@@ -109,7 +109,11 @@ fn when() -> Value {
             must("service", any_text("The name of the service called", &["orders"])),
             must(
                 "request",
-                text("Method and path", &format!("^({methods}|[A-Z]+) /.*$"), &["GET /tenants/acme/orders"]),
+                text(
+                    "Method and path; of a gRPC call `GRPC` and `/package.Service/Method`",
+                    &format!("^({methods}|[A-Z]+) /.*$"),
+                    &["GET /tenants/acme/orders"],
+                ),
             ),
         ],
     )

@@ -62,16 +62,24 @@ fn operation() -> Value {
     let methods = METHODS.join("|");
     let mut resource = text("Its type in policies: `Order::\"…\"`", "^[A-Z][A-Za-z0-9]{0,63}$", &["Order"]);
     resource["not"] = json!({ "enum": TAKEN });
-    object(
+    let mut operation = object(
         "an operation",
-        "What one method and path mean",
+        "What one method and path, or one method of gRPC, mean",
         [
-            must(
+            may(
                 "http",
                 text(
                     "Method and path template; `{name}` is one whole segment",
                     &format!("^({methods}) /[!-~]*$"),
                     &["GET /orders/{id}"],
+                ),
+            ),
+            may(
+                "grpc",
+                text(
+                    "Instead of `http`: package, service and method of gRPC; `*` is every method that has no operation of its own",
+                    r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*/(\*|[A-Za-z_][A-Za-z0-9_]*)$",
+                    &["shop.Orders/Get", "shop.Orders/*"],
                 ),
             ),
             must(
@@ -93,5 +101,7 @@ fn operation() -> Value {
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
         ],
-    )
+    );
+    operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
+    operation
 }

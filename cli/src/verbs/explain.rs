@@ -29,6 +29,7 @@ use crate::{arguments, files, lower};
     after_help = "Examples:
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -51,10 +52,10 @@ pub(crate) struct Args {
     /// The service called
     #[arg(long, required_unless_present_any = ["settings", "log"])]
     service: Option<String>,
-    /// The method, as GET
+    /// The method, as GET; GRPC for a call of gRPC
     #[arg(required_unless_present_any = ["settings", "log"])]
     method: Option<String>,
-    /// The path, as /orders/7
+    /// The path, as /orders/7 or /shop.Orders/Get
     #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
     /// What is withdrawn besides: an overlay.yaml

@@ -17,7 +17,7 @@ pub struct Query<'a> {
     pub tenant: &'a Tenant,
     /// The name of the service called.
     pub service: &'a str,
-    /// The HTTP method.
+    /// The HTTP method, or [`GRPC`](crate::GRPC) for a call of gRPC, as [`called`](crate::called()) tells.
     pub method: &'a str,
     /// The path, with or without its query.
     pub path: &'a str,

@@ -15,6 +15,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod authorize;
+mod called;
 pub mod extension;
 mod facts;
 mod id;
@@ -26,6 +27,7 @@ mod value;
 mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
+pub use called::{GRPC, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;

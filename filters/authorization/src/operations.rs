@@ -1,13 +1,15 @@
 //! From method and path to the operation of a service.
 
 mod template;
+mod trie;
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use partywall_tenancy::{Operation, Owner, Service};
 
 use template::Template;
+use trie::Trie;
 
 /// The most operations of one service.
 const MAX_OPERATIONS: usize = 4096;
@@ -16,26 +18,18 @@ const MAX_OPERATIONS: usize = 4096;
 ///
 /// A literal segment goes before a parameter, judged from the left: of `/invoices/latest` and
 /// `/invoices/{id}` the first one gets the path `/invoices/latest`. Two templates that differ in
-/// nothing but the names of their parameters are an error.
+/// nothing but the names of their parameters are an error. What a search costs depends on the path, not on how many
+/// operations there are.
 #[derive(Clone, Debug)]
 pub struct Operations {
     routes: Vec<Route>,
-    /// Where those of one method and one number of segments lie, so that a request compares its method a few times.
-    buckets: Vec<Bucket>,
-}
-
-#[derive(Clone, Debug)]
-struct Bucket {
-    method: Box<str>,
-    segments: usize,
-    routes: std::ops::Range<usize>,
+    /// The templates of each method, in the methods' order, and which of `routes` each one is.
+    methods: Vec<(Box<str>, Trie)>,
 }
 
 #[derive(Clone, Debug)]
 struct Route {
     operation: Operation,
-    position: usize,
-    template: Template,
     /// Segment that is the resource's id.
     id: Option<usize>,
     /// Segment that names the resource's owner.
@@ -43,31 +37,29 @@ struct Route {
 }
 
 impl Operations {
-    /// Checks the operations of `service` and sorts them by precedence.
+    /// Checks the operations of `service` and makes the tree that is searched.
     pub fn compile(service: &Service) -> Result<Self, OperationError> {
         if service.operations.len() > MAX_OPERATIONS {
             return Err(OperationError { position: MAX_OPERATIONS, problem: OperationProblem::TooMany });
         }
-        let mut routes = Vec::with_capacity(service.operations.len());
+        let mut routes: Vec<Route> = Vec::with_capacity(service.operations.len());
+        let mut methods: BTreeMap<&str, Trie> = BTreeMap::new();
         for (position, operation) in service.operations.iter().enumerate() {
-            routes.push(Route::new(operation, position).map_err(|problem| OperationError { position, problem })?);
-        }
-        routes.sort_by(Route::precedence);
-        for (a, b) in routes.iter().zip(routes.iter().skip(1)) {
-            if a.precedence(b) == Ordering::Equal {
-                let problem = OperationProblem::Conflict(format!("{} {}", a.operation.method, a.operation.path));
-                return Err(OperationError { position: b.position, problem });
+            let error = |problem| OperationError { position, problem };
+            let (route, template) = Route::new(operation).map_err(error)?;
+            let trie = methods.entry(&operation.method).or_insert_with(Trie::new);
+            if let Err(other) = trie.insert(template.segments(), position) {
+                let other = routes.get(other).map_or(operation, |other| &other.operation);
+                return Err(error(OperationProblem::Conflict(format!("{} {}", other.method, other.path))));
             }
+            routes.push(route);
         }
-        let mut buckets: Vec<Bucket> = Vec::new();
-        for (at, route) in routes.iter().enumerate() {
-            let (method, segments) = route.bucket();
-            match buckets.last_mut() {
-                Some(last) if (&*last.method, last.segments) == (method, segments) => last.routes.end = at + 1,
-                _ => buckets.push(Bucket { method: method.into(), segments, routes: at..at + 1 }),
-            }
+        if let Some((method, _)) = methods.iter().find(|(_, trie)| trie.most_steps() > trie::MAX_STEPS) {
+            let position = service.operations.iter().rposition(|o| o.method == *method).unwrap_or_default();
+            return Err(OperationError { position, problem: OperationProblem::Alike });
         }
-        Ok(Self { routes, buckets })
+        let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
+        Ok(Self { routes, methods })
     }
 
     /// The operation that covers `method` and `path`; a query in `path` is ignored. `None` also for
@@ -76,24 +68,18 @@ impl Operations {
         let path = path.strip_prefix('/')?;
         let end = path.bytes().position(|b| b == b'?').unwrap_or(path.len());
         let path = path.get(..end)?;
-        let mut segments = 1;
-        for byte in path.bytes() {
-            match byte {
-                b'/' => segments += 1,
-                b'\\' | b'#' => return None,
-                byte if byte.is_ascii_graphic() => {}
-                _ => return None,
-            }
+        if path.bytes().any(|b| matches!(b, b'\\' | b'#') || !b.is_ascii_graphic()) {
+            return None;
         }
-        let wanted = |bucket: &&Bucket| bucket.segments == segments && *bucket.method == *method;
-        let bucket = self.buckets.iter().find(wanted)?;
-        let mut candidates = self.routes.get(bucket.routes.clone())?.iter();
-        candidates.find(|route| route.template.matches(path)).map(|route| Found { route, path })
+        let at = self.methods.binary_search_by(|(known, _)| (**known).cmp(method)).ok()?;
+        let (_, trie) = self.methods.get(at)?;
+        let position = trie.find(path)?;
+        Some(Found { route: self.routes.get(position)?, position, path })
     }
 }
 
 impl Route {
-    fn new(operation: &Operation, position: usize) -> Result<Self, OperationProblem> {
+    fn new(operation: &Operation) -> Result<(Self, Template), OperationProblem> {
         if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
             return Err(OperationProblem::Method(operation.method.clone()));
         }
@@ -106,15 +92,7 @@ impl Route {
             Owner::Path(name) => Some(index(name)?),
             Owner::Unseen => None,
         };
-        Ok(Self { operation: operation.clone(), position, template, id, owner })
-    }
-
-    fn bucket(&self) -> (&str, usize) {
-        (&self.operation.method, self.template.segments().len())
-    }
-
-    fn precedence(&self, other: &Self) -> Ordering {
-        self.bucket().cmp(&other.bucket()).then_with(|| self.template.segments().cmp(other.template.segments()))
+        Ok((Self { operation: operation.clone(), id, owner }, template))
     }
 }
 
@@ -122,6 +100,7 @@ impl Route {
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'o, 'p> {
     route: &'o Route,
+    position: usize,
     path: &'p str,
 }
 
@@ -133,7 +112,7 @@ impl<'o, 'p> Found<'o, 'p> {
 
     /// Its position in the service's list.
     pub fn position(&self) -> usize {
-        self.route.position
+        self.position
     }
 
     /// The resource's id, percent-encoded as it came; `None` where the operation names none.
@@ -178,6 +157,8 @@ pub enum OperationProblem {
     ParameterTwice(String),
     /// `id` or `owner` names no parameter of the template.
     NoParameter(String),
+    /// The paths are so much alike that one request could take too many steps.
+    Alike,
     /// Another operation covers exactly the same requests.
     Conflict(String),
 }
@@ -198,6 +179,11 @@ impl fmt::Display for OperationProblem {
             }
             Self::ParameterTwice(name) => write!(f, "parameter `{name}` is there twice"),
             Self::NoParameter(name) => write!(f, "the path has no parameter `{{{name}}}`"),
+            Self::Alike => write!(
+                f,
+                "with it, paths of this method differ only by a parameter in so many places that one request could take more than {} steps",
+                trie::MAX_STEPS
+            ),
             Self::Conflict(other) => write!(f, "covers the same requests as `{other}`"),
         }
     }
@@ -305,6 +291,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_is_the_first_of_all_that_fit_by_precedence() {
+        // Every template of up to three segments of `a`, `b` and a parameter, half of them taken by turns.
+        let mut all = vec![String::new()];
+        for depth in 0..3 {
+            let longest: Vec<_> = all.iter().filter(|t| t.matches('/').count() == depth).cloned().collect();
+            all.extend(
+                longest.iter().flat_map(|t| {
+                    ["/a".to_owned(), "/b".to_owned(), format!("/{{p{depth}}}")].map(|s| format!("{t}{s}"))
+                }),
+            );
+        }
+        for seed in 0..64_usize {
+            let taken = all.iter().skip(1).enumerate().filter(|(n, _)| (n * 7 + seed * (n + 3)) % 5 < 2);
+            let taken: Vec<String> = taken.map(|(_, t)| format!("GET {t}")).collect();
+            let operations = compiled(&taken.iter().map(String::as_str).collect::<Vec<_>>());
+            for path in ["/a", "/b", "/c", "/a/b", "/c/a", "/a/c", "/a/a/a", "/b/c/a", "/c/b/c", "/c/c/c", "/a/b/c/a"] {
+                let path_segments: Vec<_> = path.split('/').collect();
+                let fits = |t: &&str| {
+                    let segments: Vec<_> = t.split('/').collect();
+                    let same = |(s, p): (&&str, &&str)| s.starts_with('{') || s == p;
+                    segments.len() == path_segments.len() && segments.iter().zip(&path_segments).all(same)
+                };
+                // `{` lies behind all letters.
+                let expected = taken.iter().filter_map(|t| t.strip_prefix("GET ")).filter(fits).min();
+                assert_eq!(found(&operations, "GET", path), expected, "{path} of {taken:?}");
+            }
+        }
+    }
+
+    #[test]
     fn parameters_are_borrowed_as_they_came() {
         let operations = compiled(&["GET /tenants/{tenant}/things/{id}"]);
         let found = operations.find("GET", "/tenants/acme/things/%2541?x").unwrap();
@@ -342,6 +358,20 @@ mod tests {
         missing.operations[0].id = None;
         missing.operations[0].owner = Owner::Path("tenant".into());
         assert_eq!(Operations::compile(&missing).unwrap_err().problem, NoParameter("tenant".into()));
+    }
+
+    #[test]
+    fn paths_by_which_a_peer_could_keep_it_busy_are_refused() {
+        let either = |depth: u32| -> Vec<String> {
+            let segment = |n: u32, bit| if n >> bit & 1 == 1 { "/a".to_owned() } else { format!("/{{p{bit}}}") };
+            (0..1 << depth)
+                .map(|n| format!("GET {}/z", (0..depth).map(|bit| segment(n, bit)).collect::<String>()))
+                .collect()
+        };
+        let service = |depth| service(&either(depth).iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(Operations::compile(&service(6)).is_ok());
+        let error = Operations::compile(&service(8)).unwrap_err();
+        assert_eq!(error, OperationError { position: 255, problem: OperationProblem::Alike });
     }
 
     #[test]

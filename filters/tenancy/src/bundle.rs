@@ -185,9 +185,9 @@ pub struct Caller {
 /// One operation of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// HTTP method, upper case.
+    /// HTTP method, upper case, or `GRPC` for a call of gRPC.
     pub method: String,
-    /// Path template, as `/tenants/{tenant}/invoices/{id}`.
+    /// Path template, as `/tenants/{tenant}/invoices/{id}`; of gRPC `/package.Service/Method`.
     pub path: String,
     /// Name of the Cedar action, as `invoices:read`.
     pub action: String,
@@ -212,7 +212,7 @@ pub enum Owner {
 
 impl BundleBody {
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 4;
+    pub const FORMAT: u16 = 5;
 
     /// Signs the bundle with every key of `signers` (key id, key).
     /// `None` when it cannot be written or there is no usable signer.

@@ -9,8 +9,7 @@ pub(super) const MAX_SEGMENTS: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Template(Box<[Segment]>);
 
-// INVARIANT: a literal sorts before a parameter: that is the precedence.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) enum Segment {
     Literal(Box<str>),
     Parameter,
@@ -44,14 +43,6 @@ impl Template {
 
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
-    }
-
-    /// Whether `path`, without its leading slash and of as many segments, fits.
-    pub(super) fn matches(&self, path: &str) -> bool {
-        self.0.iter().zip(split(path)).all(|(wanted, found)| match wanted {
-            Segment::Literal(literal) => **literal == *found,
-            Segment::Parameter => !matches!(found, "" | "." | ".."),
-        })
     }
 }
 

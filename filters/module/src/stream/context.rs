@@ -10,6 +10,7 @@ use partywall_tenant_context::{
 };
 
 use super::Denied;
+use super::decide::asked;
 use super::handover::Established;
 use crate::crypto::HostVerifier;
 use crate::host;
@@ -226,9 +227,7 @@ impl Stage<'_> {
     }
 
     fn is_anonymous(&self, service: &str, request: &Request<'_>) -> bool {
-        let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
-            return false;
-        };
+        let Ok((method, path)) = asked(request) else { return false };
         self.authorization.operation(service, method, path).is_some_and(|found| found.operation().anonymous)
     }
 

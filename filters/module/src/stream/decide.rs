@@ -1,6 +1,6 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Decision, Query};
+use partywall_authorization::{Across, Authorization, Decision, Query, called};
 use partywall_tenancy::{ProvedBy, Reason, Tenant, UnixSeconds, View};
 use partywall_tenant_context::Request;
 
@@ -62,6 +62,14 @@ impl Answer {
     }
 }
 
+/// By which method and path the operation is looked for, or why nobody can tell.
+pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'static str> {
+    let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
+        return Err("method or path is not text");
+    };
+    Ok((called(method, request.headers.all("content-type"))?, path))
+}
+
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
@@ -81,7 +89,7 @@ impl Deciding<'_> {
     /// Decides about an open request once more. What is still allowed leaves no trace; a denial is told as one of a
     /// request is.
     pub(super) fn still_allows(&self, established: &Established, request: &Request<'_>) -> Result<(), Denied> {
-        if let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) {
+        if let Ok((method, path)) = asked(request) {
             let (answer, other) = self.ask(established, method, path);
             let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
             if answer.outcome.is_ok() {
@@ -98,9 +106,7 @@ impl Deciding<'_> {
             denied.tenant = Some(context.tenant.clone());
             denied
         };
-        let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
-            return Err(known(Denied::new(Reason::AmbiguousRequest, "method or path is not text")));
-        };
+        let (method, path) = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
         let (mut answer, other) = self.ask(established, method, path);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
