@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partywall_authorization::guard::{Guard, Rules};
-use partywall_tenancy::{Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
+use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
 
 /// Of the size that Envoy hands on.
 const CHUNK: usize = 16 * 1024;
@@ -18,6 +18,7 @@ fn main() {
         foreign: Foreign::Deny,
         element_cap: 1 << 20,
         hold: 0,
+        errors: Errors::Strip,
     };
     let rules = Arc::new(Rules::compile(&response).expect("good rules").expect("a pointer"));
     println!("{:>10} {:>10} {:>8} {:>12} {:>10}", "body", "bytes", "rounds", "us a body", "MB/s");

@@ -5,8 +5,11 @@ mod template;
 use std::cmp::Ordering;
 use std::fmt;
 
-use partywall_tenancy::{Operation, Owner, Service};
+use std::sync::Arc;
 
+use partywall_tenancy::{Operation, Owner, Service, TenantId};
+
+use crate::guard::{Guarded, RuleError};
 use template::Template;
 
 /// The most operations of one service.
@@ -40,6 +43,8 @@ struct Route {
     id: Option<usize>,
     /// Segment that names the resource's owner.
     owner: Option<usize>,
+    /// How what it answers is judged.
+    guarded: Option<Arc<Guarded>>,
 }
 
 impl Operations {
@@ -92,6 +97,19 @@ impl Operations {
     }
 }
 
+impl Operations {
+    /// Whether `path`, with any method, is one of another tenant than `tenant`.
+    pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let segments = template::split(path).count();
+        let fits = |route: &&Route| route.template.segments().len() == segments && route.template.matches(path);
+        self.routes.iter().filter(fits).any(|route| {
+            let owner = route.owner.and_then(|at| template::split(path).nth(at));
+            owner.is_some_and(|owner| owner != tenant.as_str())
+        })
+    }
+}
+
 impl Route {
     fn new(operation: &Operation, position: usize) -> Result<Self, OperationProblem> {
         if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
@@ -106,7 +124,9 @@ impl Route {
             Owner::Path(name) => Some(index(name)?),
             Owner::Unseen => None,
         };
-        Ok(Self { operation: operation.clone(), position, template, id, owner })
+        let guarded =
+            operation.response.as_ref().map(Guarded::compile).transpose().map_err(OperationProblem::Response)?;
+        Ok(Self { operation: operation.clone(), position, template, id, owner, guarded: guarded.map(Arc::new) })
     }
 
     fn bucket(&self) -> (&str, usize) {
@@ -134,6 +154,11 @@ impl<'o, 'p> Found<'o, 'p> {
     /// Its position in the service's list.
     pub fn position(&self) -> usize {
         self.route.position
+    }
+
+    /// How what it answers is judged; `None` where that passes as it is.
+    pub fn guarded(&self) -> Option<&'o Arc<Guarded>> {
+        self.route.guarded.as_ref()
     }
 
     /// The resource's id, percent-encoded as it came; `None` where the operation names none.
@@ -178,6 +203,8 @@ pub enum OperationProblem {
     ParameterTwice(String),
     /// `id` or `owner` names no parameter of the template.
     NoParameter(String),
+    /// What it answers cannot be guarded as it is declared.
+    Response(RuleError),
     /// Another operation covers exactly the same requests.
     Conflict(String),
 }
@@ -198,6 +225,7 @@ impl fmt::Display for OperationProblem {
             }
             Self::ParameterTwice(name) => write!(f, "parameter `{name}` is there twice"),
             Self::NoParameter(name) => write!(f, "the path has no parameter `{{{name}}}`"),
+            Self::Response(error) => write!(f, "response: {error}"),
             Self::Conflict(other) => write!(f, "covers the same requests as `{other}`"),
         }
     }
@@ -227,6 +255,7 @@ mod tests {
                 id: path.contains("{id}").then(|| "id".into()),
                 owner: if path.contains("{tenant}") { Owner::Path("tenant".into()) } else { Owner::Unseen },
                 anonymous: false,
+                response: None,
             }
         };
         Service {

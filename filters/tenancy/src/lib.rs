@@ -52,7 +52,7 @@ pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
-pub use response::{Foreign, Response, ResponseFormat, ResponseOwner};
+pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};
 pub use secret::{Secret, SecretError, Secrets};
 pub use source::{ApiKey, Source, Sources};
 pub use spiffe::{SpiffeError, SpiffeId};

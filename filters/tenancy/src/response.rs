@@ -16,6 +16,8 @@ pub struct Response {
     /// The most bytes of a response that are kept back until its end, so that a denial is an answer of its own; 0 keeps
     /// back no more than the element that is being read.
     pub hold: u32,
+    /// What is done about the bodies of redirections and errors.
+    pub errors: Errors,
 }
 
 /// Where the owner stands in a response.
@@ -50,4 +52,13 @@ pub enum Foreign {
     Mask,
     /// It passes, and is counted.
     Report,
+}
+
+/// What is done about the body of a response that is no success: nobody says where its owner stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Errors {
+    /// It is left out.
+    Strip,
+    /// It passes.
+    Pass,
 }

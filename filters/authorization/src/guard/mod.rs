@@ -12,6 +12,7 @@
 //! member on the way to the elements; anything that is not JSON) is refused, whatever is to be done about foreign elements.
 //! What is not refused and has no foreign element leaves as it came, byte by byte.
 
+mod head;
 mod hold;
 mod number;
 mod records;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use partywall_tenancy::{ResponseFormat, TenantId};
 
+pub use head::{Course, Guarded, Head};
 use records::{Events, Lines};
 pub use rules::{RuleError, Rules};
 use walker::Walker;

@@ -102,6 +102,8 @@ pub enum RuleError {
     Tilde(String),
     /// The owner is the whole document's, of which nothing would be left.
     NothingToDrop,
+    /// The owner stands in a header: then the whole response is one element.
+    HeaderIsWhole,
     /// The cap of an element is out of bounds.
     Cap(u32),
 }
@@ -114,6 +116,9 @@ impl fmt::Display for RuleError {
             Self::Tilde(step) => write!(f, "`{step}`: `~` is written as `~0`, and `/` in a name as `~1`"),
             Self::NothingToDrop => {
                 f.write_str("without a `*` the whole document is one element: it can be denied or masked, not dropped")
+            }
+            Self::HeaderIsWhole => {
+                f.write_str("a header tells the owner of the whole response, which can be denied or reported")
             }
             Self::Cap(cap) => {
                 write!(f, "an element may have {} bytes at least and {} at most, not {cap}", CAPS.start(), CAPS.end())

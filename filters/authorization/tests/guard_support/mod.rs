@@ -4,14 +4,21 @@
 use std::sync::Arc;
 
 use partywall_authorization::guard::{Counts, Guard, Refused, Rules};
-use partywall_tenancy::{Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
+use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
 
 /// The tenant of every request.
 pub(crate) const TENANT: &str = "acme";
 
 /// What an operation says.
 pub(crate) fn response(pointer: &str, format: ResponseFormat, foreign: Foreign, element_cap: u32) -> Response {
-    Response { owner: ResponseOwner::Pointer(pointer.into()), format, foreign, element_cap, hold: 0 }
+    Response {
+        owner: ResponseOwner::Pointer(pointer.into()),
+        format,
+        foreign,
+        element_cap,
+        hold: 0,
+        errors: Errors::Strip,
+    }
 }
 
 pub(crate) fn rules(response: &Response) -> Arc<Rules> {
