@@ -84,6 +84,7 @@ fn service(n: usize) -> Service {
         id: Some("id".into()),
         owner: Owner::Unseen,
         anonymous: false,
+        response: None,
     };
     let spiffe_id = format!("spiffe://mesh.example/ns/shop/sa/service-{n:02}");
     Service {

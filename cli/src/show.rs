@@ -3,7 +3,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, GrantBody, Issuer, KeySource, OverlayBody, Owner, Recover, Service, Source, TenantScope, UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Service, Source, TenantScope,
+    UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -130,7 +131,9 @@ fn service(service: &Service) {
             Owner::Unseen => "owner not shown".to_owned(),
         };
         let anybody = if operation.anonymous { ", FOR ANYBODY" } else { "" };
-        line("", format_args!("{} {} is {}, {owner}{anybody}", operation.method, operation.path, operation.action));
+        let guarded = if operation.response.is_some() { ", responses guarded" } else { "" };
+        let Operation { method, path, action, .. } = operation;
+        line("", format_args!("{method} {path} is {action}, {owner}{anybody}{guarded}"));
     }
 }
 

@@ -5,6 +5,7 @@ mod compare;
 #[path = "../../cli/tests/cedar/generate.rs"]
 mod generate;
 pub mod directories;
+pub mod guard;
 pub mod policies;
 mod random;
 pub mod targets;

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use crate::certificates::Identity;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const LARGEST: usize = 4 * 1024 * 1024;
+const LARGEST: usize = 8 * 1024 * 1024;
 
 /// A request to be written as it stands: names, values and paths may hold any byte.
 #[derive(Clone, Debug)]

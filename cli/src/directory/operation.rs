@@ -6,6 +6,7 @@ use partywall_authorization::{GRPC, OperationProblem, Operations};
 use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, flag, listed, text};
+use crate::directory::response;
 use crate::directory::yaml::{At, Located, Node};
 use crate::lower::schema;
 use crate::nearest::nearest;
@@ -41,6 +42,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         )
         .and_then(|node| owner(node, path, report));
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
+    let response = fields.optional("response").map(|node| response::read(node, report));
     fields.finish(report);
     let (http, action, resource, owner) = (http?, action?, resource?, owner?);
     // A bad `id` was reported; an operation without one would be another operation.
@@ -52,8 +54,13 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         Some(found) => found?,
         None => false,
     };
+    // Without its guard an operation would be another one, too.
+    let response = match response {
+        Some(found) => Some(found?),
+        None => None,
+    };
     let (method, path) = http.value;
-    let operation = Operation { method, path, action, resource, id, owner, anonymous };
+    let operation = Operation { method, path, action, resource, id, owner, anonymous, response };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -229,6 +236,7 @@ fn alone(method: &str, path: &str) -> Service {
         id: None,
         owner: Owner::Unseen,
         anonymous: false,
+        response: None,
     }])
 }
 

@@ -193,6 +193,7 @@ mod tests {
             id: None,
             owner: Owner::Unseen,
             anonymous: false,
+            response: None,
         };
         vec![Service {
             name: "orders".into(),

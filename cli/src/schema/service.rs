@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, scope, spiffe_id, tenant_id};
-use crate::directory::{METHODS, RECOVER};
+use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
 
 pub(super) fn service() -> Value {
@@ -100,8 +100,62 @@ fn operation() -> Value {
                 "anonymous",
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
+            may("response", response()),
         ],
     );
     operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
     operation
+}
+
+fn response() -> Value {
+    let size = |about: &str, example: &str| text(about, "^[1-9][0-9]* (KiB|MiB)$", &[example]);
+    object(
+        "a response",
+        "Where the owner stands in what the operation answers, and what is done about another tenant's",
+        [
+            must(
+                "owner",
+                text(
+                    "A JSON pointer in which `*` stands for every member, or `header.<name>`",
+                    "^(/.*|header\\.(?!x-partywall-)[a-z0-9-]+)$",
+                    &["/items/*/tenant_id", "/tenant", "header.x-owner"],
+                ),
+            ),
+            may("format", or_else("json", word("How the body is written", FORMATS.iter().map(|(word, _)| *word)))),
+            may(
+                "foreign",
+                or_else(
+                    "deny",
+                    word(
+                        "What is done about an element of another tenant: the response is denied, the element left out, `null` in its place, or it passes and is counted",
+                        FOREIGN.iter().map(|(word, _)| *word),
+                    ),
+                ),
+            ),
+            may(
+                "errors",
+                or_else(
+                    "strip",
+                    word(
+                        "What is done about the bodies of redirections and errors",
+                        ERRORS.iter().map(|(word, _)| *word),
+                    ),
+                ),
+            ),
+            may(
+                "element_cap",
+                or_else(
+                    ELEMENT_CAP,
+                    size("The most bytes of one element, 1 KiB to 16 MiB; a larger one is denied", ELEMENT_CAP),
+                ),
+            ),
+            may(
+                "hold",
+                size(
+                    "How much of a response is kept back until its end, so that a denial is an answer of its own; needs `hold_responses` of the plugin",
+                    "64 KiB",
+                ),
+            ),
+        ],
+    )
 }

@@ -27,6 +27,7 @@ pub(crate) fn services() -> Vec<Service> {
             id: id.map(Into::into),
             owner: owner.map_or(Owner::Unseen, |name| Owner::Path(name.into())),
             anonymous: false,
+            response: None,
         }
     };
     let service = |name: &str, operations| Service {

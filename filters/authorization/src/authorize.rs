@@ -1,6 +1,6 @@
 //! From a tenant context and a request to one decision.
 
-use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext};
+use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
 
 use crate::table::Table;
 use crate::{
@@ -106,6 +106,11 @@ impl Authorization {
     /// The operation of `service` that covers `method` and `path`.
     pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
         self.services.get(service)?.operations.find(method, path)
+    }
+
+    /// Whether `path` of `service` is one of another tenant than `tenant`, with whatever method.
+    pub fn leads_elsewhere(&self, service: &str, path: &str, tenant: &TenantId) -> bool {
+        self.services.get(service).is_some_and(|called| called.operations.leads_elsewhere(path, tenant))
     }
 
     /// Whether policies name this role; another one decides nothing.

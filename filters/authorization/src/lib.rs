@@ -10,6 +10,8 @@
 //!
 //! The first two steps are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
 //! per bundle; [`authorize()`] then allocates nothing and always ends.
+//!
+//! [`guard`] judges what comes back, where an operation says where the owner stands in its responses.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
@@ -18,6 +20,7 @@ mod authorize;
 mod called;
 pub mod extension;
 mod facts;
+pub mod guard;
 mod id;
 mod names;
 mod operations;

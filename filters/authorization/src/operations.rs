@@ -5,9 +5,11 @@ mod trie;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Owner, Service};
+use partywall_tenancy::{Operation, Owner, Service, TenantId};
 
+use crate::guard::{Guarded, RuleError};
 use template::Template;
 use trie::Trie;
 
@@ -34,6 +36,8 @@ struct Route {
     id: Option<usize>,
     /// Segment that names the resource's owner.
     owner: Option<usize>,
+    /// How what it answers is judged.
+    guarded: Option<Arc<Guarded>>,
 }
 
 impl Operations {
@@ -78,6 +82,18 @@ impl Operations {
     }
 }
 
+impl Operations {
+    /// Whether `path`, with any method, is one of another tenant than `tenant`.
+    pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let led = self.methods.iter().filter_map(|(_, trie)| self.routes.get(trie.find(path)?));
+        led.into_iter().any(|route| {
+            let owner = route.owner.and_then(|at| template::split(path).nth(at));
+            owner.is_some_and(|owner| owner != tenant.as_str())
+        })
+    }
+}
+
 impl Route {
     fn new(operation: &Operation) -> Result<(Self, Template), OperationProblem> {
         if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
@@ -92,7 +108,9 @@ impl Route {
             Owner::Path(name) => Some(index(name)?),
             Owner::Unseen => None,
         };
-        Ok((Self { operation: operation.clone(), id, owner }, template))
+        let guarded =
+            operation.response.as_ref().map(Guarded::compile).transpose().map_err(OperationProblem::Response)?;
+        Ok((Self { operation: operation.clone(), id, owner, guarded: guarded.map(Arc::new) }, template))
     }
 }
 
@@ -113,6 +131,11 @@ impl<'o, 'p> Found<'o, 'p> {
     /// Its position in the service's list.
     pub fn position(&self) -> usize {
         self.position
+    }
+
+    /// How what it answers is judged; `None` where that passes as it is.
+    pub fn guarded(&self) -> Option<&'o Arc<Guarded>> {
+        self.route.guarded.as_ref()
     }
 
     /// The resource's id, percent-encoded as it came; `None` where the operation names none.
@@ -159,6 +182,8 @@ pub enum OperationProblem {
     NoParameter(String),
     /// The paths are so much alike that one request could take too many steps.
     Alike,
+    /// What it answers cannot be guarded as it is declared.
+    Response(RuleError),
     /// Another operation covers exactly the same requests.
     Conflict(String),
 }
@@ -184,6 +209,7 @@ impl fmt::Display for OperationProblem {
                 "with it, paths of this method differ only by a parameter in so many places that one request could take more than {} steps",
                 trie::MAX_STEPS
             ),
+            Self::Response(error) => write!(f, "response: {error}"),
             Self::Conflict(other) => write!(f, "covers the same requests as `{other}`"),
         }
     }
@@ -213,6 +239,7 @@ mod tests {
                 id: path.contains("{id}").then(|| "id".into()),
                 owner: if path.contains("{tenant}") { Owner::Path("tenant".into()) } else { Owner::Unseen },
                 anonymous: false,
+                response: None,
             }
         };
         Service {

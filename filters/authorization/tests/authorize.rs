@@ -45,6 +45,7 @@ fn service() -> Service {
         id: id.map(Into::into),
         owner,
         anonymous: false,
+        response: None,
     };
     Service {
         name: "orders".into(),

@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) reveal: bool,
     /// Which decisions are written down with what they were decided on.
     pub(crate) explain: Explain,
+    /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
+    pub(crate) holds_responses: bool,
 }
 
 /// Where bundle, overlay, grants and candidate are fetched from.
@@ -67,6 +69,8 @@ struct Raw {
     reveal: Option<Reveal>,
     #[serde(default)]
     explain: Explain,
+    #[serde(default)]
+    hold_responses: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -239,6 +243,7 @@ impl Config {
             api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
             explain: raw.explain,
+            holds_responses: raw.hold_responses,
         })
     }
 }

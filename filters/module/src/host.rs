@@ -74,6 +74,19 @@ pub(crate) fn remove_response_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
 }
 
+/// The next bytes of the response's body.
+pub(crate) fn response_body(size: usize) -> Option<Vec<u8>> {
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    hostcalls::get_buffer(BufferType::HttpResponseBody, 0, size).ok().flatten()
+}
+
+/// Puts `bytes` in the place of the next `size` bytes of the response's body.
+pub(crate) fn replace_response_body(size: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, size, bytes);
+}
+
 pub(crate) fn request_trailers() -> Map {
     hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default()
 }
@@ -142,8 +155,8 @@ pub(crate) fn define_gauge(name: &str) -> Option<u32> {
     hostcalls::define_metric(MetricType::Gauge, name).ok()
 }
 
-pub(crate) fn count(id: u32) {
-    let _ = hostcalls::increment_metric(id, 1);
+pub(crate) fn count(id: u32, number: u64) {
+    let _ = hostcalls::increment_metric(id, i64::try_from(number).unwrap_or(i64::MAX));
 }
 
 pub(crate) fn gauge(id: u32, value: u64) {

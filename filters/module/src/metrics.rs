@@ -14,8 +14,15 @@ pub(crate) struct Metrics(RefCell<HashMap<String, u32>>);
 impl Metrics {
     /// Counts one `partywall_<name>` with these labels.
     pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) {
-        if let Some(id) = self.id(name, labels, host::define_counter) {
-            host::count(id);
+        self.add(name, labels, 1);
+    }
+
+    /// Counts `number` of them.
+    pub(crate) fn add(&self, name: &str, labels: &[(&str, &str)], number: u64) {
+        if number > 0
+            && let Some(id) = self.id(name, labels, host::define_counter)
+        {
+            host::count(id, number);
         }
     }
 

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
-use crate::{ApiKey, Issuer, MeshId, Refusal, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
+use crate::{ApiKey, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +199,8 @@ pub struct Operation {
     pub owner: Owner,
     /// Whether it is open to callers without a credential (a login, say). They never get a root context.
     pub anonymous: bool,
+    /// Where the owner stands in what it answers; `None` where responses pass as they are.
+    pub response: Option<Response>,
 }
 
 /// Where the owner of a resource can be seen.

@@ -76,6 +76,10 @@ reasons! {
     ResourceUnmapped "resource_unmapped" 403 Forbidden;
     /// No policy permits it, or one forbids it.
     PolicyDenied "policy_denied" 403 Forbidden;
+    /// What the service answers is another tenant's.
+    ResponseForeign "response_foreign" 502 Unavailable;
+    /// Whose it is that the service answers cannot be told.
+    ResponseUnclear "response_unclear" 502 Unavailable;
     /// No bundle, or no overlay, was accepted yet.
     PolicyUnavailable "policy_unavailable" 503 Unavailable;
     /// The last overlay is too old to trust.

@@ -10,6 +10,7 @@
 //! policy       decisions, by the program and by Cedar's interpreter
 //! scale        10 to 100,000 tenants: bundle, memory, load, requests while a bundle comes into force
 //! suspension   from `partywall tenant suspend` to the first denial, under load
+//! guard        what the response guard costs, by the size of the body
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -18,6 +19,7 @@ pub mod algorithms;
 pub mod context;
 pub mod cpu;
 pub mod figures;
+pub mod guard;
 pub mod issuers;
 pub mod policy;
 pub mod proxies;

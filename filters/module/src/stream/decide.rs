@@ -1,10 +1,11 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, UnixSeconds, View};
-use partywall_tenant_context::Request;
+use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenant_context::{Request, Role};
 
 use super::candidate::{self, Beside};
+use super::guard::Guarding;
 use super::handover::Established;
 use super::{Allowed, Denied, explain};
 use crate::plugin::Setup;
@@ -128,9 +129,28 @@ impl Deciding<'_> {
         match answer.outcome {
             Ok(()) => {
                 let granted = answer.granted;
-                Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, asked, beside })
+                let guarding = self.guarding(by.1, established, (method, path), granted);
+                Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, asked, beside, guarding })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
+    }
+    /// How the response is to be judged: where the app answers and where clients are answered.
+    fn guarding(
+        &self,
+        authorization: &Authorization,
+        established: &Established,
+        (method, path): (&str, &str),
+        granted: bool,
+    ) -> Option<Guarding> {
+        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
+            return None;
+        }
+        let found = authorization.operation(&established.service, method, path)?;
+        let guarded = found.guarded()?.clone();
+        // A grant lets into the tenant that the path names, and only there.
+        let owner = found.owner().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
+        let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
+        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: method == "HEAD" })
     }
 }

@@ -1,5 +1,6 @@
 //! What the access log and the metrics learn about a request.
 
+use partywall_authorization::guard::Refused;
 use partywall_log_redaction::{Decided, redact_path};
 use partywall_tenancy::{Bundle, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role};
@@ -113,6 +114,14 @@ pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
         host::set_property(EXPLAIN, decided.write().as_bytes());
     }
     setup.metrics.count("authorization_rerouted_total", &[("role", role(setup.config.role))]);
+}
+
+/// What the service answered is kept back, and this is why. What was decided about the request stays as it was told.
+pub(super) fn refused(setup: &Setup, reason: Reason, refused: Refused) {
+    host::set_property(DECISION, b"deny");
+    host::set_property("partywall.reason", reason.code().as_bytes());
+    host::set_property("partywall.detail", refused.to_string().as_bytes());
+    setup.metrics.count("guard_denials_total", &[("reason", refused.code()), ("role", role(setup.config.role))]);
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.

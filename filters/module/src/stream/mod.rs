@@ -4,6 +4,7 @@ mod candidate;
 mod context;
 mod decide;
 mod explain;
+mod guard;
 mod handover;
 mod log;
 mod open;
@@ -13,6 +14,7 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
+use partywall_authorization::guard::Refused;
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -36,6 +38,10 @@ pub(crate) struct Stream {
     decided_for: Option<String>,
     trace: Option<TraceParent>,
     grpc: bool,
+    /// How the response is to be judged, where the operation says so,
+    guarding: Option<guard::Guarding>,
+    /// and its body, while it is.
+    answering: Option<guard::Answering>,
     /// Whether the response is one of our own.
     answered: bool,
 }
@@ -78,13 +84,26 @@ struct Allowed {
     asked: Option<String>,
     /// What a candidate says, where there is one.
     beside: Option<Box<candidate::Beside>>,
+    /// How the response is to be judged.
+    guarding: Option<guard::Guarding>,
 }
 
 impl Stream {
     pub(crate) fn new(setup: Rc<Setup>, context_id: u32) -> Self {
         let placed = context::Placed::default();
-        let (ticket, decided_for, trace, kept) = (None, None, None, None);
-        Self { setup, context_id, kept, placed, ticket, decided_for, trace, grpc: false, answered: false }
+        Self {
+            setup,
+            context_id,
+            kept: None,
+            placed,
+            ticket: None,
+            decided_for: None,
+            trace: None,
+            grpc: false,
+            guarding: None,
+            answering: None,
+            answered: false,
+        }
     }
 
     /// Gives a request without a valid `traceparent` one, so that log lines, denial and hops belong together.
@@ -145,6 +164,36 @@ impl Stream {
         self.answered = true;
         let revealed = reason.filter(|_| self.setup.config.reveal);
         Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
+    }
+
+    /// Judges the head of what the service answered.
+    fn guard_head(&mut self, ended: bool) -> Action {
+        let Some(guarding) = &self.guarding else { return Action::Continue };
+        // Envoy's own answers (no upstream, a limit) tell of no tenant.
+        if host::property(&["response", "code_details"]).is_some_and(|details| details != b"via_upstream") {
+            return Action::Continue;
+        }
+        match guarding.judge(&self.setup, ended) {
+            Ok(answering) => {
+                let waits = answering.as_ref().is_some_and(guard::Answering::holds);
+                self.answering = answering;
+                if waits { Action::Pause } else { Action::Continue }
+            }
+            Err(refused) => self.refuse(refused),
+        }
+    }
+
+    /// What came back is denied: by an answer of ours, or, where some of it left, by an end that no client takes for one.
+    fn refuse(&mut self, refused: Refused) -> Action {
+        let reason = guard::reason(refused);
+        log::refused(&self.setup, reason, refused);
+        if let Some(answering) = self.answering.take() {
+            answering.count(&self.setup);
+        }
+        self.guarding = None;
+        self.answered = true;
+        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        Action::Pause
     }
 
     /// Decides. With what is let in comes what it was established as, to be asked about again while it is open.
@@ -215,6 +264,10 @@ impl HttpContext for Stream {
         log::write(&self.setup, &request, &outcome, self.decided_for.as_deref(), now);
         match outcome {
             Ok(allowed) => {
+                self.guarding = allowed.guarding;
+                if self.guarding.is_some() {
+                    guard::Guarding::prepare_request();
+                }
                 if let Some(established) = established {
                     let let_in = (established, allowed.granted);
                     self.kept = Some(self.setup.open.keep(self.context_id, headers, let_in, trace));
@@ -239,12 +292,12 @@ impl HttpContext for Stream {
         Action::Continue
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         if let Some(kept) = &self.kept {
             kept.responding.set(true);
         }
         if !self.setup.stages.context {
-            return Action::Continue;
+            return self.guard_head(end_of_stream);
         }
         if self.is_own_answer() {
             // A sidecar tells another one why. At the edge a denial of ours says nothing of tenants, but a route may
@@ -261,17 +314,34 @@ impl HttpContext for Stream {
             return Action::Pause;
         }
         match self.setup.config.role {
-            Role::Edge => self.leave_the_mesh(),
+            Role::Edge => match self.leave_the_mesh() {
+                Action::Continue => self.guard_head(end_of_stream),
+                paused => paused,
+            },
             // Only sidecars speak about tenants, and to each other: what an app or the world outside says is
             // taken out, and so is what a sidecar says before an app reads it.
             Role::Inbound | Role::Outbound | Role::Egress => {
                 take_out_of_response();
-                Action::Continue
+                self.guard_head(end_of_stream)
             }
         }
     }
 
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(answering) = &mut self.answering else { return Action::Continue };
+        match answering.body(size, end_of_stream) {
+            Ok(true) => Action::Continue,
+            Ok(false) => Action::Pause,
+            Err(refused) => self.refuse(refused),
+        }
+    }
+
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if let Some(answering) = &mut self.answering
+            && let Err(refused) = answering.trailers()
+        {
+            return self.refuse(refused);
+        }
         if self.setup.stages.context && !self.is_own_answer() {
             for name in identity_names(&host::response_trailers(), &[]) {
                 host::remove_response_trailer(&name);
@@ -284,6 +354,9 @@ impl HttpContext for Stream {
 /// The end of the stream. Envoy calls `on_log` in a listener's filter chain alone; this comes in the upstream chain, too.
 impl Drop for Stream {
     fn drop(&mut self) {
+        if let Some(answering) = self.answering.take() {
+            answering.count(&self.setup);
+        }
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }

@@ -1,0 +1,199 @@
+//! What the head of a response decides, before its body comes.
+
+use partywall_tenancy::{Errors, Foreign, Response, ResponseOwner, TenantId};
+
+use super::{Refused, RuleError, Rules};
+use std::sync::Arc;
+
+/// What an operation says about its responses, ready for use.
+#[derive(Clone, Debug)]
+pub struct Guarded {
+    response: Response,
+    rules: Option<Arc<Rules>>,
+}
+
+/// What is to be done with the body that follows.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// It passes, if there is one.
+    Pass,
+    /// It is left out: an error's, of which nobody says where the owner stands.
+    Strip,
+    /// A [`super::Guard`] reads it by these.
+    Walk(Arc<Rules>),
+}
+
+/// The head of a response.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// Whether the request was a HEAD.
+    pub of_head: bool,
+    /// The status; `None` where there was none that can be read.
+    pub status: Option<u16>,
+    /// The headers, names in lower case, repeated ones repeated.
+    pub headers: &'a [(String, Vec<u8>)],
+}
+
+impl Head<'_> {
+    fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+}
+
+impl Guarded {
+    /// Checks what an operation says.
+    pub fn compile(response: &Response) -> Result<Self, RuleError> {
+        let rules = Rules::compile(response)?.map(Arc::new);
+        if rules.is_none() && matches!(response.foreign, Foreign::Drop | Foreign::Mask) {
+            return Err(RuleError::HeaderIsWhole);
+        }
+        Ok(Self { response: response.clone(), rules })
+    }
+
+    /// What the operation says.
+    pub fn response(&self) -> &Response {
+        &self.response
+    }
+
+    /// Whether a body may leave otherwise than it came, so that what describes it is wrong then.
+    pub fn changes(&self) -> bool {
+        self.rules.is_some() && matches!(self.response.foreign, Foreign::Drop | Foreign::Mask)
+    }
+
+    /// Judges the head of a response to `tenant`. `elsewhere` tells whether a path of this service names another tenant.
+    pub fn judge(
+        &self,
+        head: &Head<'_>,
+        tenant: &TenantId,
+        elsewhere: impl Fn(&str) -> bool,
+    ) -> Result<Course, Refused> {
+        let status = head.status.ok_or(Refused::Invalid("it has no status"))?;
+        for name in ["location", "content-location"] {
+            for value in head.all(name) {
+                let value = str::from_utf8(value).map_err(|_| Refused::Invalid("its location is no text"))?;
+                if path_of(value).is_some_and(&elsewhere) && self.response.foreign != Foreign::Report {
+                    return Err(Refused::Foreign);
+                }
+            }
+        }
+        let good = (200..300).contains(&status);
+        if let (ResponseOwner::Header(name), true) = (&self.response.owner, good) {
+            // A response without a body is judged as well: its other headers are the owner's, too.
+            let mut owners = head.all(name).peekable();
+            owners.peek().ok_or(Refused::NoOwner)?;
+            if self.response.foreign != Foreign::Report && owners.any(|owner| owner != tenant.as_str().as_bytes()) {
+                return Err(Refused::Foreign);
+            }
+        }
+        if head.of_head || matches!(status, 204 | 304) {
+            return Ok(Course::Pass);
+        }
+        let Some(rules) = self.rules.as_ref().filter(|_| good) else {
+            let strip = !good && self.response.errors == Errors::Strip;
+            return Ok(if strip { Course::Strip } else { Course::Pass });
+        };
+        if status == 206 {
+            return Err(Refused::Invalid("it is a part, which may begin and end inside of an element"));
+        }
+        if head.all("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return Err(Refused::Invalid("it is encoded, though the request accepted no encoding"));
+        }
+        let multipart = |kind: &[u8]| kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/"));
+        if head.all("content-type").any(multipart) {
+            return Err(Refused::Invalid("it is of several parts"));
+        }
+        Ok(Course::Walk(rules.clone()))
+    }
+}
+
+/// The path of a location, with or without scheme and host. `None` for one that is relative to the request's own path.
+fn path_of(location: &str) -> Option<&str> {
+    let location = location.split(['#', '?']).next().unwrap_or_default();
+    let after_scheme = location.split_once("://").map(|(_, rest)| rest).or_else(|| location.strip_prefix("//"));
+    match after_scheme {
+        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)),
+        None => location.starts_with('/').then_some(location),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use partywall_tenancy::ResponseFormat;
+
+    fn guarded(owner: ResponseOwner, foreign: Foreign, errors: Errors) -> Guarded {
+        let (format, element_cap, hold) = (ResponseFormat::Json, 4096, 0);
+        Guarded::compile(&Response { owner, format, foreign, element_cap, hold, errors }).unwrap()
+    }
+
+    fn told(guarded: &Guarded, of_head: bool, status: u16, headers: &[(&str, &str)]) -> &'static str {
+        let headers: Vec<_> = headers.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let head = Head { of_head, status: Some(status), headers: &headers };
+        let elsewhere = |path: &str| path.starts_with("/tenants/") && path != "/tenants/acme/invoices";
+        match guarded.judge(&head, &TenantId::parse("acme").unwrap(), elsewhere) {
+            Ok(Course::Pass) => "pass",
+            Ok(Course::Strip) => "strip",
+            Ok(Course::Walk(_)) => "walk",
+            Err(refused) => refused.code(),
+        }
+    }
+
+    #[test]
+    fn a_body_is_walked_where_there_is_one_that_can_be_read() {
+        let guarded = guarded(ResponseOwner::Pointer("/tenant".into()), Foreign::Deny, Errors::Strip);
+        for (of_head, status, headers, course) in [
+            (false, 200, &[("content-type", "application/json")][..], "walk"),
+            (false, 201, &[], "walk"),
+            (false, 200, &[("content-encoding", "Identity")], "walk"),
+            (false, 200, &[("content-encoding", "br")], "invalid"),
+            (false, 200, &[("content-encoding", "identity"), ("content-encoding", "gzip")], "invalid"),
+            (false, 206, &[], "invalid"),
+            (false, 200, &[("content-type", "Multipart/mixed; boundary=x")], "invalid"),
+            (true, 200, &[("content-encoding", "br")], "pass"),
+            (false, 204, &[], "pass"),
+            (false, 304, &[], "pass"),
+            (false, 302, &[], "strip"),
+            (false, 404, &[], "strip"),
+            (false, 500, &[("content-type", "application/problem+json")], "strip"),
+        ] {
+            assert_eq!(told(&guarded, of_head, status, headers), course, "{of_head} {status} {headers:?}");
+        }
+        let passing = super::tests::guarded(ResponseOwner::Pointer("/tenant".into()), Foreign::Deny, Errors::Pass);
+        assert_eq!(told(&passing, false, 404, &[]), "pass");
+    }
+
+    #[test]
+    fn a_location_may_not_lead_into_another_tenant() {
+        let guarded = guarded(ResponseOwner::Pointer("/tenant".into()), Foreign::Mask, Errors::Strip);
+        for (location, course) in [
+            ("/tenants/acme/invoices", "strip"),
+            ("/tenants/acme/invoices?page=2#x", "strip"),
+            ("/tenants/globex/invoices", "foreign"),
+            ("//host/tenants/globex/invoices", "foreign"),
+            ("https://host/tenants/globex/invoices", "foreign"),
+            ("https://host", "strip"),
+            ("other", "strip"),
+        ] {
+            assert_eq!(told(&guarded, false, 303, &[("location", location)]), course, "{location}");
+            assert_eq!(told(&guarded, true, 200, &[("content-location", location)]) == "foreign", course == "foreign");
+        }
+    }
+
+    #[test]
+    fn each_owner_in_a_header_must_be_the_tenant() {
+        let guarded = guarded(ResponseOwner::Header("x-owner".into()), Foreign::Deny, Errors::Strip);
+        for (headers, course) in [
+            (&[("x-owner", "acme")][..], "pass"),
+            (&[("x-owner", "acme"), ("x-owner", "acme")], "pass"),
+            (&[("x-owner", "acme"), ("x-owner", "globex")], "foreign"),
+            (&[("x-owner", "acme, globex")], "foreign"),
+            (&[("x-owner", "")], "foreign"),
+            (&[], "no_owner"),
+        ] {
+            for (of_head, status) in [(false, 200), (true, 200), (false, 204), (false, 206)] {
+                assert_eq!(told(&guarded, of_head, status, headers), course, "{status} {headers:?}");
+            }
+        }
+        assert_eq!(told(&guarded, false, 404, &[]), "strip");
+    }
+}

@@ -1,0 +1,67 @@
+//! What the tests of the guard share.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::sync::Arc;
+
+use partywall_authorization::guard::{Counts, Guard, Refused, Rules};
+use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
+
+/// The tenant of every request.
+pub(crate) const TENANT: &str = "acme";
+
+/// What an operation says.
+pub(crate) fn response(pointer: &str, format: ResponseFormat, foreign: Foreign, element_cap: u32) -> Response {
+    Response {
+        owner: ResponseOwner::Pointer(pointer.into()),
+        format,
+        foreign,
+        element_cap,
+        hold: 0,
+        errors: Errors::Strip,
+    }
+}
+
+pub(crate) fn rules(response: &Response) -> Arc<Rules> {
+    Arc::new(Rules::compile(response).unwrap().unwrap())
+}
+
+/// What left, how it ended, and what was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Walked {
+    pub(crate) left: Vec<u8>,
+    pub(crate) outcome: Result<(), Refused>,
+    pub(crate) counts: Counts,
+}
+
+/// One body, in these chunks.
+pub(crate) fn walk<'c>(
+    rules: &Arc<Rules>,
+    tenant: &str,
+    chunks: impl IntoIterator<Item = &'c [u8]>,
+    cap: usize,
+) -> Walked {
+    let mut guard = Guard::new(rules.clone(), TenantId::parse(tenant).unwrap());
+    let mut left = Vec::new();
+    let mut outcome = Ok(());
+    for chunk in chunks {
+        outcome = guard.read(chunk, &mut left);
+        assert!(guard.kept_back() <= cap, "{} bytes are kept back", guard.kept_back());
+        if let Err(refused) = outcome {
+            let length = left.len();
+            assert_eq!(guard.read(b"]", &mut left), Err(refused), "once refused, always refused");
+            assert_eq!(guard.finish(&mut left), Err(refused));
+            assert_eq!(left.len(), length, "nothing leaves after a refusal");
+            break;
+        }
+    }
+    let outcome = outcome.and_then(|()| guard.finish(&mut left));
+    Walked { left, outcome, counts: guard.counts() }
+}
+
+/// The body cut in two at every place, and byte by byte.
+pub(crate) fn every_cut(body: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut cuts: Vec<Vec<&[u8]>> = (0..=body.len()).map(|at| vec![&body[..at], &body[at..]]).collect();
+    cuts.push(body.chunks(1).collect());
+    cuts.push(body.chunks(3).collect());
+    cuts
+}

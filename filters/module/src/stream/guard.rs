@@ -1,0 +1,153 @@
+//! The response on its way back: hands head and body to the guard, and does with them what it says.
+
+use std::sync::Arc;
+
+use partywall_authorization::guard::{Counts, Course, Guard, Guarded, Head, Refused};
+use partywall_tenancy::{Reason, TenantId};
+
+use crate::host;
+use crate::plugin::Setup;
+
+/// How the response to a request is to be judged.
+pub(super) struct Guarding {
+    pub(super) guarded: Arc<Guarded>,
+    /// Whose everything in it must be.
+    pub(super) tenant: TenantId,
+    pub(super) service: String,
+    /// Whether the request was a HEAD.
+    pub(super) of_head: bool,
+}
+
+/// The body of a response that is judged.
+pub(super) struct Answering {
+    body: Body,
+    /// What may leave and is kept back, where the whole response is.
+    held: Option<Vec<u8>>,
+    /// How much of it may be.
+    hold: usize,
+    out: Vec<u8>,
+}
+
+enum Body {
+    Strip,
+    Walk(Box<Guard>),
+}
+
+impl Guarding {
+    /// Asks for a response that can be judged: a whole one, in plain bytes.
+    pub(super) fn prepare_request() {
+        for name in ["range", "if-range"] {
+            host::remove_request_header(name);
+        }
+        host::set_request_header("accept-encoding", "identity");
+    }
+
+    /// Judges the head. `None` where the body passes.
+    pub(super) fn judge(&self, setup: &Setup, ended: bool) -> Result<Option<Answering>, Refused> {
+        let headers = host::response_headers();
+        let status = headers.iter().find(|(name, _)| name == ":status");
+        let status = status.and_then(|(_, value)| str::from_utf8(value).ok()?.parse().ok());
+        let head = Head { of_head: self.of_head, status, headers: &headers };
+        // Where nobody knows any more whose paths they are, no location passes.
+        let elsewhere = |path: &str| match setup.policy.borrow().view(host::now()) {
+            Ok((_, authorization)) => authorization.leads_elsewhere(&self.service, path, &self.tenant),
+            Err(_) => true,
+        };
+        let body = match self.guarded.judge(&head, &self.tenant, elsewhere)? {
+            Course::Pass => return Ok(None),
+            _ if ended => return Ok(None),
+            Course::Strip => {
+                for name in ["content-length", "content-type", "content-encoding", "etag"] {
+                    host::remove_response_header(name);
+                }
+                Body::Strip
+            }
+            Course::Walk(rules) => {
+                if self.guarded.changes() {
+                    // They tell of the bytes that the app sent, and others may leave.
+                    for name in ["content-length", "etag", "content-md5", "content-digest", "repr-digest", "digest"] {
+                        host::remove_response_header(name);
+                    }
+                }
+                Body::Walk(Box::new(Guard::new(rules, self.tenant.clone())))
+            }
+        };
+        let hold = self.guarded.response().hold as usize;
+        let holds = setup.config.holds_responses && hold > 0 && matches!(body, Body::Walk(_));
+        Ok(Some(Answering { body, held: holds.then(Vec::new), hold, out: Vec::new() }))
+    }
+}
+
+impl Answering {
+    /// Whether the head waits for the body.
+    pub(super) fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Judges the next `size` bytes of the body, and puts what may leave in their place. Says whether the response
+    /// goes on, or is kept back.
+    pub(super) fn body(&mut self, size: usize, ended: bool) -> Result<bool, Refused> {
+        let Body::Walk(guard) = &mut self.body else {
+            host::replace_response_body(size, &[]);
+            return Ok(true);
+        };
+        let Some(chunk) = host::response_body(size) else {
+            return Err(Refused::Invalid("the host does not tell its body"));
+        };
+        self.out.clear();
+        let mut outcome = guard.read(&chunk, &mut self.out);
+        if ended {
+            outcome = outcome.and_then(|()| guard.finish(&mut self.out));
+        }
+        if let Err(refused) = outcome {
+            // INVARIANT: nothing of this chunk leaves, whatever the host makes of a denial in the middle of a body.
+            host::replace_response_body(size, &[]);
+            return Err(refused);
+        }
+        if let Some(held) = &mut self.held {
+            held.append(&mut self.out);
+            if !ended && held.len() <= self.hold {
+                host::replace_response_body(size, &[]);
+                return Ok(false);
+            }
+            std::mem::swap(&mut self.out, held);
+            self.held = None;
+        }
+        if self.out != chunk {
+            host::replace_response_body(size, &self.out);
+        }
+        Ok(true)
+    }
+
+    /// Trailers ended the body.
+    pub(super) fn trailers(&mut self) -> Result<(), Refused> {
+        let Body::Walk(guard) = &mut self.body else { return Ok(()) };
+        self.out.clear();
+        guard.finish(&mut self.out)?;
+        if let Some(mut held) = self.held.take() {
+            held.append(&mut self.out);
+            // Nothing is in the host's buffer: each chunk was taken out of it.
+            host::replace_response_body(0, &held);
+        } else if !self.out.is_empty() {
+            return Err(Refused::Invalid("its last line has no end, and trailers follow"));
+        }
+        Ok(())
+    }
+
+    /// Counts what became of the elements.
+    pub(super) fn count(&self, setup: &Setup) {
+        let Body::Walk(guard) = &self.body else { return };
+        let Counts { own, dropped, masked, reported } = guard.counts();
+        for (outcome, number) in [("own", own), ("dropped", dropped), ("masked", masked), ("reported", reported)] {
+            setup.metrics.add("guard_elements_total", &[("outcome", outcome)], number);
+        }
+    }
+}
+
+/// The reason of a denial, for logs and callers.
+pub(super) fn reason(refused: Refused) -> Reason {
+    match refused {
+        Refused::Foreign => Reason::ResponseForeign,
+        _ => Reason::ResponseUnclear,
+    }
+}

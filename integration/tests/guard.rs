@@ -1,0 +1,277 @@
+//! The app that forgot `WHERE tenant_id = ?`: what it answers goes through a real sidecar, which lets out what is the
+//! tenant's own, byte by byte, and nothing of another's.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use partywall_integration::access_log::Hop;
+use partywall_integration::certificates::Workload;
+use partywall_integration::mesh::unique;
+use partywall_integration::raw::{Request, Response};
+use partywall_integration::roots::{Root, secret};
+use partywall_integration::variant::{Running, Variant};
+
+/// What the sample says of an invoice, and what it says here.
+const OPERATION: &str =
+    r#"  - { http: "GET /invoices/{id}", action: "invoices:read", resource: Invoice, id: id, owner: none }"#;
+
+struct Shop {
+    mesh: Running,
+    seed: Vec<u8>,
+}
+
+static SHOP: LazyLock<Shop> = LazyLock::new(|| {
+    let mut variant = Variant::prepare("guard", &["invoices"]).unwrap();
+    let operation = |path: &str, response: &str| {
+        let rest = r#"action: "invoices:read", resource: Invoice, owner: none"#;
+        format!("  - {{ http: \"{path}\", {rest}, response: {{ {response} }} }}\n")
+    };
+    let items = "owner: /items/*/tenant, element_cap: 64 KiB";
+    let operations = [
+        operation("GET /streamed/{id}", items),
+        operation("HEAD /streamed/{id}", items),
+        operation("GET /held/{id}", &format!("{items}, hold: 64 KiB")),
+        operation("GET /dropped/{id}", &format!("{items}, foreign: drop, hold: 4 KiB")),
+        operation("GET /masked/{id}", &format!("{items}, foreign: mask")),
+        operation("GET /reported/{id}", &format!("{items}, foreign: report")),
+        operation("GET /passing/{id}", &format!("{items}, errors: pass")),
+        operation("GET /lines/{id}", "owner: /tenant, format: ndjson, foreign: drop"),
+        operation("GET /events/{id}", "owner: /tenant, format: sse"),
+        operation("GET /header/{id}", "owner: header.x-owner"),
+    ];
+    variant.replace("services/invoices.yaml", OPERATION, &(operations.concat() + OPERATION)).unwrap();
+    // Holding a head back is for listeners that say so.
+    let plugin = "                        failure_policy: FAIL_RELOAD\n                        # One VM";
+    let holding =
+        plugin.replace("FAIL_RELOAD\n", "FAIL_RELOAD\n                        allow_on_headers_stop_iteration: true\n");
+    variant.envoy("invoices", plugin, &holding).unwrap();
+    let configured = "role: inbound\n                            service";
+    let holding = configured.replace("service", "hold_responses: true\n                            service");
+    variant.envoy("invoices", configured, &holding).unwrap();
+    let app = TcpListener::bind((Ipv4Addr::LOCALHOST, variant.site.ports.invoices_app)).unwrap();
+    std::thread::spawn(move || {
+        for stream in app.incoming().flatten() {
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    let environment = variant.site.environment("edge").unwrap();
+    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
+    let seed = secret(&signing.1).unwrap();
+    let mesh = variant.start(&[]).unwrap();
+    mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
+    Shop { mesh, seed }
+});
+
+/// The app: answers with what the header `x-say` of the request holds, `|` between pieces that are sent apart and `~`
+/// for a line end. `@N` is a list of that many large elements, the last one another tenant's; `#N` as many letters.
+fn answer(mut stream: TcpStream) -> Result<()> {
+    let mut got = Vec::new();
+    let mut chunk = [0; 4096];
+    while !got.windows(4).any(|w| w == b"\r\n\r\n") {
+        let n = stream.read(&mut chunk)?;
+        if n == 0 {
+            return Ok(());
+        }
+        got.extend_from_slice(&chunk[..n]);
+    }
+    let request = String::from_utf8_lossy(&got).into_owned();
+    let header = |name: &str| {
+        let value = request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.unwrap_or_default().to_owned()
+    };
+    let head = header("x-head").replace('~', "\r\n");
+    let seen = format!("{}/{}", header("range"), header("accept-encoding"));
+    let body = header("x-say").replace('~', "\n");
+    let status = if head.is_empty() { "HTTP/1.1 200 OK\r\ncontent-type: application/json".to_owned() } else { head };
+    let mut out = format!("{status}\r\nx-asked: {seen}\r\nconnection: close\r\n");
+    if header("x-length").is_empty() {
+        out.push_str("transfer-encoding: chunked\r\n\r\n");
+        stream.write_all(out.as_bytes())?;
+        for piece in body.split('|') {
+            let piece = match (piece.strip_prefix('@'), piece.strip_prefix('#')) {
+                (Some(number), _) => many(number.parse()?),
+                (_, Some(number)) => "x".repeat(number.parse()?),
+                _ => piece.to_owned(),
+            };
+            for part in piece.as_bytes().chunks(16 * 1024) {
+                stream.write_all(format!("{:x}\r\n", part.len()).as_bytes())?;
+                stream.write_all(part)?;
+                stream.write_all(b"\r\n")?;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        stream.write_all(b"0\r\n\r\n")?;
+    } else {
+        out.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        stream.write_all(out.as_bytes())?;
+    }
+    Ok(stream.flush()?)
+}
+
+fn many(number: usize) -> String {
+    let own = format!(r#"{{"text":"{}","tenant":"acme"}}"#, "x".repeat(10_000));
+    format!("{{\"items\":[{},{}]}}", vec![own; number].join(","), foreign())
+}
+
+fn own(n: usize) -> String {
+    format!(r#"{{"n":{n},"tenant":"acme"}}"#)
+}
+
+fn foreign() -> String {
+    r#"{"n":"SECRET","tenant":"globex"}"#.to_owned()
+}
+
+fn items(elements: &[String]) -> String {
+    format!(r#"{{"items":[{}],"next":null}}"#, elements.join(","))
+}
+
+impl Shop {
+    fn request(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
+        let root = Root::of("acme", 0).signed(&self.seed)?;
+        let request = Request::new(method, path).header("host", "invoices").header("x-partywall-context", root);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
+    }
+
+    fn say(&self, path: &str, body: &str) -> Result<Response> {
+        self.request(path, &[("x-say", body)])
+    }
+}
+
+/// An answer of the sidecar's own, with this reason, and nothing of what the app said.
+fn denied(answer: &Response, reason: &str) {
+    let body = String::from_utf8_lossy(&answer.body);
+    assert_eq!((answer.status, answer.reason().as_str()), (502, reason), "{body}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert!(!body.contains("SECRET") && !body.contains("globex"), "{body}");
+}
+
+fn shown(answer: &Response) -> (u16, String) {
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[test]
+fn what_is_the_tenants_own_leaves_byte_by_byte() {
+    let clean = items(&[own(1), own(2)]);
+    let cut = clean.replace(',', "|,").replace("ten", "te|n");
+    for path in ["/streamed/1", "/held/1", "/dropped/1", "/masked/1", "/reported/1", "/passing/1"] {
+        for body in [clean.as_str(), cut.as_str(), r#"{"items":[]}"#, r#"{"it\u0065ms":[{"ten\u0061nt":"\u0061cme"}]}"#]
+        {
+            let answer = SHOP.say(path, body).unwrap();
+            assert_eq!(shown(&answer), (200, body.replace('|', "")), "{path}");
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+        }
+        let whole = SHOP.request(path, &[("x-say", &clean), ("x-length", "1")]).unwrap();
+        assert_eq!(shown(&whole), (200, clean.clone()), "{path}");
+    }
+}
+
+#[test]
+fn a_foreign_element_is_denied_before_any_byte_where_the_response_is_held() {
+    let escaped = r#"{"items":[{"n":"SECRET","ten\u0061nt":"globex"}]}"#;
+    let twice = r#"{"items":[{"tenant":"acme","n":"SECRET","tenant":"globex"}]}"#;
+    for body in [&items(&[own(1), foreign()]), &items(&[own(1), foreign()]).replace(',', "|,"), escaped, twice] {
+        denied(&SHOP.say("/held/1", body).unwrap(), "response_foreign");
+    }
+    for body in
+        [r#"{"items":[{"n":"SECRET"}]}"#, r#"{"items":[{"tenant":null}]}"#, "SECRET", r#"{"items":["#, "[]", "{}"]
+    {
+        denied(&SHOP.say("/held/1", body).unwrap(), "response_unclear");
+    }
+    let large = "{\"items\":[{\"text\":\"|#70000|\",\"tenant\":\"acme\"}]}";
+    denied(&SHOP.say("/held/1", large).unwrap(), "response_unclear");
+}
+
+#[test]
+fn where_bytes_have_left_the_response_breaks_off() {
+    let body = items(&[own(1), "|".into(), foreign()]).replace(",|,", "|,");
+    let broken = SHOP.say("/streamed/1", &body);
+    assert!(broken.is_err(), "a client must not take it for whole: {:?}", broken.map(|a| shown(&a)));
+    // More than is held, and the foreign one last.
+    let broken = SHOP.say("/held/1", "@20");
+    assert!(broken.is_err(), "a client must not take it for whole: {:?}", broken.map(|a| a.status));
+    // The next request is another one.
+    assert_eq!(SHOP.say("/streamed/1", &items(&[own(1)])).unwrap().status, 200);
+}
+
+#[test]
+fn a_foreign_element_is_left_out_masked_or_reported() {
+    let body = items(&[foreign(), own(1), foreign(), own(2)]);
+    for body in [body.clone(), body.replace(',', "|,"), body.replace("ten", "te|n")] {
+        let answer = SHOP.say("/dropped/1", &body).unwrap();
+        assert_eq!(shown(&answer), (200, items(&[own(1), own(2)])));
+        let answer = SHOP.say("/masked/1", &body).unwrap();
+        assert_eq!(shown(&answer), (200, items(&["null".into(), own(1), "null".into(), own(2)])));
+        let answer = SHOP.say("/reported/1", &body).unwrap();
+        assert_eq!(shown(&answer), (200, body.replace('|', "")));
+    }
+    let head = "HTTP/1.1 200 OK~etag: \"1\"~content-digest: sha-256=:AAAA:";
+    let answer = SHOP.request("/dropped/1", &[("x-say", &body), ("x-head", head), ("x-length", "1")]).unwrap();
+    assert_eq!(shown(&answer), (200, items(&[own(1), own(2)])));
+    assert_eq!((answer.header("etag"), answer.header("content-digest")), (None, None));
+    let kept = SHOP.request("/streamed/1", &[("x-say", &items(&[own(1)])), ("x-head", head)]).unwrap();
+    assert_eq!(kept.header("etag"), Some("\"1\""));
+}
+
+#[test]
+fn lines_and_events_are_judged_one_by_one() {
+    let lines = SHOP.say("/lines/1", &format!("{}~{}|~{}", own(1), foreign(), own(2))).unwrap();
+    assert_eq!(shown(&lines), (200, format!("{}\n{}", own(1), own(2))));
+    let events = format!("event: x~data: {}~~: ping~~", own(1));
+    assert_eq!(shown(&SHOP.say("/events/1", &events).unwrap()), (200, events.replace('~', "\n")));
+    assert!(SHOP.say("/events/1", &format!("data: {}~~|data: {}~~", own(1), foreign())).is_err());
+}
+
+#[test]
+fn the_head_is_judged_too() {
+    let clean = items(&[own(1)]);
+    let head = |head: &str| SHOP.request("/streamed/1", &[("x-say", &clean), ("x-head", head)]).unwrap();
+    for bad in [
+        "HTTP/1.1 206 Partial Content~content-range: bytes 0-1/2",
+        "HTTP/1.1 200 OK~content-encoding: br",
+        "HTTP/1.1 200 OK~content-type: multipart/mixed; boundary=x",
+    ] {
+        denied(&head(bad), "response_unclear");
+    }
+    denied(&head("HTTP/1.1 303 See Other~location: /tenants/globex/invoices"), "response_foreign");
+    assert_eq!(head("HTTP/1.1 303 See Other~location: /tenants/acme/invoices").status, 303);
+
+    let asked = SHOP.request("/streamed/1", &[("x-say", &clean), ("range", "bytes=0-1"), ("accept-encoding", "br")]);
+    assert_eq!(asked.unwrap().header("x-asked"), Some("/identity"), "the app is asked for all, and plainly");
+
+    let error = |path: &str| {
+        let said = [("x-say", "{\"who\":\"globex SECRET\"}"), ("x-head", "HTTP/1.1 404 Not Found~etag: \"SECRET\"")];
+        SHOP.request(path, &said).unwrap()
+    };
+    assert_eq!(shown(&error("/streamed/1")), (404, String::new()));
+    assert_eq!(shown(&error("/passing/1")), (404, "{\"who\":\"globex SECRET\"}".into()));
+
+    let owner = |owner: &str| {
+        let head = format!("HTTP/1.1 200 OK~{owner}");
+        SHOP.request("/header/1", &[("x-say", "anything"), ("x-head", &head)]).unwrap()
+    };
+    assert_eq!(shown(&owner("x-owner: acme")), (200, "anything".into()));
+    denied(&owner("x-owner: acme~x-owner: globex"), "response_foreign");
+    denied(&owner("x-other: acme"), "response_unclear");
+    let empty = SHOP.request("HEAD /streamed/1", &[("x-length", "1")]).unwrap();
+    assert_eq!(empty.status, 200);
+}
+
+#[test]
+fn it_is_logged_and_counted() {
+    let id = unique();
+    let answer = SHOP.request("/held/1", &[("x-say", &items(&[foreign()])), ("x-request-id", &id)]).unwrap();
+    denied(&answer, "response_foreign");
+    let line = SHOP.mesh.line(Hop::InvoicesInbound, &id).unwrap();
+    assert_eq!((line.field("decision").as_str(), line.field("reason").as_str()), ("deny", "response_foreign"));
+    assert!(line.field("detail").contains("another tenant"), "{}", line.field("detail"));
+    SHOP.say("/dropped/1", &items(&[foreign(), own(1)])).unwrap();
+    let envoy = SHOP.mesh.envoy("invoices").unwrap();
+    let dropped = envoy.metric("partywall_guard_elements_total", &[("outcome", "dropped")]).unwrap();
+    let denials = envoy.metric("partywall_guard_denials_total", &[("reason", "foreign"), ("role", "inbound")]).unwrap();
+    assert!(dropped >= 1.0 && denials >= 1.0, "{dropped} {denials}");
+}
