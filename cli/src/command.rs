@@ -55,6 +55,7 @@ enum Verb {
     Who(verbs::who::Args),
     Prove(verbs::prove::Args),
     Consent(verbs::consent::Args),
+    Render(verbs::render::Args),
     Completions(verbs::completions::Args),
     Schema(verbs::schema::Args),
 }
@@ -87,6 +88,7 @@ pub fn run() -> ExitCode {
         Verb::Who(args) => verbs::who::run(&args),
         Verb::Prove(args) => verbs::prove::run(&args),
         Verb::Explain(args) => verbs::explain::run(&args),
+        Verb::Render(args) => verbs::render::run(&args),
         Verb::Init(args) => verbs::init::run(&args),
         Verb::Consent(args) => verbs::consent::run(&args),
         Verb::Schema(args) => verbs::schema::run(&args),

@@ -9,6 +9,7 @@
 //!   ├─ candidates  the same, tried out beside the bundle in force
 //!   ├─ overlay     overlay.yaml, as a signed overlay
 //!   ├─ prove       claims about its policies, by a solver
+//!   ├─ render      Envoy's configuration, with what `deployment` says of places
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   ├─ recorded    access logs, as decisions that were made
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
@@ -22,6 +23,7 @@ mod cedar_files;
 pub mod command;
 mod compile;
 mod credentials;
+mod deployment;
 pub mod diagnostic;
 mod difference;
 pub mod directory;
@@ -40,6 +42,7 @@ mod prove;
 mod recorded;
 mod records;
 mod rehearsal;
+mod render;
 mod replay;
 mod revisions;
 mod schema;

@@ -73,7 +73,7 @@ fn limits() -> Value {
     };
     object(
         "`limits`",
-        "How much it may use; kept and shown, nothing enforces it yet",
+        "How much it may use: `partywall render` makes Envoy's rate limits of it",
         LIMITS.map(|name| may(name, bound(about(name)))),
     )
 }

@@ -1,0 +1,48 @@
+//! How much tenants may use: `limits` of their records and of the profiles of their tiers.
+
+use crate::directory::profile::Profile;
+use crate::directory::settings::Limit;
+use crate::directory::tenant::TenantFile;
+
+/// The limits of a directory. A record's `limits` replace those of its profile whole, as every setting does.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// How many tenants there are.
+    pub(crate) tenants: usize,
+    /// Tenant, tier and limits of each record that has some, sorted by tenant.
+    records: Vec<(String, String, Vec<Limit>)>,
+    /// Tier and limits of each profile that has some, sorted.
+    profiles: Vec<(String, Vec<Limit>)>,
+}
+
+impl Limits {
+    /// Those of these files.
+    pub(super) fn of(tenants: &[TenantFile<'_>], profiles: &[Profile<'_>]) -> Self {
+        let record = |file: &TenantFile<'_>| {
+            let (tenant, limits) = (file.tenant.as_ref()?, file.limits.clone()?);
+            Some((tenant.id.to_string(), tenant.tier.to_string(), limits))
+        };
+        let mut records: Vec<_> = tenants.iter().filter_map(record).collect();
+        records.sort();
+        let profile =
+            |(tier, settings): &Profile<'_>| Some((tier.value.clone(), settings.limits.as_ref()?.value.clone()));
+        let mut profiles: Vec<_> = profiles.iter().filter_map(profile).collect();
+        profiles.sort();
+        Self { tenants: tenants.iter().filter(|file| file.tenant.is_some()).count(), records, profiles }
+    }
+
+    /// Tenants with a limit of this name of their own, each with its tier. A record that has limits and not this one has
+    /// none, whatever its profile says: `None`.
+    pub(crate) fn of_tenants(&self, name: &str) -> Vec<(&str, &str, Option<u64>)> {
+        self.records.iter().map(|(tenant, tier, limits)| (&**tenant, &**tier, bound(limits, name))).collect()
+    }
+
+    /// Tiers with a limit of this name.
+    pub(crate) fn of_tiers(&self, name: &str) -> Vec<(&str, u64)> {
+        self.profiles.iter().filter_map(|(tier, limits)| Some((&**tier, bound(limits, name)?))).collect()
+    }
+}
+
+fn bound(limits: &[Limit], name: &str) -> Option<u64> {
+    limits.iter().find(|(known, _)| *known == name).map(|(_, bound)| *bound)
+}
