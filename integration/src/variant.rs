@@ -164,7 +164,8 @@ impl Variant {
         let directory = self.tenancy("");
         let deployment = artefacts::root().join("envoy-config/deployment.yaml");
         for (workload, text) in &mut self.bootstraps {
-            let mut arguments = vec!["render", "envoy", cli::text(&directory)?, "--deployment", cli::text(&deployment)?];
+            let mut arguments =
+                vec!["render", "envoy", cli::text(&directory)?, "--deployment", cli::text(&deployment)?];
             match *workload {
                 "edge" => arguments.extend(["--role", "edge"]),
                 service => arguments.extend(["--role", "sidecar", "--service", service]),

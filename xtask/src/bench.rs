@@ -17,6 +17,7 @@ const BENCHES: &[(&str, &str)] = &[
         "scale",
         "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 6 minutes)",
     ),
+    ("limits", "one tenant at ten times its limit, and what another tenant notices of it (some 2 minutes)"),
     ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 3 minutes)"),
 ];
 

@@ -10,6 +10,7 @@
 //! policy       decisions, by the program and by Cedar's interpreter
 //! scale        10 to 100,000 tenants: bundle, memory, load, requests while a bundle comes into force
 //! suspension   from `partywall tenant suspend` to the first denial, under load
+//! limits       one tenant at ten times its limit, and what another notices
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -19,6 +20,7 @@ pub mod context;
 pub mod cpu;
 pub mod figures;
 pub mod issuers;
+pub mod limits;
 pub mod policy;
 pub mod proxies;
 pub mod roots;
