@@ -37,9 +37,10 @@ fn push_line(out: &mut String, indent: &str, line: &str) {
 
 /// `text` as a YAML scalar: as it is where nobody could read it otherwise, else as a JSON string, which YAML reads, too.
 pub(crate) fn scalar(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.' | b'/');
-    let word = text.bytes().all(plain) && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'/');
-    let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"].contains(&text);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    let word = text.bytes().all(plain) && text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'/');
+    let reserved =
+        ["null", "true", "false", "yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
     if word && !reserved { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
@@ -58,7 +59,9 @@ mod tests {
 
     #[test]
     fn a_scalar_is_read_as_the_text_it_is() {
-        for text in ["orders", "no", "1.5", "a: b", "a #b", "", "{x}", "é", "a\"b", "-", "/a/b"] {
+        for text in
+            ["orders", "no", "No", "NULL", "SERVER", "e1", "1.5", "a: b", "a #b", "", "{x}", "é", "a\"b", "-", "/a/b"]
+        {
             let read: String = serde_saphyr::from_str(&scalar(text)).unwrap();
             assert_eq!(read, text);
         }

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::command::say;
+use partywall_tenancy::KeySource;
+
+use crate::command::{note, say};
 use crate::compile::check;
 use crate::deployment;
 use crate::diagnostic::Severity;
+use crate::directory::is_label;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::render::envoy::Given;
+use crate::render::istio::{Options, Version, resources};
 use crate::render::{Role, bootstrap};
 
 /// Write Envoy's configuration from the tenancy directory
@@ -22,7 +26,8 @@ use crate::render::{Role, bootstrap};
     verbatim_doc_comment,
     after_help = "Examples:
   partywall render envoy envoy-config/tenancy --role edge
-  partywall render envoy envoy-config/tenancy --role sidecar --service orders --out orders.yaml"
+  partywall render envoy envoy-config/tenancy --role sidecar --service orders --out orders.yaml
+  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -32,6 +37,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum What {
     Envoy(Envoy),
+    Istio(Istio),
 }
 
 /// A whole bootstrap for one Envoy
@@ -48,20 +54,92 @@ enum What {
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
-    /// The tenancy directory
-    dir: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Which Envoy
     #[arg(long, value_enum)]
     role: RoleName,
     /// The service of a sidecar
     #[arg(long, required_if_eq("role", "sidecar"))]
     service: Option<String>,
+}
+
+/// Resources for the workloads of one namespace of an Istio mesh
+///
+/// The module as TrafficExtension, or as WasmPlugin up to 1.29; an EnvoyFilter for what neither of them can say (limits,
+/// access log, local replies, early header mutation); PeerAuthentication STRICT; an AuthorizationPolicy with `callers`.
+/// A workload is in the namespace that its SPIFFE ID names, and is selected by its label `app`.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1
+  partywall render istio tenancy --namespace edge --istio 1.29 --module oci://registry.example/partywall:1
+  partywall render istio tenancy --namespace shop --module file:///etc/partywall.wasm | kubectl apply -f -"
+)]
+struct Istio {
+    #[command(flatten)]
+    place: Place,
+    /// The namespace
+    #[arg(long, value_parser = label)]
+    namespace: String,
+    /// Where proxies fetch the module
+    #[arg(long, value_name = "URL", value_parser = url)]
+    module: String,
+    /// SHA-256 of the module, in hex
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    sha256: Option<String>,
+    /// The host of `partywall serve` as Istio knows it
+    #[arg(long, value_name = "HOST", default_value = "partywall-bundles.partywall.svc.cluster.local", value_parser = host)]
+    bundles: String,
+    /// Its port
+    #[arg(long, value_name = "PORT", default_value_t = 8400, value_parser = clap::value_parser!(u16).range(1..))]
+    bundles_port: u16,
+    /// Istio's version
+    #[arg(long, value_enum, default_value = "1.30")]
+    istio: VersionName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum VersionName {
+    /// WasmPlugin: up to 1.29
+    #[value(name = "1.29")]
+    V1_29,
+    /// TrafficExtension: 1.30 and later
+    #[value(name = "1.30")]
+    V1_30,
+}
+
+/// What is read, and where the result goes.
+#[derive(clap::Args)]
+struct Place {
+    /// The tenancy directory
+    dir: PathBuf,
     /// Where things are; by default deployment.yaml beside the directory
     #[arg(long, value_name = "FILE")]
     deployment: Option<PathBuf>,
     /// The file to write; by default it is printed
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if is_label(text) { Ok(text.to_owned()) } else { Err("write a name as Kubernetes has them: `shop`".to_owned()) }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let good = text.split('.').all(is_label);
+    if good { Ok(text.to_owned()) } else { Err("write a host name, as `bundles.shop.svc.cluster.local`".to_owned()) }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let known = ["oci://", "https://", "http://", "file://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.to_owned()) } else { Err("write a URL, as `oci://registry.example/partywall:1`".to_owned()) }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let good = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if good { Ok(text.to_owned()) } else { Err("write 64 hex digits in lower case".to_owned()) }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,6 +153,7 @@ enum RoleName {
 pub(crate) fn run(args: &Args) -> Outcome {
     match &args.what {
         What::Envoy(args) => envoy(args),
+        What::Istio(args) => istio(args),
     }
 }
 
@@ -88,17 +167,45 @@ fn envoy(args: &Envoy) -> Outcome {
         }
         (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default()),
     };
-    let checked = check(&args.dir, None);
+    write(&args.place, |given| bootstrap(given, role))
+}
+
+fn istio(args: &Istio) -> Outcome {
+    let version = match args.istio {
+        VersionName::V1_29 => Version::V1_29,
+        VersionName::V1_30 => Version::V1_30,
+    };
+    let options = Options {
+        namespace: &args.namespace,
+        module: &args.module,
+        sha256: args.sha256.as_deref(),
+        bundles: &args.bundles,
+        bundles_port: args.bundles_port,
+        version,
+    };
+    write(&args.place, |given| resources(given, &options))
+}
+
+/// Reads the directory and where things are, and writes what `render` makes of both.
+fn write(place: &Place, render: impl FnOnce(Given<'_>) -> Result<String, Failure>) -> Outcome {
+    let checked = check(&place.dir, None);
     let Some((directory, _)) = checked.good() else {
         let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned();
         return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
     };
-    let beside = || args.dir.join("../deployment.yaml");
-    let path = args.deployment.clone().unwrap_or_else(beside);
+    let beside = || place.dir.join("../deployment.yaml");
+    let path = place.deployment.clone().unwrap_or_else(beside);
     let deployment = deployment::read(&path, &directory.mesh.trust_domain)?;
-    let given = Given { directory, limits: checked.reading().limits(), deployment: &deployment };
-    let text = bootstrap(given, role)?;
-    match &args.out {
+    for issuer in &directory.mesh.issuers {
+        if let KeySource::Fetched { cluster, .. } = &issuer.keys {
+            let name = &issuer.issuer;
+            note(format_args!(
+                "note: keys of `{name}` are fetched through the cluster `{cluster}`: add it at the edge"
+            ));
+        }
+    }
+    let text = render(Given { directory, limits: checked.reading().limits(), deployment: &deployment })?;
+    match &place.out {
         Some(out) => files::replace(out, text.as_bytes(), files::PUBLIC).map_err(|e| Failure::file(out, e))?,
         None => say(text.trim_end()),
     }
