@@ -4,7 +4,9 @@
 use anyhow::Result;
 use partywall_integration::access_log::Hop;
 use partywall_integration::services::App;
+use partywall_integration::stand_in::{Says, Seen, StandIn};
 use partywall_integration::variant::Variant;
+use partywall_integration::wait;
 
 const LIMIT: usize = 20;
 
@@ -59,4 +61,35 @@ fn nobody_spends_the_tokens_of_another_tenant() {
     }
     let as_acme = |_| running.client_with("globex", "/orders/7", &[("x-partywall-tenant", "acme")]).unwrap().status;
     assert!((0..5 * LIMIT).map(as_acme).any(|status| status == 429));
+}
+
+/// Requests at one time: the third of `globex` is turned away while two are open, and others go on.
+#[test]
+fn a_tenant_with_too_many_open_requests_is_turned_away_alone() {
+    let mut variant = Variant::prepare("limits-concurrent", &["edge", "orders"]).unwrap();
+    variant.append("tenants/globex.yaml", "limits: { concurrent_requests: 2 }\n").unwrap();
+    variant.render().unwrap();
+    let slow = |seen: &Seen, _: usize| {
+        if seen.path.ends_with("slow") {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        Says(200, Vec::new())
+    };
+    let app = StandIn::start(variant.site.ports.orders_app, slow).unwrap();
+    let running = variant.start(&[]).unwrap();
+    running.wait_for_policy(&[Hop::Edge, Hop::OrdersInbound]).unwrap();
+    let ask = |tenant, path: &str| running.client(tenant, path).unwrap();
+    std::thread::scope(|scope| {
+        let open: Vec<_> = (0..2).map(|_| scope.spawn(|| ask("globex", "/orders/slow").status)).collect();
+        let both = wait::until(std::time::Duration::from_secs(5), || (app.seen("slow").len() == 2).then_some(()));
+        both.expect("two requests reach the app");
+        let third = ask("globex", "/orders/7");
+        assert_eq!((third.status, third.header("content-type")), (429, Some("application/problem+json")));
+        assert_eq!(third.json()["reason"], "rate_limited");
+        // Nor by another tenant's name, which comes from the client and not from a token.
+        assert_eq!(running.client_with("globex", "/orders/7", &[("x-partywall-tenant", "acme")]).unwrap().status, 429);
+        assert_eq!(ask("acme", "/orders/7").status, 200);
+        assert_eq!(open.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>(), [200, 200]);
+    });
+    assert_eq!(ask("globex", "/orders/7").status, 200);
 }

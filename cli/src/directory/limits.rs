@@ -7,8 +7,8 @@ use crate::directory::tenant::TenantFile;
 /// The limits of a directory. A record's `limits` replace those of its profile whole, as every setting does.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    /// How many tenants there are.
-    pub(crate) tenants: usize,
+    /// Each tenant with its tier, sorted.
+    tenants: Vec<(String, String)>,
     /// Tenant, tier and limits of each record that has some, sorted by tenant.
     records: Vec<(String, String, Vec<Limit>)>,
     /// Tier and limits of each profile that has some, sorted.
@@ -28,7 +28,26 @@ impl Limits {
             |(tier, settings): &Profile<'_>| Some((tier.value.clone(), settings.limits.as_ref()?.value.clone()));
         let mut profiles: Vec<_> = profiles.iter().filter_map(profile).collect();
         profiles.sort();
-        Self { tenants: tenants.iter().filter(|file| file.tenant.is_some()).count(), records, profiles }
+        let known = tenants.iter().filter_map(|file| file.tenant.as_ref());
+        let mut tenants: Vec<_> = known.map(|tenant| (tenant.id.to_string(), tenant.tier.to_string())).collect();
+        tenants.sort();
+        Self { tenants, records, profiles }
+    }
+
+    /// How many tenants there are.
+    pub(crate) fn tenants(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// Each tenant for which a limit of this name holds: its record's, else that of its tier.
+    pub(crate) fn of_each(&self, name: &str) -> Vec<(&str, u64)> {
+        let of = |(tenant, tier): &'_ (String, String)| {
+            let own = self.records.binary_search_by(|(known, ..)| known.cmp(tenant)).ok();
+            let inherited = || self.profiles.iter().find(|(known, _)| known == tier).map(|(_, limits)| limits);
+            let limits = own.and_then(|at| self.records.get(at)).map(|(.., limits)| limits).or_else(inherited);
+            bound(limits?, name)
+        };
+        self.tenants.iter().filter_map(|each| Some((&*each.0, of(each)?))).collect()
     }
 
     /// Tenants with a limit of this name of their own, each with its tier. A record that has limits and not this one has

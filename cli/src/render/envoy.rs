@@ -96,7 +96,7 @@ fn edge(given: Given<'_>) -> Result<String, Failure> {
                 ("admin", given.deployment.admin.to_string()),
                 ("listen", edge.listen.to_string()),
                 ("access_log", access_log("edge", "edge", &format!("{PEER}\n{UPSTREAM}"))),
-                ("local_reply", LOCAL_REPLY.to_owned()),
+                ("local_reply", fill(LOCAL_REPLY, &[("overflow", String::new())])),
                 ("routes", routes),
                 ("cors", cors),
                 ("cors_filter", cors_filter),
@@ -142,6 +142,7 @@ fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
             other.name
         )));
     }
+    let concurrency = limits::concurrency(given.limits, &place.app.to_string())?;
     let both = !outbound.is_empty();
     let head = if both { SIDECAR_HEAD } else { INBOUND_HEAD };
     Ok(fill(head, &[("service", name.to_owned())])
@@ -155,8 +156,9 @@ fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
                 ("files", given.deployment.files.clone()),
                 ("trust_domain", given.directory.mesh.trust_domain.clone()),
                 ("access_log", access_log(name, "inbound", PEER)),
-                ("local_reply", LOCAL_REPLY.to_owned()),
-                ("routes", String::new()),
+                ("local_reply", fill(LOCAL_REPLY, &[("overflow", concurrency.reply)])),
+                ("routes", concurrency.routes),
+                ("app_clusters", concurrency.clusters),
                 ("filter", filter(given, "inbound", Some(name), &secrets, both)),
                 ("limits", limits::local(given.limits)),
                 ("outbound", outbound),
