@@ -70,6 +70,43 @@ fn a_records_limit_replaces_that_of_its_tier() {
 }
 
 #[test]
+fn a_tenant_with_concurrent_requests_has_a_cluster_of_its_own() {
+    let directory = copied("render-concurrent");
+    fs::write(directory.join("profiles/silver.yaml"), "profile: silver\nlimits: { concurrent_requests: 9 }\n").unwrap();
+    fs::write(
+        directory.join("tenants/initech.yaml"),
+        "tenant: initech\ntier: silver\nresidency: eu\nstatus: active\nlimits: { concurrent_requests: 3 }\n",
+    )
+    .unwrap();
+    let text = sidecar(&directory, "orders");
+    for (tenant, bound) in [("globex", 9), ("initech", 3)] {
+        let route =
+            format!("string_match: {{ exact: \"{tenant}\" }} }}] }}\n{:26}route: {{ cluster: app.{tenant},", "");
+        assert!(text.contains(&route), "no `{route}` in\n{text}");
+        let (_, cluster) = text.split_once(&format!("- name: app.{tenant}\n")).unwrap();
+        let cluster = cluster.split("- name:").next().unwrap();
+        assert!(cluster.contains(&format!("max_requests: {bound} }}")), "{cluster}");
+    }
+    assert!(!text.contains("app.acme"), "{text}");
+    // Routes that name a tenant stand before the one for all.
+    let all = text.find("match: { prefix: / }").unwrap();
+    assert!(text.match_indices("cluster: app.").all(|(at, _)| at < all));
+    // The edge has no app.
+    let edge = partywall(&["render", "envoy", path(&directory), "--role", "edge"]).succeeds();
+    assert!(!edge.stdout().contains("cluster: app"), "{}", edge.stdout());
+
+    let lines: String = (0..1_001)
+        .map(|n| {
+            format!("{{\"tenant\": \"t{n}\", \"tier\": \"silver\", \"residency\": \"eu\", \"status\": \"active\"}}\n")
+        })
+        .collect();
+    fs::write(directory.join("tenants/many.ndjson"), lines).unwrap();
+    let ran =
+        partywall(&["render", "envoy", path(&directory), "--role", "sidecar", "--service", "orders"]).ends_with(3);
+    assert!(ran.stderr().contains("has clusters for 1000 of them"), "{}", ran.stderr());
+}
+
+#[test]
 fn without_limits_there_is_no_rate_limit() {
     let directory = copied("render-no-limits");
     fs::write(directory.join("profiles/gold.yaml"), "profile: gold\nfeatures: [export]\n").unwrap();

@@ -183,7 +183,12 @@ fn istio(args: &Istio) -> Outcome {
         bundles_port: args.bundles_port,
         version,
     };
-    write(&args.place, |given| resources(given, &options))
+    write(&args.place, |given| {
+        if !given.limits.of_each("concurrent_requests").is_empty() {
+            note("note: `concurrent_requests` is not rendered: Istio's clusters cannot be one for each tenant");
+        }
+        resources(given, &options)
+    })
 }
 
 /// Reads the directory and where things are, and writes what `render` makes of both.
@@ -203,6 +208,9 @@ fn write(place: &Place, render: impl FnOnce(Given<'_>) -> Result<String, Failure
                 "note: keys of `{name}` are fetched through the cluster `{cluster}`: add it at the edge"
             ));
         }
+    }
+    if !checked.reading().limits().of_each("request_bytes").is_empty() {
+        note("note: `request_bytes` is not rendered: nothing enforces it yet");
     }
     let text = render(Given { directory, limits: checked.reading().limits(), deployment: &deployment })?;
     match &place.out {
