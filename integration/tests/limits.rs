@@ -10,11 +10,13 @@ use partywall_integration::wait;
 
 const LIMIT: usize = 20;
 
-/// The edge and orders' sidecar of a mesh in which `globex` has a limit of its own and the tier of `initech` one.
+/// The edge and orders' sidecar of a mesh in which `globex` has a limit of its own, and the tier of `initech` and `hooli`
+/// one.
 fn prepared(name: &str) -> Result<Variant> {
     let mut variant = Variant::prepare(name, &["edge", "orders"])?;
     variant.append("tenants/globex.yaml", &format!("limits: {{ requests_per_second: {LIMIT} }}\n"))?;
     variant.append("profiles/bronze.yaml", "profile: bronze\nlimits: { requests_per_second: 30 }\n")?;
+    variant.append("tenants/hooli.yaml", "tenant: hooli\ntier: bronze\nresidency: eu\nstatus: active\n")?;
     variant.render()?;
     Ok(variant)
 }
@@ -35,6 +37,7 @@ fn a_noisy_tenant_meets_its_own_limit_and_nobody_elses() {
     assert_eq!(burst("initech", 20), 0);
     assert_eq!(burst("acme", 20), 0);
     assert!(burst("initech", 200) > 0, "the tier's limit holds for a tenant without one of its own");
+    assert_eq!(burst("hooli", 20), 0, "another tenant of the tier has a bucket of its own");
     assert_eq!(burst("acme", 20), 0);
 
     // What is over the limit is told as our denials are, and was let in by the filter: a limit is no decision.
