@@ -56,6 +56,7 @@ enum Verb {
     Who(verbs::who::Args),
     Prove(verbs::prove::Args),
     Consent(verbs::consent::Args),
+    Render(verbs::render::Args),
     Completions(verbs::completions::Args),
     Schema(verbs::schema::Args),
 }
@@ -89,6 +90,7 @@ pub fn run() -> ExitCode {
         Verb::Prove(args) => verbs::prove::run(&args),
         Verb::Explain(args) => verbs::explain::run(&args),
         Verb::Import(args) => verbs::import::run(&args),
+        Verb::Render(args) => verbs::render::run(&args),
         Verb::Init(args) => verbs::init::run(&args),
         Verb::Consent(args) => verbs::consent::run(&args),
         Verb::Schema(args) => verbs::schema::run(&args),

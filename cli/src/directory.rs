@@ -14,6 +14,7 @@ mod headers;
 mod issuer;
 mod jwks;
 mod key_roles;
+mod limits;
 pub(crate) mod links;
 mod mesh;
 mod operation;
@@ -52,6 +53,7 @@ pub(crate) use api_keys::is_id as is_api_key_id;
 #[cfg(test)]
 pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
+pub(crate) use limits::Limits;
 pub(crate) use operation::{METHODS, path_problem};
 pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};
 pub(crate) use service::RECOVER;
@@ -60,7 +62,7 @@ pub(crate) use settings::{is_name, name};
 pub(crate) use sources::{API_KEYS, CASES, RETIRED};
 pub(crate) use tenant::STATUSES;
 pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
-pub(crate) use values::{is_label, parse_duration, tenant_id};
+pub(crate) use values::{is_label, parse_duration, spiffe_id, tenant_id, word};
 pub(crate) use yaml::{At, Located, Node, Value, parse};
 
 /// A checked tenancy directory: everything a bundle says, but for the program and the signature.
@@ -120,6 +122,7 @@ pub struct Reading {
     api_keys: Vec<ApiKey>,
     tenants: Vec<Tenant>,
     record: Option<Record>,
+    limits: Limits,
     places: Vec<(TenantId, Place)>,
     retired: Vec<TenantId>,
     operations: Vec<(String, String, Place)>,
@@ -142,6 +145,11 @@ impl Reading {
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
     pub(crate) fn record(&self) -> Option<&Record> {
         self.record.as_ref()
+    }
+
+    /// How much tenants may use, by those whose files are good.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Where a tenant stands, by its id.
@@ -216,6 +224,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
+    let limits = Limits::of(&tenants, &profiles);
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -242,6 +251,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         mesh: finish(mesh, published),
         tenants,
         record,
+        limits,
         places,
         retired: retired.into_iter().map(|former| former.tenant.value).collect(),
         operations,

@@ -9,6 +9,7 @@
 //!   ├─ candidates  the same, tried out beside the bundle in force
 //!   ├─ overlay     overlay.yaml, as a signed overlay
 //!   ├─ prove       claims about its policies, by a solver
+//!   ├─ render      Envoy's configuration, with what `deployment` says of places
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   ├─ recorded    access logs, as decisions that were made
 //!   ├─ openapi     the document of an API, as operations of a service
@@ -23,6 +24,7 @@ mod cedar_files;
 pub mod command;
 mod compile;
 mod credentials;
+mod deployment;
 pub mod diagnostic;
 mod difference;
 pub mod directory;
@@ -42,6 +44,7 @@ mod prove;
 mod recorded;
 mod records;
 mod rehearsal;
+mod render;
 mod replay;
 mod revisions;
 mod schema;

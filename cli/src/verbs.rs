@@ -15,6 +15,7 @@ pub(crate) mod inspect;
 pub(crate) mod keys;
 pub(crate) mod promote;
 pub(crate) mod prove;
+pub(crate) mod render;
 pub(crate) mod replay;
 pub(crate) mod review;
 pub(crate) mod revoke;

@@ -159,6 +159,22 @@ impl Variant {
         self.envoy(workload, &self.text(workload)?, &changed)
     }
 
+    /// Puts what `partywall render envoy` makes of the directory, as it is by now, in the place of the bootstraps.
+    pub fn render(&mut self) -> Result<()> {
+        let directory = self.tenancy("");
+        let deployment = artefacts::root().join("envoy-config/deployment.yaml");
+        for (workload, text) in &mut self.bootstraps {
+            let mut arguments =
+                vec!["render", "envoy", cli::text(&directory)?, "--deployment", cli::text(&deployment)?];
+            match *workload {
+                "edge" => arguments.extend(["--role", "edge"]),
+                service => arguments.extend(["--role", "sidecar", "--service", service]),
+            }
+            *text = cli::run(&arguments)?;
+        }
+        Ok(())
+    }
+
     /// Adds a plain HTTP cluster to the bootstrap of `workload` that leads to `port` of this machine.
     pub fn cluster(&mut self, workload: &'static str, name: &str, port: u16) -> Result<()> {
         const BEFORE: &str = "    # `partywall serve`.";
@@ -348,10 +364,16 @@ impl Running {
 
     /// A request at the edge, as a viewer of `tenant`.
     pub fn client(&self, tenant: &'static str, path: &str) -> Result<Response> {
+        self.client_with(tenant, path, &[])
+    }
+
+    /// The same with more headers.
+    pub fn client_with(&self, tenant: &'static str, path: &str, more: &[(&str, &str)]) -> Result<Response> {
         let provider = if tenant == "acme" { Provider::Acme } else { Provider::Shared };
         let token = self.site.issuers.token(&viewer(provider, tenant), &unique())?;
         let host = format!("{tenant}.shop.example");
         let request = Request::get(path).header("host", host).header("authorization", format!("Bearer {token}"));
+        let request = more.iter().fold(request, |request, (name, value)| request.header(name, *value));
         self.send(Hop::Edge, Workload::Edge, &request)
     }
 

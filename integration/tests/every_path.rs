@@ -25,8 +25,8 @@ const ORDERS_TRIED_AND_MIRRORED: &str = "                        - match: { path
                             retry_policy: { retry_on: 5xx, num_retries: 2, retry_back_off: { base_interval: 0.01s } }
                             request_mirror_policies: [{ cluster: shadow }]
 ";
-const INVOICES: &str = "                          route: { cluster: invoices, timeout: 15s }
-                        - match: { safe_regex: { regex: \"/tenants/[^/]+/invoices(/.*)?\" } }
+const INVOICES: &str = "                        - match: { path_separated_prefix: /invoices }
+                          route: { cluster: invoices, timeout: 15s }
 ";
 const REDIRECT: &str = "internal_redirect_policy: { max_internal_redirects: 2, redirect_response_codes: [302] }";
 /// What a route adds to answers, Envoy's own as well.

@@ -18,6 +18,7 @@ const BENCHES: &[(&str, &str)] = &[
         "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 6 minutes)",
     ),
     ("guard", "bodies of 1 KB, 64 KB and 5 MB, guarded and not: latency, MB/s, memory (some 2 minutes)"),
+    ("limits", "one tenant at ten times its limit, and what another tenant notices of it (some 2 minutes)"),
     ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 3 minutes)"),
 ];
 

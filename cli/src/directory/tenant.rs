@@ -8,7 +8,7 @@ use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
 use crate::directory::profile::Profile;
-use crate::directory::settings::{self, Record, Settings};
+use crate::directory::settings::{self, Limit, Record, Settings};
 use crate::directory::values::{tenant_id, word};
 use crate::directory::yaml::{self, Located, Node};
 
@@ -24,6 +24,8 @@ pub(crate) struct TenantFile<'s> {
     /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
     /// tenant is not wrong, too.
     pub(crate) named: Option<TenantId>,
+    /// `limits` of its own record.
+    pub(crate) limits: Option<Vec<Limit>>,
 }
 
 /// What the files of tenants are read with.
@@ -98,6 +100,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         contacts(node, report);
     }
     fields.finish(report);
+    let limits = own.limits.as_ref().map(|limits| limits.value.clone());
     let (tenant, record) = match (&id, tier, status, residency) {
         (Some(id), Some(tier), Some(status), Some((of_record, residency))) => {
             let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
@@ -121,7 +124,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         }
         _ => (None, None),
     };
-    Some(TenantFile { tenant, record, id, named: None })
+    Some(TenantFile { tenant, record, id, named: None, limits })
 }
 
 /// What a tenant can be.

@@ -68,12 +68,12 @@ fn limits() -> Value {
     let bound = |about: &str| json!({ "description": about, "type": "integer", "minimum": 1, "maximum": MAX_LIMIT });
     let about = |name: &str| match name {
         "concurrent_requests" => "Requests at one time",
-        "request_bytes" => "Bytes of a request's body",
+        "request_bytes" => "Bytes of a request's body; kept and shown, nothing enforces it yet",
         _ => "Requests per second",
     };
     object(
         "`limits`",
-        "How much it may use; kept and shown, nothing enforces it yet",
+        "How much it may use: `partywall render` makes Envoy's rate limits of it",
         LIMITS.map(|name| may(name, bound(about(name)))),
     )
 }

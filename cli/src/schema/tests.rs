@@ -98,6 +98,8 @@ fn others() {
     let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";
     let cases = format!("cases: [{}, {}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
+    let text = fs::read_to_string(root().join("envoy-config/deployment.yaml")).unwrap();
+    assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok());
     let _ = crate::overlay::Withdrawn::read(&Source::new(
         "overlay.yaml",
         "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]\nwithdrawn_consents: [{ tenant: acme, consent: x }]",
@@ -130,6 +132,7 @@ fn what_the_reader_takes_is_valid() {
     }
     let sample = root().join("envoy-config/tenancy");
     below(&sample, &sample, &mut check);
+    check(&root().join("envoy-config/deployment.yaml"), "deployment.yaml");
     for kind in KINDS.iter().filter(|kind| kind.name != "overlay") {
         assert!(checked.get(kind.name).is_some_and(|n| *n > 0), "no good file of kind {}: {checked:?}", kind.name);
     }
@@ -156,6 +159,7 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
             "cases: [{ name: x, given: { tenant: acme }, when: { service: s, request: GET / }, then: { decision: allow, reason: policy_denied } }]\n",
         ),
         ("mesh", "mesh: 3f6c1e0a\n"),
+        ("deployment", "admin: { address: \"x y\", port: 0 }\n"),
         ("service", "service: orders\n"),
     ];
     for (name, text) in mistakes {
@@ -238,6 +242,7 @@ fn each(schema: &Json, on: &mut impl FnMut(&Json)) {
 fn kind_of(relative: &str) -> Option<&'static Kind> {
     let name = match relative {
         "mesh.yaml" => "mesh",
+        "deployment.yaml" => "deployment",
         "api-keys.yaml" => "api-keys",
         "tenants/retired.yaml" => "retired",
         "policies/links.yaml" => "links",

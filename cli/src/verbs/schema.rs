@@ -24,7 +24,7 @@ use crate::schema::{KINDS, Kind};
   partywall schema --json | jq '.[].files'"
 )]
 pub(crate) struct Args {
-    /// Which one: mesh, tenant, retired, profile, service, links, api-keys, cases or overlay
+    /// Which one: mesh, tenant, retired, profile, service, links, api-keys, cases, deployment or overlay
     name: Option<String>,
     /// The folder to write to, made if it is not there; by default it is printed
     #[arg(long)]
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             say_json(&listed.collect::<Vec<_>>())
         }
         (None, None) => {
-            KINDS.iter().for_each(|kind| say(format_args!("{:<9} {}", kind.name, kind.files)));
+            KINDS.iter().for_each(|kind| say(format_args!("{:<10} {}", kind.name, kind.files)));
             Ok(Exit::Fine)
         }
     }

@@ -6,6 +6,8 @@ use crate::{Headers, Single};
 pub const CONTEXT: &str = "x-partywall-context";
 /// The request header that tells the app its tenant.
 pub const TENANT: &str = "x-partywall-tenant";
+/// The request header that tells the app, and Envoy's rate limits, the tenant's tier.
+pub const TIER: &str = "x-partywall-tier";
 /// The request header that tells the app its principal.
 pub const PRINCIPAL: &str = "x-partywall-principal";
 

@@ -11,6 +11,7 @@
 //! scale        10 to 100,000 tenants: bundle, memory, load, requests while a bundle comes into force
 //! suspension   from `partywall tenant suspend` to the first denial, under load
 //! guard        what the response guard costs, by the size of the body
+//! limits       one tenant at ten times its limit, and what another notices
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -21,6 +22,7 @@ pub mod cpu;
 pub mod figures;
 pub mod guard;
 pub mod issuers;
+pub mod limits;
 pub mod policy;
 pub mod proxies;
 pub mod roots;

@@ -4,20 +4,21 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use partywall_integration::bench::{Effort, context, guard, issuers, policy, scale, suspension};
+use partywall_integration::bench::{Effort, context, guard, issuers, limits, policy, scale, suspension};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
   context     tokens per algorithm and way to check them, root contexts, many issuers, memory of remembered tokens
   policy      decisions with 20 to 5,000 policies, by the program and by Cedar's interpreter
   scale       10, 1,000 and 100,000 tenants: bundle, memory, load, and requests while a bundle comes into force
+  limits      one tenant at ten times its limit, and what another tenant notices of it
   suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
   guard       bodies of 1 KB, 64 KB and 5 MB, guarded and not: latency, MB/s, memory
 
   --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
-                suspensions 50, reloads of each size 10)
+                suspensions 50, reloads of each size and limits 10)
   --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
-                scale, suspension and guard have numbers of their own
+                scale, suspension, guard and limits have numbers of their own
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -65,6 +66,7 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
             "policy" if name.is_none() => name = Some("policy"),
             "scale" if name.is_none() => name = Some("scale"),
             "guard" if name.is_none() => name = Some("guard"),
+            "limits" if name.is_none() => name = Some("limits"),
             "suspension" if name.is_none() => name = Some("suspension"),
             other => return Err(format!("there is no bench and no option `{other}`")),
         }
@@ -72,7 +74,7 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
     let name = name.ok_or("which bench?")?;
     let rounds = rounds.unwrap_or(match name {
         "suspension" => 50,
-        "scale" => 10,
+        "scale" | "limits" => 10,
         _ => 30,
     });
     Ok(Some((name, Effort { rounds, requests })))
@@ -86,6 +88,7 @@ fn run(name: &str, effort: Effort) -> Result<bool> {
         "policy" => policy::run(effort, progress)?,
         "scale" => scale::run(effort.rounds, progress)?,
         "guard" => guard::run(effort.rounds, progress)?,
+        "limits" => limits::run(effort.rounds, progress)?,
         "suspension" => suspension::run(effort.rounds, progress)?,
         _ => {
             let (figures, worst) = context::run(effort, progress)?;

@@ -6,7 +6,7 @@ use partywall_authorization::Authorization;
 use partywall_tenancy::{Bundle, ProvedBy, Reason, Recover, Service, Source, TenantContext, UnixSeconds, View};
 use partywall_tenant_context::{
     self as tenant_context, Baggage, CONTEXT, Carried, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection,
-    Request, Role, Single, Standing, TENANT, TakenOut, TraceParent, TraceState, jwt,
+    Request, Role, Single, Standing, TENANT, TIER, TakenOut, TraceParent, TraceState, jwt,
 };
 
 use super::Denied;
@@ -255,6 +255,7 @@ fn carried(request: &Request<'_>) -> Result<Carried, Rejection> {
 /// there is one, it takes these out and sets them again.
 fn tell_app(context: &TenantContext) {
     host::set_request_header(TENANT, context.tenant.as_str());
+    host::set_request_header(TIER, &context.tier);
     // Nobody is there to be named in an anonymous operation.
     if context.proved_by != ProvedBy::Nothing {
         host::set_request_header(PRINCIPAL, &context.principal);

@@ -1,0 +1,219 @@
+//! `deployment.yaml`: where things are, which a tenancy directory does not say. Only `partywall render` reads it.
+
+use std::fmt;
+use std::path::Path;
+
+use partywall_tenancy::SpiffeId;
+
+use crate::diagnostic::{Diagnostic, Source};
+use crate::directory::{Fields, METHODS, Mistakes, Node, Value, list, parse, spiffe_id, text, texts, word};
+use crate::exit::Failure;
+use crate::files;
+
+/// The largest file, in bytes.
+const MAX_SIZE: u64 = 1024 * 1024;
+
+/// Where things are.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    /// Where each Envoy's admin interface listens.
+    pub(crate) admin: Address,
+    /// `partywall serve`.
+    pub(crate) bundles: Address,
+    /// The folder of module and certificates in each Envoy's file system.
+    pub(crate) files: String,
+    /// The edge.
+    pub(crate) edge: Edge,
+    /// The services, in the order written.
+    pub(crate) services: Vec<Place>,
+}
+
+/// The edge.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    /// The SPIFFE ID it calls with.
+    pub(crate) spiffe_id: SpiffeId,
+    /// Where clients come in.
+    pub(crate) listen: Address,
+    /// Whose pages may call from a browser.
+    pub(crate) cors: Option<Cors>,
+}
+
+/// Cross-origin requests that browsers may make (the CORS protocol of the Fetch standard).
+#[derive(Debug)]
+pub(crate) struct Cors {
+    /// Origins, as `https://app.shop.example`.
+    pub(crate) origins: Vec<String>,
+    /// Methods.
+    pub(crate) methods: Vec<String>,
+    /// Headers.
+    pub(crate) headers: Vec<String>,
+}
+
+/// Where one service is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The service.
+    pub(crate) service: String,
+    /// Where others reach its sidecar: a name or an address.
+    pub(crate) address: String,
+    /// The port of its sidecar.
+    pub(crate) port: u16,
+    /// Where the app listens, as its sidecar sees it.
+    pub(crate) app: Address,
+    /// Where the sidecar takes the app's calls.
+    pub(crate) outbound: Option<Address>,
+}
+
+impl Place {
+    /// Where others reach its sidecar.
+    pub(crate) fn outside(&self) -> Address {
+        Address { host: self.address.clone(), port: self.port }
+    }
+
+    /// Where its sidecar listens.
+    pub(crate) fn inbound(&self) -> Address {
+        Address { host: "0.0.0.0".to_owned(), port: self.port }
+    }
+}
+
+/// A host and a port. It shows itself as Envoy's `socket_address`.
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
+    host: String,
+    port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{ address: {}, port_value: {} }}", self.host, self.port)
+    }
+}
+
+/// Reads the file.
+pub(crate) fn read(path: &Path, trust_domain: &str) -> Result<Deployment, Failure> {
+    let content = files::read_text(path, MAX_SIZE).map_err(|e| Failure::file(path, e))?;
+    let source = Source::new(path.to_string_lossy(), content);
+    of(&source, trust_domain).map_err(|mistakes| Failure::diagnostics(&mistakes))
+}
+
+/// Reads its text, or tells all that is wrong with it.
+pub(crate) fn of(source: &Source, trust_domain: &str) -> Result<Deployment, Vec<Diagnostic>> {
+    let node = parse(source).map_err(|mistake| vec![mistake])?;
+    let mut report = Mistakes::default();
+    let found = deployment(node, trust_domain, &mut report);
+    let mistakes = report.into_sorted();
+    found.filter(|_| mistakes.is_empty()).ok_or(mistakes)
+}
+
+fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Deployment> {
+    let mut fields = Fields::of(node, "a deployment", report)?;
+    let admin = fields.required("admin", "write `admin: { address: 127.0.0.1, port: 9901 }`", report);
+    let admin = admin.and_then(|node| address(node, report));
+    let bundles = fields.required("bundles", "write `bundles: { address: bundles, port: 8400 }`", report);
+    let bundles = bundles.and_then(|node| address(node, report));
+    let files = match fields.optional("files") {
+        Some(node) => folder(node, report),
+        None => Some("/etc/partywall".to_owned()),
+    };
+    let edge =
+        fields.required("edge", "write `edge: { spiffe_id: …, listen: { address: 0.0.0.0, port: 8080 } }`", report);
+    let edge = edge.and_then(|node| edge_of(node, trust_domain, report));
+    let services = fields
+        .required(
+            "services",
+            "write `services: [{ service: orders, address: orders-sidecar, port: 15006, app: … }]`",
+            report,
+        )
+        .map_or(vec![], |node| list(node, "`services`", report, place));
+    fields.finish(report);
+    Some(Deployment { admin: admin?, bundles: bundles?, files: files?, edge: edge?, services })
+}
+
+fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Edge> {
+    let mut fields = Fields::of(node, "the edge", report)?;
+    let id = fields
+        .required("spiffe_id", "write `spiffe_id: spiffe://mesh.example/ns/edge/sa/gateway`", report)
+        .and_then(|node| spiffe_id(node, Some(trust_domain), report));
+    let listen = fields
+        .required("listen", "write `listen: { address: 0.0.0.0, port: 8080 }`", report)
+        .and_then(|node| address(node, report));
+    let cors = fields.optional("cors").and_then(|node| cors(node, report));
+    fields.finish(report);
+    Some(Edge { spiffe_id: id?.value, listen: listen?, cors })
+}
+
+fn cors(node: Node<'_>, report: &mut Mistakes) -> Option<Cors> {
+    let mut fields = Fields::of(node, "`cors`", report)?;
+    let mut words = |name: &'static str, help: &str, good: fn(&str) -> bool, report: &mut Mistakes| {
+        let found = fields.required(name, help, report).map_or(vec![], |node| texts(node, name, report));
+        for bad in found.iter().filter(|found| !good(&found.value)) {
+            report.push(bad.at.error(format!("`{}` is none of `{name}`", bad.value)).help(help));
+        }
+        found.into_iter().map(|found| found.value).collect::<Vec<_>>()
+    };
+    let origin = |text: &str| text.starts_with("https://") && !text.contains(|c: char| c.is_whitespace() || c == '*');
+    let token = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let origins = words("origins", "write `origins: [\"https://app.shop.example\"]`", origin, report);
+    let methods = words("methods", "write `methods: [GET, DELETE]`", |text| METHODS.contains(&text), report);
+    let headers = words("headers", "write `headers: [authorization, content-type]`", token, report);
+    fields.finish(report);
+    Some(Cors { origins, methods, headers })
+}
+
+fn place(node: Node<'_>, report: &mut Mistakes) -> Option<Place> {
+    let mut fields = Fields::of(node, "the place of a service", report)?;
+    let service = fields
+        .required("service", "write `service: orders`", report)
+        .and_then(|node| word(node, "a service name", report));
+    let host =
+        fields.required("address", "write `address: orders-sidecar`", report).and_then(|node| host(node, report));
+    let port = fields.required("port", "write `port: 15006`", report).and_then(|node| port(node, report));
+    let app = fields
+        .required("app", "write `app: { address: 127.0.0.1, port: 8080 }`", report)
+        .and_then(|node| address(node, report));
+    let outbound = fields.optional("outbound").map(|node| address(node, report));
+    fields.finish(report);
+    let outbound = match outbound {
+        Some(bad_or_good) => Some(bad_or_good?),
+        None => None,
+    };
+    Some(Place { service: service?.value, address: host?, port: port?, app: app?, outbound })
+}
+
+fn address(node: Node<'_>, report: &mut Mistakes) -> Option<Address> {
+    let mut fields = Fields::of(node, "an address", report)?;
+    let host = fields.required("address", "write `address: 127.0.0.1`", report).and_then(|node| host(node, report));
+    let port = fields.required("port", "write `port: 8080`", report).and_then(|node| port(node, report));
+    fields.finish(report);
+    Some(Address { host: host?, port: port? })
+}
+
+/// A DNS name or an IPv4 address: it stands in the rendered files without quotes.
+fn host(node: Node<'_>, report: &mut Mistakes) -> Option<String> {
+    let found = text(node, "an address", report)?;
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-');
+    if found.value.len() <= 253 && found.value.bytes().all(good) {
+        return Some(found.value);
+    }
+    let diagnostic = found.at.error(format!("`{}` is neither a host name nor an IPv4 address", found.value));
+    report.add(diagnostic.help("write it in lower case and without the port: `orders-sidecar`, `127.0.0.1`"))
+}
+
+fn port(node: Node<'_>, report: &mut Mistakes) -> Option<u16> {
+    let number = match &node.value {
+        Value::Scalar(number) => number.parse().ok().filter(|port| *port > 0),
+        _ => None,
+    };
+    number.or_else(|| report.add(node.at.error("a port is a number from 1 to 65535").help("write `port: 8080`")))
+}
+
+fn folder(node: Node<'_>, report: &mut Mistakes) -> Option<String> {
+    let found = text(node, "`files`", report)?;
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.');
+    if found.value.starts_with('/') && !found.value.ends_with('/') && found.value.bytes().all(good) {
+        return Some(found.value);
+    }
+    let diagnostic = found.at.error(format!("`{}` is not the path of a folder", found.value));
+    report.add(diagnostic.help("write a whole path without a slash at its end: `files: /etc/partywall`"))
+}

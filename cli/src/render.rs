@@ -1,0 +1,14 @@
+//! Envoy's configuration, from a tenancy directory and what `deployment.yaml` says of the places.
+//!
+//! ```text
+//! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
+//! ```
+
+pub(crate) mod envoy;
+pub(crate) mod istio;
+mod limits;
+mod routes;
+mod template;
+mod yaml;
+
+pub(crate) use envoy::{Role, bootstrap};

@@ -1,0 +1,323 @@
+//! A whole bootstrap of one Envoy: what `envoy-config/bootstraps` holds for the sample.
+
+use partywall_tenancy::{KeyAlgorithm, KeySource, Service, Source};
+
+use crate::deployment::{Deployment, Place};
+use crate::directory::{Directory, Limits};
+use crate::exit::Failure;
+use crate::render::template::{fill, scalar};
+use crate::render::{limits, routes};
+
+/// Which Envoy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role<'a> {
+    /// Where clients come in.
+    Edge,
+    /// Beside this service, both directions where the service calls others.
+    Sidecar(&'a str),
+}
+
+/// What a bootstrap is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    /// The tenancy directory.
+    pub(crate) directory: Directory<'a>,
+    /// Its limits.
+    pub(crate) limits: &'a Limits,
+    /// Where everything is.
+    pub(crate) deployment: &'a Deployment,
+}
+
+const ACCESS_LOG: &str = include_str!("envoy/access_log.yaml");
+const CLUSTER: &str = include_str!("envoy/cluster.yaml");
+const CORS: &str = include_str!("envoy/cors.yaml");
+const CORS_FILTER: &str = include_str!("envoy/cors_filter.yaml");
+const EDGE: &str = include_str!("envoy/edge.yaml");
+const FILTER: &str = include_str!("envoy/filter.yaml");
+const LOCAL_REPLY: &str = include_str!("envoy/local_reply.yaml");
+const OUTBOUND: &str = include_str!("envoy/outbound.yaml");
+const SIDECAR: &str = include_str!("envoy/sidecar.yaml");
+const TAIL: &str = include_str!("envoy/tail.yaml");
+const TLS: &str = "{ tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3 }";
+const HTTP2: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const PEER: &str = "peer: \"%DOWNSTREAM_PEER_URI_SAN%\"";
+const UPSTREAM: &str = "upstream: \"%UPSTREAM_PEER_URI_SAN%\"";
+/// Blocks are written where they are needed first, with a name; a name that nobody uses is taken away again.
+const ANCHORS: [&str; 8] =
+    ["http2", "tls_params", "certificate", "problem_document", "vm", "bundle", "trusted_keys", "secrets"];
+
+/// The bootstrap of the Envoy of `role`, as YAML with comments.
+///
+/// # Errors
+///
+/// A service that the deployment or the directory does not know, one that is called and lies nowhere, and routes that
+/// cannot be told apart.
+pub(crate) fn bootstrap(given: Given<'_>, role: Role<'_>) -> Result<String, Failure> {
+    let text = match role {
+        Role::Edge => edge(given)?,
+        Role::Sidecar(name) => sidecar(given, name)?,
+    };
+    let mut text = text.replace("\n\n\n", "\n\n");
+    for name in ANCHORS {
+        if !text.contains(&format!("*{name}\n")) {
+            text = text.replace(&format!(" &{name}"), "");
+        }
+    }
+    Ok(text)
+}
+
+fn edge(given: Given<'_>) -> Result<String, Failure> {
+    let Deployment { edge, .. } = given.deployment;
+    let called = given.called_by(&edge.spiffe_id.to_string())?;
+    let routes = routes::routes(called.iter().map(|(service, _)| (*service, cluster_name(service))))?;
+    let certificate = certificate(&given.deployment.files, "edge");
+    let mut clusters = vec![comment_of_clusters()];
+    for (nth, (service, place)) in called.iter().enumerate() {
+        clusters.push(cluster(service, place, &given.deployment.files, (nth == 0).then_some(&*certificate), nth == 0));
+    }
+    let (cors, cors_filter) = match &edge.cors {
+        Some(cors) => {
+            let origins: Vec<String> =
+                cors.origins.iter().map(|origin| format!("{{ exact: {} }}", scalar(origin))).collect();
+            let places = [
+                ("origins", origins.join(", ")),
+                ("methods", cors.methods.join(", ")),
+                ("headers", cors.headers.join(", ")),
+            ];
+            (fill(CORS, &places), CORS_FILTER.to_owned())
+        }
+        None => (String::new(), String::new()),
+    };
+    let secrets = given.secrets_of_edge();
+    Ok(EDGE_HEAD.to_owned()
+        + &fill(
+            EDGE,
+            &[
+                ("admin", given.deployment.admin.to_string()),
+                ("listen", edge.listen.to_string()),
+                ("access_log", access_log("edge", "edge", &format!("{PEER}\n{UPSTREAM}"))),
+                ("local_reply", fill(LOCAL_REPLY, &[("overflow", String::new())])),
+                ("routes", routes),
+                ("cors", cors),
+                ("cors_filter", cors_filter),
+                ("filter", filter(given, "edge", None, &secrets, false)),
+                ("limits", limits::local(given.limits)),
+                ("clusters", clusters.concat()),
+            ],
+        )
+        + &tail(given))
+}
+
+fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
+    let service = given.service(name)?;
+    let place = given.place(name)?;
+    let called = given.called_by(&service.spiffe_id.to_string())?;
+    let secrets = secrets_of(service);
+    let (mut outbound, mut clusters) = (String::new(), Vec::new());
+    if let Some(listen) = &place.outbound {
+        clusters.push(comment_of_clusters());
+        let mut hosts = String::new();
+        for (nth, (other, at)) in called.iter().enumerate() {
+            clusters.push(cluster(other, at, &given.deployment.files, None, nth == 0));
+            hosts += &format!(
+                "- name: {0}\n  domains: [{0}]\n  routes:\n    - match: {{ prefix: / }}\n      route: {{ cluster: {1}, \
+                 timeout: 15s }}\n",
+                other.name,
+                cluster_name(other)
+            );
+        }
+        outbound = fill(
+            OUTBOUND,
+            &[
+                ("listen", listen.to_string()),
+                ("access_log", access_log(name, "outbound", UPSTREAM)),
+                ("hosts", hosts),
+                ("filter", filter(given, "outbound", Some(name), &secrets, true)),
+            ],
+        );
+    } else if let Some((other, _)) = called.first() {
+        return Err(Failure::invalid(format!(
+            "`{name}` may call `{}`, and the deployment gives it no `outbound`\nhelp: write `outbound: {{ address: \
+             127.0.0.1, port: 15001 }}` where its calls go",
+            other.name
+        )));
+    }
+    let concurrency = limits::concurrency(given.limits, &place.app.to_string())?;
+    let both = !outbound.is_empty();
+    let head = if both { SIDECAR_HEAD } else { INBOUND_HEAD };
+    Ok(fill(head, &[("service", name.to_owned())])
+        + &fill(
+            SIDECAR,
+            &[
+                ("service", name.to_owned()),
+                ("admin", given.deployment.admin.to_string()),
+                ("listen", place.inbound().to_string()),
+                ("app", place.app.to_string()),
+                ("files", given.deployment.files.clone()),
+                ("trust_domain", given.directory.mesh.trust_domain.clone()),
+                ("access_log", access_log(name, "inbound", PEER)),
+                ("local_reply", fill(LOCAL_REPLY, &[("overflow", concurrency.reply)])),
+                ("routes", concurrency.routes),
+                ("app_clusters", concurrency.clusters),
+                ("filter", filter(given, "inbound", Some(name), &secrets, both)),
+                ("limits", limits::local(given.limits)),
+                ("outbound", outbound),
+                ("clusters", clusters.concat()),
+            ],
+        )
+        + &tail(given))
+}
+
+const EDGE_HEAD: &str = include_str!("envoy/edge_head.yaml");
+const SIDECAR_HEAD: &str = include_str!("envoy/sidecar_head.yaml");
+const INBOUND_HEAD: &str = include_str!("envoy/inbound_head.yaml");
+
+impl<'a> Given<'a> {
+    fn service(&self, name: &str) -> Result<&'a Service, Failure> {
+        let services = self.directory.services;
+        services.iter().find(|service| service.name == name).ok_or_else(|| {
+            let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+            Failure::invalid(format!("no service is called `{name}`\nhelp: there are {}", names.join(", ")))
+        })
+    }
+
+    fn place(&self, name: &str) -> Result<&'a Place, Failure> {
+        self.deployment.services.iter().find(|place| place.service == name).ok_or_else(|| {
+            Failure::invalid(format!(
+                "the deployment does not say where `{name}` is\nhelp: write `- {{ service: {name}, address: {name}-sidecar, \
+                 port: 15006, app: {{ address: 127.0.0.1, port: 8080 }} }}` under `services`"
+            ))
+        })
+    }
+
+    /// The services that this workload may call, and where they are.
+    fn called_by(&self, spiffe_id: &str) -> Result<Vec<(&'a Service, &'a Place)>, Failure> {
+        let calls = |service: &&Service| service.callers.iter().any(|caller| caller.spiffe_id.to_string() == spiffe_id);
+        self.directory.services.iter().filter(calls).map(|service| Ok((service, self.place(&service.name)?))).collect()
+    }
+
+    /// Purposes and variables of the edge's secrets.
+    fn secrets_of_edge(&self) -> Vec<&'static str> {
+        let mesh = self.directory.mesh;
+        let mut secrets = vec!["fingerprint", "shared_state", "context_signing"];
+        if mesh.sources.edge.iter().any(|source| matches!(source, Source::ApiKey { .. })) {
+            secrets.push("api_keys");
+        }
+        let symmetric = |keys: &KeySource| match keys {
+            KeySource::Inline(keys) => keys.iter().any(|key| key.algorithm == KeyAlgorithm::Hs256),
+            KeySource::Fetched { .. } => false,
+        };
+        if mesh.issuers.iter().any(|issuer| symmetric(&issuer.keys)) {
+            secrets.push("issuer_keys");
+        }
+        secrets
+    }
+}
+
+/// Of a sidecar: one that acts for tenants by itself signs.
+fn secrets_of(service: &Service) -> Vec<&'static str> {
+    let mut secrets = vec!["fingerprint", "shared_state"];
+    if service.own_tenant.is_some() || service.act_for.is_some() {
+        secrets.push("context_signing");
+    }
+    secrets
+}
+
+/// Our filter. Where both directions share one VM, outbound refers to what inbound wrote down.
+fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str], shared: bool) -> String {
+    let variable = |purpose: &&str| format!("PARTYWALL_{}", purpose.to_ascii_uppercase());
+    let audience = if role == "edge" { "edge" } else { "workload" };
+    let (vm, trust) = if shared && role == "outbound" {
+        let trust = "bundle: *bundle\ntrusted_keys: *trusted_keys\n${approvals}\nfloor: 1\nsecrets: *secrets\n";
+        ("vm_config: *vm\n".to_owned(), trust.to_owned())
+    } else {
+        let names: Vec<String> =
+            ["PARTYWALL_BUNDLE_KEYS".to_owned()].into_iter().chain(secrets.iter().map(variable)).collect();
+        let by_purpose: Vec<String> =
+            secrets.iter().map(|purpose| format!("{purpose}: {}", variable(purpose))).collect();
+        let grants = given.directory.mesh.grants.as_ref().map_or("", |_| ", grants_path: /tenancy.grants");
+        let why = "# One VM for both directions: outbound finds what inbound put down.\n";
+        let vm = format!(
+            "{}vm_config: &vm\n  vm_id: partywall\n  runtime: envoy.wasm.runtime.v8\n  code: {{ local: {{ filename: \
+             {}/partywall.wasm }} }}\n  environment_variables:\n    host_env_keys: [{}]\n",
+            if shared { why } else { "" },
+            given.deployment.files,
+            names.join(", ")
+        );
+        let trust = format!(
+            "bundle: &bundle {{ cluster: partywall-bundles, path: /tenancy.{audience}.bundle, candidate_path: \
+             /tenancy.{audience}.candidate, overlay_path: /tenancy.overlay{grants} }}\ntrusted_keys: &trusted_keys {{ env: \
+             PARTYWALL_BUNDLE_KEYS }}\n${{approvals}}\nfloor: 1\nsecrets: &secrets {{ {} }}\n",
+            by_purpose.join(", ")
+        );
+        (vm, trust)
+    };
+    let approvals = match given.directory.mesh.approvals {
+        0 | 1 => String::new(),
+        several => format!("approvals: {several}"),
+    };
+    let trust = fill(&trust, &[("approvals", approvals)]);
+    fill(
+        FILTER,
+        &[
+            ("role", role.to_owned()),
+            ("service", service.map_or_else(String::new, |name| format!("service: {name}"))),
+            ("mesh", given.directory.mesh.id.to_string()),
+            ("vm", vm),
+            ("trust", trust),
+        ],
+    )
+}
+
+fn access_log(hop: &str, role: &str, peers: &str) -> String {
+    fill(ACCESS_LOG, &[("hop", hop.to_owned()), ("role", role.to_owned()), ("peers", peers.to_owned())])
+}
+
+fn comment_of_clusters() -> String {
+    "# The filter learns the called service from the cluster's name (`clusters:` of a service in the tenancy directory).\n"
+        .to_owned()
+}
+
+fn cluster_name(service: &Service) -> String {
+    scalar(service.clusters.first().unwrap_or(&service.name))
+}
+
+/// A cluster over mutual TLS. `certificate` where it is written here for the first time, as `first` is for the protocol.
+fn cluster(service: &Service, place: &Place, files: &str, certificate: Option<&str>, first: bool) -> String {
+    let http2 = if first {
+        format!(
+            "typed_extension_protocol_options: &http2\n  {HTTP2}:\n    \"@type\": type.googleapis.com/{HTTP2}\n    \
+             explicit_http_config: {{ http2_protocol_options: {{}} }}"
+        )
+    } else {
+        "typed_extension_protocol_options: *http2".to_owned()
+    };
+    let (tls, certificate) = match certificate {
+        Some(text) => (format!("tls_params: &tls_params {TLS}"), text.to_owned()),
+        None => ("tls_params: *tls_params".to_owned(), "tls_certificates: *certificate".to_owned()),
+    };
+    fill(
+        CLUSTER,
+        &[
+            ("cluster", cluster_name(service)),
+            ("service", service.name.clone()),
+            ("spiffe_id", service.spiffe_id.to_string()),
+            ("address", place.outside().to_string()),
+            ("files", files.to_owned()),
+            ("http2", http2),
+            ("tls_params", tls),
+            ("certificate", certificate),
+        ],
+    )
+}
+
+fn certificate(files: &str, name: &str) -> String {
+    format!(
+        "tls_certificates: &certificate\n  - certificate_chain: {{ filename: {files}/tls/{name}.pem }}\n    private_key: {{ \
+         filename: {files}/tls/{name}.key }}"
+    )
+}
+
+fn tail(given: Given<'_>) -> String {
+    fill(TAIL, &[("bundles", given.deployment.bundles.to_string())])
+}

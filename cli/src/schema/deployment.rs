@@ -1,0 +1,78 @@
+//! `deployment.yaml`.
+
+use serde_json::{Value, json};
+
+use super::shape::{list, may, must, object, or_else, text, word};
+use super::values::{label, spiffe_id};
+use crate::directory::METHODS;
+
+pub(super) fn deployment() -> Value {
+    object(
+        "a deployment",
+        "deployment.yaml: where things are; `partywall render` reads it beside the tenancy directory",
+        [
+            must("admin", address("Where each Envoy's admin interface listens")),
+            must("bundles", address("`partywall serve`")),
+            may(
+                "files",
+                or_else(
+                    "/etc/partywall",
+                    text(
+                        "The folder of module and certificates",
+                        "^/([A-Za-z0-9._/-]*[A-Za-z0-9._-])?$",
+                        &["/etc/partywall"],
+                    ),
+                ),
+            ),
+            must("edge", edge()),
+            must("services", list("Where each service is", place(), 0)),
+        ],
+    )
+}
+
+fn edge() -> Value {
+    let cors = object(
+        "`cors`",
+        "Whose pages may call from a browser",
+        [
+            must("origins", list("Origins", text("An origin", r"^https://[^\s*]*$", &["https://app.shop.example"]), 1)),
+            must("methods", list("Methods", word("A method", METHODS.iter().copied()), 1)),
+            must("headers", list("Headers", text("A header", "^[A-Za-z0-9-]+$", &["authorization"]), 1)),
+        ],
+    );
+    object(
+        "the edge",
+        "Where clients come in",
+        [
+            must("spiffe_id", spiffe_id("What it calls with: `callers` of services name it")),
+            must("listen", address("Where it listens")),
+            may("cors", cors),
+        ],
+    )
+}
+
+fn place() -> Value {
+    object(
+        "the place of a service",
+        "Where one service is",
+        [
+            must("service", label("A service of services/", &["orders"])),
+            must("address", host("Where others reach its sidecar")),
+            must("port", port("The port of its sidecar")),
+            must("app", address("Where the app listens, as its sidecar sees it")),
+            may("outbound", address("Where the sidecar takes the app's calls")),
+        ],
+    )
+}
+
+fn address(about: &str) -> Value {
+    object("an address", about, [must("address", host("A host name or an IPv4 address")), must("port", port("A port"))])
+}
+
+fn host(about: &str) -> Value {
+    text(about, "^[a-z0-9.-]{1,253}$", &["orders-sidecar", "127.0.0.1"])
+}
+
+fn port(about: &str) -> Value {
+    json!({ "description": about, "type": "integer", "minimum": 1, "maximum": 65535 })
+}

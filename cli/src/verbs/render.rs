@@ -1,0 +1,221 @@
+//! `partywall render`.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+
+use partywall_tenancy::KeySource;
+
+use crate::command::{note, say};
+use crate::compile::check;
+use crate::deployment;
+use crate::diagnostic::Severity;
+use crate::directory::is_label;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::files;
+use crate::render::envoy::Given;
+use crate::render::istio::{Options, Version, resources};
+use crate::render::{Role, bootstrap};
+
+/// Write Envoy's configuration from the tenancy directory
+///
+/// What the directory says (mesh, callers, operations, limits) is written once and rendered; where things are comes
+/// from a small file beside it, deployment.yaml.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render envoy envoy-config/tenancy --role edge
+  partywall render envoy envoy-config/tenancy --role sidecar --service orders --out orders.yaml
+  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Envoy(Envoy),
+    Istio(Istio),
+}
+
+/// A whole bootstrap for one Envoy
+///
+/// With the filter, access log, local replies in the form of our denials, the limits of tenants as Envoy's local rate
+/// limit, and a listener for each direction. Routes of the edge come from the operations, clusters of a sidecar from
+/// `callers` of the services it may call.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render envoy envoy-config/tenancy --role edge
+  partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
+  partywall render envoy tenancy --deployment staging.yaml --role edge"
+)]
+struct Envoy {
+    #[command(flatten)]
+    place: Place,
+    /// Which Envoy
+    #[arg(long, value_enum)]
+    role: RoleName,
+    /// The service of a sidecar
+    #[arg(long, required_if_eq("role", "sidecar"))]
+    service: Option<String>,
+}
+
+/// Resources for the workloads of one namespace of an Istio mesh
+///
+/// The module as TrafficExtension, or as WasmPlugin up to 1.29; an EnvoyFilter for what neither of them can say (limits,
+/// access log, local replies, early header mutation); PeerAuthentication STRICT; an AuthorizationPolicy with `callers`.
+/// A workload is in the namespace that its SPIFFE ID names, and is selected by its label `app`.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1
+  partywall render istio tenancy --namespace edge --istio 1.29 --module oci://registry.example/partywall:1
+  partywall render istio tenancy --namespace shop --module file:///etc/partywall.wasm | kubectl apply -f -"
+)]
+struct Istio {
+    #[command(flatten)]
+    place: Place,
+    /// The namespace
+    #[arg(long, value_parser = label)]
+    namespace: String,
+    /// Where proxies fetch the module
+    #[arg(long, value_name = "URL", value_parser = url)]
+    module: String,
+    /// SHA-256 of the module, in hex
+    #[arg(long, value_name = "HEX", value_parser = digest)]
+    sha256: Option<String>,
+    /// The host of `partywall serve` as Istio knows it
+    #[arg(long, value_name = "HOST", default_value = "partywall-bundles.partywall.svc.cluster.local", value_parser = host)]
+    bundles: String,
+    /// Its port
+    #[arg(long, value_name = "PORT", default_value_t = 8400, value_parser = clap::value_parser!(u16).range(1..))]
+    bundles_port: u16,
+    /// Istio's version
+    #[arg(long, value_enum, default_value = "1.30")]
+    istio: VersionName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum VersionName {
+    /// WasmPlugin: up to 1.29
+    #[value(name = "1.29")]
+    V1_29,
+    /// TrafficExtension: 1.30 and later
+    #[value(name = "1.30")]
+    V1_30,
+}
+
+/// What is read, and where the result goes.
+#[derive(clap::Args)]
+struct Place {
+    /// The tenancy directory
+    dir: PathBuf,
+    /// Where things are; by default deployment.yaml beside the directory
+    #[arg(long, value_name = "FILE")]
+    deployment: Option<PathBuf>,
+    /// The file to write; by default it is printed
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if is_label(text) { Ok(text.to_owned()) } else { Err("write a name as Kubernetes has them: `shop`".to_owned()) }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let good = text.split('.').all(is_label);
+    if good { Ok(text.to_owned()) } else { Err("write a host name, as `bundles.shop.svc.cluster.local`".to_owned()) }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let known = ["oci://", "https://", "http://", "file://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.to_owned()) } else { Err("write a URL, as `oci://registry.example/partywall:1`".to_owned()) }
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let good = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    if good { Ok(text.to_owned()) } else { Err("write 64 hex digits in lower case".to_owned()) }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RoleName {
+    /// Where clients come in
+    Edge,
+    /// Beside a service, in both directions
+    Sidecar,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    match &args.what {
+        What::Envoy(args) => envoy(args),
+        What::Istio(args) => istio(args),
+    }
+}
+
+fn envoy(args: &Envoy) -> Outcome {
+    let role = match (args.role, args.service.as_deref()) {
+        (RoleName::Edge, None) => Role::Edge,
+        (RoleName::Edge, Some(_)) => {
+            return Err(Failure::usage(
+                "an edge has no service\nhelp: leave `--service` out, or write `--role sidecar`",
+            ));
+        }
+        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default()),
+    };
+    write(&args.place, |given| bootstrap(given, role))
+}
+
+fn istio(args: &Istio) -> Outcome {
+    let version = match args.istio {
+        VersionName::V1_29 => Version::V1_29,
+        VersionName::V1_30 => Version::V1_30,
+    };
+    let options = Options {
+        namespace: &args.namespace,
+        module: &args.module,
+        sha256: args.sha256.as_deref(),
+        bundles: &args.bundles,
+        bundles_port: args.bundles_port,
+        version,
+    };
+    write(&args.place, |given| {
+        if !given.limits.of_each("concurrent_requests").is_empty() {
+            note("note: `concurrent_requests` is not rendered: Istio's clusters cannot be one for each tenant");
+        }
+        resources(given, &options)
+    })
+}
+
+/// Reads the directory and where things are, and writes what `render` makes of both.
+fn write(place: &Place, render: impl FnOnce(Given<'_>) -> Result<String, Failure>) -> Outcome {
+    let checked = check(&place.dir, None);
+    let Some((directory, _)) = checked.good() else {
+        let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned();
+        return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
+    };
+    let beside = || place.dir.join("../deployment.yaml");
+    let path = place.deployment.clone().unwrap_or_else(beside);
+    let deployment = deployment::read(&path, &directory.mesh.trust_domain)?;
+    for issuer in &directory.mesh.issuers {
+        if let KeySource::Fetched { cluster, .. } = &issuer.keys {
+            let name = &issuer.issuer;
+            note(format_args!(
+                "note: keys of `{name}` are fetched through the cluster `{cluster}`: add it at the edge"
+            ));
+        }
+    }
+    if !checked.reading().limits().of_each("request_bytes").is_empty() {
+        note("note: `request_bytes` is not rendered: nothing enforces it yet");
+    }
+    let text = render(Given { directory, limits: checked.reading().limits(), deployment: &deployment })?;
+    match &place.out {
+        Some(out) => files::replace(out, text.as_bytes(), files::PUBLIC).map_err(|e| Failure::file(out, e))?,
+        None => say(text.trim_end()),
+    }
+    Ok(Exit::Fine)
+}
