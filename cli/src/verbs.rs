@@ -12,6 +12,7 @@ pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod lineage;
 pub(crate) mod promote;
 pub(crate) mod prove;
 pub(crate) mod replay;
