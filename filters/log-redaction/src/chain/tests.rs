@@ -72,7 +72,7 @@ fn each_removed_line_is_a_gap_and_is_told_as_removed_once_a_checkpoint_says_so()
         assert_eq!(gaps.len(), 1, "{number}");
         assert_eq!((gaps[0].first, gaps[0].last), (number, number));
         removed += usize::from(gaps[0].why == Why::Removed);
-        let long = number % 5 == 0;
+        let long = number.is_multiple_of(5);
         assert!(!long || gaps[0].why == Why::Open, "{number} was open to the end");
     }
     assert!(removed >= 40, "{removed}");
