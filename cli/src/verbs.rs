@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod inspect;
 pub(crate) mod keys;
+pub(crate) mod lineage;
 pub(crate) mod promote;
 pub(crate) mod prove;
 pub(crate) mod render;

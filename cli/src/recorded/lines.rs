@@ -83,6 +83,11 @@ impl Log {
         }
     }
 
+    /// The line that `next` told of, as it stands there; cut where it was too long.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.line.trim_ascii()
+    }
+
     fn tell(&mut self) {
         if self.number.is_multiple_of(4096) && self.told.elapsed() > PATIENCE {
             self.told = Instant::now();

@@ -6,10 +6,12 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod chain;
 mod compared;
 mod explain;
 mod path;
 
+pub use chain::{CHAIN_VERSION, Chain, Fields, Finding, Gap, Link, LinkError, MAX_RANGES, Ranges, Seen, Verifier, Why};
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names};
 pub use path::redact_path;
