@@ -44,6 +44,8 @@ pub(super) struct About {
     pub(super) thing: String,
     /// The parameter that says which one.
     pub(super) id: Option<String>,
+    /// Whether it is one of them, which the owner may name.
+    pub(super) one: bool,
     /// What stands behind it: something done to it, or a part of it.
     pub(super) part: String,
 }
@@ -75,12 +77,12 @@ pub(super) fn about(path: &str, collections: &BTreeSet<&str>, owners: &[String])
     let literals = || (0..segments.len()).filter(literal);
     let found = literals().rev().find(|at| collections.contains(segments[*at]) && !leads_to_owner(at));
     let found = found.or_else(|| literals().find(|at| !leads_to_owner(at))).or_else(|| literals().next());
-    let Some(at) = found else { return About { thing: "root".into(), id: None, part: String::new() } };
+    let Some(at) = found else { return About { thing: "root".into(), id: None, one: false, part: String::new() } };
     let id = next(at).filter(|name| !owners.iter().any(|owner| owner == name)).map(str::to_owned);
     let behind = segments.iter().skip(at + 1).filter(|segment| parameter(segment).is_none());
     let part: Vec<String> = behind.map(|segment| word(segment).to_ascii_lowercase()).collect();
     let thing = Some(word(segments[at])).filter(|word| !word.is_empty()).unwrap_or_else(|| "root".into());
-    About { thing, id, part: part.join("-") }
+    About { thing, id, one: next(at).is_some(), part: part.join("-") }
 }
 
 /// `v1`, `v1.57`.
@@ -94,9 +96,7 @@ fn is_version(segment: &str) -> bool {
 /// `logs.read`, `archive.update`, or `start`, which a POST does.
 pub(super) fn verb(method: &str, about: &About, collections: &BTreeSet<&str>) -> String {
     let plain = match method {
-        "get" | "head" if about.id.is_none() && about.part.is_empty() && collections.contains(about.thing.as_str()) => {
-            "list"
-        }
+        "get" | "head" if !about.one && about.part.is_empty() && collections.contains(about.thing.as_str()) => "list",
         "get" | "head" => "read",
         "post" => "create",
         "delete" => "delete",
