@@ -22,7 +22,13 @@ use partywall_tenancy::Reason;
 const NOW: u64 = 1_800_000_000;
 
 /// Reasons that other crates give.
-const NOT_HERE: &[Reason] = &[Reason::ResourceForeign, Reason::ResourceUnmapped, Reason::PolicyDenied];
+const NOT_HERE: &[Reason] = &[
+    Reason::ResourceForeign,
+    Reason::ResourceUnmapped,
+    Reason::PolicyDenied,
+    Reason::ResponseForeign,
+    Reason::ResponseUnclear,
+];
 
 struct Ran {
     folder: String,
