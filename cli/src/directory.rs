@@ -51,7 +51,7 @@ pub(crate) use api_keys::is_id as is_api_key_id;
 #[cfg(test)]
 pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
-pub(crate) use operation::{METHODS, path_problem};
+pub(crate) use operation::{METHODS, path_problem, shape};
 pub(crate) use service::RECOVER;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use settings::{is_name, name};
