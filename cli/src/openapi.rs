@@ -8,9 +8,12 @@ mod document;
 mod names;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use serde_json::Value;
+
+use crate::directory::{METHODS, path_problem, shape};
 
 pub(crate) use document::read;
 pub(crate) use names::word;
@@ -50,13 +53,6 @@ pub(crate) struct Imported {
     pub(crate) open: bool,
 }
 
-impl Imported {
-    /// Whether it changes something.
-    pub(crate) fn writes(&self) -> bool {
-        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
-    }
-}
-
 /// What came of a document.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -66,8 +62,13 @@ pub(crate) struct Outcome {
     pub(crate) left_out: Vec<(String, String)>,
 }
 
-/// The methods that OpenAPI knows and the directory maps.
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+impl Outcome {
+    /// How many operations change something, and how many of these show no owner.
+    pub(crate) fn writes(&self) -> (usize, usize) {
+        let writes = || self.operations.iter().filter(|one| !matches!(one.method.as_str(), "GET" | "HEAD" | "OPTIONS"));
+        (writes().count(), writes().filter(|one| one.owner.is_none()).count())
+    }
+}
 
 /// Maps the operations of a document.
 pub(crate) fn operations(document: &Value, reading: &Reading<'_>) -> Result<Outcome, String> {
@@ -90,33 +91,30 @@ pub(crate) fn operations(document: &Value, reading: &Reading<'_>) -> Result<Outc
             continue;
         };
         for (method, operation) in item {
-            let shown = format!("{} {path}", method.to_ascii_uppercase());
+            let method = method.to_ascii_uppercase();
+            let shown = format!("{method} {path}");
             if !METHODS.contains(&method.as_str()) {
                 // `parameters`, `summary` and their kin stand beside the methods.
-                if matches!(method.as_str(), "trace" | "connect" | "query") {
+                if matches!(method.as_str(), "TRACE" | "CONNECT" | "QUERY") {
                     outcome.left_out.push((shown, "the method is not mapped".into()));
                 }
                 continue;
             }
-            match one(method, &path, (operation, &collections), document, reading) {
+            match one(&method, &path, (operation, &collections), document, reading) {
                 Err(why) => outcome.left_out.push((shown, why)),
-                Ok(imported) => match shapes.insert(shape(&imported), shown.clone()) {
-                    Some(other) => {
-                        shapes.insert(shape(&imported), other.clone());
-                        outcome.left_out.push((shown, format!("covers the same requests as `{other}`")));
+                Ok(imported) => match shapes.entry(shape(&imported.method, &imported.path)) {
+                    Entry::Occupied(other) => {
+                        outcome.left_out.push((shown, format!("covers the same requests as `{}`", other.get())));
                     }
-                    None => outcome.operations.push(imported),
+                    Entry::Vacant(first) => {
+                        first.insert(shown);
+                        outcome.operations.push(imported);
+                    }
                 },
             }
         }
     }
     Ok(outcome)
-}
-
-/// What two operations that cover the same requests have in common.
-fn shape(operation: &Imported) -> String {
-    let segments = operation.path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
-    format!("{} {}", operation.method, segments.collect::<Vec<_>>().join("/"))
 }
 
 fn one(
@@ -127,6 +125,10 @@ fn one(
     reading: &Reading<'_>,
 ) -> Result<Imported, String> {
     let (path, parameters) = names::path(template)?;
+    // What the reader of the directory refuses would make the whole file no good.
+    if let Some(problem) = path_problem(&path) {
+        return Err(problem.to_string());
+    }
     let owner = parameters.iter().find(|name| reading.owners.contains(name)).cloned();
     let about = names::about(&path, collections, reading.owners);
     let verb = match reading.actions {
@@ -140,7 +142,7 @@ fn one(
     };
     let action = names::action(&about.thing, &verb);
     Ok(Imported {
-        method: method.to_ascii_uppercase(),
+        method: method.to_owned(),
         resource: names::resource(&about.thing),
         action,
         id: about.id,

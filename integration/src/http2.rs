@@ -88,6 +88,10 @@ pub fn send(
         let (body, trailers) = rest(stream).await?;
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, headers_only, body, trailers })
     };
+    in_time(asked)
+}
+
+fn in_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     let timed = async { tokio::time::timeout(PATIENCE, asked).await };
     RUNTIME.block_on(timed).map_err(|_| anyhow!("no answer in {} s", PATIENCE.as_secs()))?
 }
@@ -111,8 +115,7 @@ pub fn open(to: SocketAddr, request: Request<()>) -> Result<OpenAnswer> {
         let (head, stream) = response.await?.into_parts();
         Ok(OpenAnswer { status: head.status.as_u16(), headers: head.headers, stream, _client: client })
     };
-    let timed = async { tokio::time::timeout(PATIENCE, asked).await };
-    RUNTIME.block_on(timed).map_err(|_| anyhow!("no answer in {} s", PATIENCE.as_secs()))?
+    in_time(asked)
 }
 
 impl OpenAnswer {

@@ -189,6 +189,12 @@ fn has_parameter(at: At<'_>, prefix: &str, name: &str, path: Option<&str>, repor
     false
 }
 
+/// What operations that cover the same requests have in common.
+pub(crate) fn shape(method: &str, path: &str) -> String {
+    let segments: Vec<_> = path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s }).collect();
+    format!("{method} {}", segments.join("/"))
+}
+
 /// Leaves out, and reports, operations that cover the same requests as another one.
 pub(crate) fn apart<'s>(operations: Vec<Located<'s, Operation>>, report: &mut Report) -> Vec<Located<'s, Operation>> {
     let mut first = HashMap::new();
@@ -196,8 +202,7 @@ pub(crate) fn apart<'s>(operations: Vec<Located<'s, Operation>>, report: &mut Re
     for operation in operations {
         let Operation { method, path, .. } = &operation.value;
         let shown = format!("{method} {path}");
-        let shape: Vec<_> = path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s }).collect();
-        let shape = format!("{method} {}", shape.join("/"));
+        let shape = shape(method, path);
         match first.get(&shape) {
             Some(other) => {
                 let diagnostic = operation.at.error(format!("`{shown}` covers the same requests as `{other}`"));

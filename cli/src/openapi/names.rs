@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 /// ours, and need not be whole segments.
 pub(super) fn path(template: &str) -> Result<(String, Vec<String>), String> {
     let template = template.split(['?', '#']).next().unwrap_or_default();
-    let trimmed = template.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(template);
+    if template.len() > 1 && template.ends_with('/') {
+        return Err("its path ends with `/`, and a path that could be read in two ways is denied".into());
+    }
     let mut segments = Vec::new();
     let mut parameters = Vec::new();
-    for segment in trimmed.strip_prefix('/').ok_or("its path does not begin with `/`")?.split('/') {
+    for segment in template.strip_prefix('/').ok_or("its path does not begin with `/`")?.split('/') {
         match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some(name) if !name.contains(['{', '}']) => {
                 let name = word(name);
@@ -24,9 +26,6 @@ pub(super) fn path(template: &str) -> Result<(String, Vec<String>), String> {
             }
             _ => segments.push(segment.to_owned()),
         }
-    }
-    if trimmed.len() < template.len() {
-        return Err("its path ends with `/`, and a path that could be read in two ways is denied".into());
     }
     Ok((format!("/{}", segments.join("/")), parameters))
 }
@@ -96,16 +95,16 @@ fn is_version(segment: &str) -> bool {
 /// `logs.read`, `archive.update`, or `start`, which a POST does.
 pub(super) fn verb(method: &str, about: &About, collections: &BTreeSet<&str>) -> String {
     let plain = match method {
-        "get" | "head" if !about.one && about.part.is_empty() && collections.contains(about.thing.as_str()) => "list",
-        "get" | "head" => "read",
-        "post" => "create",
-        "delete" => "delete",
-        "options" => "options",
+        "GET" | "HEAD" if !about.one && about.part.is_empty() && collections.contains(about.thing.as_str()) => "list",
+        "GET" | "HEAD" => "read",
+        "POST" => "create",
+        "DELETE" => "delete",
+        "OPTIONS" => "options",
         _ => "update",
     };
     match (about.part.as_str(), method) {
         ("", _) => plain.to_owned(),
-        (part, "post") => part.to_owned(),
+        (part, "POST") => part.to_owned(),
         (part, _) => format!("{part}.{plain}"),
     }
 }
@@ -154,20 +153,20 @@ mod tests {
             .map(String::from);
         let (known, owners) = (collections(paths.iter()), ["tenant".to_owned()]);
         for (method, path, action_is, resource_is, id) in [
-            ("get", "/v1/pets", "pets:list", "Pet", None),
-            ("get", "/v1/pets/{id}", "pets:read", "Pet", Some("id")),
-            ("post", "/v1/pets/{id}/feed", "pets:feed", "Pet", Some("id")),
-            ("get", "/v1/pets/{id}/photo/small", "pets:photo-small.read", "Pet", Some("id")),
-            ("put", "/v1/pets/{id}/photo", "pets:photo.update", "Pet", Some("id")),
-            ("post", "/v1/pets/search", "pets:search", "Pet", None),
-            ("get", "/tenants/{tenant}", "tenants:read", "TenantItem", None),
-            ("get", "/tenants/{tenant}/order-items", "order-items:list", "OrderItem", None),
-            ("delete", "/tenants/{tenant}/order-items/{id}", "order-items:delete", "OrderItem", Some("id")),
-            ("get", "/info", "info:read", "Info", None),
-            ("put", "/", "root:update", "Root", None),
-            ("get", "/2fa/status", "2fa:status.read", "The2fa", None),
-            ("get", "/policies", "policies:list", "Policy", None),
-            ("get", "/users/{id}", "users:read", "UserItem", Some("id")),
+            ("GET", "/v1/pets", "pets:list", "Pet", None),
+            ("GET", "/v1/pets/{id}", "pets:read", "Pet", Some("id")),
+            ("POST", "/v1/pets/{id}/feed", "pets:feed", "Pet", Some("id")),
+            ("GET", "/v1/pets/{id}/photo/small", "pets:photo-small.read", "Pet", Some("id")),
+            ("PUT", "/v1/pets/{id}/photo", "pets:photo.update", "Pet", Some("id")),
+            ("POST", "/v1/pets/search", "pets:search", "Pet", None),
+            ("GET", "/tenants/{tenant}", "tenants:read", "TenantItem", None),
+            ("GET", "/tenants/{tenant}/order-items", "order-items:list", "OrderItem", None),
+            ("DELETE", "/tenants/{tenant}/order-items/{id}", "order-items:delete", "OrderItem", Some("id")),
+            ("GET", "/info", "info:read", "Info", None),
+            ("PUT", "/", "root:update", "Root", None),
+            ("GET", "/2fa/status", "2fa:status.read", "The2fa", None),
+            ("GET", "/policies", "policies:list", "Policy", None),
+            ("GET", "/users/{id}", "users:read", "UserItem", Some("id")),
         ] {
             let about = about(path, &known, &owners);
             assert_eq!(action(&about.thing, &verb(method, &about, &known)), action_is, "{path}");

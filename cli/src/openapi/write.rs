@@ -24,8 +24,7 @@ pub(crate) fn service(about: &About<'_>, outcome: &Outcome) -> String {
     for caller in about.callers {
         let _ = writeln!(text, "  - {{ spiffe_id: {}, tenants: all }}", quoted(caller));
     }
-    let unseen = outcome.operations.iter().filter(|one| one.writes() && one.owner.is_none()).count();
-    let writes = outcome.operations.iter().filter(|one| one.writes()).count();
+    let (writes, unseen) = outcome.writes();
     let _ = writeln!(text, "\n# From `{}`: {} operations.", plain(&outcome.title), outcome.operations.len());
     let _ = writeln!(
         text,

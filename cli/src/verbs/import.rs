@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use partywall_tenancy::SpiffeId;
 
 use crate::command::{note, say};
-use crate::directory;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::openapi::{self, About, Actions, Reading};
@@ -82,14 +81,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let document = openapi::read(&text).map_err(wrong)?;
     let owners: Vec<String> = args.owners.iter().map(|name| openapi::word(name)).collect();
     let reading = Reading { base_path: args.base_path.as_deref(), owners: &owners, actions: args.actions };
-    let mut outcome = openapi::operations(&document, &reading).map_err(wrong)?;
-    // What the reader of the directory refuses would make the whole file no good.
-    let refused = |one: &openapi::Imported| directory::path_problem(&one.path).map(|problem| problem.to_string());
-    let (kept, gone): (Vec<_>, Vec<_>) = outcome.operations.into_iter().partition(|one| refused(one).is_none());
-    outcome.operations = kept;
-    let told = gone.iter().map(|one| (format!("{} {}", one.method, one.path), refused(one).unwrap_or_default()));
-    outcome.left_out.extend(told);
-
+    let outcome = openapi::operations(&document, &reading).map_err(wrong)?;
     let about = About { name: &args.service, spiffe_id: &args.spiffe_id, callers: &args.callers };
     let written = openapi::service(&about, &outcome);
     match &args.out {
@@ -101,13 +93,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn tell(out: Option<&Path>, outcome: &openapi::Outcome) {
-    let (operations, left_out) = (&outcome.operations, outcome.left_out.len());
-    let unseen = operations.iter().filter(|one| one.writes() && one.owner.is_none()).count();
+    let (operations, left_out) = (outcome.operations.len(), outcome.left_out.len());
+    let (_, unseen) = outcome.writes();
     let place = out.map(|out| format!("{}: ", out.display())).unwrap_or_default();
-    note(format_args!(
-        "{place}{} operations; {left_out} left out; {unseen} that write show no owner",
-        operations.len()
-    ));
+    note(format_args!("{place}{operations} operations; {left_out} left out; {unseen} that write show no owner"));
     for (what, why) in &outcome.left_out {
         note(format_args!("left out: {what}: {why}"));
     }

@@ -115,7 +115,7 @@ pub(crate) fn set_shared(key: &str, value: &[u8], cas: Option<u32>) -> bool {
 }
 
 /// From now on, calls of the host are about this context: a stream, or a plugin's own.
-pub(crate) fn act_for_stream(context_id: u32) {
+pub(crate) fn set_effective_context(context_id: u32) {
     let _ = hostcalls::set_effective_context(context_id);
 }
 

@@ -173,6 +173,13 @@ pub enum Recover {
     TraceParent,
 }
 
+impl Service {
+    /// Whether `caller` may call it for `tenant`.
+    pub fn lists(&self, caller: &SpiffeId, tenant: &TenantId) -> bool {
+        self.callers.iter().any(|one| one.spiffe_id == *caller && one.tenants.contains(tenant))
+    }
+}
+
 /// A workload that may call a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {

@@ -59,7 +59,7 @@ fn for_caller(context: TenantContext, caller: &SpiffeId) -> TenantContext {
 }
 
 fn listed(service: &Service, caller: &SpiffeId, tenant: &TenantId) -> Result<(), Rejection> {
-    if service.callers.iter().any(|c| c.spiffe_id == *caller && c.tenants.contains(tenant)) {
+    if service.lists(caller, tenant) {
         return Ok(());
     }
     Err(Rejection::of_tenant(

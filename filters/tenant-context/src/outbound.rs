@@ -232,7 +232,7 @@ fn destination<'a>(sources: &Outbound<'a>) -> Result<&'a Service, Rejection> {
 
 fn may_call(tenant: &TenantId, destination: &Service, sources: &Outbound<'_>) -> Result<Tenant, Rejection> {
     let own = &sources.own.spiffe_id;
-    if !destination.callers.iter().any(|c| c.spiffe_id == *own && c.tenants.contains(tenant)) {
+    if !destination.lists(own, tenant) {
         return Err(Rejection::of_tenant(
             tenant,
             Reason::CallerDenied,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use partywall_tenancy::{Caller, Reason, SpiffeId, TenantContext, TenantId, View};
+use partywall_tenancy::{Reason, TenantContext, TenantId, View};
 
 use crate::root::Proved;
 use crate::{Rejection, jwt};
@@ -53,7 +53,7 @@ impl Standing {
             None => context.caller.as_ref(),
         };
         if let Some(caller) = caller
-            && !is_listed(passage.service, caller, tenant, view)
+            && !view.bundle().service(passage.service).is_some_and(|service| service.lists(caller, tenant))
         {
             return Err(unlisted(tenant));
         }
@@ -61,11 +61,6 @@ impl Standing {
             .map(|_| ())
             .map_err(|reason| Rejection::of_tenant(tenant, reason, "the tenant of an open request may no longer act"))
     }
-}
-
-fn is_listed(service: &str, caller: &SpiffeId, tenant: &TenantId, view: &View) -> bool {
-    let lists = |one: &Caller| one.spiffe_id == *caller && one.tenants.contains(tenant);
-    view.bundle().service(service).is_some_and(|service| service.callers.iter().any(lists))
 }
 
 fn unlisted(tenant: &TenantId) -> Rejection {

@@ -269,8 +269,8 @@ impl HttpContext for Stream {
                     guard::Guarding::prepare_request();
                 }
                 if let Some(established) = established {
-                    let let_in = (established, allowed.granted);
-                    self.kept = Some(self.setup.open.keep(self.context_id, headers, let_in, trace));
+                    let kept = self.setup.open.keep(self.context_id, headers, established, allowed.granted, trace);
+                    self.kept = Some(kept);
                 }
                 Action::Continue
             }

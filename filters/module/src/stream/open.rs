@@ -52,7 +52,8 @@ impl Open {
         &self,
         context_id: u32,
         headers: host::Map,
-        (established, granted): (Established, bool),
+        established: Established,
+        granted: bool,
         trace: Option<TraceParent>,
     ) -> Rc<Kept> {
         let (responding, ended) = (Cell::new(false), Cell::new(false));
@@ -114,7 +115,7 @@ impl Kept {
             "authorization_streams_ended_total",
             &[("reason", denied.reason.code()), ("role", log::role(setup.config.role))],
         );
-        host::act_for_stream(self.context_id);
+        host::set_effective_context(self.context_id);
         let called = matches!(setup.config.role, Role::Edge | Role::Outbound).then_some(&*self.established.service);
         let (reason, proved) = (denied.reason, denied.proved);
         log::write(setup, &request, &Err(denied), called, now);
@@ -123,7 +124,7 @@ impl Kept {
         } else {
             answer(setup, reason, proved, self.trace.as_ref(), is_grpc(&request));
         }
-        host::act_for_stream(root);
+        host::set_effective_context(root);
     }
 
     fn decide(&self, setup: &Setup, request: &Request<'_>, now: UnixSeconds) -> Result<(), Denied> {

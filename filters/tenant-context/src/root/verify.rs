@@ -100,6 +100,11 @@ fn signer<'a>(kid: &str, view: &'a View) -> Result<&'a ContextSigner, Rejection>
     Ok(signer)
 }
 
+/// Whether these claims may be of this signer, for this tenant.
+fn may_sign(signer: &ContextSigner, claims: &Claims, tenant: &TenantId) -> bool {
+    claims.org == signer.workload.as_str() && signer.tenants.contains(tenant)
+}
+
 fn prove(token: &[u8], view: &View) -> Result<Proved, Rejection> {
     let compact = Compact::read(token).ok_or(forged("it is no compact JWS"))?;
     let header: Header<'_> =
@@ -124,7 +129,7 @@ fn prove(token: &[u8], view: &View) -> Result<Proved, Rejection> {
     if !is_principal(&claims.sub) {
         return Err(forged("its principal cannot stand in a header"));
     }
-    if claims.org != signer.workload.as_str() || !signer.tenants.contains(&tenant) {
+    if !may_sign(signer, &claims, &tenant) {
         return Err(forged("its signer may not sign for this tenant"));
     }
     Ok(Proved { claims, tenant, kid: header.kid.into(), revision: body.revision })
@@ -134,7 +139,7 @@ impl Proved {
     /// Whether its signer may still sign for its tenant.
     pub(crate) fn check_signer(&self, view: &View) -> Result<(), Rejection> {
         let signer = signer(&self.kid, view)?;
-        if self.claims.org != signer.workload.as_str() || !signer.tenants.contains(&self.tenant) {
+        if !may_sign(signer, &self.claims, &self.tenant) {
             return Err(forged("its signer may no longer sign for this tenant"));
         }
         Ok(())
