@@ -12,6 +12,7 @@ mod mutants;
 mod pinned;
 mod setup;
 mod step;
+mod suite;
 mod target;
 mod test;
 mod tools;
