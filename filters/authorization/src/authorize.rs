@@ -58,6 +58,8 @@ pub enum Across<'a> {
         /// How many policies could not be evaluated.
         errors: u32,
     },
+    /// A grant would let it pass, and a policy forbids it all the same: no mode lets it into the other tenant.
+    Kept(Decision<'a>),
 }
 
 /// Everything of one bundle that decides requests, ready for use.
@@ -237,6 +239,7 @@ pub fn authorize_across<'a>(
         (Some((grant, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
             Across::Granted { grant: *grant, errors }
         }
+        (Some(_), Ok(decided)) => Across::Kept(told(Ok(decided))),
         (_, decided) => Across::Decided(told(decided)),
     }
 }
