@@ -114,5 +114,6 @@ fn integration() -> Result<()> {
     let mut test = cargo(&["test", "--locked", "--package", "partywall-integration"]);
     test.env("ENVOY", envoy).env("PARTYWALL", built.cli).current_dir(root());
     test.env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
+    test.env("DOCKER_API", tools::docker_api()?);
     run_command(test)
 }
