@@ -236,5 +236,5 @@ fn a_grant_for_one_tenant_opens_no_other() {
     let query =
         Query { context: &context, tenant: &own, service: "orders", method: "GET", path: "/tenants/globex/orders" };
     let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
-    assert!(matches!(across, Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. })));
+    assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));
 }
