@@ -17,6 +17,7 @@ mod key_roles;
 mod limits;
 pub(crate) mod links;
 mod mesh;
+mod modes;
 mod operation;
 mod profile;
 mod public_key;
@@ -36,7 +37,7 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -76,6 +77,8 @@ pub struct Directory<'r> {
     pub tenants: &'r [Tenant],
     /// The services, sorted by name.
     pub services: &'r [Service],
+    /// What is in shadow.
+    pub modes: &'r Modes,
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -128,6 +131,7 @@ pub struct Reading {
     operations: Vec<(String, String, Place)>,
     grantable: Vec<(String, Place)>,
     services: Vec<Service>,
+    modes: Modes,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -138,8 +142,8 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, modes, policies, digest: *digest })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -216,6 +220,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
     cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
     signing::check(&mesh, &services, &mut report);
+    modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
@@ -225,6 +230,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     });
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     let limits = Limits::of(&tenants, &profiles);
+    let modes = modes::all(&mesh, &services, &tenants);
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -257,6 +263,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         operations,
         grantable,
         services,
+        modes,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Tenant, TenantContext, TenantId, Trust, View,
+    Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Ruling, SpiffeId, Tenant,
+    TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
@@ -46,6 +47,8 @@ pub(crate) struct Ask {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// What the metadata of its route say of the mode.
+    pub(crate) route: Option<Mode>,
 }
 
 /// What was decided.
@@ -53,6 +56,8 @@ pub(crate) struct Ask {
 pub(crate) struct Settled {
     /// Why not; `None` where it may pass.
     pub(crate) reason: Option<Reason>,
+    /// Why not, were it not in shadow.
+    pub(crate) shadow: Option<Reason>,
     /// The policy that access logs print.
     pub(crate) policy: Option<String>,
     /// More about a denial, in plain words.
@@ -63,6 +68,19 @@ impl Settled {
     /// Whether it may pass.
     pub(crate) fn allowed(&self) -> bool {
         self.reason.is_none()
+    }
+
+    /// Whether policies permit it, in whatever mode.
+    pub(crate) fn permitted(&self) -> bool {
+        self.reason.is_none() && self.shadow.is_none()
+    }
+
+    fn permitted_by(policy: String) -> Self {
+        Self { reason: None, shadow: None, policy: Some(policy), detail: "".into() }
+    }
+
+    fn denied(reason: Reason, policy: Option<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: Some(reason), shadow: None, policy, detail: detail.into() }
     }
 }
 
@@ -100,8 +118,7 @@ impl Rehearsal {
 
     /// Whether it may pass. A subject that the overlay revoked comes with no valid token, so it never gets here.
     pub(crate) fn decide(&self, ask: &Ask) -> Settled {
-        let denied =
-            |reason, detail: &'static str| Settled { reason: Some(reason), policy: None, detail: detail.into() };
+        let denied = |reason, detail: &'static str| Settled::denied(reason, None, detail);
         let Ok(id) = TenantId::parse(&ask.tenant) else {
             return denied(Reason::TenantInvalid, "this is no tenant id");
         };
@@ -115,11 +132,13 @@ impl Rehearsal {
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match authorize(&self.policy, &query) {
-            Decision::Allow { policy, .. } => {
-                Settled { reason: None, policy: Some(policy.to_owned()), detail: "".into() }
-            }
+            Decision::Allow { policy, .. } => Settled::permitted_by(policy.to_owned()),
             Decision::Deny { reason, policy, detail, .. } => {
-                Settled { reason: Some(reason), policy: policy.map(str::to_owned), detail: detail.into() }
+                let settled = Settled::denied(reason, policy.map(str::to_owned), detail);
+                match self.body().modes.rule(reason, &ask.service, &id, || ask.route) {
+                    Ruling::LetThrough => Settled { reason: None, shadow: Some(reason), ..settled },
+                    Ruling::Denied | Ruling::RouteRefused => settled,
+                }
             }
         }
     }
@@ -128,11 +147,7 @@ impl Rehearsal {
     pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
         let anonymous = self.policy.operation(service, method, path).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
-        let context = context.map_err(|rejection| Settled {
-            reason: Some(rejection.reason),
-            policy: None,
-            detail: rejection.detail,
-        })?;
+        let context = context.map_err(|rejection| Settled::denied(rejection.reason, None, rejection.detail))?;
         Ok(Ask {
             tenant: context.tenant.to_string(),
             subject: context.principal,
@@ -141,7 +156,20 @@ impl Rehearsal {
             service: service.to_owned(),
             method: method.to_owned(),
             path: path.to_owned(),
+            route: None,
         })
+    }
+
+    /// Whether the service takes a request for this tenant from this workload, which an inbound filter asks before all
+    /// else.
+    pub(crate) fn called_by(&self, caller: &SpiffeId, service: &str, tenant: &str) -> Result<(), Settled> {
+        let lists = |tenant| self.view.bundle().service(service).is_some_and(|found| found.lists(caller, tenant));
+        match TenantId::parse(tenant) {
+            Ok(tenant) if !lists(&tenant) => {
+                Err(Settled::denied(Reason::CallerDenied, None, "the service does not list who calls for this tenant"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What each policy that can apply says, whoever settles it; `None` where none is asked.
@@ -159,21 +187,17 @@ impl Rehearsal {
     fn by_policies_alone(&self, ask: &Ask) -> Settled {
         let Some(verdicts) = self.verdicts(ask) else {
             let detail = "no operation covers it, or there is no such tenant";
-            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail: detail.into() };
+            return Settled::denied(Reason::ResourceUnmapped, None, detail);
         };
         let satisfied = |effect| {
             let mut all = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Satisfied);
             all.find(|(policy, _)| policy.effect == effect).map(|(policy, _)| policy.id.clone())
         };
-        let denied = |policy, detail: &'static str| Settled {
-            reason: Some(Reason::PolicyDenied),
-            policy,
-            detail: detail.into(),
-        };
+        let denied = |policy, detail: &'static str| Settled::denied(Reason::PolicyDenied, policy, detail);
         match (satisfied(Effect::Forbid), satisfied(Effect::Permit)) {
             (Some(by), _) => denied(Some(by), "a policy forbids it"),
             (None, None) => denied(None, "no policy permits it"),
-            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "".into() },
+            (None, Some(by)) => Settled::permitted_by(by),
         }
     }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    GrantId, Operation, Owner, ProvedBy, Reason, Service, Tenant, TenantContext, TenantId, TenantStatus,
+    GrantId, Mode, Operation, Owner, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId, TenantStatus,
 };
 
 use crate::material::Material;
@@ -33,7 +33,7 @@ pub(crate) enum Verdict {
     Decided {
         /// Whether it may pass.
         allowed: bool,
-        /// Why not.
+        /// Why not; of what may pass, why it would not, were it not in shadow.
         reason: &'static str,
         /// The policy that settled it.
         policy: String,
@@ -86,6 +86,8 @@ struct Found {
     tenant: TenantId,
     subject: String,
     segments: Vec<Segment>,
+    /// What its route said, as far as that made a difference.
+    route: Option<Mode>,
 }
 
 /// A segment of the path, and what is known about it.
@@ -120,8 +122,13 @@ impl<'m> Judge<'m> {
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
     pub(crate) fn judge(&self, record: &Record) -> Result<(Verdict, Verdict), String> {
-        let found = self.find(record)?;
-        let old = decide(self.old, record, &found, &record.roles);
+        let mut found = self.find(record)?;
+        let mut old = decide(self.old, record, &found, &record.roles);
+        if !record.shadow.is_empty() && !old.is(record) {
+            // What nothing in the bundle put into shadow, its route did.
+            found.route = Some(Mode::Shadow);
+            old = decide(self.old, record, &found, &record.roles);
+        }
         let new = match self.unknown_to_new(record, &found) {
             Some(why) => Verdict::CannotTell(why),
             None => self.decide_new(record, &found),
@@ -152,7 +159,7 @@ impl<'m> Judge<'m> {
             _ => record.principal.clone(),
         };
         let segments = operation.path.split('/').map(|template| self.segment(template, operation, record, &tenant));
-        Ok(Found { subject, segments: segments.collect(), tenant })
+        Ok(Found { subject, segments: segments.collect(), tenant, route: None })
     }
 
     fn segment(&self, template: &str, operation: &Operation, record: &Record, tenant: &TenantId) -> Segment {
@@ -299,10 +306,15 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
             let policy = if record.policy.starts_with(GRANT) { record.policy.clone() } else { "grant".to_owned() };
             Verdict::Decided { allowed: true, reason: "", policy }
         }
-        Across::Decided(Decision::Allow { policy, .. }) => {
+        Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
             Verdict::Decided { allowed: true, reason: "", policy: policy.to_owned() }
         }
         Across::Decided(Decision::Deny { reason, policy, .. }) => {
+            let ruling = material.body.modes.rule(reason, &record.service, &found.tenant, || found.route);
+            let allowed = ruling == Ruling::LetThrough;
+            Verdict::Decided { allowed, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
+        }
+        Across::Kept(Decision::Deny { reason, policy, .. }) => {
             Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
         }
     }

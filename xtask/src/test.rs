@@ -96,7 +96,13 @@ fn integration() -> Result<()> {
     suite::run_tests(
         INTEGRATION,
         false,
-        &[("ENVOY", &envoy), ("PARTYWALL", &cli), ("PARTYWALL_MODULE", &module), ("PARTYWALL_MODULE_PURE", &pure)],
+        &[
+            ("ENVOY", &envoy),
+            ("PARTYWALL", &cli),
+            ("PARTYWALL_MODULE", &module),
+            ("PARTYWALL_MODULE_PURE", &pure),
+            ("DOCKER_API", &tools::docker_api()?),
+        ],
     )
 }
 

@@ -4,9 +4,10 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, tenant_id};
+use super::values::{NAME, duration, spiffe_id, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
+use crate::modes::MODES;
 
 pub(super) fn cases() -> Value {
     object(
@@ -42,6 +43,12 @@ fn given() -> Value {
         [
             may("tenant", tenant_id("The tenant that was proved")),
             may("subject", any_text("The principal's name within its tenant", &["alice"])),
+            may(
+                "caller",
+                spiffe_id(
+                    "The workload that brings the request to the service's sidecar; one that it lists where left out",
+                ),
+            ),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
             may(
                 "withdrawn",
@@ -66,7 +73,8 @@ fn given() -> Value {
     let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
     given["if"] = json!({ "required": ["tenant"] });
     given["then"] = json!({ "not": { "anyOf": any(&SHOWN) } });
-    given["else"] = json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "withdrawn"]) } });
+    given["else"] =
+        json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "caller", "withdrawn"]) } });
     given
 }
 
@@ -115,6 +123,10 @@ fn when() -> Value {
                     &["GET /tenants/acme/orders"],
                 ),
             ),
+            may(
+                "route",
+                word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
+            ),
         ],
     )
 }
@@ -127,11 +139,13 @@ fn then() -> Value {
         "What is decided",
         [
             must("decision", word("Whether it may pass", DECISIONS)),
-            may("reason", word("Why not", reasons)),
+            may("reason", word("Why not", reasons.clone())),
+            may("shadow", word("Why it would be denied, were it not in shadow", reasons)),
             may("policy", policy),
         ],
     );
     then["if"] = json!({ "properties": { "decision": { "const": "allow" } } });
     then["then"] = json!({ "not": { "required": ["reason"] } });
+    then["else"] = json!({ "not": { "required": ["shadow"] } });
     then
 }

@@ -12,6 +12,7 @@ use partywall_tenancy::{TenantId, WithdrawnConsent};
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::modes::MODES;
 use crate::overlay::{MAX_SIZE, Withdrawn};
 use crate::rehearsal::{Ask, Rehearsal};
 use crate::{arguments, files, lower};
@@ -22,6 +23,7 @@ use crate::{arguments, files, lower};
 /// those that settle it with file and line, and the nearest changes that turn the answer, each tried by itself.
 /// With --log, the request is one that an access log recorded, by its `explain` field.
 /// With --settings, says instead where each value of a tenant comes from: its record, or the profile of its tier.
+/// What is in shadow is let in: then it says what would be denied, and what would change that.
 /// Exit status: 0 allow, 1 deny, 3 the directory cannot be read.
 #[derive(clap::Args)]
 #[command(
@@ -58,6 +60,9 @@ pub(crate) struct Args {
     /// The path, as /orders/7 or /shop.Orders/Get
     #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
+    /// What the metadata of the request's route say of the mode
+    #[arg(long, value_parser = ["enforce", "shadow"])]
+    route_mode: Option<String>,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
@@ -123,6 +128,11 @@ fn ask(args: &Args) -> Option<Ask> {
         service: args.service.clone()?,
         method: args.method.clone()?,
         path: args.path.clone()?,
+        route: args
+            .route_mode
+            .as_deref()
+            .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
+            .map(|(_, mode)| *mode),
     })
 }
 

@@ -58,6 +58,9 @@ pub enum Across<'a> {
         /// How many policies could not be evaluated.
         errors: u32,
     },
+    /// A grant would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it into the other
+    /// tenant.
+    Kept(Decision<'a>),
 }
 
 /// Everything of one bundle that decides requests, ready for use.
@@ -237,7 +240,9 @@ pub fn authorize_across<'a>(
         (Some((grant, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
             Across::Granted { grant: *grant, errors }
         }
-        (_, decided) => Across::Decided(told(decided)),
+        // INVARIANT: whatever denies what a grant would let across is kept apart from what a mode may let through.
+        (Some(_), decided) => Across::Kept(told(decided)),
+        (None, decided) => Across::Decided(told(decided)),
     }
 }
 

@@ -225,7 +225,7 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
     let path = "/tenants/globex/orders";
     let query = Query { context: &context, tenant: &own, service: "orders", method: "GET", path };
     match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
-        Across::Decided(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
+        Across::Kept(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
         other => panic!("{other:?}"),
     }
 }
@@ -236,5 +236,5 @@ fn a_grant_for_one_tenant_opens_no_other() {
     let query =
         Query { context: &context, tenant: &own, service: "orders", method: "GET", path: "/tenants/globex/orders" };
     let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
-    assert!(matches!(across, Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. })));
+    assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));
 }

@@ -23,6 +23,8 @@ pub struct Decided<'a> {
     pub overlay: u64,
     /// Whether it was let in.
     pub allowed: bool,
+    /// Whether it was let in only because it is in shadow: reason and policy are those of the denial that would have been.
+    pub shadow: bool,
     /// Why not.
     pub reason: &'a str,
     /// The policy that settled it.
@@ -136,6 +138,7 @@ impl Decided<'_> {
             number(value, &mut out);
         }
         text("decision", if self.allowed { "allow" } else { "deny" }, &mut out);
+        text("shadow", if self.shadow { "deny" } else { "" }, &mut out);
         text("reason", self.reason, &mut out);
         text("policy", self.policy, &mut out);
         text("service", self.service, &mut out);
@@ -203,12 +206,20 @@ mod tests {
         revision: 7,
         overlay: u64::MAX,
         allowed: true,
+        shadow: false,
         reason: "",
         policy: "viewers-read",
         service: "orders",
         tenant: "t1_0f",
         asked: "",
     };
+
+    #[test]
+    fn what_would_have_been_stands_beside_what_was() {
+        let shadow = Decided { shadow: true, reason: "policy_denied", policy: "no-export", ..DECIDED }.write();
+        let told = r#""decision":"allow","shadow":"deny","reason":"policy_denied","policy":"no-export","#;
+        assert!(shadow.contains(told), "{shadow}");
+    }
 
     #[test]
     fn a_decision_with_everything_and_one_with_nothing() {
@@ -247,6 +258,7 @@ mod tests {
             revision: 0,
             overlay: 10,
             allowed: false,
+            shadow: false,
             reason: "policy_unavailable",
             policy: "",
             service: "",

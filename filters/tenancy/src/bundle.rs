@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
-use crate::{ApiKey, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
+use crate::{ApiKey, Issuer, MeshId, Modes, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct BundleBody {
     pub tenants: Tenants,
     /// The services.
     pub services: Vec<Service>,
+    /// What is in shadow.
+    pub modes: Modes,
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,

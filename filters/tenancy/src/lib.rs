@@ -23,6 +23,7 @@ mod grant;
 mod id;
 mod issuer;
 mod loading;
+mod modes;
 mod name_set;
 mod overlay;
 mod reason;
@@ -48,6 +49,7 @@ pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
 pub use loading::Loading;
+pub use modes::{Mode, Modes, Ruling};
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
 pub use reason::{Coarse, Reason};

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use partywall_tenancy::Mode;
+
 use crate::exit::Failure;
 use crate::material::Material;
 use crate::prints::{Prints, keys};
@@ -32,6 +34,8 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         service,
         method,
         path: request.path,
+        // The log does not say who put it there. Where the directory does not, the route did.
+        route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
     };
     Ok((record, ask))
 }

@@ -5,6 +5,7 @@ use partywall_tenancy::{ProvedBy, Reason};
 
 use super::decide::{Answer, Deciding};
 use super::handover::Established;
+use super::mode::Route;
 use super::{explain, log};
 use crate::config::Explain;
 use crate::host;
@@ -29,21 +30,22 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
         Ok(()) => (true, ""),
         Err((reason, _)) => (false, reason.code()),
     };
-    Side { revision, allowed, reason, policy: &answer.policy }
+    let (shadow, reason) = answer.shadow.map_or((false, reason), |reason| (true, reason.code()));
+    Side { revision, allowed, shadow, reason, policy: &answer.policy }
 }
 
 /// What the candidate answers. Who is calling was established by the bundle in force.
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(tried: &Tried, established: &Established, method: &str, path: &str) -> Answer {
+pub(super) fn answer(tried: &Tried, established: &Established, (method, path): (&str, &str), route: Route) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
         && let Some(found) = tried.authorization.operation(&established.service, method, path)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(tried.trial.view(), &tried.authorization, established, method, path)
+    Answer::of(tried.trial.view(), &tried.authorization, established, (method, path), route)
 }
 
 impl Beside {

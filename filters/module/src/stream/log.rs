@@ -16,6 +16,9 @@ pub(super) const DECISION: &str = "partywall.decision";
 /// The filter state that says what it was decided on.
 const EXPLAIN: &str = "partywall.explain";
 
+/// The filter state that says what would have been decided, were the request not in shadow.
+const SHADOW: &str = "partywall.shadow";
+
 /// How many tenants have a metric label of their own; the rest share `other`.
 const ADMITTED: usize = 100;
 
@@ -28,8 +31,13 @@ pub(super) fn write(
     called: Option<&str>,
     now: UnixSeconds,
 ) {
+    let shadow = outcome.as_ref().ok().and_then(|allowed| allowed.shadow);
     let (decision, reason, policy, tenant, asked, beside) = match outcome {
-        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked, &allowed.beside),
+        Ok(Allowed { policy, tenant, asked, beside, .. }) => {
+            // What would have been stands beside what was.
+            let reason = shadow.map_or("", Reason::code);
+            ("allow", reason, policy.as_str(), tenant.as_ref(), asked, beside)
+        }
         Err(denied) => {
             let (reason, policy) = (denied.reason.code(), denied.policy.as_str());
             ("deny", reason, policy, denied.tenant.as_ref(), &denied.asked, &denied.beside)
@@ -50,18 +58,23 @@ pub(super) fn write(
 
     host::set_property(DECISION, decision.as_bytes());
     host::set_property("partywall.reason", reason.as_bytes());
+    // Also where there is none, once some can be: the filter may run once more for a request, as for a retry.
+    if shadow.is_some() || beside.is_some() || bundle.is_some_and(|bundle| !bundle.body().modes.is_empty()) {
+        host::set_property(SHADOW, if shadow.is_some() { b"deny" } else { b"" });
+    }
     host::set_property("partywall.tenant", fingerprint.as_bytes());
     host::set_property("partywall.policy", policy.as_bytes());
     host::set_property("partywall.revision", revision.to_string().as_bytes());
     host::set_property("partywall.path", path.as_bytes());
     // What was let in without being asked about (egress, the context's own stage) is no decision to look into.
-    if setup.config.explain.wants(outcome.is_ok()) && (asked.is_some() || outcome.is_err()) {
+    if setup.config.explain.wants(outcome.is_ok() && shadow.is_none()) && (asked.is_some() || outcome.is_err()) {
         let own = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Inbound);
         let decided = Decided {
             time: now,
             revision,
             overlay: policy_state.sequence(),
             allowed: outcome.is_ok(),
+            shadow: shadow.is_some(),
             reason,
             policy,
             service: called.or(own).unwrap_or_default(),
@@ -79,7 +92,7 @@ pub(super) fn write(
     let label = tenant_label(bundle, tenant, &fingerprint);
     let labels = [
         ("decision", decision),
-        ("reason", if reason.is_empty() { "none" } else { reason }),
+        ("reason", if reason.is_empty() || shadow.is_some() { "none" } else { reason }),
         ("tenant", label),
         ("role", role(setup.config.role)),
     ];
@@ -94,6 +107,7 @@ pub(super) fn write(
 pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", Reason::AmbiguousRequest.code().as_bytes());
+    host::set_property(SHADOW, b"");
     host::set_property(
         "partywall.detail",
         b"a route follows a header that this filter writes: it led to another service than was decided for",
@@ -105,6 +119,7 @@ pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
             revision: policy.revision(),
             overlay: policy.sequence(),
             allowed: false,
+            shadow: false,
             reason: Reason::AmbiguousRequest.code(),
             policy: "",
             service: decided_for,
@@ -120,6 +135,7 @@ pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
 pub(super) fn refused(setup: &Setup, reason: Reason, refused: Refused) {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", reason.code().as_bytes());
+    host::set_property(SHADOW, b"");
     host::set_property("partywall.detail", refused.to_string().as_bytes());
     setup.metrics.count("guard_denials_total", &[("reason", refused.code()), ("role", role(setup.config.role))]);
 }

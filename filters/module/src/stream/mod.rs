@@ -7,6 +7,7 @@ mod explain;
 mod guard;
 mod handover;
 mod log;
+mod mode;
 mod open;
 
 pub(crate) use context::CARRIED;
@@ -80,6 +81,8 @@ struct Allowed {
     policy: String,
     /// Whether a grant let it cross into another tenant.
     granted: bool,
+    /// Why it would be denied, were it not in shadow.
+    shadow: Option<Reason>,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
     /// What a candidate says, where there is one.
@@ -235,7 +238,9 @@ impl Stream {
         }
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
-            let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
+            let route = mode::Route::Here;
+            let by =
+                decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
             return by.authorize(&established, request).map(|allowed| (allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());

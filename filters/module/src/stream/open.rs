@@ -13,6 +13,7 @@ use partywall_tenant_context::{Passage, Request, Role, TraceParent};
 
 use super::decide::Deciding;
 use super::handover::Established;
+use super::mode::Route;
 use super::{Denied, answer, is_grpc, log};
 use crate::host;
 use crate::plugin::Setup;
@@ -108,7 +109,7 @@ impl Open {
 impl Kept {
     fn ask_again(&self, setup: &Setup, root: u32, now: UnixSeconds) {
         let request = Request::from_headers(&self.headers);
-        let Err(denied) = self.decide(setup, &request, now) else { return };
+        let Err(denied) = self.decide(setup, &request, root, now) else { return };
         setup.open.forget(self);
         self.ended.set(true);
         setup.metrics.count(
@@ -127,7 +128,7 @@ impl Kept {
         host::set_effective_context(root);
     }
 
-    fn decide(&self, setup: &Setup, request: &Request<'_>, now: UnixSeconds) -> Result<(), Denied> {
+    fn decide(&self, setup: &Setup, request: &Request<'_>, root: u32, now: UnixSeconds) -> Result<(), Denied> {
         let (view, authorization, tried) = {
             let policy = setup.policy.borrow();
             let (view, authorization) = policy
@@ -139,7 +140,8 @@ impl Kept {
         let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
         let passage = Passage { service: &self.established.service, calling };
         self.established.standing.check(&self.established.context, passage, &view)?;
-        let by = Deciding { setup, view: &view, authorization: &authorization, now, tried };
+        let route = Route::Of { stream: self.context_id, root };
+        let by = Deciding { setup, view: &view, authorization: &authorization, now, route, tried };
         by.still_allows(&self.established, request)
     }
 }
