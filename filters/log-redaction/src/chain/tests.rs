@@ -91,6 +91,11 @@ fn each_alteration_swap_and_repetition_is_found() {
             other[at].1[field].push('x');
             assert_eq!(verify(&other).0, [Finding::Altered], "line {at}, field {field}");
         }
+        // A letter that goes from the end of one field to the beginning of the next one.
+        let mut moved = lines.clone();
+        let letter = moved[at].1[0].pop().unwrap();
+        moved[at].1[1].insert(0, letter);
+        assert_eq!(verify(&moved).0, [Finding::Altered], "line {at}");
         let mut twice = lines.clone();
         twice.push(lines[at].clone());
         assert_eq!(verify(&twice).0, [Finding::Repeated], "line {at}");
@@ -296,6 +301,8 @@ fn each_gap_says_what_it_can_be() {
     assert_eq!(judge(&[a, b, c], &[&word, &end], ended), (Vec::new(), End::Closed));
     assert_eq!(judge(&[a], &[&word, &end], running), (vec![(1, 2, Why::Removed)], End::Closed));
     assert_eq!(judge(&[a, b], &[&end], running), (vec![(2, 2, Why::Removed)], End::Closed));
+    // In any order: what was told later knows more.
+    assert_eq!(judge(&[a, c], &[&end, &word], running), (vec![(1, 1, Why::Removed)], End::Closed));
     assert_eq!(Chain::new(Secrets::parse(ROOT).unwrap().current(), [9; 16]).end(1), None);
 }
 
@@ -379,6 +386,15 @@ fn what_was_pruned_is_no_gap_and_all_else_still_is() {
         // Each fifth was open to the end, and the last checkpoint is a few numbers before it.
         assert!(gaps[0].why != Why::Open || gone % 5 == 0 || gone > 55, "{gaps:?}");
     }
+    // That a VM had ended stays known.
+    let (mut chain, lines) = three();
+    let end = chain.end(LONG).unwrap();
+    let mut ended = Verifier::new(vec![Secrets::parse(ROOT).unwrap()]);
+    ended.word(&Word::parse(&end).unwrap()).unwrap();
+    let statement = ended.prune(Word::parse(&end).unwrap().boot, &[(0, 2)].into_iter().collect()).remove(0);
+    let mut after = Verifier::new(vec![Secrets::parse(ROOT).unwrap()]);
+    after.pruned(&Pruned::parse(&statement).unwrap()).unwrap();
+    assert_eq!(after.ends(Known::default()).next().unwrap().2, End::Closed, "{lines:?}");
     // A statement for each 4,096 ranges.
     let many: Ranges = (0..5000).map(|n| (n * 2, n * 2)).collect();
     assert_eq!(verifier.prune(&boot, &many).len(), 2);
