@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 use partywall_tenancy::Secret;
 
 pub use fields::Fields;
-use key::{Ratchet, hex};
+use key::{Key, Ratchet, hex};
 pub use open::{MAX_RANGES, Ranges};
 pub use pruned::Pruned;
 pub use read::{Link, LinkError};
@@ -91,6 +91,11 @@ impl Chain {
             changed: false,
             waiting: None,
         }
+    }
+
+    /// By what a root key is known again without keeping it.
+    pub fn mark(root: &Secret) -> String {
+        Key::derived(root.bytes(), "partywall mark", root.id()).shown()
     }
 
     /// The number and the link of a decision made at `now` (milliseconds since the Unix epoch), about the request

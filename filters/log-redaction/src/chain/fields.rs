@@ -19,6 +19,10 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// What they are called.
+    pub const NAMES: [&'static str; 9] =
+        ["tenant", "decision", "reason", "policy", "revision", "path", "detail", "explain", "candidate"];
+
     /// All of them, each by its name.
     pub fn of(mut field: impl FnMut(&'static str) -> &'a str) -> Self {
         Self {

@@ -41,6 +41,11 @@ impl Key {
         Self(mac.finalize().into_bytes().into())
     }
 
+    /// For keys that nothing is made with.
+    pub(super) fn shown(&self) -> String {
+        hex(&self.0)
+    }
+
     fn hashed(&self, purpose: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(purpose);
