@@ -14,7 +14,7 @@ use std::path::Path;
 use partywall_log_redaction::{Finding, Known, LinkError, Verifier};
 use partywall_tenancy::Secrets;
 
-pub(crate) use line::Entry;
+pub(crate) use line::{Entry, PRUNED, read};
 pub(crate) use report::Judged;
 
 use crate::exit::Failure;
@@ -101,7 +101,7 @@ impl Audit {
         let file = path.display().to_string();
         while let Some((line, whole)) = log.next_bytes()? {
             self.lines += 1;
-            let looked = if whole { self.look(line::read(log.bytes())) } else { Err(Wrong::Cut) };
+            let looked = if whole { self.look(read(log.bytes())) } else { Err(Wrong::Cut) };
             let Err(wrong) = looked else { continue };
             if self.findings.len() < MOST {
                 self.findings.push(Found { file: file.clone(), line, wrong });

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::artefacts;
-use partywall_integration::cli::text;
 use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;

@@ -4,7 +4,7 @@ use partywall_log_redaction::{Fields, Link, LinkError};
 use serde_json::{Map, Value};
 
 /// The member that holds a statement about lines that were taken out on purpose.
-const PRUNED: &str = "partywall_pruned";
+pub(crate) const PRUNED: &str = "partywall_pruned";
 /// Before a word in Envoy's own log.
 const WORD: &[u8] = b"partywall: chain ";
 /// How deep a decision may lie in the JSON of a line, texts that hold JSON included.

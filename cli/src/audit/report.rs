@@ -59,17 +59,22 @@ pub(crate) struct Judged {
 }
 
 impl Audit {
-    /// Whether something was found.
+    /// Whether something was found that is to be looked into.
     pub(crate) fn has_findings(&self, judged: Judged) -> bool {
         let known = self.known(judged.ended);
-        let is_wrong = |gap: &Gap| match gap.why {
-            Why::Removed | Why::Lost => true,
-            Why::Before => !judged.part,
-            Why::Open => false,
-        };
-        !self.findings.is_empty()
-            || self.verifier.gaps(known).iter().any(is_wrong)
+        self.was_changed(judged)
+            || self.verifier.gaps(known).iter().any(|gap| gap.why == Why::Lost)
             || self.verifier.ends(known).any(|(.., end)| end == End::Gone)
+    }
+
+    /// Whether lines were altered, removed or repeated, which no crash does.
+    pub(crate) fn was_changed(&self, judged: Judged) -> bool {
+        let is_gone = |gap: &Gap| match gap.why {
+            Why::Removed => true,
+            Why::Before => !judged.part,
+            Why::Open | Why::Lost => false,
+        };
+        !self.findings.is_empty() || self.verifier.gaps(self.known(judged.ended)).iter().any(is_gone)
     }
 
     /// Prints all of it.
