@@ -13,7 +13,7 @@ use crate::plugin::Setup;
 use crate::policy::Tried;
 
 /// The filter state that says what the candidate decides otherwise.
-const CANDIDATE: &str = "partywall.candidate";
+pub(super) const CANDIDATE: &str = "partywall.candidate";
 
 /// What came of asking both.
 pub(super) struct Beside {
@@ -78,6 +78,11 @@ impl Beside {
         }
         let revision = if by_candidate { other.revision } else { bundle.revision };
         Self { revision, change, by_candidate, told }
+    }
+
+    /// The difference, as the access log tells it; empty where there is none.
+    pub(super) fn told(&self) -> &str {
+        &self.told
     }
 
     /// Counts, and writes the difference into the access log; nothing where there is none.
