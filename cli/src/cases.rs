@@ -42,6 +42,8 @@ pub(crate) struct Case<'s> {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// Headers, names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

@@ -18,6 +18,7 @@ mod limits;
 pub(crate) mod links;
 mod mesh;
 mod operation;
+mod place;
 mod profile;
 mod public_key;
 mod published;

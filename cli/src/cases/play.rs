@@ -118,7 +118,11 @@ impl<'r> Player<'r> {
 /// What a case asks for, or why nobody may ask it.
 fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
     match &case.given {
-        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path),
+        Given::Shows(shown) => {
+            let mut shown = shown.clone();
+            shown.headers.extend(case.headers.iter().cloned());
+            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path)
+        }
         Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
             tenant: tenant.clone(),
             subject: subject.clone(),
@@ -127,6 +131,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             service: case.service.value.clone(),
             method: case.method.clone(),
             path: case.path.clone(),
+            headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
         }),
     }
 }

@@ -45,8 +45,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let (service, method, path) = when?;
-    Some(Case { name: name?, given: given?, service, method, path, then: then? })
+    let When { service, method, path, headers } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -89,7 +89,12 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     }
 }
 
-type When<'s> = (Located<'s, String>, String, String);
+struct When<'s> {
+    service: Located<'s, String>,
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+}
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let mut fields = Fields::of(node, "`when`", mistakes)?;
@@ -99,12 +104,13 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let request = fields
         .required("request", "write `request: GET /orders/7`", mistakes)
         .and_then(|node| text(node, "`request`", mistakes));
+    let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
     fields.finish(mistakes);
-    let request = request?;
+    let (request, headers) = (request?, headers.unwrap_or(Some(Vec::new()))?);
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some((service?, method.to_owned(), path.to_owned()))
+            Some(When { service: service?, method: method.to_owned(), path: path.to_owned(), headers })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

@@ -25,6 +25,7 @@ mod issuer;
 mod loading;
 mod name_set;
 mod overlay;
+mod place;
 mod reason;
 mod refusal;
 mod response;
@@ -38,8 +39,7 @@ mod verified;
 mod view;
 
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
-    TenantScope,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
 pub use candidate::Rollout;
 pub use context::{ProvedBy, TenantContext};
@@ -50,6 +50,7 @@ pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
 pub use loading::Loading;
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
+pub use place::{Condition, Owner, Place};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};

@@ -32,6 +32,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         service,
         method,
         path: request.path,
+        headers: request.headers,
     };
     Ok((record, ask))
 }

@@ -1,6 +1,6 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Decision, Query, called};
+use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
 use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{Request, Role};
 
@@ -36,20 +36,14 @@ impl Answer {
         Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, tenant: None }
     }
 
-    pub(super) fn of(
-        view: &View,
-        authorization: &Authorization,
-        established: &Established,
-        method: &str,
-        path: &str,
-    ) -> Self {
+    pub(super) fn of(view: &View, authorization: &Authorization, established: &Established, call: &Call<'_>) -> Self {
         let context = &established.context;
         // Asked again: the stages may run under different bundles, and the worse answer counts.
         let tenant = match view.active_tenant(&context.tenant) {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query = Query { context, tenant: &tenant, service: &established.service, method, path };
+        let query = Query { context, tenant: &tenant, service: &established.service, call: *call };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let (outcome, policy, granted) = match partywall_authorization::authorize_across(authorization, &query, granted)
         {
@@ -63,20 +57,20 @@ impl Answer {
     }
 }
 
-/// By which method and path the operation is looked for, or why nobody can tell.
-pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'static str> {
+/// By what the operation is looked for, or why nobody can tell.
+pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str> {
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err("method or path is not text");
     };
-    Ok((called(method, request.headers.all("content-type"))?, path))
+    Ok(Call { method: called(method, request.headers.all("content-type"))?, path, headers: request.headers.0 })
 }
 
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
-    fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.view, self.authorization, established, method, path);
+    fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
+        let answer = Answer::of(self.view, self.authorization, established, call);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(tried, established, method, path);
+            let other = candidate::answer(tried, established, call);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -90,8 +84,8 @@ impl Deciding<'_> {
     /// Decides about an open request once more. What is still allowed leaves no trace; a denial is told as one of a
     /// request is.
     pub(super) fn still_allows(&self, established: &Established, request: &Request<'_>) -> Result<(), Denied> {
-        if let Ok((method, path)) = asked(request) {
-            let (answer, other) = self.ask(established, method, path);
+        if let Ok(call) = asked(request) {
+            let (answer, other) = self.ask(established, &call);
             let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
             if answer.outcome.is_ok() {
                 return Ok(());
@@ -107,13 +101,12 @@ impl Deciding<'_> {
             denied.tenant = Some(context.tenant.clone());
             denied
         };
-        let (method, path) = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
-        let (mut answer, other) = self.ask(established, method, path);
+        let call = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
+        let (mut answer, other) = self.ask(established, &call);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
         if let (Some(tried), Some((other, by_candidate))) = (&self.tried, other) {
-            let asked = (established, method, path);
-            beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, asked)));
+            beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, (established, &call))));
             if by_candidate {
                 answer = other;
                 by = (tried.trial.view(), &tried.authorization);
@@ -121,7 +114,7 @@ impl Deciding<'_> {
         }
         let wanted = self.setup.config.explain.wants(answer.outcome.is_ok());
         let asked =
-            wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, method, path));
+            wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
         }
@@ -129,7 +122,7 @@ impl Deciding<'_> {
         match answer.outcome {
             Ok(()) => {
                 let granted = answer.granted;
-                let guarding = self.guarding(by.1, established, (method, path), granted);
+                let guarding = self.guarding(by.1, established, &call, granted);
                 Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, asked, beside, guarding })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
@@ -140,17 +133,17 @@ impl Deciding<'_> {
         &self,
         authorization: &Authorization,
         established: &Established,
-        (method, path): (&str, &str),
+        call: &Call<'_>,
         granted: bool,
     ) -> Option<Guarding> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
             return None;
         }
-        let found = authorization.operation(&established.service, method, path)?;
+        let found = authorization.operation(&established.service, call)?;
         let guarded = found.guarded()?.clone();
-        // A grant lets into the tenant that the path names, and only there.
-        let owner = found.owner().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
+        // A grant lets into the tenant that the request names, and only there.
+        let owner = found.owner().ok().flatten().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
         let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
-        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: method == "HEAD" })
+        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: call.method == "HEAD" })
     }
 }
