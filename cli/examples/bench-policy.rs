@@ -83,6 +83,7 @@ fn service(n: usize) -> Service {
         resource: kind(n),
         id: Some("id".into()),
         owner: Owner::Unseen,
+        when: vec![],
         anonymous: false,
         response: None,
     };

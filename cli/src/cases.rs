@@ -42,6 +42,8 @@ pub(crate) struct Case<'s> {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// Headers, names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     /// What the metadata of the request's route say of the mode.
     pub(crate) route: Option<Mode>,
     /// What is decided.

@@ -19,6 +19,7 @@ pub(crate) mod links;
 mod mesh;
 mod modes;
 mod operation;
+mod place;
 mod profile;
 mod public_key;
 mod published;

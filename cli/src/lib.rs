@@ -51,6 +51,7 @@ mod render;
 mod replay;
 mod revisions;
 mod schema;
+mod sent;
 mod server;
 mod show;
 mod slices;

@@ -52,6 +52,8 @@ pub(crate) struct Record {
     pub(crate) method: String,
     /// Its path template.
     pub(crate) path: String,
+    /// What else it asks for, as `query.view=full`.
+    pub(crate) when: Vec<String>,
     /// Its action.
     pub(crate) action: String,
     /// The type of its resource.

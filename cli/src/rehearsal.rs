@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{Authorization, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Ruling, SpiffeId, Tenant,
     TenantContext, TenantId, Trust, View,
@@ -47,6 +47,8 @@ pub(crate) struct Ask {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// Headers, names in lower case.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
     /// What the metadata of its route say of the mode.
     pub(crate) route: Option<Mode>,
 }
@@ -145,7 +147,10 @@ impl Rehearsal {
 
     /// Whom the edge takes a client for that shows this, or why it takes it for nobody.
     pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
-        let anonymous = self.policy.operation(service, method, path).is_some_and(|found| found.operation().anonymous);
+        let headers: Vec<_> =
+            shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        let call = Call { method, path, headers: &headers };
+        let anonymous = self.policy.operation(service, &call).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
         let context = context.map_err(|rejection| Settled::denied(rejection.reason, None, rejection.detail))?;
         Ok(Ask {
@@ -156,6 +161,7 @@ impl Rehearsal {
             service: service.to_owned(),
             method: method.to_owned(),
             path: path.to_owned(),
+            headers,
             route: None,
         })
     }
@@ -203,7 +209,7 @@ impl Rehearsal {
 
     /// Action, resource type and resource id of a request, as policies see them.
     pub(crate) fn operation(&self, ask: &Ask) -> Option<(String, String, String)> {
-        let found = self.policy.operation(&ask.service, &ask.method, &ask.path)?;
+        let found = self.policy.operation(&ask.service, &call(ask))?;
         let operation = found.operation();
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
     }
@@ -245,7 +251,11 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, method: &ask.method, path: &ask.path }
+    Query { context, tenant, service: &ask.service, call: call(ask) }
+}
+
+fn call(ask: &Ask) -> Call<'_> {
+    Call { method: &ask.method, path: &ask.path, headers: &ask.headers }
 }
 
 /// A key that is gone when this process is.

@@ -192,6 +192,7 @@ mod tests {
             resource: "Order".into(),
             id: None,
             owner: Owner::Unseen,
+            when: vec![],
             anonymous: false,
             response: None,
         };

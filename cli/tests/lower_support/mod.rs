@@ -22,10 +22,11 @@ pub(crate) fn services() -> Vec<Service> {
         Operation {
             method: method.into(),
             path: path.into(),
+            when: vec![],
             action: action.into(),
             resource: resource.into(),
             id: id.map(Into::into),
-            owner: owner.map_or(Owner::Unseen, |name| Owner::Path(name.into())),
+            owner: owner.map_or(Owner::Unseen, Owner::path),
             anonymous: false,
             response: None,
         }

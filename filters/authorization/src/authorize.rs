@@ -2,9 +2,10 @@
 
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
 
+use crate::operations::Denial;
 use crate::table::Table;
 use crate::{
-    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    ActionIndex, Answer, Call, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
     Scratch, Verdict,
 };
 
@@ -17,10 +18,8 @@ pub struct Query<'a> {
     pub tenant: &'a Tenant,
     /// The name of the service called.
     pub service: &'a str,
-    /// The HTTP method, or [`GRPC`](crate::GRPC) for a call of gRPC, as [`called`](crate::called()) tells.
-    pub method: &'a str,
-    /// The path, with or without its query.
-    pub path: &'a str,
+    /// What it is.
+    pub call: Call<'a>,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -106,9 +105,9 @@ impl Authorization {
         &self.program
     }
 
-    /// The operation of `service` that covers `method` and `path`.
-    pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        self.services.get(service)?.operations.find(method, path)
+    /// The operation of `service` that covers a request. `None` also where nobody can say which one does.
+    pub fn operation<'p>(&self, service: &str, call: &Call<'p>) -> Option<Found<'_, 'p>> {
+        self.services.get(service)?.operations.find(call).ok()?
     }
 
     /// Whether `path` of `service` is one of another tenant than `tenant`, with whatever method.
@@ -158,8 +157,9 @@ impl Authorization {
         let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
-        let Some(found) = service.operations.find(query.method, query.path) else {
-            return Err((Reason::ResourceUnmapped, "no operation of the service covers method and path"));
+        let found = service.operations.find(&query.call).map_err(|what| (Reason::AmbiguousRequest, what))?;
+        let Some(found) = found else {
+            return Err((Reason::ResourceUnmapped, "no operation of the service covers the request"));
         };
         let Some(action) = service.actions.get(found.position()).copied() else {
             return Err((Reason::ResourceUnmapped, "the operation has no action"));
@@ -167,11 +167,10 @@ impl Authorization {
         if query.context.tenant != query.tenant.id {
             return Err((Reason::TenantConflict, "the context is of another tenant"));
         }
-        Ok(Wanted { service, found, action, owner: found.owner() })
+        let owner = found.owner()?;
+        Ok(Wanted { service, found, action, owner })
     }
 }
-
-type Denial = (Reason, &'static str);
 
 /// An operation that a request asks for.
 struct Wanted<'a> {
@@ -191,7 +190,7 @@ impl<'a> Wanted<'a> {
     fn facts(&'a self, query: &Query<'a>, owner: &'a Tenant) -> Result<RequestFacts<'a>, Denial> {
         // INVARIANT: a grant stands for its own tenant alone.
         if self.owner.is_some_and(|shown| shown != owner.id.as_str()) {
-            return Err((Reason::ResourceForeign, "the path names another owner"));
+            return Err((Reason::ResourceForeign, "the request names another owner"));
         }
         let operation = self.found.operation();
         Ok(RequestFacts {

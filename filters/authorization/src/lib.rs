@@ -1,11 +1,11 @@
 //! MAY they: from an established tenant context to one decision. It knows no host and no clock.
 //!
 //! ```text
-//! Query: context, tenant, service, method, path
+//! Query: context, tenant, service, call
 //!   │
-//!   ├─ Operations   method + path ──► operation          none: resource_unmapped
-//!   ├─ owner        what the request shows of its owner  another tenant: resource_foreign
-//!   └─ Program      Cedar policies, lowered by the CLI   policy_denied, or allow
+//!   ├─ Operations   method + path + conditions ──► operation   none: resource_unmapped
+//!   ├─ owner        what every place of the request shows      another tenant: resource_foreign
+//!   └─ Program      Cedar policies, lowered by the CLI         policy_denied, or allow
 //! ```
 //!
 //! The first two steps are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
@@ -17,6 +17,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod authorize;
+mod call;
 mod called;
 pub mod extension;
 mod facts;
@@ -30,6 +31,7 @@ mod value;
 mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
+pub use call::Call;
 pub use called::{GRPC, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;

@@ -66,6 +66,8 @@ pub struct Asking<'a> {
 /// Names that belong to a decision and to nobody: what a role is called, a feature or a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
+    /// What the operation asks for beside method and path, as `query.view=full`.
+    When,
     /// The principal's roles, those that policies name.
     Roles,
     /// Features of the principal's tenant, those that policies name.
@@ -101,6 +103,7 @@ impl Names {
 
     fn member(self) -> &'static str {
         match self {
+            Self::When => "when",
             Self::Roles => "roles",
             Self::Features => "features",
             Self::Consents => "consents",
@@ -234,6 +237,7 @@ mod tests {
         let mut asked = String::new();
         let whole = Asked { principal: "s1_0f", operation: Some(operation) };
         whole.write(&mut asked);
+        Names::When.write(["query.view=full"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
         Names::Features.write([], &mut asked);
         Names::Consents.write(["analytics"], &mut asked);
@@ -245,7 +249,7 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );

@@ -26,6 +26,7 @@ mod loading;
 mod modes;
 mod name_set;
 mod overlay;
+mod place;
 mod reason;
 mod refusal;
 mod response;
@@ -39,8 +40,7 @@ mod verified;
 mod view;
 
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
-    TenantScope,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
 pub use candidate::Rollout;
 pub use context::{ProvedBy, TenantContext};
@@ -52,6 +52,7 @@ pub use loading::Loading;
 pub use modes::{Mode, Modes, Ruling};
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
+pub use place::{Condition, Owner, Place};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};

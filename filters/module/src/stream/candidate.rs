@@ -1,5 +1,6 @@
 //! What the candidate says beside the bundle in force: compared, counted, and told where it differs.
 
+use partywall_authorization::Call;
 use partywall_log_redaction::{Change, Compared, Side};
 use partywall_tenancy::{ProvedBy, Reason};
 
@@ -38,14 +39,14 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(tried: &Tried, established: &Established, (method, path): (&str, &str), route: Route) -> Answer {
+pub(super) fn answer(tried: &Tried, established: &Established, call: &Call<'_>, route: Route) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
-        && let Some(found) = tried.authorization.operation(&established.service, method, path)
+        && let Some(found) = tried.authorization.operation(&established.service, call)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(tried.trial.view(), &tried.authorization, established, (method, path), route)
+    Answer::of(tried.trial.view(), &tried.authorization, established, call, route)
 }
 
 impl Beside {
@@ -55,7 +56,7 @@ impl Beside {
         bundle: &Answer,
         candidate: &Answer,
         by_candidate: bool,
-        (established, method, path): (&Established, &str, &str),
+        (established, call): (&Established, &Call<'_>),
     ) -> Self {
         let bundle = side(bundle, by.view.bundle().body().revision);
         let other = side(candidate, tried.trial.revision());
@@ -72,7 +73,7 @@ impl Beside {
                 by_candidate,
                 service: &established.service,
                 tenant: &by.setup.config.fingerprint.of(&established.context.tenant),
-                asked: &explain::asked(by.setup, &tried.authorization, under, established, method, path),
+                asked: &explain::asked(by.setup, &tried.authorization, under, established, call),
             };
             told = compared.write();
         }

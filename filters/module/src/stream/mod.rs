@@ -15,6 +15,7 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
+use partywall_authorization::GRPC;
 use partywall_authorization::guard::Refused;
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
@@ -414,6 +415,7 @@ fn identity_names(headers: &host::Map, legacy: &[String]) -> Vec<String> {
     headers.iter().filter(|(name, _)| is_identity_header(name, legacy)).map(|(name, _)| name.clone()).collect()
 }
 
+/// Whether it is answered as gRPC wants it: it is what is looked for as a call of gRPC, and nothing else.
 fn is_grpc(request: &Request<'_>) -> bool {
-    request.headers.all("content-type").next().is_some_and(|v| v.starts_with(b"application/grpc"))
+    decide::asked(request).is_ok_and(|call| call.method == GRPC)
 }
