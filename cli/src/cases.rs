@@ -42,6 +42,8 @@ pub(crate) struct Case<'s> {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

@@ -113,9 +113,9 @@ impl Segment {
 impl<'m> Judge<'m> {
     /// A judge over these two.
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
-        let known: BTreeSet<&str> = old.named("Role").collect();
-        let unrecorded = new.named("Role").filter(|role| !known.contains(role)).map(str::to_owned).collect();
-        Self { old, new, prints, unrecorded }
+        let known: BTreeSet<&str> = old.roles().collect();
+        let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect() }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
@@ -292,7 +292,14 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     };
     let tenant = &without(tenant, &record.withdrawn);
     let path = found.path();
-    let query = Query { context: &context, tenant, service: &record.service, method: &record.method, path: &path };
+    let query = Query {
+        context: &context,
+        tenant,
+        service: &record.service,
+        method: &record.method,
+        path: &path,
+        region: &record.region,
+    };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {
         Across::Granted { .. } => {

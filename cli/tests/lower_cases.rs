@@ -44,6 +44,8 @@ struct When {
     service: String,
     method: String,
     path: String,
+    #[serde(default)]
+    region: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -122,7 +124,14 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         expires: 0,
         caller: None,
     };
-    let query = Query { context: &context, tenant, service: &when.service, method: &when.method, path: &when.path };
+    let query = Query {
+        context: &context,
+        tenant,
+        service: &when.service,
+        method: &when.method,
+        path: &when.path,
+        region: &when.region,
+    };
     let answer = policy.answer(&query);
     let mut determining: Vec<_> = answer.iter().flat_map(|a| &a.determining).map(|p| p.id.clone()).collect();
     determining.sort();

@@ -93,6 +93,7 @@ impl Judge {
             service: &self.material.services[case.service].name,
             method: &case.method,
             path: &case.path,
+            region: "",
         }
     }
 

@@ -118,7 +118,7 @@ impl<'r> Player<'r> {
 /// What a case asks for, or why nobody may ask it.
 fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
     match &case.given {
-        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path),
+        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path, &case.region),
         Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
             tenant: tenant.clone(),
             subject: subject.clone(),
@@ -127,6 +127,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             service: case.service.value.clone(),
             method: case.method.clone(),
             path: case.path.clone(),
+            region: case.region.clone(),
         }),
     }
 }

@@ -6,7 +6,9 @@ use partywall_tenancy::{Reason, TenantId};
 
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts};
+use crate::directory::{
+    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts, word,
+};
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -45,8 +47,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let (service, method, path) = when?;
-    Some(Case { name: name?, given: given?, service, method, path, then: then? })
+    let (service, method, path, region) = when?;
+    Some(Case { name: name?, given: given?, service, method, path, region, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -89,7 +91,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     }
 }
 
-type When<'s> = (Located<'s, String>, String, String);
+type When<'s> = (Located<'s, String>, String, String, String);
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let mut fields = Fields::of(node, "`when`", mistakes)?;
@@ -99,12 +101,16 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let request = fields
         .required("request", "write `request: GET /orders/7`", mistakes)
         .and_then(|node| text(node, "`request`", mistakes));
+    let region = match fields.optional("region") {
+        Some(node) => word(node, "a region", mistakes).map(|found| found.value),
+        None => Some(String::new()),
+    };
     fields.finish(mistakes);
-    let request = request?;
+    let (request, region) = (request?, region?);
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some((service?, method.to_owned(), path.to_owned()))
+            Some((service?, method.to_owned(), path.to_owned(), region))
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

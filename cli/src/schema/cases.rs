@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, tenant_id};
+use super::values::{NAME, duration, label, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 
@@ -113,6 +113,13 @@ fn when() -> Value {
                     "Method and path; of a gRPC call `GRPC` and `/package.Service/Method`",
                     &format!("^({methods}|[A-Z]+) /.*$"),
                     &["GET /tenants/acme/orders"],
+                ),
+            ),
+            may(
+                "region",
+                label(
+                    "The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out",
+                    &["eu"],
                 ),
             ),
         ],

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::data;
 use super::shape::{any_text, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, scope, spiffe_id, tenant_id};
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
@@ -101,7 +102,9 @@ fn operation() -> Value {
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
             may("response", response()),
-        ],
+        ]
+        .into_iter()
+        .chain(data::of_operation()),
     );
     operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
     operation

@@ -29,6 +29,7 @@ use crate::{arguments, files, lower};
     after_help = "Examples:
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
@@ -58,11 +59,14 @@ pub(crate) struct Args {
     /// The path, as /orders/7 or /shop.Orders/Get
     #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
+    /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
+    #[arg(long, default_value = "", hide_default_value = true)]
+    region: String,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "roles", "owner"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "roles", "owner", "region"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -123,6 +127,7 @@ fn ask(args: &Args) -> Option<Ask> {
         service: args.service.clone()?,
         method: args.method.clone()?,
         path: args.path.clone()?,
+        region: args.region.clone(),
     })
 }
 

@@ -226,7 +226,7 @@ impl std::error::Error for OperationError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::SpiffeId;
+    use partywall_tenancy::{Attributes, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -240,6 +240,7 @@ mod tests {
                 owner: if path.contains("{tenant}") { Owner::Path("tenant".into()) } else { Owner::Unseen },
                 anonymous: false,
                 response: None,
+                attributes: Attributes::default(),
             }
         };
         Service {

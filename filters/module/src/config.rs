@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) reveal: bool,
     /// Which decisions are written down with what they were decided on.
     pub(crate) explain: Explain,
+    /// The region, where it is not that of Envoy's node.
+    pub(crate) region: Option<String>,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
 }
@@ -71,6 +73,7 @@ struct Raw {
     explain: Explain,
     #[serde(default)]
     hold_responses: bool,
+    region: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -218,6 +221,9 @@ impl Config {
         if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
             return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
         }
+        if raw.region.as_ref().is_some_and(|region| !partywall_authorization::is_region(region)) {
+            return Err("`region` must be 1 to 63 of `a-z 0-9 -`, as datasets name it under `residency`".into());
+        }
         let audience = match role {
             Role::Edge => Audience::Edge,
             Role::Inbound | Role::Outbound | Role::Egress => Audience::Workload,
@@ -244,6 +250,7 @@ impl Config {
             reveal: raw.reveal == Some(Reveal::Exact),
             explain: raw.explain,
             holds_responses: raw.hold_responses,
+            region: raw.region,
         })
     }
 }

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
-use crate::{ApiKey, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
+use crate::{ApiKey, Attributes, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +208,8 @@ pub struct Operation {
     pub anonymous: bool,
     /// Where the owner stands in what it answers; `None` where responses pass as they are.
     pub response: Option<Response>,
+    /// What it touches besides, and what that asks for.
+    pub attributes: Attributes,
 }
 
 /// Where the owner of a resource can be seen.

@@ -15,6 +15,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod attributes;
 mod bundle;
 mod candidate;
 mod context;
@@ -37,6 +38,7 @@ mod tenants;
 mod verified;
 mod view;
 
+pub use attributes::{Attributes, Feature, Residency};
 pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
     TenantScope,

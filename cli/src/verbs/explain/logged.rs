@@ -23,7 +23,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
     let prints = Prints::of(&keys(key)?, &[&material]);
     let request = Judge::new(&material, &material, &prints).request(&record);
     let request = request.map_err(|why| Failure::invalid(format!("the request is {why}")))?;
-    let Record { service, method, roles, .. } = record.clone();
+    let Record { service, method, roles, region, .. } = record.clone();
     let ask = Ask {
         tenant: request.tenant.to_string(),
         subject: request.subject,
@@ -32,6 +32,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         service,
         method,
         path: request.path,
+        region,
     };
     Ok((record, ask))
 }

@@ -39,7 +39,8 @@ pub(super) fn asked(
     });
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation }.write(&mut text);
+    let region = if operation.is_some() { setup.region() } else { "" };
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region }.write(&mut text);
     Names::Roles.write(roles, &mut text);
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);
