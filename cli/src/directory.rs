@@ -213,7 +213,8 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
     let retired = retired.map_or(vec![], |node| retired::read(node, &mut report));
     retired::check(&retired, &tenants, &mut report);
-    let datasets = sources.datasets.as_ref().map(|source| document(source, &mut report));
+    let datasets =
+        sources.datasets.as_ref().map(|source| source.as_ref().and_then(|source| document(source, &mut report)));
     let data = datasets.map_or_else(data::Data::none, |node| data::read(node, &mut report));
     let service =
         |source| document(source, &mut report).and_then(|node| service::read(node, domain, &data, &mut report));

@@ -31,8 +31,8 @@ pub(crate) struct Sources {
     pub(crate) mesh: Option<Source>,
     /// `api-keys.yaml`, if there is one.
     pub(crate) api_keys: Option<Source>,
-    /// `datasets.yaml`, if there is one.
-    pub(crate) datasets: Option<Source>,
+    /// `datasets.yaml`, if there is one; `Some(None)` where it cannot be read.
+    pub(crate) datasets: Option<Option<Source>>,
     /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
     /// `tenants/retired.yaml`, if there is one.
@@ -67,7 +67,7 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     let mut reader = Reader { directory, hash: Sha256::new(), total: 0, report };
     let mesh = reader.mesh();
     let api_keys = directory.join(API_KEYS).exists().then(|| reader.file(API_KEYS)).flatten();
-    let datasets = directory.join(DATASETS).exists().then(|| reader.file(DATASETS)).flatten();
+    let datasets = directory.join(DATASETS).exists().then(|| reader.file(DATASETS));
     let mut sources = Sources { mesh, api_keys, datasets, ..Sources::default() };
     for (folder, ending) in FOLDERS {
         let found = reader.folder(folder, ending);
