@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Ruling, SpiffeId, Tenant,
-    TenantContext, TenantId, Trust, View,
+    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
+    SpiffeId, Tenant, TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
@@ -51,6 +51,8 @@ pub(crate) struct Ask {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     /// What the metadata of its route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
 }
 
 /// What was decided.
@@ -146,7 +148,14 @@ impl Rehearsal {
     }
 
     /// Whom the edge takes a client for that shows this, or why it takes it for nobody.
-    pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
+    pub(crate) fn establish(
+        &self,
+        shown: &Shown,
+        service: &str,
+        method: &str,
+        path: &str,
+        region: &str,
+    ) -> Result<Ask, Settled> {
         let headers: Vec<_> =
             shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
         let call = Call { method, path, headers: &headers };
@@ -163,6 +172,7 @@ impl Rehearsal {
             path: path.to_owned(),
             headers,
             route: None,
+            region: region.to_owned(),
         })
     }
 
@@ -214,6 +224,31 @@ impl Rehearsal {
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
     }
 
+    /// What the operation says of its data, and the region where that is bound to one.
+    pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
+        let Some(found) = self.policy.operation(&ask.service, &ask.method, &ask.path) else { return Vec::new() };
+        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature } =
+            &found.operation().attributes;
+        let mut told = Vec::new();
+        let mut tell = |name, value: String| {
+            if !value.is_empty() {
+                told.push((name, value));
+            }
+        };
+        tell("dataset", dataset.clone());
+        let among = |roles: &Vec<String>| format!("; cleared: {}", or_nobody(&roles.join(", ")));
+        tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));
+        tell("purpose", purpose.clone() + if *needs_consent { "; needs consent" } else { "" });
+        tell("feature", feature.as_ref().map_or_else(String::new, |feature| feature.name.clone()));
+        let region = if ask.region.is_empty() { "unknown" } else { &ask.region };
+        match residency {
+            Residency::Anywhere => {}
+            Residency::Owners => tell("region", format!("{region}; must be the residency of the tenant")),
+            Residency::Only(regions) => tell("region", format!("{region}; must be one of {}", regions.join(", "))),
+        }
+        told
+    }
+
     /// A tenant as policies see it: its record, without the consents that the overlay withdraws.
     pub(crate) fn tenant(&self, id: &TenantId) -> Option<Tenant> {
         self.view.tenant(id)
@@ -235,6 +270,10 @@ impl Rehearsal {
     }
 }
 
+fn or_nobody(names: &str) -> &str {
+    if names.is_empty() { "nobody" } else { names }
+}
+
 fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
     TenantContext {
         tenant: tenant.id.clone(),
@@ -251,7 +290,7 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, call: call(ask) }
+    Query { context, tenant, service: &ask.service, call: call(ask), region: &ask.region }
 }
 
 fn call(ask: &Ask) -> Call<'_> {

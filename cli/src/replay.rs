@@ -123,9 +123,9 @@ impl Segment {
 impl<'m> Judge<'m> {
     /// A judge over these two.
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
-        let known: BTreeSet<&str> = old.named("Role").collect();
-        let unrecorded = new.named("Role").filter(|role| !known.contains(role)).map(str::to_owned).collect();
-        Self { old, new, prints, unrecorded }
+        let known: BTreeSet<&str> = old.roles().collect();
+        let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect() }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
@@ -368,7 +368,7 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     let tenant = &without(tenant, &record.withdrawn);
     let path = found.sent.to_path(&found.path());
     let call = Call { method: &record.method, path: &path, headers: &found.sent.headers };
-    let query = Query { context: &context, tenant, service: &record.service, call };
+    let query = Query { context: &context, tenant, service: &record.service, call, region: &record.region };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {
         Across::Granted { .. } => {

@@ -123,7 +123,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
-            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path)
+            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)
         }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
@@ -140,6 +140,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
                 path: case.path.clone(),
                 headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
                 route: None,
+                region: case.region.clone(),
             })
         }
     }

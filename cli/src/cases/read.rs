@@ -7,7 +7,7 @@ use partywall_tenancy::{Mode, Reason, TenantId};
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
-    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts,
+    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
 };
 use crate::modes::MODES;
 
@@ -48,8 +48,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, route } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, route, then: then? })
+    let When { service, method, path, headers, route, region } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, route, region, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -100,6 +100,7 @@ struct When<'s> {
     path: String,
     headers: Vec<(String, String)>,
     route: Option<Mode>,
+    region: String,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -112,12 +113,18 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         .and_then(|node| text(node, "`request`", mistakes));
     let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
     let route = fields.optional("route").map(|node| choice(node, "`route`", MODES, mistakes));
+    let region = match fields.optional("region") {
+        Some(node) => word(node, "a region", mistakes).map(|found| found.value),
+        None => Some(String::new()),
+    };
     fields.finish(mistakes);
-    let (request, headers, route) = (request?, headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
+    let (request, region) = (request?, region?);
+    let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some(When { service: service?, method: method.to_owned(), path: path.to_owned(), headers, route })
+            let (method, path) = (method.to_owned(), path.to_owned());
+            Some(When { service: service?, method, path, headers, route, region })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use partywall_authorization::{GRPC, OperationProblem, Operations};
-use partywall_tenancy::{Condition, Operation, Owner, Recover, Service, SpiffeId};
+use partywall_tenancy::{Attributes, Condition, Operation, Owner, Recover, Service, SpiffeId};
 
+use crate::directory::attributes;
+use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::place::{self, Around};
 use crate::directory::response;
@@ -13,7 +15,7 @@ use crate::lower::schema;
 use crate::nearest::nearest;
 
 /// Reads one operation.
-pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Operation>> {
+pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> Option<Located<'s, Operation>> {
     let at = node.at;
     let mut fields = Fields::of(node, "an operation", report)?;
     let http = match (fields.optional("http"), fields.optional("grpc")) {
@@ -45,6 +47,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         .and_then(|node| place::owner(node, around, report));
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     let response = fields.optional("response").map(|node| response::read(node, report));
+    let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
     let (http, when, action, resource, owner) = (http?, when?, action?, resource?, owner?);
     // A bad `id` was reported; an operation without one would be another operation.
@@ -62,7 +65,8 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         None => None,
     };
     let (method, path) = http.value;
-    let operation = Operation { method, path, when, action, resource, id, owner, anonymous, response };
+    let operation =
+        Operation { method, path, when, action, resource, id, owner, anonymous, response, attributes: attributes? };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -217,6 +221,7 @@ fn alone(method: &str, path: &str) -> Service {
         owner: Owner::Unseen,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     }])
 }
 

@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, spiffe_id, tenant_id};
+use super::values::{NAME, duration, label, spiffe_id, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 use crate::modes::MODES;
@@ -127,6 +127,13 @@ fn when() -> Value {
             may(
                 "route",
                 word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
+            ),
+            may(
+                "region",
+                label(
+                    "The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out",
+                    &["eu"],
+                ),
             ),
         ],
     )

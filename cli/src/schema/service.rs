@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id};
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
@@ -112,7 +113,9 @@ fn operation() -> Value {
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
             may("response", response()),
-        ],
+        ]
+        .into_iter()
+        .chain(data::of_operation()),
     );
     operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
     operation

@@ -31,6 +31,7 @@ use crate::{arguments, files, lower};
     after_help = "Examples:
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
@@ -67,11 +68,14 @@ pub(crate) struct Args {
     /// What the metadata of the request's route say of the mode
     #[arg(long, value_parser = ["enforce", "shadow"])]
     route_mode: Option<String>,
+    /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
+    #[arg(long, default_value = "", hide_default_value = true)]
+    region: String,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "roles", "owner"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "roles", "owner", "region"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -138,6 +142,7 @@ fn ask(args: &Args) -> Option<Ask> {
             .as_deref()
             .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
             .map(|(_, mode)| *mode),
+        region: args.region.clone(),
     })
 }
 

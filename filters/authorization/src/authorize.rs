@@ -3,6 +3,7 @@
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
 
 use crate::operations::Denial;
+use crate::rules::{self, Asked};
 use crate::table::Table;
 use crate::{
     ActionIndex, Answer, Call, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
@@ -20,6 +21,8 @@ pub struct Query<'a> {
     pub service: &'a str,
     /// What it is.
     pub call: Call<'a>,
+    /// The region in which this is decided, as datasets' `residency` names it; empty where nobody knows.
+    pub region: &'a str,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -69,6 +72,7 @@ pub struct Authorization {
     names: Names,
     scratch: Scratch,
     services: Table<CalledService>,
+    asked: Asked,
 }
 
 #[derive(Debug)]
@@ -97,7 +101,8 @@ impl Authorization {
             called_services.push((service.name.as_str(), called));
         }
         let names = Names::of(&program);
-        Ok(Self { program, names, scratch: Scratch::default(), services: Table::of(called_services) })
+        let (services, asked) = (Table::of(called_services), Asked::of(services));
+        Ok(Self { program, names, scratch: Scratch::default(), services, asked })
     }
 
     /// The decision program.
@@ -115,19 +120,24 @@ impl Authorization {
         self.services.get(service).is_some_and(|called| called.operations.leads_elsewhere(path, tenant))
     }
 
-    /// Whether policies name this role; another one decides nothing.
+    /// Whether policies or attributes name this role; another one decides nothing.
     pub fn names_role(&self, role: &str) -> bool {
-        self.names.roles.entity(Id::plain(role)).is_some()
+        self.asked.roles.contains(role) || self.names.roles.entity(Id::plain(role)).is_some()
     }
 
-    /// Whether policies ask for the features of a tenant and name this one.
+    /// Whether policies ask for the features of a tenant and name this one, or attributes do.
     pub fn names_feature(&self, feature: &str) -> bool {
-        self.names.features.is_some() && self.names.text(feature).is_some()
+        self.asked.features.contains(feature) || (self.names.features.is_some() && self.names.text(feature).is_some())
     }
 
-    /// Whether policies ask for the consents of a tenant and name this one.
+    /// Whether policies ask for the consents of a tenant and name this one, or attributes do.
     pub fn names_consent(&self, consent: &str) -> bool {
-        self.names.consents.is_some() && self.names.text(consent).is_some()
+        self.asked.consents.contains(consent) || (self.names.consents.is_some() && self.names.text(consent).is_some())
+    }
+
+    /// The roles that attributes name: those that are cleared for something.
+    pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
+        self.asked.roles.iter().map(|role| &**role)
     }
 
     /// Every policy that has something to say about the request, where the program is asked at all.
@@ -258,6 +268,7 @@ fn decide<'a>(
     owner: &Tenant,
 ) -> Result<(Outcome<'a>, u32), Denial> {
     let facts = wanted.facts(query, owner)?;
+    rules::judge(&wanted.found.operation().attributes, query, owner)?;
     let Some(world) = RequestWorld::new(&facts, &policy.names) else {
         return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };

@@ -44,6 +44,8 @@ pub struct Asked<'a> {
     pub principal: &'a str,
     /// The operation that covers the request, if one does.
     pub operation: Option<Asking<'a>>,
+    /// The region in which it was decided; empty where nobody knew, or nothing asked.
+    pub region: &'a str,
 }
 
 /// The operation asked for, and what the request shows of its resource.
@@ -125,6 +127,7 @@ impl Asked<'_> {
             text("id", operation.id, out);
             text("owner", operation.owner, out);
         }
+        text("region", self.region, out);
     }
 }
 
@@ -235,7 +238,7 @@ mod tests {
             owner: "t1_0f",
         };
         let mut asked = String::new();
-        let whole = Asked { principal: "s1_0f", operation: Some(operation) };
+        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu" };
         whole.write(&mut asked);
         Names::When.write(["query.view=full"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
@@ -249,12 +252,12 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None }.write(&mut nothing);
+        Asked { principal: "", operation: None, region: "" }.write(&mut nothing);
         Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {

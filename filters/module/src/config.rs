@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) explain: Explain,
     /// The share of the requests let in that are written down; of the others, all are.
     pub(crate) allows: f64,
+    /// The region, where it is not that of Envoy's node.
+    pub(crate) region: Option<String>,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
 }
@@ -77,6 +79,7 @@ struct Raw {
     log: RawLog,
     #[serde(default)]
     hold_responses: bool,
+    region: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +244,9 @@ impl Config {
         if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
             return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
         }
+        if raw.region.as_ref().is_some_and(|region| !partywall_authorization::is_region(region)) {
+            return Err("`region` must be 1 to 63 of `a-z 0-9 -`, as datasets name it under `residency`".into());
+        }
         let audience = match role {
             Role::Edge => Audience::Edge,
             Role::Inbound | Role::Outbound | Role::Egress => Audience::Workload,
@@ -269,6 +275,7 @@ impl Config {
             explain: raw.explain,
             allows: raw.log.allows,
             holds_responses: raw.hold_responses,
+            region: raw.region,
         })
     }
 }

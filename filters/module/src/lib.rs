@@ -23,6 +23,7 @@ mod metrics;
 mod plugin;
 mod policy;
 mod protobuf;
+mod region;
 mod slots;
 mod stream;
 mod what;

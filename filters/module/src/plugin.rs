@@ -1,6 +1,6 @@
 //! One configured plugin: a root id with its configuration.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) chain: Option<Rc<Chained>>,
     /// The requests that were let in and are not over.
     pub(crate) open: Open,
+    /// The region, once it was asked for.
+    pub(crate) region: OnceCell<String>,
     /// Whether the log was told that this plugin is in the wrong place.
     told: Cell<bool>,
 }
@@ -94,8 +96,8 @@ impl Plugin {
         }
         let chain = config.audit_chain.take().map(|secrets| chain::of(&secrets)).transpose()?;
         let policy = policy::of(&config);
-        let (metrics, open, told) = (Metrics::default(), Open::default(), Cell::new(false));
-        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, chain, open, told }));
+        let (metrics, open, region, told) = (Metrics::default(), Open::default(), OnceCell::new(), Cell::new(false));
+        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, chain, open, region, told }));
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId, Tenants,
-    UnixSeconds,
+    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId,
+    Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -215,6 +215,8 @@ pub struct Operation {
     pub anonymous: bool,
     /// Where the owner stands in what it answers; `None` where responses pass as they are.
     pub response: Option<Response>,
+    /// What it touches besides, and what that asks for.
+    pub attributes: Attributes,
 }
 
 impl BundleBody {

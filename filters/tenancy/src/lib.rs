@@ -15,6 +15,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod attributes;
 mod bundle;
 mod candidate;
 mod context;
@@ -39,6 +40,7 @@ mod tenants;
 mod verified;
 mod view;
 
+pub use attributes::{Attributes, Feature, Residency};
 pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };

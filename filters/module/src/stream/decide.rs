@@ -2,13 +2,14 @@
 
 use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
 use partywall_tenancy::{ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
-use partywall_tenant_context::{Request, Role};
+use partywall_tenant_context::{FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
 use super::mode::Route;
 use super::{Allowed, Denied, explain, log};
+use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
 
@@ -45,6 +46,7 @@ impl Answer {
     }
 
     pub(super) fn of(
+        setup: &Setup,
         view: &View,
         authorization: &Authorization,
         established: &Established,
@@ -57,7 +59,8 @@ impl Answer {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query = Query { context, tenant: &tenant, service: &established.service, call: *call };
+        let query =
+            Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let across = partywall_authorization::authorize_across(authorization, &query, granted);
         // INVARIANT: what would cross into another tenant is no matter of modes.
@@ -98,9 +101,9 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.view, self.authorization, established, call, self.route);
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(tried, established, call, self.route);
+            let other = candidate::answer(self.setup, tried, established, call, self.route);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -159,6 +162,9 @@ impl Deciding<'_> {
         let (policy, shadow) = (answer.policy, answer.shadow);
         match answer.outcome {
             Ok(()) => {
+                if let Some(tenant) = &answer.tenant {
+                    self.tell_features(tenant);
+                }
                 let granted = answer.granted;
                 let guarding = self.guarding(by.1, established, &call, granted);
                 Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, shadow, asked, beside, guarding })
@@ -166,6 +172,15 @@ impl Deciding<'_> {
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
     }
+
+    /// What the app reads that wants to know which of its features are on. None of the request's own is left by now.
+    fn tell_features(&self, tenant: &Tenant) {
+        if matches!(self.setup.config.role, Role::Edge | Role::Inbound) && !tenant.features.is_empty() {
+            let features: Vec<&str> = tenant.features.iter().collect();
+            host::set_request_header(FEATURES, &features.join(","));
+        }
+    }
+
     /// How the response is to be judged: where the app answers and where clients are answered.
     fn guarding(
         &self,
