@@ -204,6 +204,18 @@ mod tests {
         }
     }
 
+    /// By the words of the contract, and not by the list in the code.
+    #[test]
+    fn nothing_about_who_calls_or_whose_it_is_may_be_shadowed() {
+        let never = ["act_for_denied", "caller_denied", "context_no_request", "resource_foreign", "resource_unmapped"];
+        for reason in Reason::ALL.iter().filter(|reason| reason.may_be_shadowed()) {
+            let code = reason.code();
+            assert!(matches!(reason.status(), 403 | 404), "{code}");
+            assert!(!never.contains(&code) && !code.starts_with("tenant_") && !code.starts_with("response_"), "{code}");
+        }
+        assert!(Reason::PolicyDenied.may_be_shadowed());
+    }
+
     #[test]
     fn a_foreign_resource_looks_like_none() {
         assert_eq!(Reason::ResourceForeign.coarse(true).status(), 404);
