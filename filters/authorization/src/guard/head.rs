@@ -2,7 +2,7 @@
 
 use partywall_tenancy::{Errors, Foreign, Response, ResponseOwner, TenantId};
 
-use super::{Refused, RuleError, Rules};
+use super::{Coding, Refused, RuleError, Rules};
 use std::sync::Arc;
 
 /// What an operation says about its responses, ready for use.
@@ -19,8 +19,13 @@ pub enum Course {
     Pass,
     /// It is left out: an error's, of which nobody says where the owner stands.
     Strip,
-    /// A [`super::Guard`] reads it by these.
-    Walk(Arc<Rules>),
+    /// A [`super::Guard`] reads it.
+    Walk {
+        /// By these.
+        rules: Arc<Rules>,
+        /// In what coding it comes. It leaves in none.
+        coding: Option<Coding>,
+    },
 }
 
 /// The head of a response.
@@ -60,6 +65,18 @@ impl Guarded {
         self.rules.is_some() && matches!(self.response.foreign, Foreign::Drop | Foreign::Mask)
     }
 
+    /// The headers that tell of the bytes which the app sent, where others leave.
+    pub fn outdated(&self, coding: Option<Coding>) -> &'static [&'static str] {
+        const OF_OTHER_BYTES: &[&str] =
+            &["content-encoding", "content-length", "content-md5", "content-digest", "repr-digest", "digest", "etag"];
+        match (self.changes(), coding) {
+            (true, _) => OF_OTHER_BYTES,
+            // The ETag is put right.
+            (false, Some(_)) => OF_OTHER_BYTES.split_last().map_or(OF_OTHER_BYTES, |(_, rest)| rest),
+            (false, None) => &[],
+        }
+    }
+
     /// Judges the head of a response to `tenant`. `elsewhere` tells whether a path of this service names another tenant.
     pub fn judge(
         &self,
@@ -95,15 +112,22 @@ impl Guarded {
         if status == 206 {
             return Err(Refused::Invalid("it is a part, which may begin and end inside of an element"));
         }
-        if head.all("content-encoding").any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-            return Err(Refused::Invalid("it is encoded, though the request accepted no encoding"));
-        }
+        let coding = Coding::of(head.all("content-encoding"))?;
         let multipart = |kind: &[u8]| kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart/"));
         if head.all("content-type").any(multipart) {
             return Err(Refused::Invalid("it is of several parts"));
         }
-        Ok(Course::Walk(rules.clone()))
+        Ok(Course::Walk { rules: rules.clone(), coding })
     }
+}
+
+/// The ETag of a response that was unfolded: it says no more than it did, but not of the same bytes (RFC 9110, section
+/// 8.8.1). `None` for what is none.
+pub fn weakened(etag: &[u8]) -> Option<Vec<u8>> {
+    let strong = etag.strip_prefix(b"W/").unwrap_or(etag);
+    let inner = strong.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let well = inner.iter().all(|b| !matches!(b, b'"' | 0..=0x20 | 0x7F));
+    well.then(|| [b"W/", strong].concat())
 }
 
 /// The path of a location, with or without scheme and host. `None` for one that is relative to the request's own path.
@@ -133,7 +157,8 @@ mod tests {
         match guarded.judge(&head, &TenantId::parse("acme").unwrap(), elsewhere) {
             Ok(Course::Pass) => "pass",
             Ok(Course::Strip) => "strip",
-            Ok(Course::Walk(_)) => "walk",
+            Ok(Course::Walk { coding: None, .. }) => "walk",
+            Ok(Course::Walk { coding: Some(_), .. }) => "unfold",
             Err(refused) => refused.code(),
         }
     }
@@ -146,7 +171,13 @@ mod tests {
             (false, 201, &[], "walk"),
             (false, 200, &[("content-encoding", "Identity")], "walk"),
             (false, 200, &[("content-encoding", "br")], "invalid"),
-            (false, 200, &[("content-encoding", "identity"), ("content-encoding", "gzip")], "invalid"),
+            (false, 200, &[("content-encoding", "gzip")], "unfold"),
+            (false, 200, &[("content-encoding", "identity, X-GZIP")], "unfold"),
+            (false, 200, &[("content-encoding", "identity"), ("content-encoding", "Deflate")], "unfold"),
+            (false, 200, &[("content-encoding", "gzip, gzip")], "invalid"),
+            (false, 200, &[("content-encoding", "gzip"), ("content-encoding", "deflate")], "invalid"),
+            (false, 200, &[("content-encoding", "gzip, br")], "invalid"),
+            (false, 200, &[("content-encoding", "gzip;q=1")], "invalid"),
             (false, 206, &[], "invalid"),
             (false, 200, &[("content-type", "Multipart/mixed; boundary=x")], "invalid"),
             (true, 200, &[("content-encoding", "br")], "pass"),
@@ -160,6 +191,32 @@ mod tests {
         }
         let passing = super::tests::guarded(ResponseOwner::Pointer("/tenant".into()), Foreign::Deny, Errors::Pass);
         assert_eq!(told(&passing, false, 404, &[]), "pass");
+    }
+
+    #[test]
+    fn what_tells_of_the_apps_bytes_goes_where_others_leave() {
+        let guarded = |foreign| guarded(ResponseOwner::Pointer("/*".into()), foreign, Errors::Strip);
+        let (denying, dropping) = (guarded(Foreign::Deny), guarded(Foreign::Drop));
+        assert_eq!(denying.outdated(None), &[] as &[&str]);
+        assert!(denying.outdated(Some(Coding::Gzip)).contains(&"content-encoding"));
+        assert!(!denying.outdated(Some(Coding::Gzip)).contains(&"etag"));
+        for coding in [None, Some(Coding::Gzip)] {
+            assert!(
+                dropping.outdated(coding).contains(&"etag") && dropping.outdated(coding).contains(&"content-length")
+            );
+        }
+        for (etag, weak) in [
+            ("\"a\"", Some("W/\"a\"")),
+            ("W/\"a-gzip\"", Some("W/\"a-gzip\"")),
+            ("\"\"", Some("W/\"\"")),
+            ("a", None),
+            ("\"", None),
+            ("w/\"a\"", None),
+            ("\"a\", \"b\"", None),
+            ("", None),
+        ] {
+            assert_eq!(weakened(etag.as_bytes()).as_deref(), weak.map(str::as_bytes), "{etag}");
+        }
     }
 
     #[test]

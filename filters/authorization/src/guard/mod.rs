@@ -1,9 +1,9 @@
 //! WHAT comes back: the service that forgot `WHERE tenant_id = ?`.
 //!
 //! ```text
-//! body, in chunks ──► records ──► walker ──► what may leave
-//!                     lines,      one JSON text: owners looked for on the way,
-//!                     events      each element kept back until its end
+//! body, in chunks ──► unfold ──► records ──► walker ──► what may leave
+//!                     gzip,      lines,      one JSON text: owners looked for on the way,
+//!                     deflate    events      each element kept back until its end
 //! ```
 //!
 //! An *element* is what the last `*` of the pointer leads to, or the whole text where there is none; of NDJSON one line,
@@ -18,6 +18,7 @@ mod number;
 mod records;
 mod rules;
 mod text;
+mod unfold;
 mod walker;
 
 use std::fmt;
@@ -25,14 +26,18 @@ use std::sync::Arc;
 
 use partywall_tenancy::{ResponseFormat, TenantId};
 
-pub use head::{Course, Guarded, Head};
+pub use head::{Course, Guarded, Head, weakened};
 use records::{Events, Lines};
 pub use rules::{RuleError, Rules};
+pub use unfold::Coding;
+use unfold::Unfold;
 use walker::Walker;
 
 /// The body of one response on its way.
 #[derive(Debug)]
 pub struct Guard {
+    /// Where the app compressed it.
+    unfold: Option<Unfold>,
     body: Body,
     /// INVARIANT: once refused, always refused; nothing leaves any more.
     refused: Option<Refused>,
@@ -85,28 +90,35 @@ impl Guard {
             ResponseFormat::Ndjson => Body::Lines(Lines::new(rules, tenant)),
             ResponseFormat::Sse => Body::Events(Events::new(rules, tenant)),
         };
-        Self { body, refused: None, begun: false }
+        Self { unfold: None, body, refused: None, begun: false }
     }
 
-    /// Reads the next bytes of the body, uncompressed, cut anywhere, and adds to `out` what may leave now. What was
+    /// The same, for a body that comes in this coding. What leaves is in none.
+    pub fn unfolding(self, coding: Option<Coding>) -> Self {
+        Self { unfold: coding.map(Unfold::new), ..self }
+    }
+
+    /// Reads the next bytes of the body, cut anywhere, and adds to `out` what may leave now. What was
     /// added before a refusal may leave as well; nothing is added after one.
     pub fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
-        self.begun |= !chunk.is_empty();
-        self.unless_refused(|body| match body {
-            Body::Json(walker) => walker.read(chunk, out),
-            Body::Lines(lines) => lines.read(chunk, out),
-            Body::Events(events) => events.read(chunk, out),
+        self.unless_refused(|guard| {
+            let (body, begun) = (&mut guard.body, &mut guard.begun);
+            let mut read = |piece: &[u8]| {
+                *begun |= !piece.is_empty();
+                body.read(piece, out)
+            };
+            match &mut guard.unfold {
+                Some(unfold) => unfold.read(chunk, read),
+                None => read(chunk),
+            }
         })
     }
 
     /// The body ended: adds the rest to `out`.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Refused> {
-        let begun = self.begun;
-        self.unless_refused(|body| match body {
-            _ if !begun => Ok(()),
-            Body::Json(walker) => walker.finish(out),
-            Body::Lines(lines) => lines.finish(out),
-            Body::Events(events) => events.finish(out),
+        self.unless_refused(|guard| {
+            guard.unfold.as_ref().map_or(Ok(()), Unfold::finish)?;
+            if guard.begun { guard.body.finish(out) } else { Ok(()) }
         })
     }
 
@@ -119,7 +131,7 @@ impl Guard {
         }
     }
 
-    /// How many bytes are kept back: never more than `element_cap`.
+    /// How many bytes are kept back: never more than `element_cap`. What unfolds a body has 43 KiB beside.
     pub fn kept_back(&self) -> usize {
         match &self.body {
             Body::Json(walker) => walker.kept_back(),
@@ -128,13 +140,31 @@ impl Guard {
         }
     }
 
-    fn unless_refused(&mut self, read: impl FnOnce(&mut Body) -> Result<(), Refused>) -> Result<(), Refused> {
+    fn unless_refused(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Refused>) -> Result<(), Refused> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let outcome = read(&mut self.body);
+        let outcome = read(self);
         self.refused = outcome.err();
         outcome
+    }
+}
+
+impl Body {
+    fn read(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
+        match self {
+            Self::Json(walker) => walker.read(piece, out),
+            Self::Lines(lines) => lines.read(piece, out),
+            Self::Events(events) => events.read(piece, out),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Refused> {
+        match self {
+            Self::Json(walker) => walker.finish(out),
+            Self::Lines(lines) => lines.finish(out),
+            Self::Events(events) => events.finish(out),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the tests of the guard share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod fold;
+
 use std::sync::Arc;
 
-use partywall_authorization::guard::{Counts, Guard, Refused, Rules};
+use partywall_authorization::guard::{Coding, Counts, Guard, Refused, Rules};
 use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
 
 /// The tenant of every request.
@@ -40,7 +42,18 @@ pub(crate) fn walk<'c>(
     chunks: impl IntoIterator<Item = &'c [u8]>,
     cap: usize,
 ) -> Walked {
-    let mut guard = Guard::new(rules.clone(), TenantId::parse(tenant).unwrap());
+    walk_folded(rules, tenant, None, chunks, cap)
+}
+
+/// One body in this coding, in these chunks.
+pub(crate) fn walk_folded<'c>(
+    rules: &Arc<Rules>,
+    tenant: &str,
+    coding: Option<Coding>,
+    chunks: impl IntoIterator<Item = &'c [u8]>,
+    cap: usize,
+) -> Walked {
+    let mut guard = Guard::new(rules.clone(), TenantId::parse(tenant).unwrap()).unfolding(coding);
     let mut left = Vec::new();
     let mut outcome = Ok(());
     for chunk in chunks {

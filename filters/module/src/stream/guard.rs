@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partywall_authorization::guard::{Counts, Course, Guard, Guarded, Head, Refused};
+use partywall_authorization::guard::{Counts, Course, Guard, Guarded, Head, Refused, weakened};
 use partywall_tenancy::{Reason, TenantId};
 
 use crate::host;
@@ -62,14 +62,19 @@ impl Guarding {
                 }
                 Body::Strip
             }
-            Course::Walk(rules) => {
-                if self.guarded.changes() {
-                    // They tell of the bytes that the app sent, and others may leave.
-                    for name in ["content-length", "etag", "content-md5", "content-digest", "repr-digest", "digest"] {
-                        host::remove_response_header(name);
+            Course::Walk { rules, coding } => {
+                let outdated = self.guarded.outdated(coding);
+                for name in outdated {
+                    host::remove_response_header(name);
+                }
+                if coding.is_some() && !outdated.contains(&"etag") {
+                    let etag = headers.iter().find(|(name, _)| name == "etag");
+                    host::remove_response_header("etag");
+                    if let Some(weak) = etag.and_then(|(_, value)| weakened(value)) {
+                        host::set_response_header("etag", &weak);
                     }
                 }
-                Body::Walk(Box::new(Guard::new(rules, self.tenant.clone())))
+                Body::Walk(Box::new(Guard::new(rules, self.tenant.clone()).unfolding(coding)))
             }
         };
         let hold = self.guarded.response().hold as usize;
