@@ -21,9 +21,9 @@ pub fn guard(bytes: &[u8]) {
     let pointer = ["/items/*/tenant", "/tenant", "/*", "/a/*/b/*/c"][usize::from(choice & 3)];
     let format = [ResponseFormat::Json, ResponseFormat::Ndjson, ResponseFormat::Sse][usize::from(choice >> 2 & 3) % 3];
     let foreign = [Foreign::Deny, Foreign::Drop, Foreign::Mask, Foreign::Report][usize::from(choice >> 4 & 3)];
-    let owner = ResponseOwner::Pointer(pointer.into());
+    let owners = vec![ResponseOwner::Pointer(pointer.into())];
     let Ok(Some(rules)) =
-        Rules::compile(&Response { owner, format, foreign, element_cap: CAP, hold: 0, errors: Errors::Strip })
+        Rules::compile(&Response { owners, format, foreign, element_cap: CAP, hold: 0, errors: Errors::Strip })
     else {
         return;
     };
@@ -61,7 +61,7 @@ fn walk<'b>(
     chunks: impl IntoIterator<Item = &'b [u8]>,
 ) -> (Vec<u8>, Result<(), Refused>, u64) {
     let tenant = TenantId::parse("acme").expect("a good id");
-    let mut guard = Guard::new(rules.clone(), tenant).unfolding(coding);
+    let mut guard = Guard::new(rules, tenant).unfolding(coding);
     let mut left = Vec::new();
     let mut outcome = Ok(());
     for chunk in chunks {

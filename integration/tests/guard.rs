@@ -295,6 +295,25 @@ fn the_head_is_judged_too() {
     }
     denied(&head("HTTP/1.1 303 See Other~location: /tenants/globex/invoices"), "response_foreign");
     assert_eq!(head("HTTP/1.1 303 See Other~location: /tenants/acme/invoices").status, 303);
+    for elsewhere in [
+        "location: ../tenants/globex",
+        "location: /tenants/acme/%2e%2e/globex/invoices",
+        "location: https://globex.shop.example/",
+        "content-location: /tenants/globex",
+        "set-cookie: a=b; Path=/tenants/globex",
+        "set-cookie: x=y~set-cookie: a=b; Domain=globex.shop.example; Secure",
+    ] {
+        denied(&head(&format!("HTTP/1.1 200 OK~{elsewhere}")), "response_foreign");
+    }
+    denied(&head("HTTP/1.1 303 See Other~location: https:globex"), "response_unclear");
+    for here in [
+        "location: https://acme.shop.example/tenants/acme",
+        "location: https://login.shop.example/",
+        "set-cookie: a=b; Path=/tenants/acme; Domain=acme.shop.example",
+        "set-cookie: a=b; Domain=shop.example",
+    ] {
+        assert_eq!(head(&format!("HTTP/1.1 200 OK~{here}")).status, 200, "{here}");
+    }
 
     let asked = SHOP.request("/streamed/1", &[("x-say", &clean), ("range", "bytes=0-1"), ("accept-encoding", "br")]);
     assert_eq!(asked.unwrap().header("x-asked"), Some("/identity"), "the app is asked for all, and plainly");

@@ -42,7 +42,10 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         )
         .and_then(|node| owner(node, path, report));
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
-    let response = fields.optional("response").map(|node| response::read(node, report));
+    let response = fields.optional("response").map(|node| {
+        let method = http.as_ref().map(|http| http.value.0.as_str());
+        response::read(node, method, report)
+    });
     fields.finish(report);
     let (http, action, resource, owner) = (http?, action?, resource?, owner?);
     // A bad `id` was reported; an operation without one would be another operation.

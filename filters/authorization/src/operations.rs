@@ -1,5 +1,6 @@
 //! From method and path to the operation of a service.
 
+mod elsewhere;
 mod template;
 mod trie;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use partywall_tenancy::{Operation, Owner, Service, TenantId};
 
 use crate::guard::{Guarded, RuleError};
+use elsewhere::Elsewhere;
 use template::Template;
 use trie::Trie;
 
@@ -27,6 +29,7 @@ pub struct Operations {
     routes: Vec<Route>,
     /// The templates of each method, in the methods' order, and which of `routes` each one is.
     methods: Vec<(Box<str>, Trie)>,
+    elsewhere: Elsewhere,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +66,8 @@ impl Operations {
             return Err(OperationError { position, problem: OperationProblem::Alike });
         }
         let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
-        Ok(Self { routes, methods })
+        let elsewhere = Elsewhere::of(&routes);
+        Ok(Self { routes, methods, elsewhere })
     }
 
     /// The operation that covers `method` and `path`; a query in `path` is ignored. `None` also for
@@ -83,14 +87,9 @@ impl Operations {
 }
 
 impl Operations {
-    /// Whether `path`, with any method, is one of another tenant than `tenant`.
+    /// Whether `path` begins as one of this service's that names another tenant than `tenant`.
     pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let led = self.methods.iter().filter_map(|(_, trie)| self.routes.get(trie.find(path)?));
-        led.into_iter().any(|route| {
-            let owner = route.owner.and_then(|at| template::split(path).nth(at));
-            owner.is_some_and(|owner| owner != tenant.as_str())
-        })
+        self.elsewhere.leads(path, tenant)
     }
 }
 
@@ -108,8 +107,11 @@ impl Route {
             Owner::Path(name) => Some(index(name)?),
             Owner::Unseen => None,
         };
-        let guarded =
-            operation.response.as_ref().map(Guarded::compile).transpose().map_err(OperationProblem::Response)?;
+        let guarded = operation.response.as_ref().map(|response| {
+            let guarded = Guarded::compile(response)?;
+            guarded.goes_with(&operation.method).map(|()| guarded)
+        });
+        let guarded = guarded.transpose().map_err(OperationProblem::Response)?;
         Ok((Self { operation: operation.clone(), id, owner, guarded: guarded.map(Arc::new) }, template))
     }
 }
@@ -353,6 +355,31 @@ mod tests {
         let found = operations.find("GET", "/tenants/acme/things/%2541?x").unwrap();
         assert_eq!((found.owner(), found.id()), (Some("acme"), Some("%2541")));
         assert_eq!((found.parameter("tenant"), found.parameter("nothing")), (Some("acme"), None));
+    }
+
+    #[test]
+    fn paths_that_begin_with_another_tenant_lead_elsewhere() {
+        let operations =
+            compiled(&["GET /tenants/{tenant}/things", "POST /tenants/new", "GET /{kind}/of/{tenant}", "GET /x"]);
+        let acme = TenantId::parse("acme").unwrap();
+        for (path, elsewhere) in [
+            ("/tenants/globex/things", true),
+            ("/tenants/globex", true),
+            ("/tenants/globex/", true),
+            ("/tenants/globex/other/7", true),
+            ("/tenants/acme/things", false),
+            ("/tenants/acme-2/things", true),
+            ("/tenants/new", false),
+            ("/tenants/news", true),
+            ("/tenants/", false),
+            ("/tenants", false),
+            ("/x/of/globex", true),
+            ("/x/of/acme/y", false),
+            ("/", false),
+            ("", false),
+        ] {
+            assert_eq!(operations.leads_elsewhere(path, &acme), elsewhere, "{path}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use partywall_tenancy::{Foreign, ResponseFormat};
 use serde::Deserialize;
 
 use guard_support::fold::fold;
+use guard_support::messages::messages;
 use guard_support::{TENANT, every_cut, response, rules, walk_folded};
 
 /// One file.
@@ -127,6 +128,7 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         "json" => ResponseFormat::Json,
         "ndjson" => ResponseFormat::Ndjson,
         "sse" => ResponseFormat::Sse,
+        "grpc" => ResponseFormat::Grpc,
         other => panic!("{}: no format `{other}`", path.display()),
     };
     let foreign = match case.foreign.as_str() {
@@ -137,9 +139,10 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         other => panic!("{}: `foreign` is never `{other}`", path.display()),
     };
     let rules = rules(&response(&case.owner, format, foreign, case.element_cap));
+    let kept = case.element_cap as usize * case.owner.split(' ').count();
     let tenant = case.tenant.as_deref().unwrap_or(TENANT);
     for body in std::iter::once(&case.body).chain(&case.also) {
-        let body = bytes(body);
+        let body = plain(case, body);
         let (coding, sent) = match &case.folded {
             Some(folded) => {
                 let (coding, sent) = folded.fold(&body);
@@ -149,7 +152,7 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         };
         for chunks in every_cut(&sent) {
             let cuts: Vec<usize> = chunks.iter().map(|c| c.len()).take(2).collect();
-            let walked = walk_folded(&rules, tenant, coding, chunks, case.element_cap as usize);
+            let walked = walk_folded(&rules, tenant, coding, chunks, kept);
             let shown = format!(
                 "{} cut at {cuts:?}: {:?} after `{}`",
                 path.display(),
@@ -161,7 +164,7 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
                     let counted = walked.counts.own + walked.counts.reported;
                     walked.outcome.is_ok() && walked.left == body && counted == *elements
                 }
-                Then::Leaves(expected) => walked.outcome.is_ok() && walked.left == bytes(expected),
+                Then::Leaves(expected) => walked.outcome.is_ok() && walked.left == plain(case, expected),
                 Then::Refused(code) => walked.outcome.map_err(|r| r.code()) == Err(code.as_str()),
             };
             let leaked = case.foreign != "report" && walked.left.windows(6).any(|w| w == b"SECRET");
@@ -171,6 +174,11 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The body as it is sent. Of gRPC it is written as messages, unless it begins with a byte.
+fn plain(case: &Case, text: &str) -> Vec<u8> {
+    if case.format == "grpc" && !text.starts_with("\\x") { messages(text) } else { bytes(text) }
 }
 
 /// `\xff` is a byte, `{a:300}` as many letters; everything else stands for itself.

@@ -151,6 +151,7 @@ impl Deciding<'_> {
         // A grant lets into the tenant that the path names, and only there.
         let owner = found.owner().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
         let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
-        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: method == "HEAD" })
+        let (service, path) = (established.service.clone(), path.to_owned());
+        Some(Guarding { guarded, tenant, service, path, of_head: method == "HEAD" })
     }
 }

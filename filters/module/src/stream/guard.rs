@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use partywall_authorization::guard::{Counts, Course, Guard, Guarded, Head, Refused, weakened};
-use partywall_tenancy::{Reason, TenantId};
+use partywall_authorization::guard::{Counts, Course, Guard, Guarded, Head, Place, Refused, weakened};
+use partywall_tenancy::{Reason, TenantId, View};
+use partywall_tenant_context::{Where, named_in};
 
 use crate::host;
 use crate::plugin::Setup;
@@ -14,6 +15,8 @@ pub(super) struct Guarding {
     /// Whose everything in it must be.
     pub(super) tenant: TenantId,
     pub(super) service: String,
+    /// What was asked for.
+    pub(super) path: String,
     /// Whether the request was a HEAD.
     pub(super) of_head: bool,
 }
@@ -26,6 +29,8 @@ pub(super) struct Answering {
     /// How much of it may be.
     hold: usize,
     out: Vec<u8>,
+    /// The trailers that are left out.
+    error_texts: &'static [&'static str],
 }
 
 enum Body {
@@ -35,7 +40,10 @@ enum Body {
 
 impl Guarding {
     /// Asks for a response that can be judged: a whole one, in plain bytes.
-    pub(super) fn prepare_request() {
+    pub(super) fn prepare_request(&self) {
+        if self.guarded.is_grpc() {
+            host::set_request_header("grpc-accept-encoding", "identity");
+        }
         for name in ["range", "if-range"] {
             host::remove_request_header(name);
         }
@@ -47,15 +55,26 @@ impl Guarding {
         let headers = host::response_headers();
         let status = headers.iter().find(|(name, _)| name == ":status");
         let status = status.and_then(|(_, value)| str::from_utf8(value).ok()?.parse().ok());
-        let head = Head { of_head: self.of_head, status, headers: &headers };
-        // Where nobody knows any more whose paths they are, no location passes.
-        let elsewhere = |path: &str| match setup.policy.borrow().view(host::now()) {
-            Ok((_, authorization)) => authorization.leads_elsewhere(&self.service, path, &self.tenant),
+        let head = Head { of_head: self.of_head, path: &self.path, status, headers: &headers };
+        let policy = setup.policy.borrow();
+        let elsewhere = |place: &Place| match policy.view(host::now()) {
+            Ok((view, authorization)) => {
+                let path = place.path.as_deref();
+                path.is_some_and(|path| authorization.leads_elsewhere(&self.service, path, &self.tenant))
+                    || self.is_named_elsewhere(&view, place)
+            }
+            // Where nobody knows any more whose places they are, none passes.
             Err(_) => true,
         };
         let body = match self.guarded.judge(&head, &self.tenant, elsewhere)? {
             Course::Pass => return Ok(None),
-            _ if ended => return Ok(None),
+            _ if ended => {
+                // Of gRPC, a head alone holds what trailers do.
+                for name in self.guarded.error_texts() {
+                    host::remove_response_header(name);
+                }
+                return Ok(None);
+            }
             Course::Strip => {
                 for name in ["content-length", "content-type", "content-encoding", "etag"] {
                     host::remove_response_header(name);
@@ -74,12 +93,26 @@ impl Guarding {
                         host::set_response_header("etag", &weak);
                     }
                 }
-                Body::Walk(Box::new(Guard::new(rules, self.tenant.clone()).unfolding(coding)))
+                Body::Walk(Box::new(Guard::new(&rules, self.tenant.clone()).unfolding(coding)))
             }
         };
         let hold = self.guarded.response().hold as usize;
         let holds = setup.config.holds_responses && hold > 0 && matches!(body, Body::Walk(_));
-        Ok(Some(Answering { body, held: holds.then(Vec::new), hold, out: Vec::new() }))
+        let error_texts = self.guarded.error_texts();
+        Ok(Some(Answering { body, held: holds.then(Vec::new), hold, out: Vec::new(), error_texts }))
+    }
+}
+
+impl Guarding {
+    /// Whether a source of the mesh reads another tenant in a place. A host need not be a tenant's (`login.shop.example`), so
+    /// that one counts which the bundle knows.
+    fn is_named_elsewhere(&self, view: &View, place: &Place) -> bool {
+        let body = view.bundle().body();
+        let sources = body.sources.edge.iter().chain(&body.sources.inbound);
+        named_in(sources, place.host.as_deref(), place.path.as_deref()).into_iter().any(|(name, at)| {
+            let is_known = || TenantId::parse(&name).is_ok_and(|tenant| view.bundle().tenant(&tenant).is_some());
+            name != self.tenant.as_str() && (at == Where::Path || is_known())
+        })
     }
 }
 
@@ -126,6 +159,9 @@ impl Answering {
 
     /// Trailers ended the body.
     pub(super) fn trailers(&mut self) -> Result<(), Refused> {
+        for name in self.error_texts {
+            host::remove_response_trailer(name);
+        }
         let Body::Walk(guard) = &mut self.body else { return Ok(()) };
         self.out.clear();
         guard.finish(&mut self.out)?;
@@ -155,4 +191,10 @@ pub(super) fn reason(refused: Refused) -> Reason {
         Refused::Foreign => Reason::ResponseForeign,
         _ => Reason::ResponseUnclear,
     }
+}
+
+/// Whether this is why a response, not a request, was denied. Clients of gRPC try again what is unavailable; this would be
+/// denied again, so that they are told something else.
+pub(super) fn is_of_response(reason: Reason) -> bool {
+    matches!(reason, Reason::ResponseForeign | Reason::ResponseUnclear)
 }

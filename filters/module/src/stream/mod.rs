@@ -130,7 +130,11 @@ impl Stream {
             // A newer sidecar may give a reason that this build does not know; its status says enough.
             let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
             // The root that the edge signed is proof that the caller proved a credential.
-            let coarse = Reason::from_code(&word).map_or(Coarse::of_status(status), |reason| reason.coarse(true));
+            let coarse = match Reason::from_code(&word) {
+                Some(reason) if self.grpc && guard::is_of_response(reason) => Coarse::Forbidden,
+                Some(reason) => reason.coarse(true),
+                None => Coarse::of_status(status),
+            };
             self.deny(coarse, None, coarse.status(), None);
             return Action::Pause;
         }
@@ -192,7 +196,13 @@ impl Stream {
         }
         self.guarding = None;
         self.answered = true;
-        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        if self.grpc {
+            // As `leave_the_mesh` tells it.
+            let role = self.setup.config.role;
+            self.deny(Coarse::Forbidden, Some(reason), 403, Some(reason).filter(|_| role == Role::Inbound));
+        } else {
+            answer(&self.setup, reason, true, self.trace.as_ref(), false);
+        }
         Action::Pause
     }
 
@@ -265,8 +275,8 @@ impl HttpContext for Stream {
         match outcome {
             Ok(allowed) => {
                 self.guarding = allowed.guarding;
-                if self.guarding.is_some() {
-                    guard::Guarding::prepare_request();
+                if let Some(guarding) = &self.guarding {
+                    guarding.prepare_request();
                 }
                 if let Some(established) = established {
                     let kept = self.setup.open.keep(self.context_id, headers, established, allowed.granted, trace);
