@@ -102,6 +102,9 @@ fn judged(held: &Held, steps: &[(u32, bool)], mask: bool, said: &mut Said) -> Op
 }
 
 fn settle(held: &Held, steps: &[(u32, bool)], mask: bool, said: &mut Said) -> Option<Held> {
+    if mask && [Held::Message(vec![]), Held::Text(vec![])].contains(held) {
+        return Some(held.clone());
+    }
     if !is_foreign(held, steps, said) {
         said.own += 1;
         return Some(held.clone());

@@ -24,8 +24,9 @@ pub(super) struct Guarding {
 /// The body of a response that is judged.
 pub(super) struct Answering {
     body: Body,
-    /// What may leave and is kept back, where the whole response is.
-    held: Option<Vec<u8>>,
+    /// How much may leave and is kept back, where the whole response is. It stays in the host's buffer: when trailers come,
+    /// nothing can be put there any more.
+    held: Option<usize>,
     /// How much of it may be.
     hold: usize,
     out: Vec<u8>,
@@ -99,7 +100,7 @@ impl Guarding {
         let hold = self.guarded.response().hold as usize;
         let holds = setup.config.holds_responses && hold > 0 && matches!(body, Body::Walk(_));
         let error_texts = self.guarded.error_texts();
-        Ok(Some(Answering { body, held: holds.then(Vec::new), hold, out: Vec::new(), error_texts }))
+        Ok(Some(Answering { body, held: holds.then_some(0), hold, out: Vec::new(), error_texts }))
     }
 }
 
@@ -122,18 +123,23 @@ impl Answering {
         self.held.is_some()
     }
 
-    /// Judges the next `size` bytes of the body, and puts what may leave in their place. Says whether the response
-    /// goes on, or is kept back.
+    /// Judges what is new in the host's buffer of `size` bytes, and puts what may leave in its place. Says whether the
+    /// response goes on, or is kept back.
     pub(super) fn body(&mut self, size: usize, ended: bool) -> Result<bool, Refused> {
         let Body::Walk(guard) = &mut self.body else {
             host::replace_response_body(size, &[]);
             return Ok(true);
         };
-        let Some(chunk) = host::response_body(size) else {
+        let Some(buffer) = host::response_body(size) else {
             return Err(Refused::Invalid("the host does not tell its body"));
         };
+        // What was judged before, and kept back, leads.
+        let (judged, chunk) = buffer
+            .split_at_checked(self.held.unwrap_or_default())
+            .ok_or(Refused::Invalid("the host does not tell what it keeps"))?;
         self.out.clear();
-        let mut outcome = guard.read(&chunk, &mut self.out);
+        self.out.extend_from_slice(judged);
+        let mut outcome = guard.read(chunk, &mut self.out);
         if ended {
             outcome = outcome.and_then(|()| guard.finish(&mut self.out));
         }
@@ -142,19 +148,12 @@ impl Answering {
             host::replace_response_body(size, &[]);
             return Err(refused);
         }
-        if let Some(held) = &mut self.held {
-            held.append(&mut self.out);
-            if !ended && held.len() <= self.hold {
-                host::replace_response_body(size, &[]);
-                return Ok(false);
-            }
-            std::mem::swap(&mut self.out, held);
-            self.held = None;
-        }
-        if self.out != chunk {
+        if self.out != buffer {
             host::replace_response_body(size, &self.out);
         }
-        Ok(true)
+        let keeps = self.held.is_some() && !ended && self.out.len() <= self.hold;
+        self.held = keeps.then_some(self.out.len());
+        Ok(!keeps)
     }
 
     /// Trailers ended the body.
@@ -165,14 +164,10 @@ impl Answering {
         let Body::Walk(guard) = &mut self.body else { return Ok(()) };
         self.out.clear();
         guard.finish(&mut self.out)?;
-        if let Some(mut held) = self.held.take() {
-            held.append(&mut self.out);
-            // Nothing is in the host's buffer: each chunk was taken out of it.
-            host::replace_response_body(0, &held);
-        } else if !self.out.is_empty() {
-            return Err(Refused::Invalid("its last line has no end, and trailers follow"));
+        if self.out.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Err(Refused::Invalid("its last line has no end, and trailers follow"))
     }
 
     /// Counts what became of the elements.

@@ -58,6 +58,9 @@ impl FieldPath {
         if self.element > 0 {
             return Ok(self.elements(0, message, judging)?.map_or(Fate::Pass, Fate::Changed));
         }
+        if judging.is_masked(message) {
+            return Ok(Fate::Pass);
+        }
         Ok(match judging.settle(self.is_foreign(0, message, judging.tenant)?)? {
             None => Fate::Pass,
             Some(Foreign::Drop) => Fate::LeaveOut,
@@ -75,6 +78,9 @@ impl FieldPath {
                 continue;
             }
             let value = field.bytes.ok_or(Refused::NoOwner)?;
+            if judging.is_masked(value) && level + 1 == self.element {
+                continue;
+            }
             // `None` within leaves nothing of the field.
             let now = if level + 1 < self.element {
                 self.elements(level + 1, value, judging)?.map(Some)
@@ -121,6 +127,11 @@ impl FieldPath {
 }
 
 impl Judging<'_> {
+    /// Whether an element says nothing, as those do that were masked: by another path, or by the filter of the hop before.
+    fn is_masked(&self, value: &[u8]) -> bool {
+        self.foreign == Foreign::Mask && value == MASK
+    }
+
     /// Counts an element. `None` where it passes, else what is done about it.
     fn settle(&mut self, foreign: bool) -> Result<Option<Foreign>, Refused> {
         let (count, done) = match self.foreign {
