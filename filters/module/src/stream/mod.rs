@@ -8,6 +8,7 @@ mod guard;
 mod handover;
 mod log;
 mod open;
+mod pass;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -170,6 +171,27 @@ impl Stream {
         Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
     }
 
+    /// A request that other filters let in, whose response is judged here.
+    fn await_response(&mut self, request: &Request<'_>) -> Action {
+        self.trace = TraceParent::of(request.headers);
+        let why = self.setup.misplaced().map(|why| (Reason::PolicyUnavailable, why));
+        match why.map_or_else(|| pass::take(&self.setup, request), Err) {
+            Ok(guarding) => {
+                self.guarding = guarding;
+                if let Some(guarding) = &self.guarding {
+                    guarding.prepare_request();
+                }
+                Action::Continue
+            }
+            Err((reason, detail)) => {
+                log::unjudged(&self.setup, reason, detail);
+                self.answered = true;
+                answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+                Action::Pause
+            }
+        }
+    }
+
     /// Judges the head of what the service answered.
     fn guard_head(&mut self, ended: bool) -> Action {
         let Some(guarding) = &self.guarding else { return Action::Continue };
@@ -264,6 +286,9 @@ impl HttpContext for Stream {
         let headers = host::request_headers();
         let request = Request::from_headers(&headers);
         self.grpc = is_grpc(&request);
+        if self.setup.stages.guards_alone() {
+            return self.await_response(&request);
+        }
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
         let now = host::now();
