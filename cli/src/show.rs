@@ -9,6 +9,7 @@ use partywall_tenancy::{
 use serde_json::{Value, json};
 
 use crate::command::say;
+use crate::modes;
 use crate::time::rfc3339;
 
 /// One line of a list of names and values.
@@ -68,6 +69,7 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("tenant", format_args!("{}, {status}, tier {tier}, residency {residency}{more}", tenant.id));
     }
     body.services.iter().for_each(service);
+    modes::in_shadow(&body.modes).iter().for_each(|what| line("IN SHADOW", what));
     match policies(body) {
         // Only who decides requests has a program.
         _ if body.program.is_empty() => {}
@@ -127,13 +129,14 @@ fn service(service: &Service) {
     }
     for operation in &service.operations {
         let owner = match &operation.owner {
-            Owner::Path(parameter) => format!("owner in {{{parameter}}}"),
+            Owner::Shown { .. } => format!("owner in {}", operation.owner),
             Owner::Unseen => "owner not shown".to_owned(),
         };
         let anybody = if operation.anonymous { ", FOR ANYBODY" } else { "" };
         let guarded = if operation.response.is_some() { ", responses guarded" } else { "" };
-        let Operation { method, path, action, .. } = operation;
-        line("", format_args!("{method} {path} is {action}, {owner}{anybody}{guarded}"));
+        let Operation { method, path, when, action, .. } = operation;
+        let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
+        line("", format_args!("{method} {path}{when} is {action}, {owner}{anybody}{guarded}"));
     }
 }
 

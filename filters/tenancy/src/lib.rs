@@ -15,6 +15,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod attributes;
 mod bundle;
 mod candidate;
 mod context;
@@ -23,8 +24,10 @@ mod grant;
 mod id;
 mod issuer;
 mod loading;
+mod modes;
 mod name_set;
 mod overlay;
+mod place;
 mod reason;
 mod refusal;
 mod response;
@@ -37,9 +40,9 @@ mod tenants;
 mod verified;
 mod view;
 
+pub use attributes::{Attributes, Feature, Residency};
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
-    TenantScope,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
 pub use candidate::Rollout;
 pub use context::{ProvedBy, TenantContext};
@@ -48,8 +51,10 @@ pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
 pub use loading::Loading;
+pub use modes::{Mode, Modes, Ruling};
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
+pub use place::{Condition, Owner, Place};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};

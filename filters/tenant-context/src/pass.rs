@@ -24,6 +24,8 @@ pub struct Pass {
     pub method: String,
     /// The path, with its query.
     pub path: String,
+    /// Which operation it was decided as: both filters must find the same one.
+    pub operation: String,
 }
 
 /// Keys for the MACs of passes, derived from the `shared_state` secret.
@@ -39,8 +41,7 @@ impl PassKeys {
     pub fn seal(&self, pass: &Pass, now: UnixSeconds) -> Option<Vec<u8>> {
         let mut out = vec![VERSION];
         out.extend_from_slice(&now.saturating_add(LASTS).to_be_bytes());
-        let texts =
-            [pass.service.as_bytes(), pass.tenant.as_str().as_bytes(), pass.method.as_bytes(), pass.path.as_bytes()];
+        let texts = [&pass.service, pass.tenant.as_str(), &pass.method, &pass.path, &pass.operation].map(str::as_bytes);
         for part in std::iter::once(&pass.stream[..]).chain(texts) {
             out.extend_from_slice(&u16::try_from(part.len()).ok()?.to_be_bytes());
             out.extend_from_slice(part);
@@ -69,8 +70,8 @@ impl PassKeys {
         };
         let stream = part().filter(|of| *of == stream)?.to_vec();
         let mut text = || str::from_utf8(part()?).ok().map(str::to_owned);
-        let (service, tenant, method, path) = (text()?, text()?, text()?, text()?);
-        Some(Pass { stream, service, tenant: TenantId::parse(&tenant).ok()?, method, path })
+        let (service, tenant, method, path, operation) = (text()?, text()?, text()?, text()?, text()?);
+        Some(Pass { stream, service, tenant: TenantId::parse(&tenant).ok()?, method, path, operation })
     }
 }
 
@@ -94,7 +95,15 @@ mod tests {
 
     fn pass() -> Pass {
         let (service, method, path) = ("invoices".into(), "GET".into(), "/invoices/1?x".into());
-        Pass { stream: b"stream 7".to_vec(), service, tenant: TenantId::parse("acme").unwrap(), method, path }
+        let operation = "GET /invoices/{id}".into();
+        Pass {
+            stream: b"stream 7".to_vec(),
+            service,
+            tenant: TenantId::parse("acme").unwrap(),
+            method,
+            path,
+            operation,
+        }
     }
 
     #[test]

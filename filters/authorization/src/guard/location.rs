@@ -10,6 +10,16 @@ pub struct Place {
     /// The path, as a browser would ask for it: without dot segments, and with letters for what is escaped though it need
     /// not be. `None` where any may be meant.
     pub path: Option<String>,
+    /// The query, as it stands.
+    pub query: Option<String>,
+}
+
+impl Place {
+    /// What would be asked for there: path and query.
+    pub fn asked(&self) -> Option<String> {
+        let path = self.path.as_deref()?;
+        Some(self.query.as_ref().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
+    }
 }
 
 /// Where `location` leads a reader who asked for `base`. `None` where it leads out of HTTP, or to what was asked for.
@@ -27,27 +37,32 @@ pub(super) fn of_location(base: &str, location: &[u8]) -> Result<Option<Place>, 
         Some(_) => return Ok(None),
         None => location,
     };
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let rest = rest.get(..end).unwrap_or_default();
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) => (rest, Some(query.to_owned())),
+        None => (rest, None),
+    };
     if let Some(rest) = rest.strip_prefix("//") {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if host.is_empty() {
             return Err(Refused::Invalid("its location has a scheme and no host"));
         }
-        return Ok(Some(Place { host: Some(host.to_ascii_lowercase()), path: Some(plain(path)) }));
+        return Ok(Some(Place { host: Some(host.to_ascii_lowercase()), path: Some(plain(path)), query }));
     }
-    if rest.is_empty() {
-        return Ok(None);
-    }
+    let asked = base.split('?').next().unwrap_or_default();
     let path = if rest.starts_with('/') {
         plain(rest)
+    } else if rest.is_empty() {
+        if query.is_none() {
+            return Ok(None);
+        }
+        plain(asked)
     } else {
-        let asked = base.split('?').next().unwrap_or_default();
         let folder = asked.rfind('/').and_then(|at| asked.get(..=at)).unwrap_or("/");
         plain(&[folder, rest].concat())
     };
-    Ok(Some(Place { host: None, path: Some(path) }))
+    Ok(Some(Place { host: None, path: Some(path), query }))
 }
 
 /// The scheme in front, and what follows its colon.
@@ -114,9 +129,9 @@ pub(super) fn of_cookie(cookie: &[u8]) -> Result<Vec<Place>, Refused> {
         let value = str::from_utf8(value).map_err(|_| Refused::Invalid("its cookie is no text"))?;
         places.push(if is_domain {
             let domain = value.strip_prefix('.').unwrap_or(value);
-            Place { host: Some(domain.to_ascii_lowercase()), path: None }
+            Place { host: Some(domain.to_ascii_lowercase()), path: None, query: None }
         } else {
-            Place { host: None, path: Some(value.to_owned()) }
+            Place { host: None, path: Some(value.to_owned()), query: None }
         });
     }
     Ok(places)
@@ -127,7 +142,7 @@ mod tests {
     use super::*;
 
     fn shown(place: &Place) -> String {
-        format!("{}{}", place.host.as_deref().unwrap_or("-"), place.path.as_deref().unwrap_or("*"))
+        format!("{}{}", place.host.as_deref().unwrap_or("-"), place.asked().as_deref().unwrap_or("*"))
     }
 
     fn leads(location: &str) -> String {
@@ -141,22 +156,22 @@ mod tests {
     #[test]
     fn a_location_is_read_as_a_browser_would() {
         for (location, to) in [
-            ("/tenants/globex/invoices?x#y", "-/tenants/globex/invoices"),
+            ("/tenants/globex/invoices?x#y", "-/tenants/globex/invoices?x"),
             ("/a/./b/../c/", "-/a/c/"),
             ("/a/..", "-/"),
             ("/../..//a", "-//a"),
             ("/a/%2e%2E/%67lobex/%2f%zz%", "-/globex/%2f%zz%"),
             ("../globex/invoices", "-/tenants/globex/invoices"),
             ("7", "-/tenants/acme/7"),
-            ("./7?to=/x", "-/tenants/acme/7"),
+            ("./7?to=/x", "-/tenants/acme/7?to=/x"),
             ("../../../..", "-/"),
             ("7:8", "-/tenants/acme/7:8"),
-            ("?page=2", "nowhere"),
+            ("?page=2#x", "-/tenants/acme/invoices?page=2"),
             ("#end", "nowhere"),
             ("", "nowhere"),
             ("https://GLOBEX.shop.example", "globex.shop.example/"),
             ("https://acme@globex.shop.example:8443/a/../b", "globex.shop.example:8443/b"),
-            ("//globex.shop.example?/x", "globex.shop.example/"),
+            ("//globex.shop.example?/x", "globex.shop.example/?/x"),
             ("app://globex/x", "globex/x"),
             ("mailto:x@globex.example", "nowhere"),
             ("https:globex", "unclear"),

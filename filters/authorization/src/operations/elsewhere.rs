@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use partywall_tenancy::TenantId;
 
-use super::{Route, template};
+use super::{Evidence, Route, template};
 
 /// How paths begin that name a tenant: the segments up to it, `None` for a parameter.
 #[derive(Clone, Debug)]
@@ -20,8 +20,14 @@ impl Elsewhere {
             let segments = template::split(path.strip_prefix('/').unwrap_or(path));
             segments.take(length).map(|segment| (!segment.starts_with('{')).then(|| segment.into())).collect()
         };
-        let owned: BTreeSet<_> =
-            routes.iter().filter_map(|route| Some(begins(&route.operation.path, route.owner? + 1))).collect();
+        let named = |route: &Route| {
+            let segments = route.evidence.iter().filter_map(|evidence| match evidence {
+                Evidence::Segment(at) => Some(begins(&route.operation.path, at + 1)),
+                _ => None,
+            });
+            segments.collect::<Vec<_>>()
+        };
+        let owned: BTreeSet<_> = routes.iter().flat_map(named).collect();
         let lengths: BTreeSet<usize> = owned.iter().map(Vec::len).collect();
         let words = lengths.iter().flat_map(|length| routes.iter().map(|route| begins(&route.operation.path, *length)));
         let words: BTreeSet<_> = words.filter(|begin| begin.last().is_some_and(Option::is_some)).collect();

@@ -60,8 +60,8 @@ impl Guarding {
         let policy = setup.policy.borrow();
         let elsewhere = |place: &Place| match policy.view(host::now()) {
             Ok((view, authorization)) => {
-                let path = place.path.as_deref();
-                path.is_some_and(|path| authorization.leads_elsewhere(&self.service, path, &self.tenant))
+                let asked = place.asked();
+                asked.is_some_and(|asked| authorization.leads_elsewhere(&self.service, &asked, &self.tenant))
                     || self.is_named_elsewhere(&view, place)
             }
             // Where nobody knows any more whose places they are, none passes.
