@@ -196,6 +196,18 @@ impl<'a> Given<'a> {
         self.directory.services.iter().filter(calls).map(|service| Ok((service, self.place(&service.name)?))).collect()
     }
 
+    /// Whether a response is held where this filter stands: beside the service, or at the edge for those it calls.
+    fn holds(&self, role: &str, service: Option<&str>) -> bool {
+        let edge = &self.deployment.edge.spiffe_id;
+        let stands_for = |one: &&Service| match role {
+            "edge" => one.callers.iter().any(|caller| caller.spiffe_id == *edge),
+            "inbound" => service == Some(one.name.as_str()),
+            _ => false,
+        };
+        let operations = self.directory.services.iter().filter(stands_for).flat_map(|service| &service.operations);
+        operations.filter_map(|operation| operation.response.as_ref()).any(|response| response.hold > 0)
+    }
+
     /// Purposes and variables of the edge's secrets.
     fn secrets_of_edge(&self) -> Vec<&'static str> {
         let mesh = self.directory.mesh;
@@ -257,10 +269,18 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
         several => format!("approvals: {several}"),
     };
     let trust = fill(&trust, &[("approvals", approvals)]);
+    let (may_hold, hold) = if given.holds(role, service) {
+        let why = "# Of responses that are held the head waits, too.\n";
+        (format!("{why}allow_on_headers_stop_iteration: true"), "hold_responses: true".to_owned())
+    } else {
+        (String::new(), String::new())
+    };
     fill(
         FILTER,
         &[
             ("role", role.to_owned()),
+            ("may_hold", may_hold),
+            ("hold", hold),
             ("service", service.map_or_else(String::new, |name| format!("service: {name}"))),
             ("mesh", given.directory.mesh.id.to_string()),
             ("vm", vm),

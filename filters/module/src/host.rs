@@ -74,6 +74,10 @@ pub(crate) fn remove_response_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
 }
 
+pub(crate) fn set_response_header(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value));
+}
+
 /// The next bytes of the response's body.
 pub(crate) fn response_body(size: usize) -> Option<Vec<u8>> {
     if size == 0 {

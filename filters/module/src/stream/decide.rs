@@ -8,7 +8,7 @@ use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
 use super::mode::Route;
-use super::{Allowed, Denied, explain, log};
+use super::{Allowed, Denied, explain, log, pass};
 use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
@@ -193,10 +193,15 @@ impl Deciding<'_> {
             return None;
         }
         let found = authorization.operation(&established.service, call)?;
-        let guarded = found.guarded()?.clone();
         // A grant lets into the tenant that the request names, and only there.
         let owner = found.owner().ok().flatten().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
         let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
-        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: call.method == "HEAD" })
+        if self.setup.config.passes.is_some() {
+            pass::leave(self.setup, &established.service, &tenant, &found, call);
+            return None;
+        }
+        let guarded = found.guarded()?.clone();
+        let (service, path) = (established.service.clone(), call.path.to_owned());
+        Some(Guarding { guarded, tenant, service, path, of_head: call.method == "HEAD" })
     }
 }
