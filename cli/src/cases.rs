@@ -42,8 +42,12 @@ pub(crate) struct Case<'s> {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// Headers, names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     /// What the metadata of the request's route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

@@ -7,7 +7,9 @@
 //! Each step goes on after a mistake as far as it can, so that one run shows all of them.
 
 mod api_keys;
+mod attributes;
 mod cross;
+mod data;
 mod fields;
 mod grants;
 mod headers;
@@ -19,6 +21,7 @@ pub(crate) mod links;
 mod mesh;
 mod modes;
 mod operation;
+mod place;
 mod profile;
 mod public_key;
 mod published;
@@ -51,6 +54,7 @@ use crate::directory::tenant::Inherits;
 use crate::lower::Vocabulary;
 
 pub(crate) use api_keys::is_id as is_api_key_id;
+pub(crate) use data::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 #[cfg(test)]
 pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
@@ -60,7 +64,7 @@ pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};
 pub(crate) use service::RECOVER;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use settings::{is_name, name};
-pub(crate) use sources::{API_KEYS, CASES, RETIRED};
+pub(crate) use sources::{API_KEYS, CASES, DATASETS, RETIRED};
 pub(crate) use tenant::STATUSES;
 pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, spiffe_id, tenant_id, word};
@@ -214,7 +218,11 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
     let retired = retired.map_or(vec![], |node| retired::read(node, &mut report));
     retired::check(&retired, &tenants, &mut report);
-    let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
+    let datasets =
+        sources.datasets.as_ref().map(|source| source.as_ref().and_then(|source| document(source, &mut report)));
+    let data = datasets.map_or_else(data::Data::none, |node| data::read(node, &mut report));
+    let service =
+        |source| document(source, &mut report).and_then(|node| service::read(node, domain, &data, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
@@ -224,7 +232,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
-    let spoken_of = ["tenants", "profiles", "services", "policies"].map(|folder| directory.join(folder));
+    let spoken_of = ["tenants", "profiles", "services", "policies", DATASETS].map(|folder| directory.join(folder));
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });

@@ -11,6 +11,7 @@ use partywall_tenancy::{Audience, BundleBody, Operation, Tenant, TenantId};
 use crate::compile::{Issue, body, check};
 use crate::exit::Failure;
 use crate::files;
+use crate::recorded::Record;
 use crate::slices::slice;
 use crate::unverified::Unverified;
 
@@ -68,10 +69,20 @@ impl Material {
         self.tenants.get(at)
     }
 
-    /// The operation of `service` with this method and path template.
-    pub(crate) fn operation(&self, service: &str, method: &str, path: &str) -> Option<&Operation> {
-        let service = self.body.services.iter().find(|s| s.name == service)?;
-        service.operations.iter().find(|o| o.method == method && o.path == path)
+    /// The operation that a decision was about.
+    pub(crate) fn operation(&self, record: &Record) -> Option<&Operation> {
+        let service = self.body.services.iter().find(|s| s.name == record.service)?;
+        service.operations.iter().find(|o| {
+            o.method == record.method
+                && o.path == record.path
+                && o.when.len() == record.when.len()
+                && o.when.iter().all(|condition| record.when.contains(&condition.to_string()))
+        })
+    }
+
+    /// The roles that policies and clearances name.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        self.named("Role").chain(self.authorization.cleared_roles())
     }
 
     /// The ids of the entities of one type that the policies name.

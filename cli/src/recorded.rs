@@ -52,6 +52,8 @@ pub(crate) struct Record {
     pub(crate) method: String,
     /// Its path template.
     pub(crate) path: String,
+    /// What else it asks for, as `query.view=full`.
+    pub(crate) when: Vec<String>,
     /// Its action.
     pub(crate) action: String,
     /// The type of its resource.
@@ -60,6 +62,8 @@ pub(crate) struct Record {
     pub(crate) id: String,
     /// The fingerprint of the owner that the request showed.
     pub(crate) owner: String,
+    /// The region of the sidecar, where the operation's dataset is bound to regions and it was known.
+    pub(crate) region: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
     /// Features of its tenant, those that policies named.

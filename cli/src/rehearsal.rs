@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{Authorization, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Ruling, SpiffeId, Tenant,
-    TenantContext, TenantId, Trust, View,
+    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
+    SpiffeId, Tenant, TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
@@ -47,8 +47,12 @@ pub(crate) struct Ask {
     pub(crate) method: String,
     /// The path, with or without a query.
     pub(crate) path: String,
+    /// Headers, names in lower case.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
     /// What the metadata of its route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
 }
 
 /// What was decided.
@@ -144,8 +148,18 @@ impl Rehearsal {
     }
 
     /// Whom the edge takes a client for that shows this, or why it takes it for nobody.
-    pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
-        let anonymous = self.policy.operation(service, method, path).is_some_and(|found| found.operation().anonymous);
+    pub(crate) fn establish(
+        &self,
+        shown: &Shown,
+        service: &str,
+        method: &str,
+        path: &str,
+        region: &str,
+    ) -> Result<Ask, Settled> {
+        let headers: Vec<_> =
+            shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        let call = Call { method, path, headers: &headers };
+        let anonymous = self.policy.operation(service, &call).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
         let context = context.map_err(|rejection| Settled::denied(rejection.reason, None, rejection.detail))?;
         Ok(Ask {
@@ -156,7 +170,9 @@ impl Rehearsal {
             service: service.to_owned(),
             method: method.to_owned(),
             path: path.to_owned(),
+            headers,
             route: None,
+            region: region.to_owned(),
         })
     }
 
@@ -203,9 +219,34 @@ impl Rehearsal {
 
     /// Action, resource type and resource id of a request, as policies see them.
     pub(crate) fn operation(&self, ask: &Ask) -> Option<(String, String, String)> {
-        let found = self.policy.operation(&ask.service, &ask.method, &ask.path)?;
+        let found = self.policy.operation(&ask.service, &call(ask))?;
         let operation = found.operation();
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
+    }
+
+    /// What the operation says of its data, and the region where that is bound to one.
+    pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
+        let Some(found) = self.policy.operation(&ask.service, &ask.method, &ask.path) else { return Vec::new() };
+        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature } =
+            &found.operation().attributes;
+        let mut told = Vec::new();
+        let mut tell = |name, value: String| {
+            if !value.is_empty() {
+                told.push((name, value));
+            }
+        };
+        tell("dataset", dataset.clone());
+        let among = |roles: &Vec<String>| format!("; cleared: {}", or_nobody(&roles.join(", ")));
+        tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));
+        tell("purpose", purpose.clone() + if *needs_consent { "; needs consent" } else { "" });
+        tell("feature", feature.as_ref().map_or_else(String::new, |feature| feature.name.clone()));
+        let region = if ask.region.is_empty() { "unknown" } else { &ask.region };
+        match residency {
+            Residency::Anywhere => {}
+            Residency::Owners => tell("region", format!("{region}; must be the residency of the tenant")),
+            Residency::Only(regions) => tell("region", format!("{region}; must be one of {}", regions.join(", "))),
+        }
+        told
     }
 
     /// A tenant as policies see it: its record, without the consents that the overlay withdraws.
@@ -229,6 +270,10 @@ impl Rehearsal {
     }
 }
 
+fn or_nobody(names: &str) -> &str {
+    if names.is_empty() { "nobody" } else { names }
+}
+
 fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
     TenantContext {
         tenant: tenant.id.clone(),
@@ -245,7 +290,11 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, method: &ask.method, path: &ask.path }
+    Query { context, tenant, service: &ask.service, call: call(ask), region: &ask.region }
+}
+
+fn call(ask: &Ask) -> Call<'_> {
+    Call { method: &ask.method, path: &ask.path, headers: &ask.headers }
 }
 
 /// A key that is gone when this process is.

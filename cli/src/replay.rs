@@ -10,14 +10,16 @@
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::{Across, Decision, Operations, Query, authorize_across};
+use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    GrantId, Mode, Operation, Owner, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId, TenantStatus,
+    GrantId, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId,
+    TenantStatus,
 };
 
 use crate::material::Material;
 use crate::prints::Prints;
 use crate::recorded::{Record, outcome};
+use crate::sent::Sent;
 
 /// Stands where the path had something that nobody wrote down.
 const UNKNOWN: &str = "~unknown";
@@ -77,8 +79,10 @@ pub(crate) struct Recovered {
     pub(crate) tenant: TenantId,
     /// The principal's name within it.
     pub(crate) subject: String,
-    /// The path.
+    /// The path, with a query that shows what the request showed.
     pub(crate) path: String,
+    /// Headers that do.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
 /// A record with its names found again.
@@ -86,6 +90,10 @@ struct Found {
     tenant: TenantId,
     subject: String,
     segments: Vec<Segment>,
+    /// What else the request showed.
+    sent: Sent,
+    /// Of OLD, or of NEW where only that has it.
+    operation: Operation,
     /// What its route said, as far as that made a difference.
     route: Option<Mode>,
 }
@@ -115,9 +123,9 @@ impl Segment {
 impl<'m> Judge<'m> {
     /// A judge over these two.
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
-        let known: BTreeSet<&str> = old.named("Role").collect();
-        let unrecorded = new.named("Role").filter(|role| !known.contains(role)).map(str::to_owned).collect();
-        Self { old, new, prints, unrecorded }
+        let known: BTreeSet<&str> = old.roles().collect();
+        let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect() }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
@@ -139,7 +147,8 @@ impl<'m> Judge<'m> {
     /// The request itself, as far as the log holds it; an error says why it cannot be told.
     pub(crate) fn request(&self, record: &Record) -> Result<Recovered, String> {
         let found = self.find(record)?;
-        Ok(Recovered { path: found.path(), tenant: found.tenant, subject: found.subject })
+        let (path, headers) = (found.sent.to_path(&found.path()), found.sent.headers);
+        Ok(Recovered { path, headers, tenant: found.tenant, subject: found.subject })
     }
 
     /// The tenant that a fingerprint stands for.
@@ -150,8 +159,7 @@ impl<'m> Judge<'m> {
     fn find(&self, record: &Record) -> Result<Found, String> {
         let tenant = self.prints.tenant(&record.tenant);
         let tenant = tenant.ok_or("of a tenant that is in neither, or under another fingerprint key")?.clone();
-        let operation = self.old.operation(&record.service, &record.method, &record.path);
-        let operation = operation.or_else(|| self.new.operation(&record.service, &record.method, &record.path));
+        let operation = self.old.operation(record).or_else(|| self.new.operation(record));
         let operation = operation.ok_or("of an operation that neither has")?;
         // Nobody names an entity by its fingerprint.
         let subject = match self.prints.principal(&record.principal) {
@@ -159,25 +167,38 @@ impl<'m> Judge<'m> {
             _ => record.principal.clone(),
         };
         let segments = operation.path.split('/').map(|template| self.segment(template, operation, record, &tenant));
-        Ok(Found { subject, segments: segments.collect(), tenant, route: None })
+        let segments = segments.collect();
+        let owner = (!record.owner.is_empty()).then(|| self.owner(record, &tenant));
+        let sent = Sent::to(operation, owner.as_ref().map(Segment::text));
+        Ok(Found { subject, segments, tenant, sent, operation: operation.clone(), route: None })
     }
 
     fn segment(&self, template: &str, operation: &Operation, record: &Record, tenant: &TenantId) -> Segment {
         let Some(name) = parameter(template) else { return Segment::Exactly(template.to_owned()) };
-        if matches!(&operation.owner, Owner::Path(owner) if owner == name) && !record.owner.is_empty() {
-            if record.owner == record.tenant {
-                return Segment::Exactly(tenant.as_str().to_owned());
-            }
-            let other = self.prints.tenant(&record.owner);
-            return other.map_or(Segment::Stranger, |other| Segment::Exactly(other.as_str().to_owned()));
+        if operation.owner.places().contains(&Place::Path(name.to_owned())) && !record.owner.is_empty() {
+            return self.owner(record, tenant);
         }
         if operation.id.as_deref() == Some(name) && !record.id.is_empty() {
             return match self.prints.resource_id(&record.id) {
                 Some((kind, id)) if kind == operation.resource => Segment::Exactly(encoded(id)),
-                _ => Segment::Unnamed(record.id.clone()),
+                _ => Segment::Unnamed(match prefix(&operation.owner) {
+                    Some(separator) if !record.owner.is_empty() => {
+                        format!("{}{separator}{}", self.owner(record, tenant).text(), record.id)
+                    }
+                    _ => record.id.clone(),
+                }),
             };
         }
         Segment::Unknown
+    }
+
+    /// The owner that the request showed.
+    fn owner(&self, record: &Record, tenant: &TenantId) -> Segment {
+        if record.owner == record.tenant {
+            return Segment::Exactly(tenant.as_str().to_owned());
+        }
+        let other = self.prints.tenant(&record.owner);
+        other.map_or(Segment::Stranger, |other| Segment::Exactly(other.as_str().to_owned()))
     }
 
     /// What NEW wants to know of the path that nobody wrote down.
@@ -186,9 +207,14 @@ impl<'m> Judge<'m> {
         if let Some(written) = written_out(service, record, found) {
             return Some(format!("NEW has `{written}`, and the log does not hold that part of the path"));
         }
-        let path = found.path();
+        let before = self.old.body.services.iter().find(|s| s.name == record.service);
+        if let Some(place) = asked_otherwise((before, service), record, found) {
+            return Some(format!("NEW asks for `{place}`, which the log does not hold"));
+        }
+        let path = found.sent.to_path(&found.path());
         let operations = Operations::compile(service).ok()?;
-        let operation = operations.find(&record.method, &path)?.operation();
+        let call = Call { method: &record.method, path: &path, headers: &found.sent.headers };
+        let operation = operations.find(&call).ok()??.operation();
         let segment = |name: &str| {
             let at = operation.path.split('/').position(|segment| parameter(segment) == Some(name))?;
             found.segments.get(at)
@@ -198,10 +224,20 @@ impl<'m> Judge<'m> {
         {
             return Some(format!("NEW reads the resource's id from `{{{id}}}`, which the log does not hold"));
         }
-        if let Owner::Path(owner) = &operation.owner
-            && matches!(segment(owner), Some(Segment::Unnamed(_) | Segment::Unknown))
-        {
-            return Some(format!("NEW reads the owner from `{{{owner}}}`, which the log does not hold"));
+        for place in operation.owner.places() {
+            let unknown = match place {
+                Place::Path(owner) => matches!(segment(owner), Some(Segment::Unnamed(_) | Segment::Unknown)),
+                // The log says whose it was, and not where that stood: with the same places it makes no difference.
+                Place::Query(_) | Place::Header(_) | Place::IdPrefix(_) => operation.owner != found.operation.owner,
+            };
+            if unknown {
+                return Some(match place {
+                    Place::Path(owner) => {
+                        format!("NEW reads the owner from `{{{owner}}}`, which the log does not hold")
+                    }
+                    place => format!("NEW reads the owner from `{place}`, which the log does not hold"),
+                });
+            }
         }
         // Ids are fingerprinted with their type.
         if operation.resource != record.resource
@@ -256,6 +292,38 @@ fn written_out(service: &Service, record: &Record, found: &Found) -> Option<Stri
     service.operations.iter().find(fits).map(|o| format!("{} {}", o.method, o.path))
 }
 
+/// A place that NEW asks about to tell the operation, and of which the log does not say what stood there.
+/// Where OLD asked for the same, it told the operation by what stood there, and that is enough.
+fn asked_otherwise((old, new): (Option<&Service>, &Service), record: &Record, found: &Found) -> Option<Place> {
+    let fits = |operation: &&Operation| {
+        operation.method == record.method
+            && operation.path.split('/').count() == found.segments.len()
+            && operation
+                .path
+                .split('/')
+                .zip(&found.segments)
+                .all(|(template, is)| parameter(template).is_some() || is.text() == template)
+    };
+    let asked = |service: &Service| -> BTreeSet<Vec<String>> {
+        let all = service.operations.iter().filter(fits);
+        all.map(|operation| operation.when.iter().map(ToString::to_string).collect()).collect()
+    };
+    if old.is_some_and(|old| asked(old) == asked(new)) {
+        return None;
+    }
+    let places = new.operations.iter().filter(fits).flat_map(|operation| &operation.when);
+    let known = |place: &Place| found.operation.when.iter().any(|condition| condition.place == *place);
+    places.map(|condition| &condition.place).find(|place| !known(place)).cloned()
+}
+
+/// What stands between the owner and the rest of an id.
+fn prefix(owner: &Owner) -> Option<char> {
+    owner.places().iter().find_map(|place| match place {
+        Place::IdPrefix(separator) => Some(*separator),
+        Place::Path(_) | Place::Query(_) | Place::Header(_) => None,
+    })
+}
+
 fn parameter(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
@@ -298,8 +366,9 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         caller: None,
     };
     let tenant = &without(tenant, &record.withdrawn);
-    let path = found.path();
-    let query = Query { context: &context, tenant, service: &record.service, method: &record.method, path: &path };
+    let path = found.sent.to_path(&found.path());
+    let call = Call { method: &record.method, path: &path, headers: &found.sent.headers };
+    let query = Query { context: &context, tenant, service: &record.service, call, region: &record.region };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {
         Across::Granted { .. } => {

@@ -129,13 +129,14 @@ fn service(service: &Service) {
     }
     for operation in &service.operations {
         let owner = match &operation.owner {
-            Owner::Path(parameter) => format!("owner in {{{parameter}}}"),
+            Owner::Shown { .. } => format!("owner in {}", operation.owner),
             Owner::Unseen => "owner not shown".to_owned(),
         };
         let anybody = if operation.anonymous { ", FOR ANYBODY" } else { "" };
         let guarded = if operation.response.is_some() { ", responses guarded" } else { "" };
-        let Operation { method, path, action, .. } = operation;
-        line("", format_args!("{method} {path} is {action}, {owner}{anybody}{guarded}"));
+        let Operation { method, path, when, action, .. } = operation;
+        let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
+        line("", format_args!("{method} {path}{when} is {action}, {owner}{anybody}{guarded}"));
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use partywall_authorization::{Authorization, Decision, Program, Query, authorize};
+use partywall_authorization::{Authorization, Call, Decision, Program, Query, authorize};
 use partywall_cli::directory::{self, Reading};
 use partywall_cli::lower::{Vocabulary, lower};
 use partywall_tenancy::{ProvedBy, TenantContext};
@@ -44,6 +44,11 @@ struct When {
     service: String,
     method: String,
     path: String,
+    /// Names in lower case, as often as they stand there.
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    region: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -122,7 +127,9 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         expires: 0,
         caller: None,
     };
-    let query = Query { context: &context, tenant, service: &when.service, method: &when.method, path: &when.path };
+    let headers: Vec<_> = when.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+    let call = Call { headers: &headers, ..Call::plain(&when.method, &when.path) };
+    let query = Query { context: &context, tenant, service: &when.service, call, region: &when.region };
     let answer = policy.answer(&query);
     let mut determining: Vec<_> = answer.iter().flat_map(|a| &a.determining).map(|p| p.id.clone()).collect();
     determining.sort();

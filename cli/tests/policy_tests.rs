@@ -63,7 +63,7 @@ fn a_case_that_differs_is_told_with_its_place_and_why() {
     ran.says("cases/all.yaml:5:11: a viewer reads\n  expected  deny\n  got       allow, policy viewers-read\n  why       viewers-read: permit")
         .says("expected  deny, policy viewers-read\n  got       deny, reason policy_denied, policy no-delete-in-bronze")
         .says("accountants-read-and-delete: permit")
-        .says("got       deny, reason resource_foreign\n  why       the path names another owner")
+        .says("got       deny, reason resource_foreign\n  why       the request names another owner")
         .says("1 passed, 3 failed");
     let report = fs::read_to_string(junit).unwrap();
     assert!(report.contains("tests=\"4\" failures=\"3\""), "{report}");
@@ -201,6 +201,7 @@ fn what_a_client_shows_is_judged_as_the_edge_judges_it() {
     for part in [
         "mesh.yaml",
         "api-keys.yaml",
+        "datasets.yaml",
         "tenants/hooli.yaml",
         "services/jobs.yaml",
         "policies/linked.cedar",

@@ -13,6 +13,7 @@ mod openapi;
 mod pinned;
 mod setup;
 mod step;
+mod suite;
 mod target;
 mod test;
 mod tools;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_authorization::{
-    Across, ActionIndex, Authorization, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld,
+    Across, ActionIndex, Authorization, Call, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld,
     Scratch, authorize_across,
 };
 use partywall_tenancy::{ProvedBy, TenantContext};
@@ -91,8 +91,8 @@ impl Judge {
             context: &self.contexts[at],
             tenant: &self.material.tenants[case.tenant],
             service: &self.material.services[case.service].name,
-            method: &case.method,
-            path: &case.path,
+            call: Call::plain(&case.method, &case.path),
+            region: "",
         }
     }
 

@@ -120,7 +120,11 @@ impl<'r> Player<'r> {
 /// What a case asks for, or why nobody may ask it.
 fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
     match &case.given {
-        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path),
+        Given::Shows(shown) => {
+            let mut shown = shown.clone();
+            shown.headers.extend(case.headers.iter().cloned());
+            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)
+        }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
             if let Some(caller) = caller {
@@ -134,7 +138,9 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
                 service,
                 method: case.method.clone(),
                 path: case.path.clone(),
+                headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
                 route: None,
+                region: case.region.clone(),
             })
         }
     }

@@ -7,7 +7,7 @@ use partywall_tenancy::{Mode, Reason, TenantId};
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
-    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts,
+    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
 };
 use crate::modes::MODES;
 
@@ -48,8 +48,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let (service, method, path, route) = when?;
-    Some(Case { name: name?, given: given?, service, method, path, route, then: then? })
+    let When { service, method, path, headers, route, region } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, route, region, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -94,7 +94,14 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     }
 }
 
-type When<'s> = (Located<'s, String>, String, String, Option<Mode>);
+struct When<'s> {
+    service: Located<'s, String>,
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    route: Option<Mode>,
+    region: String,
+}
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let mut fields = Fields::of(node, "`when`", mistakes)?;
@@ -104,13 +111,20 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let request = fields
         .required("request", "write `request: GET /orders/7`", mistakes)
         .and_then(|node| text(node, "`request`", mistakes));
+    let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
     let route = fields.optional("route").map(|node| choice(node, "`route`", MODES, mistakes));
+    let region = match fields.optional("region") {
+        Some(node) => word(node, "a region", mistakes).map(|found| found.value),
+        None => Some(String::new()),
+    };
     fields.finish(mistakes);
-    let (request, route) = (request?, once_read(route)?);
+    let (request, region) = (request?, region?);
+    let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some((service?, method.to_owned(), path.to_owned(), route))
+            let (method, path) = (method.to_owned(), path.to_owned());
+            Some(When { service: service?, method, path, headers, route, region })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

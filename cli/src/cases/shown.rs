@@ -132,7 +132,8 @@ fn certificate(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Certificate> {
     Some(Certificate { uri: name(uri)?, dns: name(dns)? })
 }
 
-fn headers(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Vec<(String, String)>> {
+/// Headers, each name once.
+pub(super) fn headers(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Vec<(String, String)>> {
     const HELP: &str = "write `headers: { x-shop-tenant: acme }`";
     let Value::Map(entries) = node.value else {
         let message = format!("`headers` is a mapping, this is {}", node.value.kind());

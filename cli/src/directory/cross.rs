@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use partywall_authorization::GRPC;
-use partywall_tenancy::{Owner, TenantId};
+use partywall_tenancy::{Owner, Place, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
@@ -39,7 +39,7 @@ pub(crate) fn check(
         let acts_for = service.act_for.iter().map(|scope| &scope.value);
         service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
         service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
-        operations(service, report);
+        operations(mesh, service, report);
         forwarders(mesh, service, report);
     }
     if let Some(grants) = &mesh.grants {
@@ -88,9 +88,18 @@ fn once_each<'s, 'n>(what: &str, names: impl Iterator<Item = (&'n str, At<'s>)>,
 }
 
 /// What nobody shows, nobody can guard: told, not forbidden. So is what anybody may call.
-fn operations(service: &ServiceEntry<'_>, report: &mut Report) {
+fn operations(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Report) {
     for operation in &service.operations {
         let Located { value, at } = operation;
+        let asked = value.when.iter().map(|condition| &condition.place).chain(value.owner.places());
+        for header in asked.filter_map(|place| if let Place::Header(name) = place { Some(name) } else { None }) {
+            if mesh.legacy_headers.contains(header) {
+                let message = format!("`{header}` is one of `legacy_headers`, so that the service never sees it");
+                report.push(
+                    at.error(message).help("name another header, or take it out of `legacy_headers` in mesh.yaml"),
+                );
+            }
+        }
         if value.anonymous {
             let message = format!("anybody may call `{} {}`, without a credential", value.method, value.path);
             report.push(
@@ -99,11 +108,12 @@ fn operations(service: &ServiceEntry<'_>, report: &mut Report) {
             );
         }
         let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC);
-        if writes && value.owner == Owner::Unseen {
-            let message = format!(
-                "nothing in the request shows whose `{}` it is that `{}` changes",
-                value.resource, value.action
-            );
+        if writes && value.owner.may_be_hidden() {
+            let message = if value.owner == Owner::Unseen {
+                format!("nothing in the request shows whose `{}` it is that `{}` changes", value.resource, value.action)
+            } else {
+                format!("a request need not show whose `{}` it is that `{}` changes", value.resource, value.action)
+            };
             report.push(at.warning(message).help(if value.method == GRPC {
                 "the service itself must keep tenants apart here, if it changes anything: no path of gRPC shows an owner"
             } else {

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 
 use partywall_authorization::{GRPC, OperationProblem, Operations};
-use partywall_tenancy::{Operation, Owner, Recover, Service, SpiffeId};
+use partywall_tenancy::{Attributes, Condition, Operation, Owner, Recover, Service, SpiffeId};
 
+use crate::directory::attributes;
+use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
+use crate::directory::place::{self, Around};
 use crate::directory::response;
-use crate::directory::yaml::{At, Located, Node};
+use crate::directory::yaml::{Located, Node};
 use crate::lower::schema;
 use crate::nearest::nearest;
 
 /// Reads one operation.
-pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Operation>> {
+pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> Option<Located<'s, Operation>> {
     let at = node.at;
     let mut fields = Fields::of(node, "an operation", report)?;
     let http = match (fields.optional("http"), fields.optional("grpc")) {
@@ -27,24 +30,26 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
             report.add(diagnostic.help("write `http: GET /orders/{id}` or `grpc: shop.Orders/Get`"))
         }
     };
-    // A path of gRPC has no parameter that says anything of a resource.
-    let path = http.as_ref().map(|http| if http.value.0 == GRPC { "" } else { http.value.1.as_str() });
+    let asked = http.as_ref().map(|http| (http.value.0.as_str(), http.value.1.as_str()));
+    let when = when(&mut fields, asked, report);
     let action =
         fields.required("action", "write `action: \"orders:read\"`", report).and_then(|node| action(node, report));
     let resource =
         fields.required("resource", "write `resource: Order`", report).and_then(|node| resource(node, report));
-    let id = fields.optional("id").map(|node| parameter(node, path, report));
+    let id = fields.optional("id").map(|node| parameter(node, asked, report));
+    let around = Around { http: asked, id: id.is_some() };
     let owner = fields
         .required(
             "owner",
-            "write `owner: path.tenant`, or, where nothing in the request shows whose it is, `owner: none`",
+            "write `owner: path.tenant`, or `owner: [path.tenant, query.tenant_id]`, or, where nothing in the request shows whose it is, `owner: none`",
             report,
         )
-        .and_then(|node| owner(node, path, report));
+        .and_then(|node| place::owner(node, around, report));
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     let response = fields.optional("response").map(|node| response::read(node, report));
+    let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
-    let (http, action, resource, owner) = (http?, action?, resource?, owner?);
+    let (http, when, action, resource, owner) = (http?, when?, action?, resource?, owner?);
     // A bad `id` was reported; an operation without one would be another operation.
     let id = match id {
         Some(found) => Some(found?),
@@ -60,7 +65,8 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         None => None,
     };
     let (method, path) = http.value;
-    let operation = Operation { method, path, action, resource, id, owner, anonymous, response };
+    let operation =
+        Operation { method, path, when, action, resource, id, owner, anonymous, response, attributes: attributes? };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -136,57 +142,27 @@ fn resource(node: Node<'_>, report: &mut Report) -> Option<String> {
     Some(found.value)
 }
 
-fn parameter(node: Node<'_>, path: Option<&str>, report: &mut Report) -> Option<String> {
-    let found = text(node, "`id`", report)?;
-    has_parameter(found.at, "", &found.value, path, report).then_some(found.value)
+/// What else a request must have.
+fn when(fields: &mut Fields<'_>, http: Option<(&str, &str)>, report: &mut Report) -> Option<Vec<Condition>> {
+    let query = fields.optional("query").map(|node| place::conditions(node, "query", http, report));
+    let header = fields.optional("header").map(|node| place::conditions(node, "header", http, report));
+    let mut when = query.unwrap_or(Some(Vec::new()))?;
+    when.extend(header.unwrap_or(Some(Vec::new()))?);
+    Some(when)
 }
 
-fn owner(node: Node<'_>, path: Option<&str>, report: &mut Report) -> Option<Owner> {
-    let found = text(node, "`owner`", report)?;
-    if found.value == "none" {
-        return Some(Owner::Unseen);
-    }
-    let Some(name) = found.value.strip_prefix("path.") else {
-        let diagnostic = found.at.error(format!("`{}` is no place where an owner can be seen", found.value));
-        return report.add(diagnostic.help("write `path.<parameter>`, or `none` if nothing in the request shows it"));
-    };
-    has_parameter(found.at, "path.", name, path, report).then(|| Owner::Path(name.to_owned()))
+fn parameter(node: Node<'_>, http: Option<(&str, &str)>, report: &mut Report) -> Option<String> {
+    let found = text(node, "`id`", report)?;
+    place::has_parameter(found.at, "", &found.value, http, report).then_some(found.value)
 }
 
 /// INVARIANT: an owner is compared with a proved tenant, and here nobody proves one.
 fn anonymous(node: Node<'_>, owner: Option<&Owner>, report: &mut Report) -> Option<bool> {
     let at = node.at;
     let anonymous = flag(node, "`anonymous`", report)?;
-    let Some(Owner::Path(name)) = owner.filter(|_| anonymous) else { return Some(anonymous) };
-    let message = format!("anybody may call this, so that nothing guards the owner in `path.{name}`");
+    let Some(owner @ Owner::Shown { .. }) = owner.filter(|_| anonymous) else { return Some(anonymous) };
+    let message = format!("anybody may call this, so that nothing guards the owner in `{owner}`");
     report.add(at.error(message).help("take `anonymous` out, or write `owner: none` on a path that names no tenant"))
-}
-
-/// Where the path itself is no good, that was said; its parameters are not known then.
-fn has_parameter(at: At<'_>, prefix: &str, name: &str, path: Option<&str>, report: &mut Report) -> bool {
-    let Some(path) = path else { return true };
-    let names: Vec<&str> = path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).collect();
-    if names.contains(&name) {
-        return true;
-    }
-    if path.is_empty() {
-        let message =
-            format!("`{prefix}{name}`: the path of a gRPC call names a service and a method, and no resource");
-        let help = if prefix.is_empty() { "take `id` out" } else { "write `owner: none`" };
-        report.push(at.error(message).help(help));
-        return false;
-    }
-    let diagnostic = at.error(format!("the path `{path}` has no parameter `{{{name}}}`"));
-    let help = match (nearest(name, names.iter().copied()), names.as_slice()) {
-        (Some(meant), _) => format!("did you mean `{prefix}{meant}`?"),
-        (None, []) => format!("it has none; write one into the path, as `/…/{{{name}}}`"),
-        (None, _) => {
-            let names: Vec<String> = names.iter().map(|n| format!("{prefix}{n}")).collect();
-            format!("write {}", listed(&names.iter().map(String::as_str).collect::<Vec<_>>()))
-        }
-    };
-    report.push(diagnostic.help(help));
-    false
 }
 
 /// What operations that cover the same requests have in common.
@@ -200,9 +176,11 @@ pub(crate) fn apart<'s>(operations: Vec<Located<'s, Operation>>, report: &mut Re
     let mut first = HashMap::new();
     let mut kept = Vec::with_capacity(operations.len());
     for operation in operations {
-        let Operation { method, path, .. } = &operation.value;
-        let shown = format!("{method} {path}");
-        let shape = shape(method, path);
+        let Operation { method, path, when, .. } = &operation.value;
+        let mut when: Vec<String> = when.iter().map(|condition| format!(" {condition}")).collect();
+        let shown = format!("{method} {path}{}", when.concat());
+        when.sort();
+        let shape = shape(method, path) + &when.concat();
         match first.get(&shape) {
             Some(other) => {
                 let diagnostic = operation.at.error(format!("`{shown}` covers the same requests as `{other}`"));
@@ -236,12 +214,14 @@ fn alone(method: &str, path: &str) -> Service {
     service_of(vec![Operation {
         method: method.to_owned(),
         path: path.to_owned(),
+        when: Vec::new(),
         action: String::new(),
         resource: String::new(),
         id: None,
         owner: Owner::Unseen,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     }])
 }
 

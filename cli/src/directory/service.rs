@@ -2,6 +2,7 @@
 
 use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, TenantId};
 
+use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::yaml::{At, Located, Node};
@@ -65,7 +66,12 @@ impl ServiceEntry<'_> {
 }
 
 /// Reads the document of one service.
-pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<ServiceEntry<'s>> {
+pub(crate) fn read<'s>(
+    node: Node<'s>,
+    trust_domain: Option<&str>,
+    data: &Data<'_>,
+    report: &mut Report,
+) -> Option<ServiceEntry<'s>> {
     let mut fields = Fields::of(node, "a service", report)?;
     let name = fields
         .required("service", "write `service: orders`", report)
@@ -105,7 +111,7 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
             "write `operations: [{ http: \"GET /orders/{id}\", action: \"orders:read\", … }]`",
             report,
         )
-        .map_or(vec![], |node| list(node, "`operations`", report, operation::read));
+        .map_or(vec![], |node| list(node, "`operations`", report, |item, report| operation::read(item, data, report)));
     fields.finish(report);
     callers_once_each(&callers, report);
     let operations = operation::apart(operations, report);

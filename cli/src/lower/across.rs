@@ -18,7 +18,7 @@ use super::{Parsed, Vocabulary};
 /// Why a grant of an action lets nobody across.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Useless {
-    /// No operation with the action has the owner in its path.
+    /// No request for the action shows an owner.
     Unseen,
     /// These policies forbid it, whoever asks and whose the resource is.
     Forbidden(BTreeSet<String>),
@@ -55,7 +55,7 @@ impl Search<'_> {
     fn hindrance(&self, action: &str) -> Option<Useless> {
         let index = self.program.find_entity("Action", action).and_then(|entity| self.program.action(entity))?;
         let operations = self.vocabulary.services.iter().flat_map(|s| s.operations.iter().map(move |o| (s, o)));
-        let crossed = operations.filter(|(_, o)| o.action == action && matches!(o.owner, Owner::Path(_)));
+        let crossed = operations.filter(|(_, o)| o.action == action && matches!(o.owner, Owner::Shown { .. }));
         let targets: Vec<Target<'_>> =
             crossed.map(|(s, o)| Target { action, service: s.spiffe_id.as_str(), resource: &o.resource }).collect();
         if targets.is_empty() {

@@ -2,13 +2,14 @@
 
 use cedar_policy::{Authorizer, Entities, PolicySet, Request};
 use cedar_policy_symcc::Env;
-use partywall_tenancy::{Operation, Owner, Service};
+use partywall_tenancy::{Operation, Place, Service};
 
 use super::claim::Asked;
 use super::{Kind, Side, model};
 use crate::exit::Failure;
 use crate::lower::Case;
 use crate::lower::oracle::{Ruling, request};
+use crate::sent::Sent;
 
 /// A request that is permitted, and should not be.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Counterexample {
     pub(crate) policies: Vec<String>,
     /// The service it is sent to, by its name in the directory, method and path.
     pub(crate) sent: [String; 3],
+    /// The headers that the operation asks for, as `x-mode: admin`.
+    pub(crate) headers: Vec<String>,
     /// Tenants in it that the directory does not have as they are here.
     pub(crate) missing: Vec<String>,
 }
@@ -36,7 +39,7 @@ impl Counterexample {
         }
         let case = plainest(kind, asked, case);
         let policies = judge(asked, &case).unwrap_or_default();
-        let sent = sent(kind, &asked.side.services, &case)
+        let (sent, headers) = sent(kind, &asked.side.services, &case)
             .ok_or_else(|| defect("no service has the operation of a counterexample"))?;
         let mut missing: Vec<String> = [&case.tenant, &case.owner]
             .into_iter()
@@ -44,7 +47,7 @@ impl Counterexample {
             .map(|tenant| tenant.id.to_string())
             .collect();
         missing.dedup();
-        Ok(Self { case, policies, sent, missing })
+        Ok(Self { case, policies, sent, headers, missing })
     }
 
     /// Request and entities as Cedar wants them.
@@ -64,6 +67,7 @@ impl Counterexample {
             option("owner", case.owner.id.as_str());
         }
         option("service", &self.sent[0]);
+        self.headers.iter().for_each(|header| option("header", header));
         words.extend(self.sent[1..].iter().cloned());
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
@@ -98,23 +102,39 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     changed(&mut case, &|case| case.subject = "someone".into());
     let operations = kind.operations(&asked.side.services);
     let mut called = operations.filter(|(service, _)| service.spiffe_id.as_str() == case.service);
-    let id = if called.any(|(_, operation)| operation.id.is_some()) { "1" } else { "" };
-    changed(&mut case, &|case| case.resource_id = id.into());
+    let named = called.find(|(_, operation)| operation.id.is_some()).map(|(_, operation)| operation);
+    let separator = named.and_then(|operation| {
+        operation.owner.places().iter().find_map(|place| match place {
+            Place::IdPrefix(separator) => Some(*separator),
+            Place::Path(_) | Place::Query(_) | Place::Header(_) => None,
+        })
+    });
+    let owner = case.owner.id.clone();
+    let id = match (named, separator) {
+        (None, _) => String::new(),
+        (Some(_), None) => "1".to_owned(),
+        (Some(_), Some(separator)) => format!("{owner}{separator}1"),
+    };
+    changed(&mut case, &|case| case.resource_id.clone_from(&id));
     case
 }
 
-/// Service, method and path of an operation whose requests have these facts.
-fn sent(kind: &Kind, services: &[Service], case: &Case) -> Option<[String; 3]> {
+/// Service, method and path of an operation whose requests have these facts, and the headers that it asks for.
+fn sent(kind: &Kind, services: &[Service], case: &Case) -> Option<([String; 3], Vec<String>)> {
     let fits = |operation: &Operation| operation.id.is_some() || case.resource_id.is_empty();
     // One that does not show its owner reaches the policies even where the owner is another.
-    let hidden = |operation: &Operation| matches!(operation.owner, Owner::Unseen);
+    let hidden = |operation: &Operation| operation.owner.may_be_hidden();
     let mut all: Vec<_> = kind
         .operations(services)
         .filter(|(service, operation)| service.spiffe_id.as_str() == case.service && fits(operation))
         .collect();
     all.sort_by_key(|(_, operation)| !hidden(operation));
     let (service, operation) = all.first()?;
-    Some([service.name.clone(), operation.method.clone(), path(operation, case)])
+    let owner = Some(case.owner.id.as_str()).filter(|_| !hidden(operation));
+    let more = Sent::to(operation, owner);
+    let header = |(name, value): &(String, Vec<u8>)| format!("{name}: {}", String::from_utf8_lossy(value));
+    let path = more.to_path(&path(operation, case));
+    Some(([service.name.clone(), operation.method.clone(), path], more.headers.iter().map(header).collect()))
 }
 
 fn path(operation: &Operation, case: &Case) -> String {
@@ -123,7 +143,7 @@ fn path(operation: &Operation, case: &Case) -> String {
         match name {
             None => segment.to_owned(),
             Some(name) if operation.id.as_deref() == Some(name) => encoded(&case.resource_id),
-            Some(name) if matches!(&operation.owner, Owner::Path(of) if of == name) => case.owner.id.to_string(),
+            Some(name) if operation.owner.places().contains(&Place::Path(name.to_owned())) => case.owner.id.to_string(),
             Some(_) => "1".to_owned(),
         }
     };

@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, spiffe_id, tenant_id};
+use super::values::{NAME, duration, label, spiffe_id, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 use crate::modes::MODES;
@@ -36,7 +36,6 @@ fn case() -> Value {
 /// Who was proved, or what is shown: one of the two.
 fn given() -> Value {
     const SHOWN: [&str; 5] = ["token", "api_key", "certificate", "host", "headers"];
-    let header = any_text("The value of a header", &["acme"]);
     let mut given = object(
         "`given`",
         "Who acts: a tenant that was proved, or what a client shows at the edge",
@@ -58,16 +57,7 @@ fn given() -> Value {
             may("api_key", any_text("An API key of api-keys.yaml: its id, or its principal", &["nightly-export"])),
             may("certificate", certificate()),
             may("host", any_text("The host asked for", &["acme.shop.example"])),
-            may(
-                "headers",
-                json!({
-                    "description": "More headers, names in lower case",
-                    "type": "object",
-                    "propertyNames": { "pattern": "^[a-z0-9._-]+$" },
-                    "additionalProperties": header,
-                    "examples": [{ "x-shop-tenant": "acme" }],
-                }),
-            ),
+            may("headers", headers("More headers, names in lower case", "x-shop-tenant")),
         ],
     );
     let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
@@ -76,6 +66,16 @@ fn given() -> Value {
     given["else"] =
         json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "caller", "withdrawn"]) } });
     given
+}
+
+fn headers(about: &str, example: &str) -> Value {
+    json!({
+        "description": about,
+        "type": "object",
+        "propertyNames": { "pattern": "^[a-z0-9._-]+$" },
+        "additionalProperties": any_text("The value of a header", &["acme"]),
+        "examples": [{ example: "acme" }],
+    })
 }
 
 fn token() -> Value {
@@ -123,9 +123,17 @@ fn when() -> Value {
                     &["GET /tenants/acme/orders"],
                 ),
             ),
+            may("headers", headers("Headers of the request, names in lower case", "x-account")),
             may(
                 "route",
                 word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
+            ),
+            may(
+                "region",
+                label(
+                    "The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out",
+                    &["eu"],
+                ),
             ),
         ],
     )

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{any_text, list, may, must, object, or_else, text, word};
+use super::data;
+use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id};
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
@@ -91,29 +92,58 @@ fn operation() -> Value {
                     &["shop.Orders/Get", "shop.Orders/*"],
                 ),
             ),
+            may(
+                "query",
+                conditions(
+                    "What the query must have, by parameter, for this operation to cover a request",
+                    "view",
+                    "full",
+                ),
+            ),
+            may("header", conditions("What headers must have, by name in lower case", "x-mode", "admin")),
             must(
                 "action",
                 text("Its name in policies: `Action::\"orders:read\"`", "^[A-Za-z0-9:._-]{1,64}$", &["orders:read"]),
             ),
             must("resource", resource),
             may("id", any_text("The parameter that is the resource's id", &["id"])),
-            must(
-                "owner",
-                text(
-                    "Where the request shows whose it is: `path.<parameter>`, or `none` where nothing does, so that the service itself must see to it",
-                    r"^(none|path\..+)$",
-                    &["path.tenant", "none"],
-                ),
-            ),
+            must("owner", owner()),
             may(
                 "anonymous",
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
             may("response", response()),
-        ],
+        ]
+        .into_iter()
+        .chain(data::of_operation()),
     );
     operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
     operation
+}
+
+/// One place, or a list of them.
+fn owner() -> Value {
+    const PLACE: &str =
+        r"^(none|path\..+|query\.[A-Za-z0-9_.~-]{1,64}|header\.(?!x-partywall-)[a-z0-9-]{1,64}|id_prefix\.[:_.~|@])$";
+    let place = || text("A place", PLACE, &["path.tenant"]);
+    let places = at_most(9, list("Places, every one of which counts where a request has it", place(), 1));
+    json!({
+        "description": "Where a request shows whose it is: `path.<parameter>`, `query.<parameter>`, `header.<name>`, `id_prefix.<separator>`, or a list of them, every one of which must show the context's tenant where the request has it; `none` where a request need not show it, so that the service itself must see to it",
+        "anyOf": [place(), places],
+        "examples": ["path.tenant", ["path.tenant", "query.tenant_id"], "id_prefix.:", "none"],
+    })
+}
+
+/// A mapping from names to what must stand there.
+fn conditions(about: &str, name: &str, value: &str) -> Value {
+    json!({
+        "description": about,
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 4,
+        "additionalProperties": text("What must stand there", "^[A-Za-z0-9._~-]{1,64}$", &[value]),
+        "examples": [{ name: value }],
+    })
 }
 
 fn response() -> Value {

@@ -31,7 +31,9 @@ use crate::{arguments, files, lower};
     after_help = "Examples:
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
+  partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -60,20 +62,26 @@ pub(crate) struct Args {
     /// The path, as /orders/7 or /shop.Orders/Get
     #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
+    /// A header of the request, as `x-account: acme`; may be there more than once
+    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    headers: Vec<(String, Vec<u8>)>,
     /// What the metadata of the request's route say of the mode
     #[arg(long, value_parser = ["enforce", "shadow"])]
     route_mode: Option<String>,
+    /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
+    #[arg(long, default_value = "", hide_default_value = true)]
+    region: String,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "roles", "owner"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "roles", "owner", "region"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
     fingerprint_key: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "roles", "owner", "overlay", "log"])]
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "headers", "roles", "owner", "overlay", "log"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -128,12 +136,20 @@ fn ask(args: &Args) -> Option<Ask> {
         service: args.service.clone()?,
         method: args.method.clone()?,
         path: args.path.clone()?,
+        headers: args.headers.clone(),
         route: args
             .route_mode
             .as_deref()
             .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
             .map(|(_, mode)| *mode),
+        region: args.region.clone(),
     })
+}
+
+/// `name: value`.
+fn header(text: &str) -> Result<(String, Vec<u8>), String> {
+    let (name, value) = text.split_once(':').ok_or("write name and value, as `x-account: acme`")?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().as_bytes().to_vec()))
 }
 
 fn withdrawn(path: &Path) -> Result<Withdrawn, Failure> {

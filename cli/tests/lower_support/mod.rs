@@ -1,6 +1,8 @@
 //! The shop of the sample mesh, as values.
 
-use partywall_tenancy::{NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{
+    Attributes, NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus,
+};
 
 /// acme (gold, eu), globex (silver, us), initech (bronze, eu).
 pub(crate) fn tenants() -> Vec<Tenant> {
@@ -22,12 +24,14 @@ pub(crate) fn services() -> Vec<Service> {
         Operation {
             method: method.into(),
             path: path.into(),
+            when: vec![],
             action: action.into(),
             resource: resource.into(),
             id: id.map(Into::into),
-            owner: owner.map_or(Owner::Unseen, |name| Owner::Path(name.into())),
+            owner: owner.map_or(Owner::Unseen, Owner::path),
             anonymous: false,
             response: None,
+            attributes: Attributes::default(),
         }
     };
     let service = |name: &str, operations| Service {

@@ -2,9 +2,11 @@
 
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
 
+use crate::operations::Denial;
+use crate::rules::{self, Asked};
 use crate::table::Table;
 use crate::{
-    ActionIndex, Answer, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
+    ActionIndex, Answer, Call, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
     Scratch, Verdict,
 };
 
@@ -17,10 +19,10 @@ pub struct Query<'a> {
     pub tenant: &'a Tenant,
     /// The name of the service called.
     pub service: &'a str,
-    /// The HTTP method, or [`GRPC`](crate::GRPC) for a call of gRPC, as [`called`](crate::called()) tells.
-    pub method: &'a str,
-    /// The path, with or without its query.
-    pub path: &'a str,
+    /// What it is.
+    pub call: Call<'a>,
+    /// The region in which this is decided, as datasets' `residency` names it; empty where nobody knows.
+    pub region: &'a str,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -70,6 +72,7 @@ pub struct Authorization {
     names: Names,
     scratch: Scratch,
     services: Table<CalledService>,
+    asked: Asked,
 }
 
 #[derive(Debug)]
@@ -98,7 +101,8 @@ impl Authorization {
             called_services.push((service.name.as_str(), called));
         }
         let names = Names::of(&program);
-        Ok(Self { program, names, scratch: Scratch::default(), services: Table::of(called_services) })
+        let (services, asked) = (Table::of(called_services), Asked::of(services));
+        Ok(Self { program, names, scratch: Scratch::default(), services, asked })
     }
 
     /// The decision program.
@@ -106,9 +110,9 @@ impl Authorization {
         &self.program
     }
 
-    /// The operation of `service` that covers `method` and `path`.
-    pub fn operation<'p>(&self, service: &str, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        self.services.get(service)?.operations.find(method, path)
+    /// The operation of `service` that covers a request. `None` also where nobody can say which one does.
+    pub fn operation<'p>(&self, service: &str, call: &Call<'p>) -> Option<Found<'_, 'p>> {
+        self.services.get(service)?.operations.find(call).ok()?
     }
 
     /// Whether `path` of `service` is one of another tenant than `tenant`, with whatever method.
@@ -116,19 +120,24 @@ impl Authorization {
         self.services.get(service).is_some_and(|called| called.operations.leads_elsewhere(path, tenant))
     }
 
-    /// Whether policies name this role; another one decides nothing.
+    /// Whether policies or attributes name this role; another one decides nothing.
     pub fn names_role(&self, role: &str) -> bool {
-        self.names.roles.entity(Id::plain(role)).is_some()
+        self.asked.roles.contains(role) || self.names.roles.entity(Id::plain(role)).is_some()
     }
 
-    /// Whether policies ask for the features of a tenant and name this one.
+    /// Whether policies ask for the features of a tenant and name this one, or attributes do.
     pub fn names_feature(&self, feature: &str) -> bool {
-        self.names.features.is_some() && self.names.text(feature).is_some()
+        self.asked.features.contains(feature) || (self.names.features.is_some() && self.names.text(feature).is_some())
     }
 
-    /// Whether policies ask for the consents of a tenant and name this one.
+    /// Whether policies ask for the consents of a tenant and name this one, or attributes do.
     pub fn names_consent(&self, consent: &str) -> bool {
-        self.names.consents.is_some() && self.names.text(consent).is_some()
+        self.asked.consents.contains(consent) || (self.names.consents.is_some() && self.names.text(consent).is_some())
+    }
+
+    /// The roles that attributes name: those that are cleared for something.
+    pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
+        self.asked.roles.iter().map(|role| &**role)
     }
 
     /// Every policy that has something to say about the request, where the program is asked at all.
@@ -158,8 +167,9 @@ impl Authorization {
         let Some(service) = self.services.get(query.service) else {
             return Err((Reason::ResourceUnmapped, "the bundle knows no such service"));
         };
-        let Some(found) = service.operations.find(query.method, query.path) else {
-            return Err((Reason::ResourceUnmapped, "no operation of the service covers method and path"));
+        let found = service.operations.find(&query.call).map_err(|what| (Reason::AmbiguousRequest, what))?;
+        let Some(found) = found else {
+            return Err((Reason::ResourceUnmapped, "no operation of the service covers the request"));
         };
         let Some(action) = service.actions.get(found.position()).copied() else {
             return Err((Reason::ResourceUnmapped, "the operation has no action"));
@@ -167,11 +177,10 @@ impl Authorization {
         if query.context.tenant != query.tenant.id {
             return Err((Reason::TenantConflict, "the context is of another tenant"));
         }
-        Ok(Wanted { service, found, action, owner: found.owner() })
+        let owner = found.owner()?;
+        Ok(Wanted { service, found, action, owner })
     }
 }
-
-type Denial = (Reason, &'static str);
 
 /// An operation that a request asks for.
 struct Wanted<'a> {
@@ -191,7 +200,7 @@ impl<'a> Wanted<'a> {
     fn facts(&'a self, query: &Query<'a>, owner: &'a Tenant) -> Result<RequestFacts<'a>, Denial> {
         // INVARIANT: a grant stands for its own tenant alone.
         if self.owner.is_some_and(|shown| shown != owner.id.as_str()) {
-            return Err((Reason::ResourceForeign, "the path names another owner"));
+            return Err((Reason::ResourceForeign, "the request names another owner"));
         }
         let operation = self.found.operation();
         Ok(RequestFacts {
@@ -259,6 +268,7 @@ fn decide<'a>(
     owner: &Tenant,
 ) -> Result<(Outcome<'a>, u32), Denial> {
     let facts = wanted.facts(query, owner)?;
+    rules::judge(&wanted.found.operation().attributes, query, owner)?;
     let Some(world) = RequestWorld::new(&facts, &policy.names) else {
         return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };

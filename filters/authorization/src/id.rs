@@ -36,7 +36,12 @@ impl<'a> Id<'a> {
     /// The id, byte by byte. Percent-encoded bytes need not be UTF-8.
     pub fn bytes(self) -> impl Iterator<Item = u8> + 'a {
         let tenant = self.tenant.map(|t| t.bytes().chain(iter::once(b'/')));
-        tenant.into_iter().flatten().chain(Decoded { rest: self.name.as_bytes(), active: self.percent_encoded })
+        tenant.into_iter().flatten().chain(self.pieces().map(|(byte, _)| byte))
+    }
+
+    /// The bytes of its name, and whether each one was percent-encoded.
+    pub(crate) fn pieces(self) -> impl Iterator<Item = (u8, bool)> + 'a {
+        Decoded { rest: self.name.as_bytes(), active: self.percent_encoded }
     }
 }
 
@@ -54,18 +59,18 @@ struct Decoded<'a> {
 }
 
 impl Iterator for Decoded<'_> {
-    type Item = u8;
+    type Item = (u8, bool);
 
-    fn next(&mut self) -> Option<u8> {
+    fn next(&mut self) -> Option<(u8, bool)> {
         if let (true, [b'%', high, low, rest @ ..]) = (self.active, self.rest)
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
             self.rest = rest;
-            return Some(high << 4 | low);
+            return Some((high << 4 | low, true));
         }
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
-        Some(*first)
+        Some((*first, false))
     }
 }
 

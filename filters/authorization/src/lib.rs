@@ -1,14 +1,15 @@
 //! MAY they: from an established tenant context to one decision. It knows no host and no clock.
 //!
 //! ```text
-//! Query: context, tenant, service, method, path
+//! Query: context, tenant, service, call
 //!   │
-//!   ├─ Operations   method + path ──► operation          none: resource_unmapped
-//!   ├─ owner        what the request shows of its owner  another tenant: resource_foreign
-//!   └─ Program      Cedar policies, lowered by the CLI   policy_denied, or allow
+//!   ├─ Operations   method + path + conditions ──► operation   none: resource_unmapped
+//!   ├─ owner        what every place of the request shows      another tenant: resource_foreign
+//!   ├─ attributes   feature, residency, clearance, consent     feature_off, residency, clearance, consent
+//!   └─ Program      Cedar policies, lowered by the CLI         policy_denied, or allow
 //! ```
 //!
-//! The first two steps are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
+//! All steps before the last are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
 //! per bundle; [`authorize()`] then allocates nothing and always ends.
 //!
 //! [`guard`] judges what comes back, where an operation says where the owner stands in its responses.
@@ -17,6 +18,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 mod authorize;
+mod call;
 mod called;
 pub mod extension;
 mod facts;
@@ -25,11 +27,13 @@ mod id;
 mod names;
 mod operations;
 mod program;
+mod rules;
 mod table;
 mod value;
 mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
+pub use call::Call;
 pub use called::{GRPC, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
@@ -40,5 +44,6 @@ pub use program::{
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,
     Verdict,
 };
+pub use rules::is_region;
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

@@ -1,32 +1,43 @@
-//! From method and path to the operation of a service.
+//! From a request to the operation of a service, and to the owner that it shows.
 
+mod alternatives;
+mod places;
+mod problem;
 mod template;
 mod trie;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Owner, Service, TenantId};
+use partywall_tenancy::{Operation, Place, Reason, Service, TenantId};
 
-use crate::guard::{Guarded, RuleError};
+use crate::Call;
+use crate::guard::Guarded;
+pub use problem::{OperationError, OperationProblem};
+
+use alternatives::{Alternatives, Clash};
 use template::Template;
 use trie::Trie;
 
 /// The most operations of one service.
 const MAX_OPERATIONS: usize = 4096;
+/// The most places in which one operation looks for an owner.
+const MAX_PLACES: usize = 8;
 
 /// The operations of one service, ready to be searched.
 ///
 /// A literal segment goes before a parameter, judged from the left: of `/invoices/latest` and
-/// `/invoices/{id}` the first one gets the path `/invoices/latest`. Two templates that differ in
-/// nothing but the names of their parameters are an error. What a search costs depends on the path, not on how many
-/// operations there are.
+/// `/invoices/{id}` the first one gets the path `/invoices/latest`. Of operations whose templates differ in nothing but
+/// the names of their parameters, the one with the most conditions that hold is taken; two that one request could fit,
+/// and of which neither is the more specific one, are an error. What a search costs depends on the request, not on how
+/// many operations there are.
 #[derive(Clone, Debug)]
 pub struct Operations {
     routes: Vec<Route>,
-    /// The templates of each method, in the methods' order, and which of `routes` each one is.
+    /// The templates of each method, in the methods' order, and which of `leaves` each one is.
     methods: Vec<(Box<str>, Trie)>,
+    /// The operations of one method and template, by their position in `routes`.
+    leaves: Vec<Alternatives>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,11 +45,27 @@ struct Route {
     operation: Operation,
     /// Segment that is the resource's id.
     id: Option<usize>,
-    /// Segment that names the resource's owner.
-    owner: Option<usize>,
+    /// Where the resource's owner can be seen.
+    evidence: Box<[Evidence]>,
     /// How what it answers is judged.
     guarded: Option<Arc<Guarded>>,
 }
+
+/// A place where the owner of a resource can be seen.
+#[derive(Clone, Debug)]
+enum Evidence {
+    /// In this segment.
+    Segment(usize),
+    /// In this parameter of the query.
+    Query(Box<str>),
+    /// In this header.
+    Header(Box<str>),
+    /// In this segment, before this character.
+    Prefix(usize, char),
+}
+
+/// Why the request for an operation is denied before any policy is asked.
+pub(crate) type Denial = (Reason, &'static str);
 
 impl Operations {
     /// Checks the operations of `service` and makes the tree that is searched.
@@ -48,13 +75,18 @@ impl Operations {
         }
         let mut routes: Vec<Route> = Vec::with_capacity(service.operations.len());
         let mut methods: BTreeMap<&str, Trie> = BTreeMap::new();
+        let mut leaves: Vec<Alternatives> = Vec::new();
         for (position, operation) in service.operations.iter().enumerate() {
             let error = |problem| OperationError { position, problem };
             let (route, template) = Route::new(operation).map_err(error)?;
             let trie = methods.entry(&operation.method).or_insert_with(Trie::new);
-            if let Err(other) = trie.insert(template.segments(), position) {
-                let other = routes.get(other).map_or(operation, |other| &other.operation);
-                return Err(error(OperationProblem::Conflict(format!("{} {}", other.method, other.path))));
+            let leaf = trie.insert(template.segments(), leaves.len());
+            if leaf == leaves.len() {
+                leaves.push(Alternatives::default());
+            }
+            let inserted = leaves.get_mut(leaf).map_or(Ok(()), |leaf| leaf.insert(position, &operation.when));
+            if let Err(clash) = inserted {
+                return Err(error(clash_of(clash, &routes)));
             }
             routes.push(route);
         }
@@ -63,34 +95,65 @@ impl Operations {
             return Err(OperationError { position, problem: OperationProblem::Alike });
         }
         let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
-        Ok(Self { routes, methods })
+        Ok(Self { routes, methods, leaves })
     }
 
-    /// The operation that covers `method` and `path`; a query in `path` is ignored. `None` also for
-    /// a path that could be read in two ways: nothing is repaired here.
-    pub fn find<'p>(&self, method: &str, path: &'p str) -> Option<Found<'_, 'p>> {
-        let path = path.strip_prefix('/')?;
-        let end = path.bytes().position(|b| b == b'?').unwrap_or(path.len());
-        let path = path.get(..end)?;
-        if path.bytes().any(|b| matches!(b, b'\\' | b'#') || !b.is_ascii_graphic()) {
-            return None;
-        }
-        let at = self.methods.binary_search_by(|(known, _)| (**known).cmp(method)).ok()?;
-        let (_, trie) = self.methods.get(at)?;
-        let position = trie.find(path)?;
-        Some(Found { route: self.routes.get(position)?, position, path })
+    /// The operation that covers a request. `Ok(None)` also for a path that could be read in two ways: nothing is
+    /// repaired here. The error says what else of the request, that an operation asks for, could be.
+    pub fn find<'p>(&self, call: &Call<'p>) -> Result<Option<Found<'_, 'p>>, &'static str> {
+        let Some(path) = bare(call.path) else { return Ok(None) };
+        let at = self.methods.binary_search_by(|(known, _)| (**known).cmp(call.method));
+        let Some((_, trie)) = at.ok().and_then(|at| self.methods.get(at)) else { return Ok(None) };
+        let mut picked = Ok(None);
+        trie.find(path, &mut |leaf| {
+            picked = self.leaves.get(leaf).map_or(Ok(None), |leaf| leaf.pick(call));
+            !matches!(picked, Ok(None))
+        });
+        let Some(position) = picked? else { return Ok(None) };
+        let Some(route) = self.routes.get(position) else { return Ok(None) };
+        Ok(Some(Found { route, position, path, call: *call }))
+    }
+
+    /// Whether `path`, with any method and query, is one of another tenant than `tenant`.
+    pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
+        let call = Call::plain("", path);
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let bare = path.split(['?', '#']).next().unwrap_or_default();
+        self.methods.iter().any(|(_, trie)| {
+            let mut elsewhere = false;
+            trie.find(bare, &mut |leaf| {
+                let mut routes = self.leaves.get(leaf).into_iter().flat_map(Alternatives::routes);
+                elsewhere = routes.any(|at| {
+                    self.routes.get(at).is_some_and(|route| route.shows_another(bare, &call, tenant.as_str()))
+                });
+                elsewhere || self.leaves.get(leaf).is_some_and(Alternatives::covers_all)
+            });
+            elsewhere
+        })
     }
 }
 
-impl Operations {
-    /// Whether `path`, with any method, is one of another tenant than `tenant`.
-    pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let led = self.methods.iter().filter_map(|(_, trie)| self.routes.get(trie.find(path)?));
-        led.into_iter().any(|route| {
-            let owner = route.owner.and_then(|at| template::split(path).nth(at));
-            owner.is_some_and(|owner| owner != tenant.as_str())
+/// A path without its leading slash and its query. `None` where it could be read in two ways.
+fn bare(path: &str) -> Option<&str> {
+    let path = path.strip_prefix('/')?;
+    let end = path.bytes().position(|b| b == b'?').unwrap_or(path.len());
+    let path = path.get(..end)?;
+    let doubtful = path.bytes().any(|b| matches!(b, b'\\' | b'#') || !b.is_ascii_graphic());
+    (!doubtful).then_some(path)
+}
+
+fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
+    let name = |at: usize| {
+        routes.get(at).map_or_else(String::new, |route| {
+            let Operation { method, path, when, .. } = &route.operation;
+            let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
+            format!("{method} {path}{when}")
         })
+    };
+    match clash {
+        Clash::TooMany => OperationProblem::TooManyAlternatives,
+        Clash::Same(other) => OperationProblem::Conflict(name(other)),
+        Clash::Across(other) => OperationProblem::Across(name(other)),
     }
 }
 
@@ -104,13 +167,50 @@ impl Route {
             template::parameter(&operation.path, name).ok_or_else(|| OperationProblem::NoParameter(name.clone()))
         };
         let id = operation.id.as_ref().map(index).transpose()?;
-        let owner = match &operation.owner {
-            Owner::Path(name) => Some(index(name)?),
-            Owner::Unseen => None,
-        };
+        alternatives::check(&operation.when)?;
+        let places = operation.owner.places();
+        let mut evidence = Vec::with_capacity(places.len());
+        for (at, place) in places.iter().enumerate() {
+            alternatives::check_place(place)?;
+            if at >= MAX_PLACES || places.iter().take(at).any(|other| other == place) {
+                return Err(OperationProblem::Place(place.to_string()));
+            }
+            evidence.push(match place {
+                Place::Path(name) => Evidence::Segment(index(name)?),
+                Place::Query(name) => Evidence::Query(name.as_str().into()),
+                Place::Header(name) => Evidence::Header(name.as_str().into()),
+                Place::IdPrefix(separator) => Evidence::Prefix(id.ok_or(OperationProblem::NoId)?, *separator),
+            });
+        }
         let guarded =
             operation.response.as_ref().map(Guarded::compile).transpose().map_err(OperationProblem::Response)?;
-        Ok((Self { operation: operation.clone(), id, owner, guarded: guarded.map(Arc::new) }, template))
+        let evidence = evidence.into();
+        Ok((Self { operation: operation.clone(), id, evidence, guarded: guarded.map(Arc::new) }, template))
+    }
+
+    /// What each place shows, percent-encoded as it came; `None` for one that the request does not have.
+    fn shown<'p>(
+        &self,
+        path: &'p str,
+        call: &Call<'p>,
+    ) -> impl Iterator<Item = Result<Option<&'p str>, places::Unclear>> {
+        self.evidence.iter().map(move |evidence| match evidence {
+            Evidence::Segment(at) => Ok(template::split(path).nth(*at)),
+            Evidence::Query(name) => places::query(call.path, name),
+            Evidence::Header(name) => places::header(call.headers, name),
+            // An id without the separator is nobody's.
+            Evidence::Prefix(at, separator) => {
+                Ok(template::split(path).nth(*at).map(|id| places::prefix(id, *separator).unwrap_or_default()))
+            }
+        })
+    }
+
+    /// Whether some place names another tenant, or could.
+    fn shows_another<'p>(&self, path: &'p str, call: &Call<'p>, tenant: &str) -> bool {
+        self.shown(path, call).any(|shown| match shown {
+            Ok(shown) => shown.is_some_and(|shown| shown != tenant),
+            Err(_) => true,
+        })
     }
 }
 
@@ -120,6 +220,7 @@ pub struct Found<'o, 'p> {
     route: &'o Route,
     position: usize,
     path: &'p str,
+    call: Call<'p>,
 }
 
 impl<'o, 'p> Found<'o, 'p> {
@@ -143,9 +244,22 @@ impl<'o, 'p> Found<'o, 'p> {
         template::split(self.path).nth(self.route.id?)
     }
 
-    /// The resource's owner, percent-encoded as it came; `None` where the request does not show it.
-    pub fn owner(&self) -> Option<&'p str> {
-        template::split(self.path).nth(self.route.owner?)
+    /// The resource's owner, percent-encoded as it came; `None` where the request does not show it, and need not. The
+    /// error says why nobody can say whose it is.
+    ///
+    /// INVARIANT: every place that the request has shows this owner, and no other one.
+    pub fn owner(&self) -> Result<Option<&'p str>, (Reason, &'static str)> {
+        let mut owner = None;
+        for shown in self.route.shown(self.path, &self.call) {
+            let Some(shown) = shown.map_err(|what| (Reason::AmbiguousRequest, what))? else { continue };
+            if *owner.get_or_insert(shown) != shown {
+                return Err((Reason::ResourceForeign, "the request names two owners"));
+            }
+        }
+        if owner.is_none() && !self.route.operation.owner.may_be_hidden() {
+            return Err((Reason::ResourceForeign, "the request does not show whose it is"));
+        }
+        Ok(owner)
     }
 
     /// What the path says for the template parameter `name`, percent-encoded as it came.
@@ -154,79 +268,10 @@ impl<'o, 'p> Found<'o, 'p> {
     }
 }
 
-/// Why the operations of a service cannot be told apart or found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperationError {
-    /// Position of the operation in the service's list.
-    pub position: usize,
-    /// What is wrong with it.
-    pub problem: OperationProblem,
-}
-
-/// What is wrong with an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OperationProblem {
-    /// There are too many.
-    TooMany,
-    /// Not a method in upper case.
-    Method(String),
-    /// Does not begin with `/`.
-    NoSlash,
-    /// A segment that is empty, a dot segment, too many segments, or a character that no path holds.
-    Segment(String),
-    /// Braces that do not span one whole segment around a name.
-    Braces(String),
-    /// One parameter is there twice.
-    ParameterTwice(String),
-    /// `id` or `owner` names no parameter of the template.
-    NoParameter(String),
-    /// The paths are so much alike that one request could take too many steps.
-    Alike,
-    /// What it answers cannot be guarded as it is declared.
-    Response(RuleError),
-    /// Another operation covers exactly the same requests.
-    Conflict(String),
-}
-
-impl fmt::Display for OperationProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany => write!(f, "a service may have {MAX_OPERATIONS} operations, not more"),
-            Self::Method(method) => write!(f, "`{method}` is no HTTP method in upper case, as `GET`"),
-            Self::NoSlash => f.write_str("a path must begin with `/`"),
-            Self::Segment(segment) => write!(
-                f,
-                "`{segment}` cannot be a segment of a path: write plain ASCII, no empty or dot segment, no query, at most {} segments",
-                template::MAX_SEGMENTS
-            ),
-            Self::Braces(segment) => {
-                write!(f, "`{segment}` must be one whole parameter, as `{{id}}`, or hold no braces")
-            }
-            Self::ParameterTwice(name) => write!(f, "parameter `{name}` is there twice"),
-            Self::NoParameter(name) => write!(f, "the path has no parameter `{{{name}}}`"),
-            Self::Alike => write!(
-                f,
-                "with it, paths of this method differ only by a parameter in so many places that one request could take more than {} steps",
-                trie::MAX_STEPS
-            ),
-            Self::Response(error) => write!(f, "response: {error}"),
-            Self::Conflict(other) => write!(f, "covers the same requests as `{other}`"),
-        }
-    }
-}
-
-impl fmt::Display for OperationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "operation {}: {}", self.position + 1, self.problem)
-    }
-}
-
-impl std::error::Error for OperationError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::SpiffeId;
+    use partywall_tenancy::{Attributes, Owner, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -234,12 +279,14 @@ mod tests {
             Operation {
                 method: method.into(),
                 path: path.into(),
+                when: vec![],
                 action: http.to_string(),
                 resource: "Thing".into(),
                 id: path.contains("{id}").then(|| "id".into()),
-                owner: if path.contains("{tenant}") { Owner::Path("tenant".into()) } else { Owner::Unseen },
+                owner: if path.contains("{tenant}") { Owner::path("tenant") } else { Owner::Unseen },
                 anonymous: false,
                 response: None,
+                attributes: Attributes::default(),
             }
         };
         Service {
@@ -260,7 +307,7 @@ mod tests {
     }
 
     fn found<'o>(operations: &'o Operations, method: &str, path: &str) -> Option<&'o str> {
-        operations.find(method, path).map(|f| f.operation().path.as_str())
+        operations.find(&Call::plain(method, path)).unwrap().map(|f| f.operation().path.as_str())
     }
 
     #[test]
@@ -270,7 +317,7 @@ mod tests {
         assert_eq!(found(&operations, "GET", "/things/7?tenant=globex"), Some("/things/{id}"));
         assert_eq!(found(&operations, "GET", "/things?/7"), Some("/things"));
         assert_eq!(found(&operations, "GET", "/"), Some("/"));
-        assert_eq!(operations.find("DELETE", "/things/7").unwrap().position(), 1);
+        assert_eq!(operations.find(&Call::plain("DELETE", "/things/7")).unwrap().unwrap().position(), 1);
         for (method, path) in [
             ("POST", "/things/7"),
             ("get", "/things/7"),
@@ -350,8 +397,8 @@ mod tests {
     #[test]
     fn parameters_are_borrowed_as_they_came() {
         let operations = compiled(&["GET /tenants/{tenant}/things/{id}"]);
-        let found = operations.find("GET", "/tenants/acme/things/%2541?x").unwrap();
-        assert_eq!((found.owner(), found.id()), (Some("acme"), Some("%2541")));
+        let found = operations.find(&Call::plain("GET", "/tenants/acme/things/%2541?x")).unwrap().unwrap();
+        assert_eq!((found.owner(), found.id()), (Ok(Some("acme")), Some("%2541")));
         assert_eq!((found.parameter("tenant"), found.parameter("nothing")), (Some("acme"), None));
     }
 
@@ -383,7 +430,7 @@ mod tests {
         missing.operations[0].id = Some("id".into());
         assert_eq!(Operations::compile(&missing).unwrap_err().problem, NoParameter("id".into()));
         missing.operations[0].id = None;
-        missing.operations[0].owner = Owner::Path("tenant".into());
+        missing.operations[0].owner = Owner::path("tenant");
         assert_eq!(Operations::compile(&missing).unwrap_err().problem, NoParameter("tenant".into()));
     }
 

@@ -1,12 +1,12 @@
 //! Decisions of a small mesh, from the outside.
 
 use partywall_authorization::{
-    Across, ActionBody, Authorization, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query, Scope,
-    Text, Variable, authorize, authorize_across,
+    Across, ActionBody, Authorization, Call, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query,
+    Scope, Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId,
-    TenantStatus,
+    Attributes, GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant,
+    TenantContext, TenantId, TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -40,12 +40,14 @@ fn service() -> Service {
     let operation = |method: &str, path: &str, action: &str, id: Option<&str>, owner| Operation {
         method: method.into(),
         path: path.into(),
+        when: vec![],
         action: action.into(),
         resource: "Order".into(),
         id: id.map(Into::into),
         owner,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     };
     Service {
         name: "orders".into(),
@@ -58,7 +60,7 @@ fn service() -> Service {
         act_for: None,
         operations: vec![
             operation("GET", "/orders/{id}", "orders:read", Some("id"), Owner::Unseen),
-            operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::Path("tenant".into())),
+            operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::path("tenant")),
             operation("DELETE", "/orders/{id}", "orders:delete", Some("id"), Owner::Unseen),
         ],
     }
@@ -123,7 +125,8 @@ fn authorization() -> Authorization {
 #[track_caller]
 fn denied(roles: &[&str], method: &str, path: &str, expected: (Reason, Option<&str>, u32)) {
     let (policy, context, tenant) = (authorization(), context("acme", roles), tenant("acme"));
-    let query = Query { context: &context, tenant: &tenant, service: "orders", method, path };
+    let query =
+        Query { context: &context, tenant: &tenant, service: "orders", call: Call::plain(method, path), region: "" };
     match authorize(&policy, &query) {
         Decision::Deny { reason, policy, errors, .. } => assert_eq!((reason, policy, errors), expected),
         allowed => panic!("{allowed:?}"),
@@ -134,7 +137,16 @@ fn denied(roles: &[&str], method: &str, path: &str, expected: (Reason, Option<&s
 fn allows_by_the_policy_that_permits() {
     let (policy, context, tenant) = (authorization(), context("acme", &["viewer"]), tenant("acme"));
     let ask = |path| {
-        authorize(&policy, &Query { context: &context, tenant: &tenant, service: "orders", method: "GET", path })
+        authorize(
+            &policy,
+            &Query {
+                context: &context,
+                tenant: &tenant,
+                service: "orders",
+                call: Call::plain("GET", path),
+                region: "",
+            },
+        )
     };
     assert_eq!(ask("/orders/7"), Decision::Allow { policy: "viewers", errors: 0 });
     assert_eq!(ask("/orders/7?id=42"), Decision::Allow { policy: "viewers", errors: 0 });
@@ -161,7 +173,8 @@ fn no_policy_lifts_the_invariants() {
     for (tenant, service, expected) in
         [(tenant("globex"), "orders", Reason::TenantConflict), (tenant("acme"), "invoices", Reason::ResourceUnmapped)]
     {
-        let query = Query { context: &context, tenant: &tenant, service, method: "GET", path: "/orders/7" };
+        let query =
+            Query { context: &context, tenant: &tenant, service, call: Call::plain("GET", "/orders/7"), region: "" };
         assert!(
             matches!(authorize(&policy, &query), Decision::Deny { reason, .. } if reason == expected),
             "{expected}"
@@ -173,8 +186,13 @@ fn no_policy_lifts_the_invariants() {
 #[test]
 fn the_answer_names_every_determining_policy() {
     let (policy, context, tenant) = (authorization(), context("acme", &["viewer"]), tenant("acme"));
-    let query =
-        Query { context: &context, tenant: &tenant, service: "orders", method: "GET", path: "/tenants/acme/orders" };
+    let query = Query {
+        context: &context,
+        tenant: &tenant,
+        service: "orders",
+        call: Call::plain("GET", "/tenants/acme/orders"),
+        region: "",
+    };
     let answer = policy.answer(&query).unwrap();
     assert!(answer.allowed);
     assert_eq!(answer.determining.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["anybody"]);
@@ -195,7 +213,8 @@ fn a_grant_lets_one_cross_and_do_what_it_says() {
     let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
     let grant = GrantId::new([7; 16]);
     let ask = |method: &str, path: &str| {
-        let query = Query { context: &context, tenant: &own, service: "orders", method, path };
+        let query =
+            Query { context: &context, tenant: &own, service: "orders", call: Call::plain(method, path), region: "" };
         authorize_across(&policy, &query, |owner, action| {
             (owner == "globex" && action == "orders:list").then(|| (grant, tenant("globex")))
         })
@@ -223,7 +242,8 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
     let policy = Authorization::from_parts(Program::new(body).unwrap(), &[service()]).unwrap();
     let (context, own) = (context("acme", &["viewer"]), tenant("acme"));
     let path = "/tenants/globex/orders";
-    let query = Query { context: &context, tenant: &own, service: "orders", method: "GET", path };
+    let query =
+        Query { context: &context, tenant: &own, service: "orders", call: Call::plain("GET", path), region: "" };
     match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
         Across::Kept(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
         other => panic!("{other:?}"),
@@ -233,8 +253,13 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
 #[test]
 fn a_grant_for_one_tenant_opens_no_other() {
     let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
-    let query =
-        Query { context: &context, tenant: &own, service: "orders", method: "GET", path: "/tenants/globex/orders" };
+    let query = Query {
+        context: &context,
+        tenant: &own,
+        service: "orders",
+        call: Call::plain("GET", "/tenants/globex/orders"),
+        region: "",
+    };
     let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
     assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));
 }

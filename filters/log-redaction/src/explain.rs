@@ -44,6 +44,8 @@ pub struct Asked<'a> {
     pub principal: &'a str,
     /// The operation that covers the request, if one does.
     pub operation: Option<Asking<'a>>,
+    /// The region in which it was decided; empty where nobody knew, or nothing asked.
+    pub region: &'a str,
 }
 
 /// The operation asked for, and what the request shows of its resource.
@@ -66,6 +68,8 @@ pub struct Asking<'a> {
 /// Names that belong to a decision and to nobody: what a role is called, a feature or a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
+    /// What the operation asks for beside method and path, as `query.view=full`.
+    When,
     /// The principal's roles, those that policies name.
     Roles,
     /// Features of the principal's tenant, those that policies name.
@@ -101,6 +105,7 @@ impl Names {
 
     fn member(self) -> &'static str {
         match self {
+            Self::When => "when",
             Self::Roles => "roles",
             Self::Features => "features",
             Self::Consents => "consents",
@@ -122,6 +127,7 @@ impl Asked<'_> {
             text("id", operation.id, out);
             text("owner", operation.owner, out);
         }
+        text("region", self.region, out);
     }
 }
 
@@ -232,8 +238,9 @@ mod tests {
             owner: "t1_0f",
         };
         let mut asked = String::new();
-        let whole = Asked { principal: "s1_0f", operation: Some(operation) };
+        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu" };
         whole.write(&mut asked);
+        Names::When.write(["query.view=full"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
         Names::Features.write([], &mut asked);
         Names::Consents.write(["analytics"], &mut asked);
@@ -245,12 +252,12 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None }.write(&mut nothing);
+        Asked { principal: "", operation: None, region: "" }.write(&mut nothing);
         Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {

@@ -4,7 +4,10 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
-use crate::{ApiKey, Issuer, MeshId, Modes, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
+use crate::{
+    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId,
+    Tenants, UnixSeconds,
+};
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +201,8 @@ pub struct Operation {
     pub method: String,
     /// Path template, as `/tenants/{tenant}/invoices/{id}`; of gRPC `/package.Service/Method`.
     pub path: String,
+    /// What else a request must have for this operation to cover it.
+    pub when: Vec<Condition>,
     /// Name of the Cedar action, as `invoices:read`.
     pub action: String,
     /// Name of the Cedar resource type, as `Invoice`.
@@ -210,15 +215,8 @@ pub struct Operation {
     pub anonymous: bool,
     /// Where the owner stands in what it answers; `None` where responses pass as they are.
     pub response: Option<Response>,
-}
-
-/// Where the owner of a resource can be seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Owner {
-    /// In this template parameter of the path.
-    Path(String),
-    /// Nowhere in the request: the service itself must keep tenants apart.
-    Unseen,
+    /// What it touches besides, and what that asks for.
+    pub attributes: Attributes,
 }
 
 impl BundleBody {

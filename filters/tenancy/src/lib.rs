@@ -15,6 +15,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod attributes;
 mod bundle;
 mod candidate;
 mod context;
@@ -26,6 +27,7 @@ mod loading;
 mod modes;
 mod name_set;
 mod overlay;
+mod place;
 mod reason;
 mod refusal;
 mod response;
@@ -38,9 +40,9 @@ mod tenants;
 mod verified;
 mod view;
 
+pub use attributes::{Attributes, Feature, Residency};
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Owner, Recover, RoleKeys, Service,
-    TenantScope,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
 pub use candidate::Rollout;
 pub use context::{ProvedBy, TenantContext};
@@ -52,6 +54,7 @@ pub use loading::Loading;
 pub use modes::{Mode, Modes, Ruling};
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
+pub use place::{Condition, Owner, Place};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
 pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};

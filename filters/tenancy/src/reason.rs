@@ -76,6 +76,16 @@ reasons! {
     ResourceUnmapped "resource_unmapped" 403 Forbidden;
     /// No policy permits it, or one forbids it.
     PolicyDenied "policy_denied" 403 Forbidden;
+    /// The operation belongs to a feature that is off for the tenant.
+    FeatureOff "feature_off" 403 Forbidden;
+    /// The same, where the operation says that there is no such thing then.
+    FeatureHidden "feature_hidden" 404 NotFound;
+    /// The dataset may not be served in this region, or nobody knows which one this is.
+    Residency "residency" 403 Forbidden;
+    /// The principal is not cleared for what is this confidential.
+    Clearance "clearance" 403 Forbidden;
+    /// The owner has not consented to the purpose.
+    Consent "consent" 403 Forbidden;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use partywall_tenancy::{Operation, Owner};
+use partywall_tenancy::{Operation, Owner, Place};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory::{Directory, RETIRED, Reading};
@@ -67,20 +67,23 @@ fn operations(new: &Reading, before: &Directory<'_>, after: &Directory<'_>, path
                 let help = format!("put `{} {}` back; {MEANT}", operation.method, operation.path);
                 found.push(Diagnostic::of_file(file.to_string_lossy(), message).help(help));
             }
-            let same =
-                |other: &&Operation| other.method == operation.method && shape(&other.path) == shape(&operation.path);
+            let same = |other: &&Operation| {
+                other.method == operation.method
+                    && shape(&other.path) == shape(&operation.path)
+                    && conditions(other) == conditions(operation)
+            };
             let Some(other) = now.and_then(|service| service.operations.iter().find(same)) else { continue };
             if whose(&other.owner, &other.path) == whose(&operation.owner, &operation.path) {
                 continue;
             }
-            let message = format!("the owner was `{}`, and is `{}` now", words(&operation.owner), words(&other.owner));
+            let message = format!("the owner was `{}`, and is `{}` now", operation.owner, other.owner);
             let http = format!("{} {}", other.method, other.path);
             let at = new.operation_place(&service.name, &http);
             let diagnostic = at.map_or_else(
                 || Diagnostic::of_file(file.to_string_lossy(), message.clone()),
                 |at| at.error(message.clone()),
             );
-            found.push(diagnostic.help(format!("write `owner: {}` again; {MEANT}", words(&operation.owner))));
+            found.push(diagnostic.help(format!("write `owner: {}` again; {MEANT}", operation.owner)));
         }
     }
     found
@@ -91,15 +94,19 @@ fn shape(path: &str) -> Vec<&str> {
     path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect()
 }
 
-/// Which segment of the path the owner is; a parameter may be called otherwise now.
-fn whose(owner: &Owner, path: &str) -> Option<usize> {
-    let Owner::Path(name) = owner else { return None };
-    path.split('/').position(|segment| segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) == Some(name))
+/// What else a request must have, in whatever order it is written.
+fn conditions(operation: &Operation) -> BTreeSet<String> {
+    operation.when.iter().map(ToString::to_string).collect()
 }
 
-fn words(owner: &Owner) -> String {
-    match owner {
-        Owner::Path(name) => format!("path.{name}"),
-        Owner::Unseen => "none".to_owned(),
-    }
+/// Where the owner stands; a parameter may be called otherwise now.
+fn whose(owner: &Owner, path: &str) -> (BTreeSet<String>, bool) {
+    let place = |place: &Place| match place {
+        Place::Path(name) => {
+            let is = |segment: &str| segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) == Some(name);
+            format!("segment {:?}", path.split('/').position(is))
+        }
+        other => other.to_string(),
+    };
+    (owner.places().iter().map(place).collect(), owner.may_be_hidden())
 }

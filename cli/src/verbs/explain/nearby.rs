@@ -81,12 +81,24 @@ fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
         changes.push((format!("as the subject {subject}"), Ask { subject: subject.to_owned(), ..ask.clone() }));
     }
     for id in rehearsal.body().tenants.ids().filter(|id| *id != ask.tenant) {
-        // Only where the path names it, whole: then it is the owner that is foreign.
-        let parts: Vec<&str> = ask.path.split('/').collect();
-        if parts.contains(&id) {
-            let path = parts.iter().map(|part| if *part == id { &ask.tenant } else { *part }).collect::<Vec<_>>();
-            let path = path.join("/");
-            changes.push((format!("for {path}"), Ask { path, ..ask.clone() }));
+        // Only where the request names it, whole: then it is the owner that is foreign.
+        let between = |c: char| matches!(c, '/' | '?' | '&' | '=');
+        let path: String = (ask.path.split_inclusive(between))
+            .map(|part| match part.strip_suffix(between).unwrap_or(part) {
+                named if named == id => part.replacen(id, &ask.tenant, 1),
+                _ => part.to_owned(),
+            })
+            .collect();
+        let mut headers = ask.headers.clone();
+        let named = headers.iter_mut().filter(|(_, value)| value == id.as_bytes());
+        let named: Vec<String> = named
+            .map(|(name, value)| {
+                *value = ask.tenant.clone().into_bytes();
+                format!(" with {name}: {}", ask.tenant)
+            })
+            .collect();
+        if path != ask.path || !named.is_empty() {
+            changes.push((format!("for {path}{}", named.concat()), Ask { path, headers, ..ask.clone() }));
         }
     }
     changes

@@ -146,5 +146,6 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
         facts.push(("action", format!("Action::\"{action}\"")));
         facts.push(("resource", format!("{kind}::\"{id}\"")));
     }
+    facts.extend(rehearsal.attributes(ask));
     facts
 }

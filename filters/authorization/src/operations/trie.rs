@@ -16,8 +16,8 @@ struct Node {
     /// By their text, so that one is found by halving.
     literals: Vec<(Box<str>, usize)>,
     parameter: Option<usize>,
-    /// The route whose template ends here.
-    route: Option<usize>,
+    /// What the template that ends here leads to.
+    leaf: Option<usize>,
 }
 
 impl Trie {
@@ -25,12 +25,12 @@ impl Trie {
         Self(vec![Node::default()])
     }
 
-    /// Puts `route` where `segments` lead; the route that is there already is an error.
-    pub(super) fn insert(&mut self, segments: &[Segment], route: usize) -> Result<(), usize> {
+    /// Puts `leaf` where `segments` lead, unless one is there already. Says which one is there now.
+    pub(super) fn insert(&mut self, segments: &[Segment], leaf: usize) -> usize {
         let mut at = 0;
         for segment in segments {
             let fresh = self.0.len();
-            let Some(node) = self.0.get_mut(at) else { return Err(route) };
+            let Some(node) = self.0.get_mut(at) else { return leaf };
             at = match segment {
                 Segment::Parameter => *node.parameter.get_or_insert(fresh),
                 Segment::Literal(text) => match node.literals.binary_search_by(|(known, _)| known.cmp(text)) {
@@ -45,37 +45,31 @@ impl Trie {
                 self.0.push(Node::default());
             }
         }
-        match self.0.get_mut(at) {
-            Some(Node { route: Some(other), .. }) => Err(*other),
-            Some(node) => {
-                node.route = Some(route);
-                Ok(())
-            }
-            None => Err(route),
-        }
+        self.0.get_mut(at).map_or(leaf, |node| *node.leaf.get_or_insert(leaf))
     }
 
-    /// The route that covers `path`, which has lost its leading slash. From the left, a literal goes before a parameter.
-    pub(super) fn find(&self, path: &str) -> Option<usize> {
-        self.below(0, Some(path), &mut 0)
+    /// Offers what `path`, which has lost its leading slash, leads to, until `accept` takes one. From the left, a literal
+    /// goes before a parameter.
+    pub(super) fn find(&self, path: &str, accept: &mut impl FnMut(usize) -> bool) {
+        self.below(0, Some(path), &mut 0, accept);
     }
 
-    /// Its depth is that of the deepest template, whatever the path.
-    fn below(&self, at: usize, path: Option<&str>, steps: &mut usize) -> Option<usize> {
+    /// Its depth is that of the deepest template, whatever the path. Says whether the search is over.
+    fn below(&self, at: usize, path: Option<&str>, steps: &mut usize, accept: &mut impl FnMut(usize) -> bool) -> bool {
         *steps = steps.saturating_add(1);
-        let node = self.0.get(at)?;
-        let Some(path) = path else { return node.route };
+        let Some(node) = self.0.get(at) else { return false };
+        let Some(path) = path else { return node.leaf.is_some_and(accept) };
         let end = path.bytes().position(|b| b == b'/');
-        let segment = path.get(..end.unwrap_or(path.len()))?;
+        let Some(segment) = path.get(..end.unwrap_or(path.len())) else { return false };
         let rest = end.and_then(|end| path.get(end.saturating_add(1)..));
         let literal = node.literals.binary_search_by(|(known, _)| (**known).cmp(segment)).ok();
         if let Some((_, child)) = literal.and_then(|literal| node.literals.get(literal))
-            && let Some(route) = self.below(*child, rest, steps)
+            && self.below(*child, rest, steps, accept)
         {
-            return Some(route);
+            return true;
         }
-        let child = node.parameter.filter(|_| !matches!(segment, "" | "." | ".."))?;
-        self.below(child, rest, steps)
+        let child = node.parameter.filter(|_| !matches!(segment, "" | "." | ".."));
+        child.is_some_and(|child| self.below(child, rest, steps, accept))
     }
 
     /// No request comes by more nodes than this.
@@ -102,14 +96,14 @@ mod tests {
     fn trie(templates: &[String]) -> Trie {
         let mut trie = Trie::new();
         for (route, template) in templates.iter().enumerate() {
-            trie.insert(Template::parse(template).unwrap().segments(), route).unwrap();
+            assert_eq!(trie.insert(Template::parse(template).unwrap().segments(), route), route);
         }
         trie
     }
 
     fn steps(trie: &Trie, path: &str) -> usize {
         let mut steps = 0;
-        trie.below(0, Some(path), &mut steps);
+        trie.below(0, Some(path), &mut steps, &mut |_| true);
         steps
     }
 
@@ -121,7 +115,9 @@ mod tests {
             assert_eq!(steps(&few, path), steps(&many, path), "{path}");
         }
         assert_eq!((steps(&many, "k1999/7/x"), many.most_steps()), (4, 4));
-        assert_eq!(many.find("k1999/7/x"), Some(3998));
+        let mut found = None;
+        many.find("k1999/7/x", &mut |leaf| found.replace(leaf).is_none());
+        assert_eq!(found, Some(3998));
     }
 
     #[test]
@@ -139,12 +135,24 @@ mod tests {
     }
 
     #[test]
-    fn one_place_holds_one_route() {
+    fn one_place_holds_one_leaf() {
         let mut trie = Trie::new();
-        for (template, expected) in [("/a/{x}", Ok(())), ("/a/{y}", Err(0)), ("/{x}/a", Ok(())), ("/a", Ok(()))] {
+        for (leaf, (template, there)) in
+            [("/a/{x}", 0), ("/a/{y}", 0), ("/{x}/a", 2), ("/a", 3)].into_iter().enumerate()
+        {
             let segments = Template::parse(template).unwrap();
-            let route = trie.0.len();
-            assert_eq!(trie.insert(segments.segments(), route).map_err(|_| 0), expected, "{template}");
+            assert_eq!(trie.insert(segments.segments(), leaf), there, "{template}");
         }
+    }
+
+    #[test]
+    fn what_is_not_taken_is_followed_by_the_next_best() {
+        let trie = trie(&["/a/{x}", "/{x}/b", "/a/b", "/{x}/{y}"].map(str::to_owned));
+        let mut offered = Vec::new();
+        trie.find("a/b", &mut |leaf| {
+            offered.push(leaf);
+            false
+        });
+        assert_eq!(offered, [2, 0, 1, 3]);
     }
 }

@@ -1,5 +1,6 @@
 //! What the candidate says beside the bundle in force: compared, counted, and told where it differs.
 
+use partywall_authorization::Call;
 use partywall_log_redaction::{Change, Compared, Side};
 use partywall_tenancy::{ProvedBy, Reason};
 
@@ -13,7 +14,7 @@ use crate::plugin::Setup;
 use crate::policy::Tried;
 
 /// The filter state that says what the candidate decides otherwise.
-const CANDIDATE: &str = "partywall.candidate";
+pub(super) const CANDIDATE: &str = "partywall.candidate";
 
 /// What came of asking both.
 pub(super) struct Beside {
@@ -38,14 +39,14 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(tried: &Tried, established: &Established, (method, path): (&str, &str), route: Route) -> Answer {
+pub(super) fn answer(setup: &Setup, tried: &Tried, established: &Established, call: &Call<'_>, route: Route) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
-        && let Some(found) = tried.authorization.operation(&established.service, method, path)
+        && let Some(found) = tried.authorization.operation(&established.service, call)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(tried.trial.view(), &tried.authorization, established, (method, path), route)
+    Answer::of(setup, tried.trial.view(), &tried.authorization, established, call, route)
 }
 
 impl Beside {
@@ -55,7 +56,7 @@ impl Beside {
         bundle: &Answer,
         candidate: &Answer,
         by_candidate: bool,
-        (established, method, path): (&Established, &str, &str),
+        (established, call): (&Established, &Call<'_>),
     ) -> Self {
         let bundle = side(bundle, by.view.bundle().body().revision);
         let other = side(candidate, tried.trial.revision());
@@ -72,12 +73,17 @@ impl Beside {
                 by_candidate,
                 service: &established.service,
                 tenant: &by.setup.config.fingerprint.of(&established.context.tenant),
-                asked: &explain::asked(by.setup, &tried.authorization, under, established, method, path),
+                asked: &explain::asked(by.setup, &tried.authorization, under, established, call),
             };
             told = compared.write();
         }
         let revision = if by_candidate { other.revision } else { bundle.revision };
         Self { revision, change, by_candidate, told }
+    }
+
+    /// The difference, as the access log tells it; empty where there is none.
+    pub(super) fn told(&self) -> &str {
+        &self.told
     }
 
     /// Counts, and writes the difference into the access log; nothing where there is none.

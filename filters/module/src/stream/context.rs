@@ -227,8 +227,8 @@ impl Stage<'_> {
     }
 
     fn is_anonymous(&self, service: &str, request: &Request<'_>) -> bool {
-        let Ok((method, path)) = asked(request) else { return false };
-        self.authorization.operation(service, method, path).is_some_and(|found| found.operation().anonymous)
+        let Ok(call) = asked(request) else { return false };
+        self.authorization.operation(service, &call).is_some_and(|found| found.operation().anonymous)
     }
 
     fn own_service(&self) -> Result<&Service, Denied> {

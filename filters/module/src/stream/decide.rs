@@ -1,14 +1,15 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Decision, Query, called};
+use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
 use partywall_tenancy::{ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
-use partywall_tenant_context::{Request, Role};
+use partywall_tenant_context::{FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
 use super::mode::Route;
 use super::{Allowed, Denied, explain, log};
+use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
 
@@ -45,10 +46,11 @@ impl Answer {
     }
 
     pub(super) fn of(
+        setup: &Setup,
         view: &View,
         authorization: &Authorization,
         established: &Established,
-        (method, path): (&str, &str),
+        call: &Call<'_>,
         route: Route,
     ) -> Self {
         let context = &established.context;
@@ -57,7 +59,8 @@ impl Answer {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query = Query { context, tenant: &tenant, service: &established.service, method, path };
+        let query =
+            Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let across = partywall_authorization::authorize_across(authorization, &query, granted);
         // INVARIANT: what would cross into another tenant is no matter of modes.
@@ -87,20 +90,20 @@ impl Answer {
     }
 }
 
-/// By which method and path the operation is looked for, or why nobody can tell.
-pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'static str> {
+/// By what the operation is looked for, or why nobody can tell.
+pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str> {
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err("method or path is not text");
     };
-    Ok((called(method, request.headers.all("content-type"))?, path))
+    Ok(Call { method: called(method, request.headers.all("content-type"))?, path, headers: request.headers.0 })
 }
 
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
-    fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.view, self.authorization, established, (method, path), self.route);
+    fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(tried, established, (method, path), self.route);
+            let other = candidate::answer(self.setup, tried, established, call, self.route);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -114,8 +117,8 @@ impl Deciding<'_> {
     /// Decides about an open request once more. What is still allowed leaves no trace; a denial is told as one of a
     /// request is.
     pub(super) fn still_allows(&self, established: &Established, request: &Request<'_>) -> Result<(), Denied> {
-        if let Ok((method, path)) = asked(request) {
-            let (answer, other) = self.ask(established, method, path);
+        if let Ok(call) = asked(request) {
+            let (answer, other) = self.ask(established, &call);
             let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
             if answer.outcome.is_ok() {
                 return Ok(());
@@ -131,13 +134,12 @@ impl Deciding<'_> {
             denied.tenant = Some(context.tenant.clone());
             denied
         };
-        let (method, path) = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
-        let (mut answer, other) = self.ask(established, method, path);
+        let call = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
+        let (mut answer, other) = self.ask(established, &call);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
         if let (Some(tried), Some((other, by_candidate))) = (&self.tried, other) {
-            let asked = (established, method, path);
-            beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, asked)));
+            beside = Some(Box::new(Beside::new(self, tried, &answer, &other, by_candidate, (established, &call))));
             if by_candidate {
                 answer = other;
                 by = (tried.trial.view(), &tried.authorization);
@@ -145,7 +147,7 @@ impl Deciding<'_> {
         }
         let wanted = self.setup.config.explain.wants(answer.outcome.is_ok() && answer.shadow.is_none());
         let asked =
-            wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, method, path));
+            wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
         }
@@ -160,29 +162,41 @@ impl Deciding<'_> {
         let (policy, shadow) = (answer.policy, answer.shadow);
         match answer.outcome {
             Ok(()) => {
+                if let Some(tenant) = &answer.tenant {
+                    self.tell_features(tenant);
+                }
                 let granted = answer.granted;
-                let guarding = self.guarding(by.1, established, (method, path), granted);
+                let guarding = self.guarding(by.1, established, &call, granted);
                 Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, shadow, asked, beside, guarding })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
     }
+
+    /// What the app reads that wants to know which of its features are on. None of the request's own is left by now.
+    fn tell_features(&self, tenant: &Tenant) {
+        if matches!(self.setup.config.role, Role::Edge | Role::Inbound) && !tenant.features.is_empty() {
+            let features: Vec<&str> = tenant.features.iter().collect();
+            host::set_request_header(FEATURES, &features.join(","));
+        }
+    }
+
     /// How the response is to be judged: where the app answers and where clients are answered.
     fn guarding(
         &self,
         authorization: &Authorization,
         established: &Established,
-        (method, path): (&str, &str),
+        call: &Call<'_>,
         granted: bool,
     ) -> Option<Guarding> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
             return None;
         }
-        let found = authorization.operation(&established.service, method, path)?;
+        let found = authorization.operation(&established.service, call)?;
         let guarded = found.guarded()?.clone();
-        // A grant lets into the tenant that the path names, and only there.
-        let owner = found.owner().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
+        // A grant lets into the tenant that the request names, and only there.
+        let owner = found.owner().ok().flatten().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
         let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
-        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: method == "HEAD" })
+        Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: call.method == "HEAD" })
     }
 }

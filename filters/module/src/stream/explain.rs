@@ -1,8 +1,8 @@
 //! What a decision was made on, for the filter state `wasm.partywall.explain`: `partywall replay` and its kin read it.
 
-use partywall_authorization::{Authorization, Id};
+use partywall_authorization::{Authorization, Call, Id};
 use partywall_log_redaction::{Asked, Asking, Names};
-use partywall_tenancy::{ProvedBy, Tenant, TenantId, View};
+use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, View};
 
 use super::handover::Established;
 use crate::plugin::Setup;
@@ -13,19 +13,22 @@ pub(super) fn asked(
     authorization: &Authorization,
     (view, tenant): (&View, Option<&Tenant>),
     established: &Established,
-    method: &str,
-    path: &str,
+    call: &Call<'_>,
 ) -> String {
     let context = &established.context;
     let prints = &setup.config.fingerprint;
     let principal =
         (context.proved_by != ProvedBy::Nothing).then(|| prints.of_principal(&context.tenant, &context.principal));
-    let found = authorization.operation(&established.service, method, path);
+    let found = authorization.operation(&established.service, call);
+    let owner = found.as_ref().map_or(Ok(None), |found| found.owner());
+    // Nobody can decide again about what could be read in two ways.
+    let found = found.filter(|_| !matches!(owner, Err((Reason::AmbiguousRequest, _))));
+    let shown = owner.ok().flatten();
     let id = found.as_ref().and_then(|found| {
         let id: Vec<u8> = Id::of_segment(found.id()?).bytes().collect();
         Some(prints.of_resource(&found.operation().resource, &id))
     });
-    let owner = found.as_ref().and_then(|found| found.owner()).map(|owner| prints.of_owner(owner));
+    let owner = shown.map(|owner| prints.of_owner(owner));
     let operation = found.as_ref().map(|found| {
         let operation = found.operation();
         Asking {
@@ -39,14 +42,18 @@ pub(super) fn asked(
     });
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation }.write(&mut text);
+    let region = if operation.is_some() { setup.region() } else { "" };
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region }.write(&mut text);
+    let when: Vec<String> =
+        found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
+    Names::When.write(when.iter().map(String::as_str), &mut text);
     Names::Roles.write(roles, &mut text);
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);
         Names::Consents.write(tenant.consents.iter().filter(|name| authorization.names_consent(name)), &mut text);
         // All of them, since a bundle that comes to name one must find it in older logs.
         Names::Withdrawn.write(view.withdrawn_consents(&tenant.id), &mut text);
-        let other = found.as_ref().and_then(|found| found.owner()).filter(|owner| *owner != tenant.id.as_str());
+        let other = shown.filter(|owner| *owner != tenant.id.as_str());
         if let Some(owner) = other.and_then(|owner| TenantId::parse(owner).ok()) {
             Names::OwnerWithdrawn.write(view.withdrawn_consents(&owner), &mut text);
         }

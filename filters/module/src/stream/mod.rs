@@ -15,6 +15,7 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
+use partywall_authorization::GRPC;
 use partywall_authorization::guard::Refused;
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
@@ -38,6 +39,8 @@ pub(crate) struct Stream {
     /// The service that the route led to when the request was decided.
     decided_for: Option<String>,
     trace: Option<TraceParent>,
+    /// The numbers that its decisions have in the chain.
+    numbers: Vec<u64>,
     grpc: bool,
     /// How the response is to be judged, where the operation says so,
     guarding: Option<guard::Guarding>,
@@ -102,6 +105,7 @@ impl Stream {
             ticket: None,
             decided_for: None,
             trace: None,
+            numbers: Vec::new(),
             grpc: false,
             guarding: None,
             answering: None,
@@ -189,7 +193,7 @@ impl Stream {
     /// What came back is denied: by an answer of ours, or, where some of it left, by an end that no client takes for one.
     fn refuse(&mut self, refused: Refused) -> Action {
         let reason = guard::reason(refused);
-        log::refused(&self.setup, reason, refused);
+        self.numbers.extend(log::refused(&self.setup, self.trace.as_ref(), reason, refused));
         if let Some(answering) = self.answering.take() {
             answering.count(&self.setup);
         }
@@ -261,12 +265,14 @@ impl HttpContext for Stream {
         self.grpc = is_grpc(&request);
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
-        let now = host::now();
-        let (outcome, established) = match self.run(&request, trace.as_ref(), now) {
+        let now_ms = host::now_ms();
+        let (outcome, established) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
             Ok((allowed, established)) => (Ok(allowed), established),
             Err(denied) => (Err(denied), None),
         };
-        log::write(&self.setup, &request, &outcome, self.decided_for.as_deref(), now);
+        let asked =
+            log::Asked { request: &request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
+        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
         match outcome {
             Ok(allowed) => {
                 self.guarding = allowed.guarding;
@@ -313,7 +319,8 @@ impl HttpContext for Stream {
             return Action::Continue;
         }
         if self.went_elsewhere() {
-            log::rerouted(&self.setup, self.decided_for.as_deref().unwrap_or_default());
+            let decided_for = self.decided_for.as_deref().unwrap_or_default();
+            self.numbers.extend(log::rerouted(&self.setup, self.trace.as_ref(), decided_for));
             let reason = Reason::AmbiguousRequest;
             self.deny(reason.coarse(true), Some(reason), reason.status(), None);
             return Action::Pause;
@@ -368,6 +375,10 @@ impl Drop for Stream {
         let denied = self.was_denied();
         if let Some(kept) = self.kept.take() {
             self.setup.open.forget(&kept);
+            self.numbers.extend(kept.number.get());
+        }
+        if let Some(chain) = &self.setup.chain {
+            self.numbers.iter().for_each(|number| chain.over(*number));
         }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };
@@ -404,6 +415,7 @@ fn identity_names(headers: &host::Map, legacy: &[String]) -> Vec<String> {
     headers.iter().filter(|(name, _)| is_identity_header(name, legacy)).map(|(name, _)| name.clone()).collect()
 }
 
+/// Whether it is answered as gRPC wants it: it is what is looked for as a call of gRPC, and nothing else.
 fn is_grpc(request: &Request<'_>) -> bool {
-    request.headers.all("content-type").next().is_some_and(|v| v.starts_with(b"application/grpc"))
+    decide::asked(request).is_ok_and(|call| call.method == GRPC)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Kept {
     pub(super) responding: Cell<bool>,
     /// Whether it was ended here.
     pub(super) ended: Cell<bool>,
+    /// The number in the chain of the decision that ended it.
+    pub(super) number: Cell<Option<u64>>,
 }
 
 /// The open requests of one plugin in one VM. As many as Envoy has open there, which is where their number is bounded.
@@ -57,8 +59,8 @@ impl Open {
         granted: bool,
         trace: Option<TraceParent>,
     ) -> Rc<Kept> {
-        let (responding, ended) = (Cell::new(false), Cell::new(false));
-        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, responding, ended });
+        let (responding, ended, number) = (Cell::new(false), Cell::new(false), Cell::new(None));
+        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, responding, ended, number });
         self.kept.borrow_mut().insert(context_id, kept.clone());
         kept
     }
@@ -74,9 +76,9 @@ impl Open {
 
     /// Asks about some of those that are due, and ends what is not permitted any more. `root` is the plugin's own
     /// context.
-    pub(crate) fn tick(setup: &Setup, root: u32, now: UnixSeconds) {
+    pub(crate) fn tick(setup: &Setup, root: u32, now_ms: u64) {
         let open = &setup.open;
-        open.find_due(setup, now);
+        open.find_due(setup, now_ms / 1000);
         let first = {
             let mut due = open.due.borrow_mut();
             let rest = due.len().saturating_sub(EACH);
@@ -85,7 +87,7 @@ impl Open {
         for context_id in first {
             let kept = open.kept.borrow().get(&context_id).cloned();
             if let Some(kept) = kept {
-                kept.ask_again(setup, root, now);
+                kept.ask_again(setup, root, now_ms);
             }
         }
     }
@@ -107,9 +109,9 @@ impl Open {
 }
 
 impl Kept {
-    fn ask_again(&self, setup: &Setup, root: u32, now: UnixSeconds) {
+    fn ask_again(&self, setup: &Setup, root: u32, now_ms: u64) {
         let request = Request::from_headers(&self.headers);
-        let Err(denied) = self.decide(setup, &request, root, now) else { return };
+        let Err(denied) = self.decide(setup, &request, root, now_ms / 1000) else { return };
         setup.open.forget(self);
         self.ended.set(true);
         setup.metrics.count(
@@ -119,7 +121,8 @@ impl Kept {
         host::set_effective_context(self.context_id);
         let called = matches!(setup.config.role, Role::Edge | Role::Outbound).then_some(&*self.established.service);
         let (reason, proved) = (denied.reason, denied.proved);
-        log::write(setup, &request, &Err(denied), called, now);
+        let asked = log::Asked { request: &request, trace: self.trace.as_ref(), called, now_ms };
+        self.number.set(log::write(setup, &asked, &Err(denied), true));
         if self.responding.get() {
             host::reset_stream();
         } else {

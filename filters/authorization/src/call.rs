@@ -1,0 +1,19 @@
+//! What a request says of itself.
+
+/// A request, as far as operations ask about it. What a peer sent stands here as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The HTTP method, or [`GRPC`](crate::GRPC) for a call of gRPC, as [`called`](crate::called()) tells.
+    pub method: &'a str,
+    /// The path, with or without its query.
+    pub path: &'a str,
+    /// All headers, names in lower case.
+    pub headers: &'a [(String, Vec<u8>)],
+}
+
+impl<'a> Call<'a> {
+    /// A request of which no more than this is known.
+    pub fn plain(method: &'a str, path: &'a str) -> Self {
+        Self { method, path, headers: &[] }
+    }
+}
