@@ -226,7 +226,7 @@ impl Rehearsal {
 
     /// What the operation says of its data, and the region where that is bound to one.
     pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
-        let Some(found) = self.policy.operation(&ask.service, &ask.method, &ask.path) else { return Vec::new() };
+        let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
         let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature } =
             &found.operation().attributes;
         let mut told = Vec::new();
