@@ -17,7 +17,7 @@ mod play;
 mod read;
 mod shown;
 
-use partywall_tenancy::Reason;
+use partywall_tenancy::{Reason, UnixSeconds};
 
 use crate::credentials::Shown;
 use crate::directory::{At, Located};
@@ -44,6 +44,8 @@ pub(crate) struct Case<'s> {
     pub(crate) path: String,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// When it is decided; `None` for now.
+    pub(crate) time: Option<UnixSeconds>,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

@@ -13,7 +13,7 @@ use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Attributes, Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Tenant,
-    TenantContext, TenantId, Trust, View,
+    TenantContext, TenantId, Trust, UnixSeconds, View,
 };
 
 use crate::compile::{Issue, body};
@@ -49,6 +49,8 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// When it is decided; `None` for now.
+    pub(crate) time: Option<UnixSeconds>,
 }
 
 /// What was decided.
@@ -152,6 +154,7 @@ impl Rehearsal {
             method: method.to_owned(),
             path: path.to_owned(),
             region: region.to_owned(),
+            time: None,
         })
     }
 
@@ -261,7 +264,15 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, method: &ask.method, path: &ask.path, region: &ask.region }
+    Query {
+        context,
+        tenant,
+        service: &ask.service,
+        method: &ask.method,
+        path: &ask.path,
+        region: &ask.region,
+        time: ask.time.unwrap_or_else(|| now_millis() / 1000),
+    }
 }
 
 /// A key that is gone when this process is.

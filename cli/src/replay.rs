@@ -299,6 +299,7 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         method: &record.method,
         path: &path,
         region: &record.region,
+        time: record.time,
     };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {

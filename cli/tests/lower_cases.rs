@@ -131,6 +131,7 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         method: &when.method,
         path: &when.path,
         region: &when.region,
+        time: 1_798_135_200,
     };
     let answer = policy.answer(&query);
     let mut determining: Vec<_> = answer.iter().flat_map(|a| &a.determining).map(|p| p.id.clone()).collect();

@@ -94,6 +94,7 @@ impl Judge {
             method: &case.method,
             path: &case.path,
             region: "",
+            time: 0,
         }
     }
 
@@ -109,6 +110,8 @@ impl Judge {
             resource_id: Id::of_segment(&case.resource_id),
             owner: tenant,
             service: self.material.services[case.service].spiffe_id.as_str(),
+            attributes: partywall_tenancy::Attributes::none(),
+            time: 0,
         }
     }
 }

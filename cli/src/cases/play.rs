@@ -118,7 +118,10 @@ impl<'r> Player<'r> {
 /// What a case asks for, or why nobody may ask it.
 fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
     match &case.given {
-        Given::Shows(shown) => rehearsal.establish(shown, &case.service.value, &case.method, &case.path, &case.region),
+        Given::Shows(shown) => {
+            let ask = rehearsal.establish(shown, &case.service.value, &case.method, &case.path, &case.region)?;
+            Ok(Ask { time: case.time, ..ask })
+        }
         Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
             tenant: tenant.clone(),
             subject: subject.clone(),
@@ -128,6 +131,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             method: case.method.clone(),
             path: case.path.clone(),
             region: case.region.clone(),
+            time: case.time,
         }),
     }
 }

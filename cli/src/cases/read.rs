@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use partywall_tenancy::{Reason, TenantId};
+use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
     At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts, word,
 };
+use crate::time::parse_rfc3339;
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -47,8 +48,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let (service, method, path, region) = when?;
-    Some(Case { name: name?, given: given?, service, method, path, region, then: then? })
+    let (service, method, path, region, time) = when?;
+    Some(Case { name: name?, given: given?, service, method, path, region, time, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -91,7 +92,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     }
 }
 
-type When<'s> = (Located<'s, String>, String, String, String);
+type When<'s> = (Located<'s, String>, String, String, String, Option<UnixSeconds>);
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     let mut fields = Fields::of(node, "`when`", mistakes)?;
@@ -105,18 +106,34 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
         None => Some(String::new()),
     };
+    let time = match fields.optional("time") {
+        Some(node) => Some(time(node, mistakes)),
+        None => None,
+    };
     fields.finish(mistakes);
     let (request, region) = (request?, region?);
+    let time = match time {
+        Some(found) => Some(found?),
+        None => None,
+    };
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some((service?, method.to_owned(), path.to_owned(), region))
+            Some((service?, method.to_owned(), path.to_owned(), region, time))
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
             mistakes.add(diagnostic.help("write both with one blank between, as `GET /orders/7`"))
         }
     }
+}
+
+fn time(node: Node<'_>, mistakes: &mut Mistakes) -> Option<UnixSeconds> {
+    let found = text(node, "a time", mistakes)?;
+    parse_rfc3339(&found.value).or_else(|| {
+        let diagnostic = found.at.error(format!("`{}` is no time in UTC", found.value));
+        mistakes.add(diagnostic.help("write it as `2026-12-24T18:00:00Z`"))
+    })
 }
 
 fn then<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Then<'s>> {

@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, label, tenant_id};
+use super::values::{NAME, duration, label, tenant_id, time};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 
@@ -115,6 +115,7 @@ fn when() -> Value {
                     &["GET /tenants/acme/orders"],
                 ),
             ),
+            may("time", time("When it is decided, in UTC; now where left out")),
             may(
                 "region",
                 label(

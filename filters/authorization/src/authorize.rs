@@ -1,6 +1,6 @@
 //! From a tenant context and a request to one decision.
 
-use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
+use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId, UnixSeconds};
 
 use crate::rules::{self, Asked};
 use crate::table::Table;
@@ -24,6 +24,8 @@ pub struct Query<'a> {
     pub path: &'a str,
     /// The region in which this is decided, as datasets' `residency` names it; empty where nobody knows.
     pub region: &'a str,
+    /// When it is decided.
+    pub time: UnixSeconds,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -211,6 +213,8 @@ impl<'a> Wanted<'a> {
             // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
             owner,
             service: &self.service.spiffe_id,
+            attributes: &operation.attributes,
+            time: query.time,
         })
     }
 }

@@ -42,8 +42,8 @@ impl Answer {
         view: &View,
         authorization: &Authorization,
         established: &Established,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
+        now: UnixSeconds,
     ) -> Self {
         let context = &established.context;
         // Asked again: the stages may run under different bundles, and the worse answer counts.
@@ -51,8 +51,15 @@ impl Answer {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query =
-            Query { context, tenant: &tenant, service: &established.service, method, path, region: setup.region() };
+        let query = Query {
+            context,
+            tenant: &tenant,
+            service: &established.service,
+            method,
+            path,
+            region: setup.region(),
+            time: now,
+        };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let (outcome, policy, granted) = match partywall_authorization::authorize_across(authorization, &query, granted)
         {
@@ -77,9 +84,9 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'s
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.setup, self.view, self.authorization, established, method, path);
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, (method, path), self.now);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(self.setup, tried, established, method, path);
+            let other = candidate::answer(self.setup, tried, established, (method, path), self.now);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
