@@ -123,7 +123,8 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
-            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)
+            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
+            Ok(Ask { time: case.time, ..ask })
         }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
@@ -141,6 +142,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
                 headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
                 route: None,
                 region: case.region.clone(),
+                time: case.time,
             })
         }
     }

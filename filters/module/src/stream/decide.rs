@@ -52,6 +52,7 @@ impl Answer {
         established: &Established,
         call: &Call<'_>,
         route: Route,
+        now: UnixSeconds,
     ) -> Self {
         let context = &established.context;
         // Asked again: the stages may run under different bundles, and the worse answer counts.
@@ -59,8 +60,14 @@ impl Answer {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query =
-            Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
+        let query = Query {
+            context,
+            tenant: &tenant,
+            service: &established.service,
+            call: *call,
+            region: setup.region(),
+            time: now,
+        };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let across = partywall_authorization::authorize_across(authorization, &query, granted);
         // INVARIANT: what would cross into another tenant is no matter of modes.
@@ -101,9 +108,9 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route);
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route, self.now);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(self.setup, tried, established, call, self.route);
+            let other = candidate::answer(self.setup, tried, established, call, self.route, self.now);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
