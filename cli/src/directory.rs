@@ -7,6 +7,7 @@
 //! Each step goes on after a mistake as far as it can, so that one run shows all of them.
 
 mod api_keys;
+pub(crate) mod cells;
 mod cross;
 mod fields;
 mod grants;
@@ -36,7 +37,8 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
+    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant,
+    TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -109,6 +111,8 @@ pub struct Mesh {
     pub signers: Vec<ContextSigner>,
     /// Workloads that forward the requests of others, sorted.
     pub gateways: Vec<SpiffeId>,
+    /// The cells that tenants are in, sorted by name.
+    pub cells: Vec<CellPlace>,
     /// Who may issue JWTs; without the keys that lie in files where no keys folder was given.
     pub issuers: Vec<Issuer>,
 }
@@ -300,6 +304,7 @@ fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
         keys: published.keys,
         signers: published.signers,
         gateways,
+        cells: cells::places(&mesh.cells),
         issuers: published.issuers,
     })
 }

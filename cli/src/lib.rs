@@ -36,6 +36,7 @@ mod keys;
 pub mod lower;
 mod material;
 pub mod mistakes;
+mod moves;
 mod nearest;
 mod openapi;
 mod overlay;

@@ -4,6 +4,7 @@
 //! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
 //! ```
 
+mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
 mod limits;

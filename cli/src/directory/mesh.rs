@@ -2,6 +2,7 @@
 
 use partywall_tenancy::{MeshId, SpiffeId};
 
+use crate::directory::cells::CellEntry;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
 use crate::directory::grants::GrantsEntry;
 use crate::directory::issuer::{self, IssuerEntry};
@@ -9,7 +10,7 @@ use crate::directory::key_roles::KeyRoles;
 use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
 use crate::directory::yaml::{Located, Node, Value};
-use crate::directory::{grants, headers, key_roles};
+use crate::directory::{cells, grants, headers, key_roles};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -34,6 +35,10 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) signers: Vec<SignerEntry<'s>>,
     /// `gateways`.
     pub(crate) gateways: Vec<Located<'s, SpiffeId>>,
+    /// `cells`, sorted by name.
+    pub(crate) cells: Vec<CellEntry<'s>>,
+    /// Whether `mesh.yaml` was read at all, so that a cell that is not there is missing.
+    pub(crate) cells_whole: bool,
     /// `issuers`.
     pub(crate) issuers: Vec<IssuerEntry<'s>>,
     /// Whether every signer could be read, so that a signer that is not there is missing.
@@ -83,6 +88,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         let found = list(node, "`gateways`", report, |item, report| spiffe_id(item, trust_domain.as_deref(), report));
         once_each(found, "`gateways`", report)
     });
+    let cells = fields.optional("cells").map_or(vec![], |node| cells::read(node, report));
     let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
         .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
@@ -98,6 +104,8 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         grants,
         signers,
         gateways,
+        cells,
+        cells_whole: true,
         issuers,
         signers_whole,
         issuers_whole,

@@ -51,6 +51,7 @@ enum What {
     after_help = "Examples:
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
+  partywall render envoy tenancy --role sidecar --service orders --cell eu-1
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
@@ -62,6 +63,9 @@ struct Envoy {
     /// The service of a sidecar
     #[arg(long, required_if_eq("role", "sidecar"))]
     service: Option<String>,
+    /// The cell of a sidecar, where its service has an instance for each
+    #[arg(long, requires = "service", value_parser = label)]
+    cell: Option<String>,
 }
 
 /// Resources for the workloads of one namespace of an Istio mesh
@@ -83,6 +87,9 @@ struct Istio {
     /// The namespace
     #[arg(long, value_parser = label)]
     namespace: String,
+    /// The cell of its workloads
+    #[arg(long, value_parser = label)]
+    cell: Option<String>,
     /// Where proxies fetch the module
     #[arg(long, value_name = "URL", value_parser = url)]
     module: String,
@@ -165,7 +172,7 @@ fn envoy(args: &Envoy) -> Outcome {
                 "an edge has no service\nhelp: leave `--service` out, or write `--role sidecar`",
             ));
         }
-        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default()),
+        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
     };
     write(&args.place, |given| bootstrap(given, role))
 }
@@ -180,6 +187,7 @@ fn istio(args: &Istio) -> Outcome {
         module: &args.module,
         sha256: args.sha256.as_deref(),
         bundles: &args.bundles,
+        cell: args.cell.as_deref(),
         bundles_port: args.bundles_port,
         version,
     };

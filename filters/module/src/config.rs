@@ -14,6 +14,8 @@ pub(crate) struct Config {
     /// `direction: any`: the listener's direction need not fit the role.
     pub(crate) any_direction: bool,
     pub(crate) service: Option<String>,
+    /// The cell it stands in; without it, it serves all of them.
+    pub(crate) cell: Option<String>,
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
     pub(crate) fingerprint: Fingerprints,
@@ -57,6 +59,7 @@ struct Raw {
     role: RawRole,
     mesh: String,
     service: Option<String>,
+    cell: Option<String>,
     #[serde(default)]
     direction: Direction,
     bundle: BundleSource,
@@ -173,6 +176,9 @@ impl Config {
         if matches!(role, Role::Inbound | Role::Outbound) && raw.service.is_none() {
             return Err("`service` is missing: write the name of the service whose sidecar this is".into());
         }
+        if raw.cell.as_deref().is_some_and(str::is_empty) {
+            return Err("`cell` is empty: write the cell that this proxy stands in, or leave it out".into());
+        }
         let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
         let secret = |purpose: &str, variable: &str| -> Result<Secrets, String> {
             let text = environment(variable).filter(|t| !t.is_empty()).ok_or_else(|| {
@@ -233,6 +239,7 @@ impl Config {
             role,
             any_direction,
             service: raw.service,
+            cell: raw.cell,
             bundle: raw.bundle,
             trust,
             fingerprint: Fingerprints::new(FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?)),

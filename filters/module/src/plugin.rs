@@ -1,9 +1,10 @@
 //! One configured plugin: a root id with its configuration.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use partywall_tenancy::Here;
 use partywall_tenant_context::Role;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
@@ -34,11 +35,22 @@ pub(crate) struct Setup {
     pub(crate) metrics: Metrics,
     /// The requests that were let in and are not over.
     pub(crate) open: Open,
+    /// The region of this proxy, once a request asked for it.
+    region: OnceCell<Option<String>>,
     /// Whether the log was told that this plugin is in the wrong place.
     told: Cell<bool>,
 }
 
 impl Setup {
+    /// Where this proxy stands. Asked within a request; the region never changes while it runs.
+    pub(crate) fn here(&self) -> Here<'_> {
+        let region = || {
+            let bytes = host::property(&["xds", "node", "locality", "region"])?;
+            String::from_utf8(bytes).ok().filter(|region| !region.is_empty())
+        };
+        Here { cell: self.config.cell.as_deref(), region: self.region.get_or_init(region).as_deref() }
+    }
+
     /// Why nothing may pass here: the role does not fit the listener of this request. Envoy 1.40 tells a
     /// plugin where it stands with a request and not with its configuration, which is then refused too late;
     /// and one plugin may stand on two listeners.
@@ -91,7 +103,8 @@ impl Plugin {
         }
         let policy = policy::of(&config);
         let (metrics, open, told) = (Metrics::default(), Open::default(), Cell::new(false));
-        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, open, told }));
+        let region = OnceCell::new();
+        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, open, region, told }));
         Ok(())
     }
 }

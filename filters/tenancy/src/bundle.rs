@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
-use crate::{ApiKey, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
+use crate::{ApiKey, CellPlace, Issuer, MeshId, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds};
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ pub struct BundleBody {
     /// Workloads that forward the requests of others and tell whose in `x-forwarded-client-cert`, sorted.
     /// One of them is never itself who calls.
     pub gateways: Vec<SpiffeId>,
+    /// The cells that tenants are in, sorted by name.
+    pub cells: Vec<CellPlace>,
     /// The tenants, sorted by id.
     pub tenants: Tenants,
     /// The services.

@@ -17,6 +17,7 @@
 
 mod bundle;
 mod candidate;
+mod cell;
 mod context;
 mod fingerprint;
 mod grant;
@@ -42,6 +43,7 @@ pub use bundle::{
     TenantScope,
 };
 pub use candidate::Rollout;
+pub use cell::{Cell, CellPlace, Here};
 pub use context::{ProvedBy, TenantContext};
 pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};

@@ -64,6 +64,12 @@ reasons! {
     TenantSuspended "tenant_suspended" 403 Forbidden;
     /// The tenant is quarantined, by bundle or overlay.
     TenantQuarantined "tenant_quarantined" 403 Forbidden;
+    /// The tenant is on its way from one cell to another, and neither serves it.
+    TenantMoving "tenant_moving" 503 Unavailable;
+    /// Another cell serves the tenant.
+    CellForeign "cell_foreign" 403 Forbidden;
+    /// The tenant's cell or data must stay in another region than this.
+    Residency "residency" 403 Forbidden;
     /// The calling workload may not call this service for this tenant.
     CallerDenied "caller_denied" 403 Forbidden;
     /// An outgoing request belongs to no request that this sidecar let in.
@@ -87,6 +93,11 @@ reasons! {
 }
 
 impl Reason {
+    /// Seconds after which a caller may try again, where waiting helps.
+    pub fn retry_after(self) -> Option<u16> {
+        (self == Self::TenantMoving).then_some(30)
+    }
+
     /// What a caller outside the mesh may learn. `proved` says whether it proved a credential:
     /// whoever did not learns nothing about which tenants exist.
     pub fn coarse(self, proved: bool) -> Coarse {
@@ -96,6 +107,7 @@ impl Reason {
             | Self::TenantUnknown
             | Self::TenantSuspended
             | Self::TenantQuarantined
+            | Self::TenantMoving
                 if !proved =>
             {
                 Coarse::Unauthenticated

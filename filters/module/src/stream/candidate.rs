@@ -1,7 +1,7 @@
 //! What the candidate says beside the bundle in force: compared, counted, and told where it differs.
 
 use partywall_log_redaction::{Change, Compared, Side};
-use partywall_tenancy::{ProvedBy, Reason};
+use partywall_tenancy::{Here, ProvedBy, Reason};
 
 use super::decide::{Answer, Deciding};
 use super::handover::Established;
@@ -36,14 +36,14 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(tried: &Tried, established: &Established, method: &str, path: &str) -> Answer {
+pub(super) fn answer(tried: &Tried, here: Here<'_>, established: &Established, method: &str, path: &str) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
         && let Some(found) = tried.authorization.operation(&established.service, method, path)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(tried.trial.view(), &tried.authorization, established, method, path)
+    Answer::of((tried.trial.view(), here), &tried.authorization, established, method, path)
 }
 
 impl Beside {

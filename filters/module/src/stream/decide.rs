@@ -1,13 +1,14 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
-use partywall_tenant_context::{Request, Role};
+use partywall_tenancy::{Cell, Here, ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenant_context::{CELL, Request, Role};
 
 use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
 use super::{Allowed, Denied, explain};
+use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
 
@@ -27,17 +28,20 @@ pub(super) struct Answer {
     /// The policy or grant that settled it.
     pub(super) policy: String,
     granted: bool,
+    /// The cell of the tenant that a grant let it cross into.
+    crossed_to: Option<Cell>,
     /// The context's tenant, if it may act.
     pub(super) tenant: Option<Tenant>,
 }
 
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
-        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, tenant: None }
+        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, crossed_to: None, tenant: None }
     }
 
+    /// What `view` answers at a filter that stands `here`.
     pub(super) fn of(
-        view: &View,
+        (view, here): (&View, Here<'_>),
         authorization: &Authorization,
         established: &Established,
         method: &str,
@@ -50,7 +54,12 @@ impl Answer {
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
         let query = Query { context, tenant: &tenant, service: &established.service, method, path };
-        let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+        let mut owner = None;
+        let granted = |name: &str, action: &str| {
+            let (grant, tenant) = view.grant(context, name, action)?;
+            owner = Some(tenant.clone());
+            Some((grant, tenant))
+        };
         let (outcome, policy, granted) = match partywall_authorization::authorize_across(authorization, &query, granted)
         {
             Across::Granted { grant, .. } => (Ok(()), format!("grant:{grant}"), true),
@@ -59,7 +68,13 @@ impl Answer {
                 (Err((reason, detail)), policy.unwrap_or_default().to_owned(), false)
             }
         };
-        Self { outcome, policy, granted, tenant: Some(tenant) }
+        // Whose data it is about: a grant leads to the owner's cell.
+        let whose = owner.as_ref().filter(|_| granted).unwrap_or(&tenant);
+        if let Err(reason) = here.serves(whose, view.bundle()) {
+            return Self::denied(reason, "the tenant is not served in this cell or region");
+        }
+        let crossed_to = owner.filter(|_| granted).and_then(|owner| owner.cell);
+        Self { outcome, policy, granted, crossed_to, tenant: Some(tenant) }
     }
 }
 
@@ -71,12 +86,24 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<(&'r str, &'r str), &'s
     Ok((called(method, request.headers.all("content-type"))?, path))
 }
 
+/// Tells Envoy's routes which cell serves the request, and the app.
+pub(super) fn tell_cell(cell: Option<&Cell>) {
+    match cell.and_then(Cell::name) {
+        Some(cell) => {
+            host::set_request_header(CELL, cell);
+            host::clear_route_cache();
+        }
+        None => host::remove_request_header(CELL),
+    }
+}
+
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, method: &str, path: &str) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.view, self.authorization, established, method, path);
+        let here = self.setup.here();
+        let answer = Answer::of((self.view, here), self.authorization, established, method, path);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(tried, established, method, path);
+            let other = candidate::answer(tried, here, established, method, path);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -124,6 +151,8 @@ impl Deciding<'_> {
             wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, method, path));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
+            // Its owner's cell holds what it is about; where that tenant is in none, no route by cell is meant.
+            tell_cell(answer.crossed_to.as_ref());
         }
         let policy = answer.policy;
         match answer.outcome {

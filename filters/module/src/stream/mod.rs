@@ -130,8 +130,9 @@ impl Stream {
             // A newer sidecar may give a reason that this build does not know; its status says enough.
             let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
             // The root that the edge signed is proof that the caller proved a credential.
-            let coarse = Reason::from_code(&word).map_or(Coarse::of_status(status), |reason| reason.coarse(true));
-            self.deny(coarse, None, coarse.status(), None);
+            let told = Reason::from_code(&word);
+            let coarse = told.map_or(Coarse::of_status(status), |reason| reason.coarse(true));
+            self.deny(coarse, None, coarse.status(), told.and_then(Reason::retry_after));
             return Action::Pause;
         }
         for name in identity_names(&headers, &[]) {
@@ -160,10 +161,11 @@ impl Stream {
         self.answered || self.kept.as_ref().is_some_and(|kept| kept.ended.get())
     }
 
-    fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, exact: Option<Reason>) {
+    fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, retry_after: Option<u16>) {
         self.answered = true;
         let revealed = reason.filter(|_| self.setup.config.reveal);
-        Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
+        let (trace, grpc) = (self.trace.as_ref(), self.grpc);
+        Denial { coarse, revealed, status, retry_after, exact: None, trace, grpc }.send();
     }
 
     /// Judges the head of what the service answered.
@@ -385,7 +387,7 @@ fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParen
         Role::Outbound | Role::Egress => (reason.status(), None),
     };
     let revealed = Some(reason).filter(|_| setup.config.reveal);
-    Denial { coarse, revealed, status, exact, trace, grpc }.send();
+    Denial { coarse, revealed, status, retry_after: reason.retry_after(), exact, trace, grpc }.send();
 }
 
 fn take_out_of_response() {
