@@ -10,6 +10,7 @@ use support::{Desk, Ran, copy, folder, partywall, path, sample};
 /// `acme` is in eu-1, of two cells.
 fn desk(name: &str) -> Desk {
     let desk = Desk::new(name);
+    desk.edit("profiles/gold.yaml", "# cell: eu-1", "cell: eu-1");
     desk.edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {");
     desk.compile(&[]).succeeds();
     desk
@@ -72,7 +73,7 @@ fn nobody_goes_from_one_cell_to_another_at_once() {
     let arguments = ["rollback", "1", "--dir", path(&desk.out), "--keys", path(&desk.keys)];
     partywall(&arguments).succeeds().says("revision 4");
     let shown = partywall(&["diff", path(&desk.out.join("history/3")), path(&desk.out)]);
-    assert!(!shown.stdout().contains("cell"), "{}", shown.stdout());
+    shown.says("nothing was added, removed or changed");
 }
 
 /// The bundle in which it began to move was there long enough: whoever has an older one denies.
@@ -92,7 +93,7 @@ fn a_move_ends_by_itself_when_older_bundles_are_stale() {
     set_back(10_000);
     desk.compile(&[]).ends_with(3).says("may serve it");
     // Twice stale_after (5m), an overlay's turn, and two clocks: 675 seconds.
-    step(&desk, &["--back"]).succeeds();
+    desk.edit("tenants/acme.yaml", "cell: eu-2", "cell: eu-1");
     desk.compile(&[]).succeeds();
     step(&desk, &["--to", "eu-2"]).succeeds();
     let issued = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() - 680;
@@ -143,7 +144,8 @@ fn what_is_rendered_leads_to_one_cell_and_stays_there() {
     }
     // Where an address is, its region is said; and a spare one stands behind, never one of another cell.
     let cluster = |name: &str| {
-        let (_, rest) = edge.split_once(&format!("    - name: {name}\n")).unwrap_or_else(|| panic!("no {name}:\n{edge}"));
+        let (_, rest) =
+            edge.split_once(&format!("    - name: {name}\n")).unwrap_or_else(|| panic!("no {name}:\n{edge}"));
         rest.split("    - name: ").next().unwrap().to_owned()
     };
     let (eu, us) = (cluster("orders.eu-1"), cluster("orders.us-1"));
@@ -165,7 +167,11 @@ fn what_is_rendered_leads_to_one_cell_and_stays_there() {
     fs::write(&deployment, text.replace("- service: invoices\n", "- service: invoices\n    cell: us-1\n")).unwrap();
     let service = directory.join("services/invoices.yaml");
     let invoices = fs::read_to_string(&service).unwrap();
-    fs::write(&service, invoices.replace("service: invoices\n", "service: invoices\nclusters: [invoices, invoices.us-1]\n")).unwrap();
+    fs::write(
+        &service,
+        invoices.replace("service: invoices\n", "service: invoices\nclusters: [invoices, invoices.us-1]\n"),
+    )
+    .unwrap();
     let ran = rendered(&directory, &["--role", "sidecar", "--service", "invoices", "--cell", "us-1"]).succeeds();
     assert!(ran.stdout().contains("cluster: orders.us-1,") && !ran.stdout().contains("eu-1"), "{}", ran.stdout());
     fs::write(&deployment, text.replace("- service: invoices\n", "- service: invoices\n    cell: eu-9\n")).unwrap();

@@ -62,6 +62,7 @@ impl Plan {
         variant::copy(&tenancy(), &plan.tenancy())?;
         fs::write(plan.site.directory.join("deployment.yaml"), DEPLOYMENT)?;
         plan.edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {")?;
+        plan.edit("profiles/gold.yaml", "# cell: eu-1", "cell: eu-1")?;
         plan.edit("services/orders.yaml", "clusters: [orders]", "clusters: [orders, orders.eu-1, orders.eu-2]")?;
         plan.edit("tenants/globex.yaml", "residency: us", "residency: eu\ncell: eu-2")?;
         Ok(plan)
@@ -118,14 +119,15 @@ impl Plan {
             }
             let path = directory.join(format!("{name}.rendered.yaml"));
             fs::write(&path, text)?;
-            let mut placed = Bootstrap::read(cli::text(&path)?)?
-                .address("bundles", 8400, bundles)?
-                .address("admin", 9901, admin)?;
+            let mut placed =
+                Bootstrap::read(cli::text(&path)?)?.address("bundles", 8400, bundles)?.address("admin", 9901, admin)?;
             placed = match app {
-                0 => ports.iter().filter(|(name, _)| **name != "edge").try_fold(
-                    placed.address("edge", 8080, p.edge)?,
-                    |placed, (name, port)| placed.address(name, 15006, *port),
-                )?,
+                0 => ports
+                    .iter()
+                    .filter(|(name, _)| **name != "edge")
+                    .try_fold(placed.address("edge", 8080, p.edge)?, |placed, (name, port)| {
+                        placed.address(name, 15006, *port)
+                    })?,
                 app => placed.address("0.0.0.0", 15006, ports[name])?.address("app", 8080, app)?,
             };
             let workload = if app == 0 { "edge" } else { "orders" };

@@ -22,7 +22,8 @@ fn routes_lead_each_tenant_to_its_cell_whatever_a_client_says() {
     let cells = Plan::prepare("cells").unwrap().start().unwrap();
     for _ in 0..10 {
         for (tenant, path) in [("acme", "/orders/ofacme"), ("globex", "/orders/ofglobex")] {
-            for more in [&[][..], &[("x-partywall-cell", "eu-1")], &[("x-partywall-cell", "eu-2")], &[("x-partywall-cell", "")]]
+            for more in
+                [&[][..], &[("x-partywall-cell", "eu-1")], &[("x-partywall-cell", "eu-2")], &[("x-partywall-cell", "")]]
             {
                 assert_eq!(cells.client(tenant, path, more).unwrap().status, 200, "{tenant} {more:?}");
             }

@@ -131,7 +131,12 @@ impl Instance<'_> {
 const HEALTH: &str = "\
 # Another address is used only while this one takes no connection; all of them are of one instance.
 health_checks:
-  - { timeout: 1s, interval: 2s, unhealthy_threshold: 2, healthy_threshold: 1, tcp_health_check: {} }
+  - timeout: 1s
+    interval: 2s
+    no_traffic_interval: 2s # else a minute passes until one is used that was down before
+    unhealthy_threshold: 2
+    healthy_threshold: 1
+    tcp_health_check: {}
 ";
 
 /// Where a route leads.
