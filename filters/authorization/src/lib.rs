@@ -25,6 +25,7 @@ mod id;
 mod names;
 mod operations;
 mod program;
+mod request_size;
 mod table;
 mod value;
 mod world;
@@ -40,5 +41,6 @@ pub use program::{
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,
     Verdict,
 };
+pub use request_size::{Counted, RequestBytes, TooLarge};
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

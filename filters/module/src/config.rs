@@ -1,5 +1,8 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
+use std::collections::BTreeMap;
+
+use partywall_authorization::RequestBytes;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) reveal: bool,
     /// Which decisions are written down with what they were decided on.
     pub(crate) explain: Explain,
+    /// How large requests of tenants may be.
+    pub(crate) request_bytes: RequestBytes,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
 }
@@ -73,7 +78,39 @@ struct Raw {
     #[serde(default)]
     explain: Explain,
     #[serde(default)]
+    request_bytes: RawBytes,
+    #[serde(default)]
     hold_responses: bool,
+}
+
+/// `request_bytes`: bounds by tenant and tier. A tenant with 0 has none, whatever its tier has.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBytes {
+    #[serde(default)]
+    tenants: BTreeMap<String, f64>,
+    #[serde(default)]
+    tiers: BTreeMap<String, f64>,
+}
+
+impl RawBytes {
+    fn read(self) -> Result<RequestBytes, String> {
+        let whole = |name: &str, bound: f64| {
+            // A Struct knows doubles only; beyond 2^53 they are no whole numbers.
+            let good = (0.0..9.0e15).contains(&bound) && bound.fract() == 0.0;
+            if good { Ok(bound as u64) } else { Err(format!("`request_bytes` of `{name}` must be a whole number")) }
+        };
+        let mut read = RequestBytes::default();
+        for (tenant, bound) in self.tenants {
+            let bound = whole(&tenant, bound)?;
+            read.tenants.insert(tenant, Some(bound).filter(|bound| *bound > 0));
+        }
+        for (tier, bound) in self.tiers {
+            let bound = whole(&tier, bound)?;
+            read.tiers.insert(tier, bound);
+        }
+        Ok(read)
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -250,6 +287,7 @@ impl Config {
             api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
             explain: raw.explain,
+            request_bytes: raw.request_bytes.read()?,
             holds_responses: raw.hold_responses,
         })
     }

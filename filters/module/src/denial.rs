@@ -56,17 +56,20 @@ fn title(coarse: Coarse) -> &'static str {
         Coarse::Misdirected => "The connection was made for another host",
         Coarse::NotFound => "Not found",
         Coarse::Forbidden => "Not permitted",
+        Coarse::TooLarge => "The request is too large",
         Coarse::Unavailable => "No decision can be made right now",
     }
 }
 
-/// Status codes of gRPC: UNAUTHENTICATED for credentials, PERMISSION_DENIED for decisions, UNAVAILABLE for policy.
+/// Status codes of gRPC: UNAUTHENTICATED for credentials, PERMISSION_DENIED for decisions, RESOURCE_EXHAUSTED
+/// for limits, UNAVAILABLE for policy.
 fn grpc_code(coarse: Coarse) -> proxy_wasm::types::GrpcStatusCode {
     use proxy_wasm::types::GrpcStatusCode as Code;
     match coarse {
         Coarse::Unauthenticated => Code::Unauthenticated,
         Coarse::BadRequest | Coarse::Misdirected => Code::InvalidArgument,
         Coarse::NotFound | Coarse::Forbidden => Code::PermissionDenied,
+        Coarse::TooLarge => Code::ResourceExhausted,
         Coarse::Unavailable => Code::Unavailable,
     }
 }

@@ -82,6 +82,8 @@ reasons! {
     ResourceUnmapped "resource_unmapped" 403 Forbidden;
     /// No policy permits it, or one forbids it.
     PolicyDenied "policy_denied" 403 Forbidden;
+    /// The request's body is larger than its tenant may send.
+    RequestTooLarge "request_too_large" 413 TooLarge;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.
@@ -136,6 +138,8 @@ pub enum Coarse {
     NotFound,
     /// No.
     Forbidden,
+    /// Less of it, perhaps.
+    TooLarge,
     /// Not now.
     Unavailable,
 }
@@ -147,6 +151,7 @@ impl Coarse {
             400 => Self::BadRequest,
             401 => Self::Unauthenticated,
             404 => Self::NotFound,
+            413 => Self::TooLarge,
             500.. => Self::Unavailable,
             _ => Self::Forbidden,
         }
@@ -160,6 +165,7 @@ impl Coarse {
             Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
             Self::Forbidden => "forbidden",
+            Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
         }
     }
@@ -172,6 +178,7 @@ impl Coarse {
             Self::Misdirected => 421,
             Self::NotFound => 404,
             Self::Forbidden => 403,
+            Self::TooLarge => 413,
             Self::Unavailable => 503,
         }
     }

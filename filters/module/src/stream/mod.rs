@@ -14,6 +14,7 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
+use partywall_authorization::Counted;
 use partywall_authorization::guard::Refused;
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
@@ -44,6 +45,8 @@ pub(crate) struct Stream {
     answering: Option<guard::Answering>,
     /// Whether the response is one of our own.
     answered: bool,
+    /// What its body may still have.
+    counted: Option<Counted>,
 }
 
 /// Why a request is turned away, with what the log needs.
@@ -103,6 +106,7 @@ impl Stream {
             guarding: None,
             answering: None,
             answered: false,
+            counted: None,
         }
     }
 
@@ -166,6 +170,39 @@ impl Stream {
         let revealed = reason.filter(|_| self.setup.config.reveal);
         let (trace, grpc) = (self.trace.as_ref(), self.grpc);
         Denial { coarse, revealed, status, retry_after, exact: None, trace, grpc }.send();
+    }
+
+    /// How large the body may be, where the request comes in and where the app gets it.
+    fn begin_to_count(
+        &self,
+        established: &handover::Established,
+        request: &Request<'_>,
+    ) -> Result<Option<Counted>, Denied> {
+        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
+            return Ok(None);
+        }
+        let context = &established.context;
+        let lengths = request.headers.all("content-length");
+        let counted = self.setup.config.request_bytes.begin(context.tenant.as_str(), &context.tier, lengths);
+        counted.map_err(|_| Denied {
+            proved: true,
+            tenant: Some(context.tenant.clone()),
+            ..Denied::new(Reason::RequestTooLarge, "its head says more than `request_bytes` of its tenant")
+        })
+    }
+
+    /// The body grew larger than its tenant may send: what passed of it is cut off from the app.
+    fn too_large(&mut self) -> Action {
+        let reason = Reason::RequestTooLarge;
+        self.counted = None;
+        log::too_large(&self.setup, reason);
+        if self.kept.as_ref().is_some_and(|kept| kept.responding.get()) {
+            host::reset_stream();
+            return Action::Pause;
+        }
+        self.answered = true;
+        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        Action::Pause
     }
 
     /// Judges the head of what the service answered.
@@ -238,7 +275,9 @@ impl Stream {
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
             let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
-            return by.authorize(&established, request).map(|allowed| (allowed, Some(established)));
+            let allowed = by.authorize(&established, request)?;
+            self.counted = self.begin_to_count(&established, request)?;
+            return Ok((allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
@@ -281,6 +320,13 @@ impl HttpContext for Stream {
                 answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
                 Action::Pause
             }
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        match self.counted.as_mut().map(|counted| counted.more(size)) {
+            Some(Err(_)) => self.too_large(),
+            Some(Ok(())) | None => Action::Continue,
         }
     }
 
