@@ -20,6 +20,8 @@ pub(crate) struct Deployment {
     pub(crate) admin: Address,
     /// `partywall serve`.
     pub(crate) bundles: Address,
+    /// Envoy's rate limit service, where there is one.
+    pub(crate) limits: Option<Address>,
     /// The folder of module and certificates in each Envoy's file system.
     pub(crate) files: String,
     /// The edge.
@@ -120,6 +122,7 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
     let admin = admin.and_then(|node| address(node, report));
     let bundles = fields.required("bundles", "write `bundles: { address: bundles, port: 8400 }`", report);
     let bundles = bundles.and_then(|node| address(node, report));
+    let limits = fields.optional("limits").map(|node| address(node, report));
     let files = match fields.optional("files") {
         Some(node) => folder(node, report),
         None => Some("/etc/partywall".to_owned()),
@@ -145,7 +148,11 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
             );
         }
     }
-    Some(Deployment { admin: admin?, bundles: bundles?, files: files?, edge: edge?, services })
+    let limits = match limits {
+        Some(bad_or_good) => Some(bad_or_good?),
+        None => None,
+    };
+    Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services })
 }
 
 fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Edge> {

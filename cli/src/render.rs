@@ -13,3 +13,11 @@ mod template;
 mod yaml;
 
 pub(crate) use envoy::{Role, bootstrap};
+pub(crate) use limits::global;
+
+use crate::directory::Limits;
+
+/// What Envoy's rate limit service reads: the limits over all Envoys together, as YAML.
+pub(crate) fn limits_service(limits: &Limits) -> String {
+    global::service(limits)
+}

@@ -37,7 +37,8 @@ pub(crate) struct Settings<'s> {
 pub(crate) type Limit = (&'static str, u64);
 
 /// What `limits` can bound.
-pub(crate) const LIMITS: [&str; 3] = ["concurrent_requests", "request_bytes", "requests_per_second"];
+pub(crate) const LIMITS: [&str; 4] =
+    ["concurrent_requests", "mesh_requests_per_second", "request_bytes", "requests_per_second"];
 
 /// Where a value of a tenant comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

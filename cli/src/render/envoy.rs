@@ -89,6 +89,7 @@ fn edge(given: Given<'_>) -> Result<String, Failure> {
         None => (String::new(), String::new()),
     };
     let secrets = given.secrets_of_edge();
+    let (global, limits_cluster) = limits::global::at_edge(given.limits, given.deployment.limits.as_ref())?;
     Ok(EDGE_HEAD.to_owned()
         + &fill(
             EDGE,
@@ -102,8 +103,8 @@ fn edge(given: Given<'_>) -> Result<String, Failure> {
                 ("cors", cors),
                 ("cors_filter", cors_filter),
                 ("filter", filter(given, "edge", None, &secrets, false)),
-                ("limits", limits::local(given.limits)),
-                ("clusters", clusters),
+                ("limits", limits::local(given.limits) + &global),
+                ("clusters", clusters + &limits_cluster),
             ],
         )
         + &tail(given))
@@ -286,6 +287,7 @@ fn filter(
             ("mesh", given.directory.mesh.id.to_string()),
             ("vm", vm),
             ("trust", trust),
+            ("request_bytes", if role == "outbound" { String::new() } else { limits::request_bytes(given.limits) }),
         ],
     )
 }

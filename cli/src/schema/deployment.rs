@@ -13,6 +13,7 @@ pub(super) fn deployment() -> Value {
         [
             must("admin", address("Where each Envoy's admin interface listens")),
             must("bundles", address("`partywall serve`")),
+            may("limits", address("Envoy's rate limit service, for limits over all Envoys together")),
             may(
                 "files",
                 or_else(

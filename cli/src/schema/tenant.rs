@@ -80,8 +80,9 @@ fn limits() -> Value {
     let bound = |about: &str| json!({ "description": about, "type": "integer", "minimum": 1, "maximum": MAX_LIMIT });
     let about = |name: &str| match name {
         "concurrent_requests" => "Requests at one time",
-        "request_bytes" => "Bytes of a request's body; kept and shown, nothing enforces it yet",
-        _ => "Requests per second",
+        "mesh_requests_per_second" => "Requests per second over all Envoys together",
+        "request_bytes" => "Bytes of a request's body",
+        _ => "Requests per second, in each Envoy",
     };
     object(
         "`limits`",
