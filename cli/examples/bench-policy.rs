@@ -47,6 +47,7 @@ impl Mesh {
             tier: TIERS[n % 3].into(),
             status: TenantStatus::Active,
             residency: REGIONS[n % 2].into(),
+            cell: None,
             features: NameSet::default(),
             consents: NameSet::default(),
         };

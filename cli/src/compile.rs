@@ -168,7 +168,7 @@ pub(crate) fn put(
 pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Result<BundleBody, Failure> {
     let tenants = Tenants::pack(directory.tenants.iter().cloned()).ok_or_else(|| {
         Failure::invalid(
-            "more than 65,536 combinations of tier, status and residency, or names of features and consents",
+            "more than 65,536 combinations of tier, status, residency and cell, or names of features and consents",
         )
     })?;
     Ok(BundleBody {
@@ -190,6 +190,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         issuers: directory.mesh.issuers.clone(),
         signers: directory.mesh.signers.clone(),
         gateways: directory.mesh.gateways.clone(),
+        cells: directory.mesh.cells.clone(),
         tenants,
         services: directory.services.to_vec(),
         modes: directory.modes.clone(),

@@ -20,6 +20,8 @@ pub(crate) struct Deployment {
     pub(crate) admin: Address,
     /// `partywall serve`.
     pub(crate) bundles: Address,
+    /// Envoy's rate limit service, where there is one.
+    pub(crate) limits: Option<Address>,
     /// The folder of module and certificates in each Envoy's file system.
     pub(crate) files: String,
     /// The edge.
@@ -31,6 +33,8 @@ pub(crate) struct Deployment {
 /// The edge.
 #[derive(Debug)]
 pub(crate) struct Edge {
+    /// The region it stands in, where that is told: it serves no tenant whose cell lies in another one.
+    pub(crate) region: Option<String>,
     /// The SPIFFE ID it calls with.
     pub(crate) spiffe_id: SpiffeId,
     /// Where clients come in.
@@ -55,10 +59,14 @@ pub(crate) struct Cors {
 pub(crate) struct Place {
     /// The service.
     pub(crate) service: String,
+    /// The cell that this instance is in; `None` for one that serves all of them.
+    pub(crate) cell: Option<String>,
     /// Where others reach its sidecar: a name or an address.
     pub(crate) address: String,
     /// The port of its sidecar.
     pub(crate) port: u16,
+    /// Where else sidecars of this instance are, each used while all before it are down.
+    pub(crate) failover: Vec<Address>,
     /// Where the app listens, as its sidecar sees it.
     pub(crate) app: Address,
     /// Where the sidecar takes the app's calls.
@@ -66,9 +74,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Where others reach its sidecar.
-    pub(crate) fn outside(&self) -> Address {
-        Address { host: self.address.clone(), port: self.port }
+    /// Where others reach its sidecars, in the order in which they are used.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = Address> {
+        let first = Address { host: self.address.clone(), port: self.port };
+        [first].into_iter().chain(self.failover.iter().cloned())
     }
 
     /// Where its sidecar listens.
@@ -107,11 +116,13 @@ pub(crate) fn of(source: &Source, trust_domain: &str) -> Result<Deployment, Vec<
 }
 
 fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Deployment> {
+    let at = node.at;
     let mut fields = Fields::of(node, "a deployment", report)?;
     let admin = fields.required("admin", "write `admin: { address: 127.0.0.1, port: 9901 }`", report);
     let admin = admin.and_then(|node| address(node, report));
     let bundles = fields.required("bundles", "write `bundles: { address: bundles, port: 8400 }`", report);
     let bundles = bundles.and_then(|node| address(node, report));
+    let limits = fields.optional("limits").map(|node| address(node, report));
     let files = match fields.optional("files") {
         Some(node) => folder(node, report),
         None => Some("/etc/partywall".to_owned()),
@@ -127,7 +138,21 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
         )
         .map_or(vec![], |node| list(node, "`services`", report, place));
     fields.finish(report);
-    Some(Deployment { admin: admin?, bundles: bundles?, files: files?, edge: edge?, services })
+    for (nth, place) in services.iter().enumerate() {
+        let same = |other: &&Place| other.service == place.service && other.cell == place.cell;
+        if services.iter().take(nth).any(|other| same(&other)) {
+            let cell = place.cell.as_ref().map_or_else(String::new, |cell| format!(" in the cell `{cell}`"));
+            let diagnostic = at.error(format!("`services` has `{}`{cell} twice", place.service));
+            report.push(
+                diagnostic.help("write more addresses of one instance under `failover`, and a `cell` for another one"),
+            );
+        }
+    }
+    let limits = match limits {
+        Some(bad_or_good) => Some(bad_or_good?),
+        None => None,
+    };
+    Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services })
 }
 
 fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Edge> {
@@ -138,9 +163,14 @@ fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<
     let listen = fields
         .required("listen", "write `listen: { address: 0.0.0.0, port: 8080 }`", report)
         .and_then(|node| address(node, report));
+    let region = fields.optional("region").map(|node| word(node, "a region", report));
     let cors = fields.optional("cors").and_then(|node| cors(node, report));
     fields.finish(report);
-    Some(Edge { spiffe_id: id?.value, listen: listen?, cors })
+    let region = match region {
+        Some(bad_or_good) => Some(bad_or_good?.value),
+        None => None,
+    };
+    Some(Edge { region, spiffe_id: id?.value, listen: listen?, cors })
 }
 
 fn cors(node: Node<'_>, report: &mut Mistakes) -> Option<Cors> {
@@ -166,9 +196,11 @@ fn place(node: Node<'_>, report: &mut Mistakes) -> Option<Place> {
     let service = fields
         .required("service", "write `service: orders`", report)
         .and_then(|node| word(node, "a service name", report));
+    let cell = fields.optional("cell").map(|node| word(node, "a cell", report));
     let host =
         fields.required("address", "write `address: orders-sidecar`", report).and_then(|node| host(node, report));
     let port = fields.required("port", "write `port: 15006`", report).and_then(|node| port(node, report));
+    let failover = fields.optional("failover").map_or(vec![], |node| list(node, "`failover`", report, address));
     let app = fields
         .required("app", "write `app: { address: 127.0.0.1, port: 8080 }`", report)
         .and_then(|node| address(node, report));
@@ -178,7 +210,11 @@ fn place(node: Node<'_>, report: &mut Mistakes) -> Option<Place> {
         Some(bad_or_good) => Some(bad_or_good?),
         None => None,
     };
-    Some(Place { service: service?.value, address: host?, port: port?, app: app?, outbound })
+    let cell = match cell {
+        Some(bad_or_good) => Some(bad_or_good?.value),
+        None => None,
+    };
+    Some(Place { service: service?.value, cell, address: host?, port: port?, failover, app: app?, outbound })
 }
 
 fn address(node: Node<'_>, report: &mut Mistakes) -> Option<Address> {

@@ -8,6 +8,7 @@
 
 mod api_keys;
 mod attributes;
+pub(crate) mod cells;
 mod cross;
 mod data;
 mod fields;
@@ -40,7 +41,8 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
+    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId,
+    Tenant, TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -116,6 +118,8 @@ pub struct Mesh {
     pub signers: Vec<ContextSigner>,
     /// Workloads that forward the requests of others, sorted.
     pub gateways: Vec<SpiffeId>,
+    /// The cells that tenants are in, sorted by name.
+    pub cells: Vec<CellPlace>,
     /// Who may issue JWTs; without the keys that lie in files where no keys folder was given.
     pub issuers: Vec<Issuer>,
 }
@@ -315,6 +319,7 @@ fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
         keys: published.keys,
         signers: published.signers,
         gateways,
+        cells: cells::places(&mesh.cells),
         issuers: published.issuers,
     })
 }

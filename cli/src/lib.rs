@@ -39,6 +39,7 @@ pub mod lower;
 mod material;
 pub mod mistakes;
 mod modes;
+mod moves;
 mod nearest;
 mod openapi;
 mod overlay;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::TenantId;
+use partywall_tenancy::{Cell, TenantId};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory::{self, RETIRED, Reading, Record, is_label};
@@ -72,6 +72,58 @@ fn with_line(text: &str, name: &str, line: &str) -> String {
         out.push_str(&format!("{line}\n"));
     }
     out
+}
+
+/// What becomes of a tenant's cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Move<'c> {
+    /// It begins to move to this one.
+    To(&'c str),
+    /// It has arrived.
+    Done,
+    /// It stays where it was.
+    Back,
+}
+
+/// Writes `cell` into the file of a tenant, and gives the line.
+pub(crate) fn set_cell(tenancy: &Path, tenant: &TenantId, what: Move<'_>) -> Result<String, Failure> {
+    let record = record(tenancy, tenant)?;
+    let reading = directory::read(tenancy, None);
+    let known = reading.tenants().iter().find(|known| known.id == *tenant);
+    let cell = known.and_then(|known| known.cell.clone());
+    let name = match (&cell, what) {
+        (Some(Cell::In(from)), Move::To(to)) if **from == *to => {
+            return Err(Failure::invalid(format!("`{tenant}` is in `{to}`")));
+        }
+        (Some(Cell::In(from)), Move::To(to)) => format!("{{ from: {from}, to: {to} }}"),
+        (None, Move::To(to)) => to.to_owned(),
+        (Some(Cell::Moving { to, .. }), Move::Done) => to.to_string(),
+        (Some(Cell::Moving { from, .. }), Move::Back) => from.to_string(),
+        (Some(Cell::Moving { from, to }), Move::To(_)) => {
+            let help = format!("`partywall tenant move {tenant} --done` ends that, `--back` takes it back");
+            return Err(Failure::invalid(format!("`{tenant}` moves from `{from}` to `{to}` already\nhelp: {help}")));
+        }
+        (_, Move::Done | Move::Back) => {
+            let help = format!("`partywall tenant move {tenant} --to CELL` begins it");
+            return Err(Failure::invalid(format!("`{tenant}` does not move\nhelp: {help}")));
+        }
+    };
+    let line = format!("cell: {name}");
+    let path = PathBuf::from(record.place.path());
+    let before = files::read_text(&path, MAX_SIZE).map_err(|e| Failure::file(&path, e))?;
+    replace(&path, &with_line(&before, "cell", &line))?;
+    let after = directory::read(tenancy, None);
+    let wrong: Vec<Diagnostic> = errors_in(&after, &path);
+    let now = after.tenants().iter().find(|known| known.id == *tenant).and_then(|known| known.cell.clone());
+    if wrong.is_empty() && now != cell {
+        return Ok(line);
+    }
+    replace(&path, &before)?;
+    if wrong.is_empty() {
+        let message = format!("cannot be changed by this command; nothing was changed\nhelp: write `{line}` yourself");
+        return Err(Failure::file(&path, message));
+    }
+    Err(Failure::diagnostics(&wrong))
 }
 
 /// Makes the file of a tenant. It inherits what the profile of its tier says.

@@ -4,6 +4,7 @@
 //! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
 //! ```
 
+mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
 mod limits;
@@ -12,3 +13,11 @@ mod template;
 mod yaml;
 
 pub(crate) use envoy::{Role, bootstrap};
+pub(crate) use limits::global;
+
+use crate::directory::Limits;
+
+/// What Envoy's rate limit service reads: the limits over all Envoys together, as YAML.
+pub(crate) fn limits_service(limits: &Limits) -> String {
+    global::service(limits)
+}

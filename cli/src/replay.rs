@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    GrantId, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId,
+    Cell, GrantId, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId,
     TenantStatus,
 };
 
@@ -352,6 +352,9 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         TenantStatus::Active => {}
         TenantStatus::Suspended => return Verdict::denied(Reason::TenantSuspended),
         TenantStatus::Quarantined => return Verdict::denied(Reason::TenantQuarantined),
+    }
+    if matches!(tenant.cell, Some(Cell::Moving { .. })) {
+        return Verdict::denied(Reason::TenantMoving);
     }
     let context = TenantContext {
         tenant: found.tenant.clone(),

@@ -211,11 +211,13 @@ mod tests {
             }],
             signers: vec![signer("edge-1", "edge"), signer("jobs-1", "jobs")],
             gateways: vec![workload("gateway")],
+            cells: vec![],
             tenants: Tenants::pack([Tenant {
                 id: tenant,
                 tier: "gold".into(),
                 status: TenantStatus::Active,
                 residency: "eu".into(),
+                cell: None,
                 features: NameSet::default(),
                 consents: NameSet::default(),
             }])

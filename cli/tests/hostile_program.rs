@@ -33,6 +33,7 @@ fn tenant() -> Tenant {
         tier: "gold".into(),
         status: TenantStatus::Active,
         residency: "eu".into(),
+        cell: None,
         features: NameSet::default(),
         consents: NameSet::default(),
     }

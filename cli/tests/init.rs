@@ -43,7 +43,7 @@ fn a_tenant_comes_consents_and_goes_for_good() {
     partywall(&["init", &at]).succeeds();
     partywall(&["tenant", "add", "hooli", "--tier", "gold", "--residency", "eu", "--tenancy", &at]).succeeds();
     let ran = partywall(&["explain", &at, "--settings", "hooli"]).succeeds();
-    ran.says("residency  eu                           record").says("cell       eu-1                         profile");
+    ran.says("residency  eu                           record").says("features   export                       profile");
     // Without a profile nobody says where its data lives, and nothing is left behind.
     partywall(&["tenant", "add", "umbrella", "--tier", "tin", "--tenancy", &at]).ends_with(3).says("needs `residency`");
     assert!(!tenancy.join("tenants/umbrella.yaml").exists());

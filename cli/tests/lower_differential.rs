@@ -192,6 +192,7 @@ fn tenant(id: &str, random: &mut Random) -> Tenant {
         tier: random.of(TEXTS).into(),
         status: TenantStatus::ALL[random.below(3)],
         residency: random.of(TEXTS).into(),
+        cell: None,
         features: names(random),
         consents: names(random),
     }

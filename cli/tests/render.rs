@@ -127,6 +127,73 @@ fn a_tenant_with_concurrent_requests_has_a_cluster_of_its_own() {
 }
 
 #[test]
+fn the_size_of_requests_is_told_to_our_filter() {
+    let directory = copied("render-bytes");
+    assert!(!sidecar(&directory, "orders").contains("request_bytes"), "nobody has such a limit");
+    let silver = |tenant: &str, limits: &str| {
+        let text = format!("tenant: {tenant}\ntier: silver\nresidency: eu\nstatus: active\nlimits: {limits}\n");
+        fs::write(directory.join(format!("tenants/{tenant}.yaml")), text).unwrap();
+    };
+    silver("globex", "{ request_bytes: 7 }");
+    silver("initech", "{ requests_per_second: 7 }");
+    fs::write(directory.join("profiles/silver.yaml"), "profile: silver\nlimits: { request_bytes: 90 }\n").unwrap();
+    let wanted = r#"request_bytes: { tenants: { "globex": 7, "initech": 0 }, tiers: { "silver": 90 } }"#;
+    for service in ["orders", "invoices"] {
+        let text = sidecar(&directory, service);
+        assert_eq!(text.matches(wanted).count(), 1, "inbound, and not outbound:\n{text}");
+    }
+    let edge = partywall(&["render", "envoy", path(&directory), "--role", "edge"]).succeeds();
+    assert!(edge.stdout().contains(wanted));
+}
+
+/// What the rate limit service of docker-compose.yml reads.
+#[test]
+fn the_limits_of_the_sample_are_what_is_rendered() {
+    let ran = partywall(&["render", "limits", path(&sample())]).succeeds();
+    let kept = fs::read_to_string(sample().join("../limits/partywall.yaml")).unwrap();
+    assert_eq!(kept, ran.stdout(), "write it with `partywall render limits envoy-config/tenancy --out …`");
+}
+
+#[test]
+fn limits_over_all_envoys_are_counted_by_a_service_of_their_own() {
+    let directory = copied("render-mesh-limits");
+    let edge = || partywall(&["render", "envoy", path(&directory), "--role", "edge"]);
+    assert!(!edge().succeeds().stdout().contains("partywall-limits"), "nobody has such a limit");
+    let silver = |tenant: &str, limits: &str| {
+        let text = format!("tenant: {tenant}\ntier: silver\nresidency: eu\nstatus: active\nlimits: {limits}\n");
+        fs::write(directory.join(format!("tenants/{tenant}.yaml")), text).unwrap();
+    };
+    silver("globex", "{ mesh_requests_per_second: 7 }");
+    silver("initech", "{ requests_per_second: 7 }");
+    let limits = "limits: { mesh_requests_per_second: 100, requests_per_second: 50 }";
+    fs::write(directory.join("profiles/silver.yaml"), format!("profile: silver\n{limits}\n")).unwrap();
+    edge().ends_with(3).says("does not say where Envoy's rate limit service is").says("limits: { address: ratelimit");
+    let deployment = directory.join("../deployment.yaml");
+    let text = fs::read_to_string(&deployment).unwrap() + "limits: { address: ratelimit, port: 8081 }\n";
+    fs::write(&deployment, text).unwrap();
+    let ran = edge().succeeds();
+    let text = ran.stdout();
+    assert!(text.contains("address: ratelimit, port_value: 8081") && text.contains("descriptor_value: \"silver\""));
+    assert!(!text.contains("descriptor_value: \"gold\""), "the service is not asked for tiers without such a limit");
+    // Ours decides first: nobody spends the tokens of another tenant.
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what} in\n{text}"));
+    assert!(at("name: partywall.sidecar") < at("name: envoy.filters.http.ratelimit"));
+    assert!(!sidecar(&directory, "orders").contains("filters.http.ratelimit"), "a request passes the edge once");
+    let ran = partywall(&["render", "limits", path(&directory)]).succeeds();
+    let entry = |tenant: &str, limit: &str| format!("      - key: tenant\n{tenant}        rate_limit: {limit}\n");
+    let bucket = |n: u64| format!("{{ unit: second, requests_per_unit: {n} }}");
+    let value = |tenant: &str| format!("        value: \"{tenant}\"\n");
+    let wanted = format!(
+        "domain: partywall\ndescriptors:\n  - key: tier\n    value: \"silver\"\n    descriptors:\n{}{}{}",
+        entry(&value("globex"), &bucket(7)),
+        // It has other limits, which replace those of its tier whole.
+        entry(&value("initech"), "{ unlimited: true }"),
+        entry("", &bucket(100)),
+    );
+    assert!(ran.stdout().ends_with(&wanted), "{}\nis not\n{wanted}", ran.stdout());
+}
+
+#[test]
 fn without_limits_there_is_no_rate_limit() {
     let directory = copied("render-no-limits");
     fs::write(directory.join("profiles/gold.yaml"), "profile: gold\nfeatures: [export]\n").unwrap();

@@ -65,6 +65,7 @@ fn decide(bytes: &[u8]) {
         tier: "gold".into(),
         status: TenantStatus::Active,
         residency: "eu".into(),
+        cell: None,
         features: NameSet::default(),
         consents: NameSet::default(),
     };

@@ -490,11 +490,13 @@ fn body() -> BundleBody {
             tenants: TenantScope::Only(vec![tenant("acme")]),
         }],
         gateways: vec![spiffe(GATEWAY)],
+        cells: vec![],
         tenants: Tenants::pack(["acme", "globex"].map(|id| Tenant {
             id: tenant(id),
             tier: "gold".into(),
             status: TenantStatus::Active,
             residency: "eu".into(),
+            cell: None,
             features: NameSet::new([id, "export"]).expect("two"),
             consents: NameSet::new(["analytics"]).expect("one"),
         }))

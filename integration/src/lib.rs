@@ -11,6 +11,7 @@
 //! variant    a mesh that differs from the sample in what a test is about
 //!   acting     a workload that acts for tenants by itself
 //!   stand_in   an app of a test's own
+//! cells      two cells of one service, of which one can be left behind
 //! examples   docs/examples/: what users ask for, with the configuration and the answers
 //! host       the module without an Envoy: in memory, each callback counted
 //! bench      what things cost, in a real Envoy and in `host`
@@ -39,6 +40,7 @@ pub mod bad_server;
 pub mod bench;
 pub mod bootstrap;
 pub mod case_files;
+pub mod cells;
 pub mod certificates;
 pub mod cli;
 pub mod decided;

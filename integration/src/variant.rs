@@ -161,8 +161,15 @@ impl Variant {
 
     /// Puts what `partywall render envoy` makes of the directory, as it is by now, in the place of the bootstraps.
     pub fn render(&mut self) -> Result<()> {
+        self.render_with("")
+    }
+
+    /// The same with more lines in `deployment.yaml`.
+    pub fn render_with(&mut self, more: &str) -> Result<()> {
         let directory = self.tenancy("");
-        let deployment = artefacts::root().join("envoy-config/deployment.yaml");
+        let shipped = fs::read_to_string(artefacts::root().join("envoy-config/deployment.yaml"))?;
+        let deployment = self.site.directory.join("deployment.yaml");
+        fs::write(&deployment, shipped + more)?;
         for (workload, text) in &mut self.bootstraps {
             let mut arguments =
                 vec!["render", "envoy", cli::text(&directory)?, "--deployment", cli::text(&deployment)?];
@@ -173,6 +180,11 @@ impl Variant {
             *text = cli::run(&arguments)?;
         }
         Ok(())
+    }
+
+    /// Lets an address of the bootstrap of `workload` stand for `port` of this machine.
+    pub fn stands_for(&mut self, workload: &'static str, address: &str, from: u16, port: u16) {
+        self.addresses.push((workload, address.into(), from, port));
     }
 
     /// Adds a plain HTTP cluster to the bootstrap of `workload` that leads to `port` of this machine.

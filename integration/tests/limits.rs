@@ -6,6 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use partywall_integration::access_log::Hop;
+use partywall_integration::issuers::{Provider, viewer};
+use partywall_integration::mesh::unique;
+use partywall_integration::ports::local;
+use partywall_integration::raw::{self, Request};
 use partywall_integration::services::App;
 use partywall_integration::stand_in::{Says, Seen, StandIn};
 use partywall_integration::variant::Variant;
@@ -81,6 +85,44 @@ fn nobody_spends_the_tokens_of_another_tenant() {
     }
     let as_acme = || running.client_with("globex", "/orders/7", &[("x-partywall-tenant", "acme")]).unwrap().status;
     assert!(burst(10 * LIMIT, as_acme) > 0);
+}
+
+/// Larger requests of `globex` alone are turned away: by what their head says, or at the first byte too many.
+#[test]
+fn a_request_larger_than_its_tenant_may_send_is_cut_off() {
+    let mut variant = Variant::prepare("limits-bytes", &["edge", "orders"]).unwrap();
+    variant.append("tenants/globex.yaml", "limits: { request_bytes: 1000 }\n").unwrap();
+    variant.render().unwrap();
+    let app = StandIn::start(variant.site.ports.orders_app, |_, _| Says(200, Vec::new())).unwrap();
+    let running = variant.start(&[]).unwrap();
+    running.wait_for_policy(&[Hop::Edge, Hop::OrdersInbound]).unwrap();
+    let send = |tenant: &'static str, path: &str, length: &str, body: &[u8]| {
+        let provider = if tenant == "acme" { Provider::Acme } else { Provider::Shared };
+        let token = running.site.issuers.token(&viewer(provider, tenant), &unique()).unwrap();
+        let (name, value) = length.split_once(": ").unwrap();
+        let request = Request::get(path).header("host", format!("{tenant}.shop.example")).header(name, value);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        raw::plain(local(running.site.ports.edge), &[&request.bytes(), body].concat()).unwrap()
+    };
+    let chunks = |sizes: &[usize]| {
+        let chunk = |size: &usize| format!("{size:x}\r\n{}\r\n", "x".repeat(*size));
+        sizes.iter().map(chunk).chain(["0\r\n\r\n".to_owned()]).collect::<String>()
+    };
+    let body = "x".repeat(1_001);
+    for _ in 0..10 {
+        assert_eq!(send("globex", "/orders/fits", "content-length: 1000", &body.as_bytes()[..1_000]).status, 200);
+        assert_eq!(
+            send("globex", "/orders/fits", "transfer-encoding: chunked", chunks(&[400, 600]).as_bytes()).status,
+            200
+        );
+        assert_eq!(send("acme", "/orders/fits", "content-length: 1001", body.as_bytes()).status, 200);
+        let told = send("globex", "/orders/larger", "content-length: 1001", body.as_bytes());
+        assert_eq!((told.status, told.json()["reason"].as_str()), (413, Some("too_large")), "{told:?}");
+        assert_eq!(told.header("content-type"), Some("application/problem+json"));
+        let told = send("globex", "/orders/counted", "transfer-encoding: chunked", chunks(&[400, 600, 1]).as_bytes());
+        assert_eq!((told.status, told.json()["reason"].as_str()), (413, Some("too_large")), "{told:?}");
+    }
+    assert_eq!((app.seen("fits").len(), app.seen("larger").len()), (30, 0));
 }
 
 /// Requests at one time: the third of `globex` is turned away while two are open, and others go on.

@@ -8,6 +8,7 @@ mod differential;
 mod example;
 mod fuzz;
 mod house;
+mod limits_global;
 mod mutants;
 mod openapi;
 mod pinned;
@@ -36,6 +37,11 @@ const TASKS: &[Task] = &[
     ("differential", "1,000,000 comparisons of the decision program with Cedar's interpreter", differential::run),
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("mutants", "makes the evaluator and the lowering wrong, line by line; the tests must notice", mutants::run),
+    (
+        "limits-global",
+        "limits over all Envoys together, by Envoy's rate limit service; needs redis-server",
+        limits_global::run,
+    ),
     ("openapi", "a public API of 108 operations, imported from its description and enforced in Envoy", openapi::run),
     ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),

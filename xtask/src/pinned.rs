@@ -85,6 +85,14 @@ pub(crate) const DOCKER_API: GoFile = GoFile {
     file: "swagger.yaml",
 };
 
+/// Envoy's rate limit service, which counts over all Envoys together, in Redis.
+pub(crate) const RATELIMIT: GoCommand = GoCommand {
+    module: "github.com/envoyproxy/ratelimit",
+    version: "v1.4.1-0.20260122083618-3fb702589d36",
+    sum: "h1:nEi1OH2qhE8NtcuBgO/uKpTw/P0nVu4i8mZvL6oD9CQ=",
+    package: "./src/service_cmd",
+};
+
 /// cargo-deny checks licences, bans and sources.
 pub(crate) const CARGO_DENY: &str = "0.20.2";
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, DOCKER_API, ENVOY, ENVOY_BINARY, GoCommand, Wheel};
+use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, DOCKER_API, ENVOY, ENVOY_BINARY, GoCommand, RATELIMIT, Wheel};
 use crate::step::{cargo, command, output, root, run, step};
 
 /// What makes a command of cvc5's library.
@@ -24,6 +24,11 @@ pub(crate) fn envoy() -> Result<PathBuf> {
 /// The compose binary, built when it is not there yet.
 pub(crate) fn compose() -> Result<PathBuf> {
     go(&COMPOSE, "compose")
+}
+
+/// Envoy's rate limit service, built when it is not there yet.
+pub(crate) fn ratelimit() -> Result<PathBuf> {
+    go(&RATELIMIT, "ratelimit")
 }
 
 /// The cargo-deny binary, built when it is not there yet.

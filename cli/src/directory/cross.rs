@@ -7,13 +7,13 @@ use partywall_tenancy::{Owner, Place, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
-use crate::directory::grants;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::profile::Profile;
 use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
+use crate::directory::{cells, grants};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -46,6 +46,7 @@ pub(crate) fn check(
         grants.tenants.check(&known, report);
     }
     grants::check(mesh.grants.as_ref(), services, report);
+    cells::check(mesh, tenants, profiles, report);
     useless(mesh, api_keys, report);
     once_each("profile", profiles.iter().map(|(tier, _)| (tier.value.as_str(), tier.at)), report);
     once_each(

@@ -2,6 +2,7 @@
 
 use partywall_tenancy::{MeshId, Mode, SpiffeId};
 
+use crate::directory::cells::CellEntry;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
 use crate::directory::grants::GrantsEntry;
 use crate::directory::issuer::{self, IssuerEntry};
@@ -9,7 +10,7 @@ use crate::directory::key_roles::KeyRoles;
 use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
 use crate::directory::yaml::{Located, Node, Value};
-use crate::directory::{grants, headers, key_roles, modes};
+use crate::directory::{cells, grants, headers, key_roles, modes};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -36,6 +37,10 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) gateways: Vec<Located<'s, SpiffeId>>,
     /// `mode`.
     pub(crate) mode: Option<Located<'s, Mode>>,
+    /// `cells`, sorted by name.
+    pub(crate) cells: Vec<CellEntry<'s>>,
+    /// Whether `mesh.yaml` was read at all, so that a cell that is not there is missing.
+    pub(crate) cells_whole: bool,
     /// `issuers`.
     pub(crate) issuers: Vec<IssuerEntry<'s>>,
     /// Whether every signer could be read, so that a signer that is not there is missing.
@@ -86,6 +91,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         once_each(found, "`gateways`", report)
     });
     let mode = modes::mode(&mut fields, report);
+    let cells = fields.optional("cells").map_or(vec![], |node| cells::read(node, report));
     let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
         .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
@@ -102,6 +108,8 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         signers,
         gateways,
         mode,
+        cells,
+        cells_whole: true,
         issuers,
         signers_whole,
         issuers_whole,

@@ -7,9 +7,10 @@
 //!
 //! A value replaces the other whole: lists are not joined, so that what a file says is what holds.
 
-use partywall_tenancy::{NameSet, TenantId};
+use partywall_tenancy::{Cell, NameSet, TenantId};
 
 use crate::diagnostic::Place;
+use crate::directory::cells;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
 use crate::directory::values::word;
 use crate::directory::yaml::{At, Located, Node, Value};
@@ -21,7 +22,7 @@ pub(crate) struct Settings<'s> {
     /// `residency`.
     pub(crate) residency: Option<Located<'s, String>>,
     /// `cell`.
-    pub(crate) cell: Option<Located<'s, String>>,
+    pub(crate) cell: Option<Located<'s, Cell>>,
     /// `cohort`.
     pub(crate) cohort: Option<Located<'s, String>>,
     /// `features`, sorted.
@@ -36,7 +37,8 @@ pub(crate) struct Settings<'s> {
 pub(crate) type Limit = (&'static str, u64);
 
 /// What `limits` can bound.
-pub(crate) const LIMITS: [&str; 3] = ["concurrent_requests", "request_bytes", "requests_per_second"];
+pub(crate) const LIMITS: [&str; 4] =
+    ["concurrent_requests", "mesh_requests_per_second", "request_bytes", "requests_per_second"];
 
 /// Where a value of a tenant comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,8 @@ pub(crate) struct Record {
 /// Reads the settings among `fields`, but for `residency`, which only a tenant must have.
 pub(crate) fn read<'s>(fields: &mut Fields<'s>, report: &mut Report) -> Settings<'s> {
     let mut one = |name, what, report: &mut Report| fields.optional(name).and_then(|node| word(node, what, report));
-    let (cell, cohort) = (one("cell", "a cell", report), one("cohort", "a cohort", report));
+    let cohort = one("cohort", "a cohort", report);
+    let cell = fields.optional("cell").and_then(|node| cells::of_tenant(node, report));
     let features = fields.optional("features").and_then(|node| names(node, "a feature", report));
     let consents = fields.optional("consents").and_then(|node| names(node, "a consent", report));
     let limits = fields.optional("limits").and_then(|node| limits(node, report));
@@ -180,7 +183,8 @@ impl<'s> Settings<'s> {
             of.as_ref().map(|l| (or_none(shown(&l.value).join(", ")), l.at))
         };
         add("residency", word(&self.residency), word(&theirs.residency));
-        add("cell", word(&self.cell), word(&theirs.cell));
+        let cell = |of: &Option<Located<'s, Cell>>| of.as_ref().map(|cell| (cells::shown(&cell.value), cell.at));
+        add("cell", cell(&self.cell), cell(&theirs.cell));
         add("cohort", word(&self.cohort), word(&theirs.cohort));
         add("features", names(&self.features), names(&theirs.features));
         add("consents", names(&self.consents), names(&theirs.consents));

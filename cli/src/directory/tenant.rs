@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use partywall_tenancy::{Mode, NameSet, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Cell, Mode, NameSet, Tenant, TenantId, TenantStatus};
 
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
@@ -29,6 +29,8 @@ pub(crate) struct TenantFile<'s> {
     pub(crate) mode: Option<Located<'s, Mode>>,
     /// `limits` of its own record.
     pub(crate) limits: Option<Vec<Limit>>,
+    /// `cell` of its own record.
+    pub(crate) cell: Option<Located<'s, Cell>>,
 }
 
 /// What the files of tenants are read with.
@@ -104,6 +106,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         contacts(node, report);
     }
     fields.finish(report);
+    let cell = own.cell.clone();
     let limits = own.limits.as_ref().map(|limits| limits.value.clone());
     let (tenant, record) = match (&id, tier, status, residency) {
         (Some(id), Some(tier), Some(status), Some((of_record, residency))) => {
@@ -121,6 +124,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
                 tier: tier.value.into(),
                 status: status.value,
                 residency: residency.into(),
+                cell: cell_of(&own, profile),
                 features,
                 consents,
             };
@@ -128,7 +132,11 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         }
         _ => (None, None),
     };
-    Some(TenantFile { tenant, record, id, named: None, mode, limits })
+    Some(TenantFile { tenant, record, id, named: None, mode, limits, cell })
+}
+
+fn cell_of(own: &Settings<'_>, profile: Option<&Settings<'_>>) -> Option<Cell> {
+    own.cell.as_ref().or_else(|| profile?.cell.as_ref()).map(|cell| cell.value.clone())
 }
 
 /// What a tenant can be.

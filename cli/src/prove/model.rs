@@ -64,6 +64,7 @@ fn tenant(entities: &Entities, uid: &EntityUid, made_up: &str) -> Option<Tenant>
         tier: text(entities, uid, "tier")?.into(),
         status: TenantStatus::ALL.into_iter().find(|known| known.name() == status)?,
         residency: text(entities, uid, "residency")?.into(),
+        cell: None,
         features: names(entities, uid, "features")?,
         consents: names(entities, uid, "consents")?,
     })

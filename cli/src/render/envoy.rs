@@ -1,10 +1,13 @@
 //! A whole bootstrap of one Envoy: what `envoy-config/bootstraps` holds for the sample.
 
+use std::fmt::Write;
+
 use partywall_tenancy::{KeyAlgorithm, KeySource, Service, Source};
 
 use crate::deployment::{Deployment, Place};
 use crate::directory::{Directory, Limits};
 use crate::exit::Failure;
+use crate::render::cells::{Called, Instance, region_of};
 use crate::render::template::{fill, scalar};
 use crate::render::{limits, routes};
 
@@ -13,8 +16,8 @@ use crate::render::{limits, routes};
 pub(crate) enum Role<'a> {
     /// Where clients come in.
     Edge,
-    /// Beside this service, both directions where the service calls others.
-    Sidecar(&'a str),
+    /// Beside this service, in this cell if any; both directions where the service calls others.
+    Sidecar(&'a str, Option<&'a str>),
 }
 
 /// What a bootstrap is made from.
@@ -55,7 +58,7 @@ const ANCHORS: [&str; 8] =
 pub(crate) fn bootstrap(given: Given<'_>, role: Role<'_>) -> Result<String, Failure> {
     let text = match role {
         Role::Edge => edge(given)?,
-        Role::Sidecar(name) => sidecar(given, name)?,
+        Role::Sidecar(name, cell) => sidecar(given, name, cell)?,
     };
     let mut text = text.replace("\n\n\n", "\n\n");
     for name in ANCHORS {
@@ -68,13 +71,10 @@ pub(crate) fn bootstrap(given: Given<'_>, role: Role<'_>) -> Result<String, Fail
 
 fn edge(given: Given<'_>) -> Result<String, Failure> {
     let Deployment { edge, .. } = given.deployment;
-    let called = given.called_by(&edge.spiffe_id.to_string())?;
-    let routes = routes::routes(called.iter().map(|(service, _)| (*service, cluster_name(service))))?;
+    let called = given.called_by(&edge.spiffe_id.to_string(), None)?;
+    let routes = routes::routes(called.iter().map(|called| (called.service, called.targets())))?;
     let certificate = certificate(&given.deployment.files, "edge");
-    let mut clusters = vec![comment_of_clusters()];
-    for (nth, (service, place)) in called.iter().enumerate() {
-        clusters.push(cluster(service, place, &given.deployment.files, (nth == 0).then_some(&*certificate), nth == 0));
-    }
+    let clusters = clusters(&called, &given.deployment.files, Some(&certificate));
     let (cors, cors_filter) = match &edge.cors {
         Some(cors) => {
             let origins: Vec<String> =
@@ -89,10 +89,12 @@ fn edge(given: Given<'_>) -> Result<String, Failure> {
         None => (String::new(), String::new()),
     };
     let secrets = given.secrets_of_edge();
+    let (global, limits_cluster) = limits::global::at_edge(given.limits, given.deployment.limits.as_ref())?;
     Ok(EDGE_HEAD.to_owned()
         + &fill(
             EDGE,
             &[
+                ("locality", locality(edge.region.as_deref())),
                 ("admin", given.deployment.admin.to_string()),
                 ("listen", edge.listen.to_string()),
                 ("access_log", access_log("edge", "edge", &format!("{PEER}\n{UPSTREAM}"))),
@@ -101,30 +103,31 @@ fn edge(given: Given<'_>) -> Result<String, Failure> {
                 ("cors", cors),
                 ("cors_filter", cors_filter),
                 ("filter", filter(given, "edge", None, &secrets, false)),
-                ("limits", limits::local(given.limits)),
-                ("clusters", clusters.concat()),
+                ("limits", limits::local(given.limits) + &global),
+                ("clusters", clusters + &limits_cluster),
             ],
         )
         + &tail(given))
 }
 
-fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
+fn sidecar(given: Given<'_>, name: &str, cell: Option<&str>) -> Result<String, Failure> {
     let service = given.service(name)?;
-    let place = given.place(name)?;
-    let called = given.called_by(&service.spiffe_id.to_string())?;
+    let place = given.place(name, cell)?;
+    let called = given.called_by(&service.spiffe_id.to_string(), cell)?;
     let secrets = secrets_of(service);
-    let (mut outbound, mut clusters) = (String::new(), Vec::new());
+    let (mut outbound, mut clusters_of_others) = (String::new(), String::new());
     if let Some(listen) = &place.outbound {
-        clusters.push(comment_of_clusters());
+        clusters_of_others = clusters(&called, &given.deployment.files, None);
         let mut hosts = String::new();
-        for (nth, (other, at)) in called.iter().enumerate() {
-            clusters.push(cluster(other, at, &given.deployment.files, None, nth == 0));
-            hosts += &format!(
-                "- name: {0}\n  domains: [{0}]\n  routes:\n    - match: {{ prefix: / }}\n      route: {{ cluster: {1}, \
-                 timeout: 15s }}\n",
-                other.name,
-                cluster_name(other)
-            );
+        for other in &called {
+            let _ = writeln!(hosts, "- name: {0}\n  domains: [{0}]\n  routes:", other.service.name);
+            for target in other.targets() {
+                let (condition, cluster) = (target.condition(), target.cluster);
+                let _ = writeln!(
+                    hosts,
+                    "    - match: {{ prefix: /{condition} }}\n      route: {{ cluster: {cluster}, timeout: 15s }}"
+                );
+            }
         }
         outbound = fill(
             OUTBOUND,
@@ -132,23 +135,27 @@ fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
                 ("listen", listen.to_string()),
                 ("access_log", access_log(name, "outbound", UPSTREAM)),
                 ("hosts", hosts),
-                ("filter", filter(given, "outbound", Some(name), &secrets, true)),
+                ("filter", filter(given, "outbound", Some((name, cell)), &secrets, true)),
             ],
         );
-    } else if let Some((other, _)) = called.first() {
+    } else if let Some(other) = called.first() {
         return Err(Failure::invalid(format!(
             "`{name}` may call `{}`, and the deployment gives it no `outbound`\nhelp: write `outbound: {{ address: \
              127.0.0.1, port: 15001 }}` where its calls go",
-            other.name
+            other.service.name
         )));
     }
     let concurrency = limits::concurrency(given.limits, &place.app.to_string())?;
     let both = !outbound.is_empty();
     let head = if both { SIDECAR_HEAD } else { INBOUND_HEAD };
+    let region = cell.map(|cell| region_of(&given.directory.mesh.cells, cell)).transpose()?;
+    let node = cell.map_or_else(|| name.to_owned(), |cell| format!("{name}-{cell}"));
     Ok(fill(head, &[("service", name.to_owned())])
         + &fill(
             SIDECAR,
             &[
+                ("node", node),
+                ("locality", locality(region)),
                 ("service", name.to_owned()),
                 ("admin", given.deployment.admin.to_string()),
                 ("listen", place.inbound().to_string()),
@@ -159,10 +166,10 @@ fn sidecar(given: Given<'_>, name: &str) -> Result<String, Failure> {
                 ("local_reply", fill(LOCAL_REPLY, &[("overflow", concurrency.reply)])),
                 ("routes", concurrency.routes),
                 ("app_clusters", concurrency.clusters),
-                ("filter", filter(given, "inbound", Some(name), &secrets, both)),
+                ("filter", filter(given, "inbound", Some((name, cell)), &secrets, both)),
                 ("limits", limits::local(given.limits)),
                 ("outbound", outbound),
-                ("clusters", clusters.concat()),
+                ("clusters", clusters_of_others),
             ],
         )
         + &tail(given))
@@ -181,19 +188,27 @@ impl<'a> Given<'a> {
         })
     }
 
-    fn place(&self, name: &str) -> Result<&'a Place, Failure> {
-        self.deployment.services.iter().find(|place| place.service == name).ok_or_else(|| {
-            Failure::invalid(format!(
-                "the deployment does not say where `{name}` is\nhelp: write `- {{ service: {name}, address: {name}-sidecar, \
-                 port: 15006, app: {{ address: 127.0.0.1, port: 8080 }} }}` under `services`"
-            ))
+    fn place(&self, name: &str, cell: Option<&str>) -> Result<&'a Place, Failure> {
+        let mut of_it = self.deployment.services.iter().filter(|place| place.service == name);
+        of_it.clone().find(|place| place.cell.as_deref() == cell).ok_or_else(|| {
+            let given = cell.map_or_else(String::new, |cell| format!(" in the cell `{cell}`"));
+            let help = match of_it.find_map(|place| place.cell.as_deref()) {
+                Some(other) => format!("write `--cell {other}` for the instance there"),
+                None => format!(
+                    "write `- {{ service: {name}, address: {name}-sidecar, port: 15006, app: {{ address: 127.0.0.1, port: 8080 \
+                     }} }}` under `services`"
+                ),
+            };
+            Failure::invalid(format!("the deployment does not say where `{name}` is{given}\nhelp: {help}"))
         })
     }
 
-    /// The services that this workload may call, and where they are.
-    fn called_by(&self, spiffe_id: &str) -> Result<Vec<(&'a Service, &'a Place)>, Failure> {
+    /// The services that this workload, in this cell if any, may call, and where they are.
+    fn called_by(&self, spiffe_id: &str, cell: Option<&str>) -> Result<Vec<Called<'a>>, Failure> {
         let calls = |service: &&Service| service.callers.iter().any(|caller| caller.spiffe_id.to_string() == spiffe_id);
-        self.directory.services.iter().filter(calls).map(|service| Ok((service, self.place(&service.name)?))).collect()
+        let (places, cells) = (&self.deployment.services, &self.directory.mesh.cells);
+        let called = |service| Called::of(service, places, cells, cell);
+        self.directory.services.iter().filter(calls).map(called).collect()
     }
 
     /// Whether a response is held where this filter stands: beside the service, or at the edge for those it calls.
@@ -236,7 +251,13 @@ fn secrets_of(service: &Service) -> Vec<&'static str> {
 }
 
 /// Our filter. Where both directions share one VM, outbound refers to what inbound wrote down.
-fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str], shared: bool) -> String {
+fn filter(
+    given: Given<'_>,
+    role: &str,
+    service: Option<(&str, Option<&str>)>,
+    secrets: &[&str],
+    shared: bool,
+) -> String {
     let variable = |purpose: &&str| format!("PARTYWALL_{}", purpose.to_ascii_uppercase());
     let audience = if role == "edge" { "edge" } else { "workload" };
     let (vm, trust) = if shared && role == "outbound" {
@@ -269,7 +290,7 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
         several => format!("approvals: {several}"),
     };
     let trust = fill(&trust, &[("approvals", approvals)]);
-    let (may_hold, hold) = if given.holds(role, service) {
+    let (may_hold, hold) = if given.holds(role, service.map(|(name, _)| name)) {
         let why = "# Of responses that are held the head waits, too.\n";
         (format!("{why}allow_on_headers_stop_iteration: true"), "hold_responses: true".to_owned())
     } else {
@@ -281,10 +302,12 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
             ("role", role.to_owned()),
             ("may_hold", may_hold),
             ("hold", hold),
-            ("service", service.map_or_else(String::new, |name| format!("service: {name}"))),
+            ("service", service.map_or_else(String::new, |(name, _)| format!("service: {name}"))),
+            ("cell", service.and_then(|(_, cell)| cell).map_or_else(String::new, |cell| format!("cell: {cell}"))),
             ("mesh", given.directory.mesh.id.to_string()),
             ("vm", vm),
             ("trust", trust),
+            ("request_bytes", if role == "outbound" { String::new() } else { limits::request_bytes(given.limits) }),
         ],
     )
 }
@@ -298,12 +321,27 @@ fn comment_of_clusters() -> String {
         .to_owned()
 }
 
-fn cluster_name(service: &Service) -> String {
-    scalar(service.clusters.first().unwrap_or(&service.name))
+/// The clusters of all instances. `certificate` where it is written here for the first time.
+fn clusters(called: &[Called<'_>], files: &str, certificate: Option<&str>) -> String {
+    let mut out = comment_of_clusters();
+    let mut first = true;
+    for called in called {
+        for instance in &called.instances {
+            out += &cluster(called.service, instance, files, certificate.filter(|_| first), first);
+            first = false;
+        }
+        out += &called.nowhere().unwrap_or_default();
+    }
+    out
+}
+
+/// What a proxy is told of where it stands.
+fn locality(region: Option<&str>) -> String {
+    region.map_or_else(String::new, |region| format!(", locality: {{ region: {region} }}"))
 }
 
 /// A cluster over mutual TLS. `certificate` where it is written here for the first time, as `first` is for the protocol.
-fn cluster(service: &Service, place: &Place, files: &str, certificate: Option<&str>, first: bool) -> String {
+fn cluster(service: &Service, instance: &Instance<'_>, files: &str, certificate: Option<&str>, first: bool) -> String {
     let http2 = if first {
         format!(
             "typed_extension_protocol_options: &http2\n  {HTTP2}:\n    \"@type\": type.googleapis.com/{HTTP2}\n    \
@@ -319,10 +357,11 @@ fn cluster(service: &Service, place: &Place, files: &str, certificate: Option<&s
     fill(
         CLUSTER,
         &[
-            ("cluster", cluster_name(service)),
+            ("cluster", scalar(&instance.cluster)),
             ("service", service.name.clone()),
             ("spiffe_id", service.spiffe_id.to_string()),
-            ("address", place.outside().to_string()),
+            ("endpoints", instance.endpoints()),
+            ("health", instance.health()),
             ("files", files.to_owned()),
             ("http2", http2),
             ("tls_params", tls),

@@ -30,6 +30,8 @@ pub(crate) struct Options<'o> {
     pub(crate) bundles: &'o str,
     /// The port.
     pub(crate) bundles_port: u16,
+    /// The cell of the workloads, if any.
+    pub(crate) cell: Option<&'o str>,
     /// Istio's version.
     pub(crate) version: Version,
 }
@@ -49,7 +51,7 @@ pub(crate) fn resources(given: Given<'_>, options: &Options<'_>) -> Result<Strin
     }
     let inside = |service: &&Service| namespace(&service.spiffe_id).is_some_and(|(of, _)| of == options.namespace);
     for service in given.directory.services.iter().filter(inside) {
-        let envoy = Rendered::of(&bootstrap(given, Role::Sidecar(&service.name))?)?;
+        let envoy = Rendered::of(&bootstrap(given, Role::Sidecar(&service.name, options.cell))?)?;
         all.extend(sidecar(&envoy, service, options));
     }
     if all.len() == 1 {

@@ -1,5 +1,7 @@
 //! What tenants may use, as Envoy's own limits. Records and profiles are the only place where a limit is written.
 
+pub(crate) mod global;
+
 use std::fmt::Write;
 
 use crate::directory::Limits;
@@ -34,6 +36,25 @@ pub(super) fn local(limits: &Limits) -> String {
         entry(tier, "", bound);
     }
     out
+}
+
+/// `request_bytes` of our filter's configuration; empty where no record and no profile has one. A tenant with 0 has none:
+/// its record says other limits alone, which replace those of its tier whole.
+pub(super) fn request_bytes(limits: &Limits) -> String {
+    const NAME: &str = "request_bytes";
+    let (tenants, tiers) = (limits.of_tenants(NAME), limits.of_tiers(NAME));
+    let has = |tier: &str| tiers.iter().any(|(known, _)| *known == tier);
+    let own = tenants.into_iter().filter(|(_, tier, bound)| bound.is_some() || has(tier));
+    let own: Vec<String> = own.map(|(tenant, _, bound)| format!("\"{tenant}\": {}", bound.unwrap_or(0))).collect();
+    let of_tiers: Vec<String> = tiers.iter().map(|(tier, bound)| format!("\"{tier}\": {bound}")).collect();
+    if own.is_empty() && of_tiers.is_empty() {
+        return String::new();
+    }
+    let part = |name: &str, all: Vec<String>| {
+        if all.is_empty() { None } else { Some(format!("{name}: {{ {} }}", all.join(", "))) }
+    };
+    let parts: Vec<String> = [part("tenants", own), part("tiers", of_tiers)].into_iter().flatten().collect();
+    format!("request_bytes: {{ {} }}", parts.join(", "))
 }
 
 /// Requests at one time, at the sidecar in front of an app.

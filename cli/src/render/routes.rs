@@ -3,15 +3,16 @@
 use partywall_tenancy::Service;
 
 use crate::exit::Failure;
+use crate::render::cells::Target;
 
 /// A segment of a route: a text, or nothing for one that a parameter stands for.
 type Segment = Option<String>;
 
 /// The routes of the edge to `services`, as items of a YAML list: for each template what comes before its last
-/// parameters, the more exact ones first. Two services at one route are an error.
-pub(super) fn routes<'s>(services: impl Iterator<Item = (&'s Service, String)>) -> Result<String, Failure> {
-    let mut all: Vec<(Vec<Segment>, String, &str)> = Vec::new();
-    for (service, cluster) in services {
+/// parameters, the more exact ones first, and for each the instances of the service. Two services at one route are an error.
+pub(super) fn routes<'s>(services: impl Iterator<Item = (&'s Service, Vec<Target>)>) -> Result<String, Failure> {
+    let mut all: Vec<(Vec<Segment>, Vec<Target>, &str)> = Vec::new();
+    for (service, targets) in services {
         let mut own: Vec<Vec<Segment>> = service.operations.iter().map(|o| prefix(&o.path)).collect();
         own.sort_by_key(Vec::len);
         let mut kept: Vec<Vec<Segment>> = Vec::new();
@@ -30,14 +31,18 @@ pub(super) fn routes<'s>(services: impl Iterator<Item = (&'s Service, String)>) 
                     shown(&route)
                 )));
             }
-            all.push((route, cluster.clone(), &service.name));
+            all.push((route, targets.clone(), &service.name));
         }
     }
     all.sort_by_cached_key(|(route, ..)| rank(route));
-    let line = |(route, cluster, _): &(Vec<Segment>, String, &str)| {
-        format!("- match: {}\n  route: {{ cluster: {cluster}, timeout: 15s }}\n", matcher(route))
+    let line = |route: &[Segment], target: &Target| {
+        let (path, condition, cluster) = (matcher(route), target.condition(), &target.cluster);
+        format!("- match: {{ {path}{condition} }}\n  route: {{ cluster: {cluster}, timeout: 15s }}\n")
     };
-    Ok(all.iter().map(line).collect())
+    let lines = |(route, targets, _): &(Vec<Segment>, Vec<Target>, &str)| {
+        targets.iter().map(|target| line(route, target)).collect::<String>()
+    };
+    Ok(all.iter().map(lines).collect())
 }
 
 fn prefix(template: &str) -> Vec<Segment> {
@@ -62,15 +67,15 @@ fn shown(route: &[Segment]) -> String {
 
 fn matcher(route: &[Segment]) -> String {
     if route.is_empty() || route == [Some(String::new())] {
-        return "{ prefix: / }".to_owned();
+        return "prefix: /".to_owned();
     }
     let parameter = route.iter().any(Option::is_none);
     if !parameter {
-        return format!("{{ path_separated_prefix: {} }}", super::template::scalar(&shown(route)));
+        return format!("path_separated_prefix: {}", super::template::scalar(&shown(route)));
     }
     let part = |segment: &Segment| segment.as_deref().map_or("/[^/]+".to_owned(), |text| format!("/{}", literal(text)));
     let regex: String = route.iter().map(part).collect();
-    format!("{{ safe_regex: {{ regex: {} }} }}", serde_json::Value::from(format!("{regex}(/.*)?")))
+    format!("safe_regex: {{ regex: {} }}", serde_json::Value::from(format!("{regex}(/.*)?")))
 }
 
 /// `text` as a regular expression (RE2) that matches it alone.
@@ -92,11 +97,11 @@ mod tests {
     #[test]
     fn a_route_is_what_comes_before_the_last_parameters() {
         for (template, wanted) in [
-            ("/orders/{id}", "{ path_separated_prefix: /orders }"),
-            ("/tenants/{tenant}/orders/{id}", "{ safe_regex: { regex: \"/tenants/[^/]+/orders(/.*)?\" } }"),
-            ("/a.b/{x}/c", "{ safe_regex: { regex: \"/a\\\\.b/[^/]+/c(/.*)?\" } }"),
-            ("/{anything}", "{ prefix: / }"),
-            ("/", "{ prefix: / }"),
+            ("/orders/{id}", "path_separated_prefix: /orders"),
+            ("/tenants/{tenant}/orders/{id}", "safe_regex: { regex: \"/tenants/[^/]+/orders(/.*)?\" }"),
+            ("/a.b/{x}/c", "safe_regex: { regex: \"/a\\\\.b/[^/]+/c(/.*)?\" }"),
+            ("/{anything}", "prefix: /"),
+            ("/", "prefix: /"),
         ] {
             assert_eq!(matcher(&prefix(template)), wanted);
         }

@@ -13,6 +13,7 @@ pub(super) fn deployment() -> Value {
         [
             must("admin", address("Where each Envoy's admin interface listens")),
             must("bundles", address("`partywall serve`")),
+            may("limits", address("Envoy's rate limit service, for limits over all Envoys together")),
             may(
                 "files",
                 or_else(
@@ -45,6 +46,10 @@ fn edge() -> Value {
         "Where clients come in",
         [
             must("spiffe_id", spiffe_id("What it calls with: `callers` of services name it")),
+            may(
+                "region",
+                label("The region it stands in: it serves no tenant whose cell lies in another one", &["eu"]),
+            ),
             must("listen", address("Where it listens")),
             may("cors", cors),
         ],
@@ -57,8 +62,17 @@ fn place() -> Value {
         "Where one service is",
         [
             must("service", label("A service of services/", &["orders"])),
+            may("cell", label("The cell that this instance is in; left out, it serves all of them", &["eu-1"])),
             must("address", host("Where others reach its sidecar")),
             must("port", port("The port of its sidecar")),
+            may(
+                "failover",
+                list(
+                    "More sidecars of this instance; each is used while all before it are down",
+                    address("A sidecar"),
+                    0,
+                ),
+            ),
             must("app", address("Where the app listens, as its sidecar sees it")),
             may("outbound", address("Where the sidecar takes the app's calls")),
         ],

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text};
-use super::values::{LEGACY_HEADER, duration, key_id, mode, scope, spiffe_id};
+use super::values::{LEGACY_HEADER, duration, key_id, label, mode, scope, spiffe_id};
 use super::{issuer, sources};
 
 pub(super) fn mesh() -> Value {
@@ -84,7 +84,19 @@ pub(super) fn mesh() -> Value {
                 list("Workloads that forward the requests of others", spiffe_id("A gateway's SPIFFE ID"), 0),
             ),
             may("mode", mode("anywhere in the mesh")),
+            may("cells", list("Parts of the platform, of which one serves a tenant", cell(), 0)),
             must("issuers", list("Who issues JWTs, and for which tenants", issuer::issuer(), 0)),
+        ],
+    )
+}
+
+fn cell() -> Value {
+    object(
+        "a cell of the mesh",
+        "A part of the platform with its own instances and data",
+        [
+            must("cell", label("Its name", &["eu-1"])),
+            must("region", label("The region it lies in; it serves tenants of that residency alone", &["eu"])),
         ],
     )
 }

@@ -65,6 +65,11 @@ pub(super) fn at_most(most: usize, mut list: Value) -> Value {
     list
 }
 
+/// One of these shapes.
+pub(super) fn either(about: &str, shapes: impl IntoIterator<Item = Value>) -> Value {
+    json!({ "description": about, "anyOf": shapes.into_iter().collect::<Vec<_>>() })
+}
+
 /// The same, left out as this.
 pub(super) fn or_else(default: &str, mut value: Value) -> Value {
     value["default"] = json!(default);

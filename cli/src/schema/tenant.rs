@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{Field, at_most, list, may, must, object, text, word};
+use super::shape::{Field, at_most, either, list, may, must, object, text, word};
 use super::values::{NAME, label, mode, tenant_id, time};
 use crate::directory::{LIMITS, MAX_LIMIT, STATUSES};
 
@@ -47,7 +47,7 @@ fn settings() -> [Field; 6] {
     let names = |about: &str, item: &str, example: &str| at_most(64, list(about, text(item, NAME, &[example]), 0));
     [
         may("residency", label("Where its data lives: `principal.tenant.residency` in policies", &["eu"])),
-        may("cell", label("The part of the platform that serves it", &["eu-1"])),
+        may("cell", cell()),
         may("cohort", label("The group of tenants that it is rolled out with", &["early"])),
         may(
             "features",
@@ -65,12 +65,25 @@ fn settings() -> [Field; 6] {
     ]
 }
 
+fn cell() -> Value {
+    let one = |about: &str, example: &str| label(about, &[example]);
+    let ends = [must("from", one("The cell that served it", "eu-1")), must("to", one("The cell that is to", "eu-2"))];
+    either(
+        "The cell that serves it, one of `cells` in mesh.yaml; `partywall tenant move` changes it",
+        [
+            one("One that serves it", "eu-1"),
+            object("a move", "It is on its way from one to another, and neither serves it", ends),
+        ],
+    )
+}
+
 fn limits() -> Value {
     let bound = |about: &str| json!({ "description": about, "type": "integer", "minimum": 1, "maximum": MAX_LIMIT });
     let about = |name: &str| match name {
         "concurrent_requests" => "Requests at one time",
-        "request_bytes" => "Bytes of a request's body; kept and shown, nothing enforces it yet",
-        _ => "Requests per second",
+        "mesh_requests_per_second" => "Requests per second over all Envoys together",
+        "request_bytes" => "Bytes of a request's body",
+        _ => "Requests per second, in each Envoy",
     };
     object(
         "`limits`",

@@ -281,6 +281,7 @@ mod tests {
             issuers: vec![],
             signers: vec![],
             gateways: vec![],
+            cells: vec![],
             tenants: Tenants::default(),
             services: vec![],
             modes: partywall_tenancy::Modes::default(),

@@ -14,7 +14,7 @@ use crate::directory::{Directory, parse_duration};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::revisions::{Revisions, Unknown};
 use crate::verbs::promote;
-use crate::{files, overlay, revisions, slices};
+use crate::{compile, files, moves, overlay, revisions, slices};
 
 /// Compile and sign a tenancy directory into bundles, one for each audience
 ///
@@ -27,6 +27,9 @@ use crate::{files, overlay, revisions, slices};
 /// that is replaced), they are written as `tenancy.<audience>.pending` instead: `partywall approve`
 /// adds the missing signatures.
 ///
+/// A tenant does not go from one cell to another in one step, and arrives only when no sidecar of its old cell serves
+/// it any more: twice `stale_after` and a minute after the bundle in which its move began, or at once with --moved.
+///
 /// With --candidate it writes `tenancy.<audience>.candidate` and leaves the bundles as they are:
 /// sidecars try it out beside the bundle in force, tell what it would decide otherwise, and let it
 /// decide for the tenants of --percent and --tenant. `partywall promote` goes on from there.
@@ -36,6 +39,7 @@ use crate::{files, overlay, revisions, slices};
     after_help = "Examples:
   partywall compile envoy-config/tenancy --keys keys --out served
   partywall compile envoy-config/tenancy --keys keys --out served --expires 7d
+  partywall compile envoy-config/tenancy --keys keys --out served --moved acme
   partywall compile envoy-config/tenancy --keys keys --out served --candidate
   partywall compile envoy-config/tenancy --keys keys --out served --candidate --percent 5 --tenant acme
   partywall compile envoy-config/tenancy --keys keys --out served --revision 12 --issued 1767225600 --expires 1769817600"
@@ -58,6 +62,9 @@ pub(crate) struct Args {
     /// A tenant that the candidate decides for; can be given several times
     #[arg(long, value_name = "TENANT", requires = "candidate", value_parser = arguments::tenant)]
     tenant: Vec<TenantId>,
+    /// A tenant of which no sidecar in its old cell serves by a bundle from before its move; can be given several times
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant)]
+    moved: Vec<TenantId>,
     /// Its revision; by default one more than that of any bundle or candidate before it, be it waiting or withdrawn, or 1
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     revision: Option<u64>,
@@ -113,6 +120,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let given = Revisions::read(&args.out, &args.keys, before.revision, unknown)?;
     let issue = issue(args, given)?;
     let rollout = args.candidate.then(|| rollout(args, directory)).transpose()?;
+    if let Some(in_force) = &before.body {
+        let whole = compile::body(directory, program, issue)?;
+        moves::check(in_force, &whole, &args.out, overlay::now_millis() / 1000, &args.moved)?;
+    }
     let slices = slices(directory, program, issue, rollout.as_ref(), &signers)?;
     if args.candidate {
         before.allows_candidate(issue.revision, given, &slices, &args.out)?;

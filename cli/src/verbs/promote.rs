@@ -10,7 +10,7 @@ use crate::command::{note, note_missing, say, say_json};
 use crate::compile::{self, warn_of_new_keys};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
-use crate::{arguments, overlay, revisions};
+use crate::{arguments, moves, overlay, revisions};
 
 /// Let a candidate decide for more tenants, for all of them, or for none
 ///
@@ -143,6 +143,9 @@ fn promote(args: &Args, keys: &Path) -> Outcome {
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
     let missing = in_force.approvals.max(first.body.approvals).saturating_sub(signed);
 
+    if args.all {
+        moves::check(&in_force, &first.body, &args.dir, overlay::now_millis() / 1000, &[])?;
+    }
     let rollout = if args.all { None } else { Some(next(args, first)?) };
     let sign = |candidate: &Candidate| compile::signed(&candidate.body, rollout.as_ref(), &signers);
     let slices = found.iter().map(sign).collect::<Result<Vec<_>, Failure>>()?;

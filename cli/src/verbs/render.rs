@@ -1,21 +1,21 @@
 //! `partywall render`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 
 use partywall_tenancy::KeySource;
 
 use crate::command::{note, say};
-use crate::compile::check;
+use crate::compile::{Checked, check};
 use crate::deployment;
 use crate::diagnostic::Severity;
-use crate::directory::is_label;
+use crate::directory::{Directory, is_label};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::render::envoy::Given;
 use crate::render::istio::{Options, Version, resources};
-use crate::render::{Role, bootstrap};
+use crate::render::{Role, bootstrap, global, limits_service};
 
 /// Write Envoy's configuration from the tenancy directory
 ///
@@ -27,7 +27,8 @@ use crate::render::{Role, bootstrap};
     after_help = "Examples:
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service orders --out orders.yaml
-  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1"
+  partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1
+  partywall render limits envoy-config/tenancy"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -38,6 +39,7 @@ pub(crate) struct Args {
 enum What {
     Envoy(Envoy),
     Istio(Istio),
+    Limits(LimitsService),
 }
 
 /// A whole bootstrap for one Envoy
@@ -51,6 +53,7 @@ enum What {
     after_help = "Examples:
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
+  partywall render envoy tenancy --role sidecar --service orders --cell eu-1
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
@@ -62,6 +65,9 @@ struct Envoy {
     /// The service of a sidecar
     #[arg(long, required_if_eq("role", "sidecar"))]
     service: Option<String>,
+    /// The cell of a sidecar, where its service has an instance for each
+    #[arg(long, requires = "service", value_parser = label)]
+    cell: Option<String>,
 }
 
 /// Resources for the workloads of one namespace of an Istio mesh
@@ -83,6 +89,9 @@ struct Istio {
     /// The namespace
     #[arg(long, value_parser = label)]
     namespace: String,
+    /// The cell of its workloads
+    #[arg(long, value_parser = label)]
+    cell: Option<String>,
     /// Where proxies fetch the module
     #[arg(long, value_name = "URL", value_parser = url)]
     module: String,
@@ -98,6 +107,25 @@ struct Istio {
     /// Istio's version
     #[arg(long, value_enum, default_value = "1.30")]
     istio: VersionName,
+}
+
+/// What Envoy's rate limit service reads
+///
+/// `mesh_requests_per_second` of records and profiles, which that service counts over all Envoys together. The edge asks
+/// it where deployment.yaml says `limits: { address: ratelimit, port: 8081 }`.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render limits envoy-config/tenancy
+  partywall render limits tenancy --out envoy-config/limits/partywall.yaml"
+)]
+struct LimitsService {
+    /// The tenancy directory
+    dir: PathBuf,
+    /// The file to write; by default it is printed
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -154,6 +182,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
     match &args.what {
         What::Envoy(args) => envoy(args),
         What::Istio(args) => istio(args),
+        What::Limits(args) => {
+            let checked = check(&args.dir, None);
+            good(&checked)?;
+            put(args.out.as_deref(), &limits_service(checked.reading().limits()))
+        }
     }
 }
 
@@ -165,7 +198,7 @@ fn envoy(args: &Envoy) -> Outcome {
                 "an edge has no service\nhelp: leave `--service` out, or write `--role sidecar`",
             ));
         }
-        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default()),
+        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
     };
     write(&args.place, |given| bootstrap(given, role))
 }
@@ -180,10 +213,14 @@ fn istio(args: &Istio) -> Outcome {
         module: &args.module,
         sha256: args.sha256.as_deref(),
         bundles: &args.bundles,
+        cell: args.cell.as_deref(),
         bundles_port: args.bundles_port,
         version,
     };
     write(&args.place, |given| {
+        if !given.limits.of_each(global::NAME).is_empty() {
+            note(format_args!("note: `{}` is not rendered: ask the rate limit service at your own edge", global::NAME));
+        }
         if !given.limits.of_each("concurrent_requests").is_empty() {
             note("note: `concurrent_requests` is not rendered: Istio's clusters cannot be one for each tenant");
         }
@@ -194,10 +231,7 @@ fn istio(args: &Istio) -> Outcome {
 /// Reads the directory and where things are, and writes what `render` makes of both.
 fn write(place: &Place, render: impl FnOnce(Given<'_>) -> Result<String, Failure>) -> Outcome {
     let checked = check(&place.dir, None);
-    let Some((directory, _)) = checked.good() else {
-        let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned();
-        return Err(Failure::diagnostics(&errors.collect::<Vec<_>>()));
-    };
+    let directory = good(&checked)?;
     let beside = || place.dir.join("../deployment.yaml");
     let path = place.deployment.clone().unwrap_or_else(beside);
     let deployment = deployment::read(&path, &directory.mesh.trust_domain)?;
@@ -209,11 +243,19 @@ fn write(place: &Place, render: impl FnOnce(Given<'_>) -> Result<String, Failure
             ));
         }
     }
-    if !checked.reading().limits().of_each("request_bytes").is_empty() {
-        note("note: `request_bytes` is not rendered: nothing enforces it yet");
-    }
     let text = render(Given { directory, limits: checked.reading().limits(), deployment: &deployment })?;
-    match &place.out {
+    put(place.out.as_deref(), &text)
+}
+
+fn good(checked: &Checked) -> Result<Directory<'_>, Failure> {
+    checked.good().map(|(directory, _)| directory).ok_or_else(|| {
+        let errors = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned();
+        Failure::diagnostics(&errors.collect::<Vec<_>>())
+    })
+}
+
+fn put(out: Option<&Path>, text: &str) -> Outcome {
+    match out {
         Some(out) => files::replace(out, text.as_bytes(), files::PUBLIC).map_err(|e| Failure::file(out, e))?,
         None => say(text.trim_end()),
     }

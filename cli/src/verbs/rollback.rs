@@ -10,14 +10,14 @@ use crate::compile::{self, publish, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::revisions::{Revisions, Unknown};
-use crate::{history, overlay, slices};
+use crate::{history, moves, overlay, slices};
 
 /// Publish what an earlier revision said, under a new and higher one
 ///
 /// Sidecars never go back to a lower revision, so the old contents are signed anew: those of
 /// `DIR/history/REV`, which `partywall compile` and `approve` keep for the last 50 revisions. Their
-/// signatures are checked before. Keys, approvals and the ceilings of grants stay those in force, so
-/// that a key that was retired since does not come back. What the overlay withdraws stays withdrawn.
+/// signatures are checked before. Keys, approvals, the ceilings of grants and the cells of tenants stay
+/// those in force: a key that was retired since does not come back, and nobody goes back to a cell. What the overlay withdraws stays withdrawn.
 /// Tenants that may act again and consents that count again are told. Candidates and what waits for
 /// signatures are passed; those that cannot be verified with this keys folder are told, and left out.
 ///
@@ -139,6 +139,8 @@ fn old(
         approvals: in_force.approvals,
         keys: in_force.keys.clone(),
         grants: in_force.grants.clone(),
+        cells: in_force.cells.clone(),
+        tenants: moves::stay(in_force, body)?,
         ..body.clone()
     })
 }

@@ -9,16 +9,17 @@ use crate::arguments;
 use crate::command::say;
 use crate::compile::check;
 use crate::diagnostic::Severity;
+use crate::directory::is_label;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::nearest::nearest;
 use crate::overlay::{self, Served, Withdrawn};
 use crate::records;
 
-/// Suspend, quarantine or resume a tenant at once; add or offboard one
+/// Suspend, quarantine or resume a tenant at once; add, move or offboard one
 ///
 /// The first three change DIR/overlay.yaml; `partywall serve DIR` signs it within 100 ms, and every sidecar denies
 /// the tenant within 1.5 s. An overlay only takes away: a tenant that its own file suspends is
-/// resumed there. The last two change the tenancy directory, and count after the next compile.
+/// resumed there. The others change the tenancy directory, and count after the next compile.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -27,6 +28,7 @@ use crate::records;
   partywall tenant quarantine globex --dir served
   partywall tenant resume globex --dir served
   partywall tenant add hooli --tier gold --tenancy tenancy
+  partywall tenant move acme --to eu-2 --tenancy tenancy
   partywall tenant offboard hooli --tenancy tenancy"
 )]
 pub(crate) struct Args {
@@ -50,6 +52,16 @@ enum What {
   partywall tenant add hooli --tier gold --tenancy tenancy
   partywall tenant add hooli --tier bronze --residency us --tenancy tenancy")]
     Add(Add),
+    /// Let another cell serve it
+    ///
+    /// In two steps, and a compile after each: with --to nobody serves it (`tenant_moving`, 503), so that its data can be
+    /// brought over; with --done the new cell does. `partywall compile` refuses the second step as long as a sidecar of
+    /// the old cell may serve by a bundle from before.
+    #[command(after_help = "Examples:
+  partywall tenant move acme --to eu-2 --tenancy tenancy
+  partywall tenant move acme --done --tenancy tenancy
+  partywall tenant move acme --back --tenancy tenancy")]
+    Move(Move),
     /// Remove its file, keep its id from being given again, and tell what else names it
     #[command(after_help = "Example:\n  partywall tenant offboard hooli --tenancy tenancy")]
     Offboard(Offboard),
@@ -69,6 +81,32 @@ struct Add {
     /// The tenancy directory
     #[arg(long)]
     tenancy: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Move {
+    /// The tenant's id
+    #[arg(value_parser = arguments::tenant)]
+    tenant: TenantId,
+    #[command(flatten)]
+    step: Step,
+    /// The tenancy directory
+    #[arg(long)]
+    tenancy: PathBuf,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Step {
+    /// It begins to move to this cell
+    #[arg(long, value_name = "CELL")]
+    to: Option<String>,
+    /// It has arrived
+    #[arg(long)]
+    done: bool,
+    /// It stays where it was
+    #[arg(long)]
+    back: bool,
 }
 
 #[derive(clap::Args)]
@@ -98,10 +136,24 @@ pub(crate) fn run(args: &Args) -> Outcome {
         What::Resume(which) => resume(which),
         What::Add(add) => records::add(&add.tenancy, &add.tenant, &add.tier, add.residency.as_deref())
             .map(|path| format!("{} is written; it counts after the next `partywall compile`", path.display())),
+        What::Move(args) => move_it(args),
         What::Offboard(which) => return offboard(which),
     }?;
     say(said);
     Ok(Exit::Fine)
+}
+
+fn move_it(args: &Move) -> Result<String, Failure> {
+    let what = match (&args.step.to, args.step.back) {
+        (Some(to), _) if !is_label(to) => {
+            return Err(Failure::usage(format!("`{to}` is not 1 to 63 of `a-z 0-9 -`\nhelp: write `--to eu-2`")));
+        }
+        (Some(to), _) => records::Move::To(to),
+        (None, true) => records::Move::Back,
+        (None, false) => records::Move::Done,
+    };
+    let line = records::set_cell(&args.tenancy, &args.tenant, what)?;
+    Ok(format!("{}: `{line}` counts after the next `partywall compile`", args.tenant))
 }
 
 /// What names a tenant that is gone is a mistake from now on, so the check finds it.

@@ -11,6 +11,7 @@ pub(crate) fn tenants() -> Vec<Tenant> {
         tier: tier.into(),
         status: TenantStatus::Active,
         residency: residency.into(),
+        cell: None,
         features: NameSet::default(),
         consents: NameSet::default(),
     };

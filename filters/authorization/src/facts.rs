@@ -330,6 +330,7 @@ mod tests {
             tier: tier.into(),
             status: TenantStatus::Active,
             residency: "eu".into(),
+            cell: None,
             features: NameSet::new(features).unwrap(),
             consents: NameSet::new(consents).unwrap(),
         }

@@ -27,6 +27,7 @@ mod id;
 mod names;
 mod operations;
 mod program;
+mod request_size;
 mod rules;
 mod table;
 mod value;
@@ -44,6 +45,7 @@ pub use program::{
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,
     Verdict,
 };
+pub use request_size::{Counted, RequestBytes, TooLarge};
 pub use rules::is_region;
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

@@ -16,6 +16,7 @@ fn tenant(id: &str) -> Tenant {
         tier: "gold".into(),
         status: TenantStatus::Active,
         residency: "eu".into(),
+        cell: None,
         features: NameSet::default(),
         consents: NameSet::default(),
     }

@@ -1,5 +1,8 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
+use std::collections::BTreeMap;
+
+use partywall_authorization::RequestBytes;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
@@ -14,6 +17,8 @@ pub(crate) struct Config {
     /// `direction: any`: the listener's direction need not fit the role.
     pub(crate) any_direction: bool,
     pub(crate) service: Option<String>,
+    /// The cell it stands in; without it, it serves all of them.
+    pub(crate) cell: Option<String>,
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
     pub(crate) fingerprint: Fingerprints,
@@ -39,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) allows: f64,
     /// The region, where it is not that of Envoy's node.
     pub(crate) region: Option<String>,
+    /// How large requests of tenants may be.
+    pub(crate) request_bytes: RequestBytes,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
 }
@@ -65,6 +72,7 @@ struct Raw {
     role: RawRole,
     mesh: String,
     service: Option<String>,
+    cell: Option<String>,
     #[serde(default)]
     direction: Direction,
     bundle: BundleSource,
@@ -79,6 +87,8 @@ struct Raw {
     explain: Explain,
     #[serde(default)]
     log: RawLog,
+    #[serde(default)]
+    request_bytes: RawBytes,
     #[serde(default)]
     hold_responses: bool,
     region: Option<String>,
@@ -106,6 +116,36 @@ struct RawLog {
 impl Default for RawLog {
     fn default() -> Self {
         Self { allows: 1.0 }
+    }
+}
+
+/// `request_bytes`: bounds by tenant and tier. A tenant with 0 has none, whatever its tier has.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBytes {
+    #[serde(default)]
+    tenants: BTreeMap<String, f64>,
+    #[serde(default)]
+    tiers: BTreeMap<String, f64>,
+}
+
+impl RawBytes {
+    fn read(self) -> Result<RequestBytes, String> {
+        let whole = |name: &str, bound: f64| {
+            // A Struct knows doubles only; beyond 2^53 they are no whole numbers.
+            let good = (0.0..9.0e15).contains(&bound) && bound.fract() == 0.0;
+            if good { Ok(bound as u64) } else { Err(format!("`request_bytes` of `{name}` must be a whole number")) }
+        };
+        let mut read = RequestBytes::default();
+        for (tenant, bound) in self.tenants {
+            let bound = whole(&tenant, bound)?;
+            read.tenants.insert(tenant, Some(bound).filter(|bound| *bound > 0));
+        }
+        for (tier, bound) in self.tiers {
+            let bound = whole(&tier, bound)?;
+            read.tiers.insert(tier, bound);
+        }
+        Ok(read)
     }
 }
 
@@ -210,6 +250,9 @@ impl Config {
         if matches!(role, Role::Inbound | Role::Outbound) && raw.service.is_none() {
             return Err("`service` is missing: write the name of the service whose sidecar this is".into());
         }
+        if raw.cell.as_deref().is_some_and(str::is_empty) {
+            return Err("`cell` is empty: write the cell that this proxy stands in, or leave it out".into());
+        }
         let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
         let secret = |purpose: &str, variable: &str| -> Result<Secrets, String> {
             let text = environment(variable).filter(|t| !t.is_empty()).ok_or_else(|| {
@@ -283,6 +326,7 @@ impl Config {
             role,
             any_direction,
             service: raw.service,
+            cell: raw.cell,
             bundle: raw.bundle,
             trust,
             fingerprint: Fingerprints::new(FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?)),
@@ -295,6 +339,7 @@ impl Config {
             audit_chain,
             explain: raw.explain,
             allows: raw.log.allows,
+            request_bytes: raw.request_bytes.read()?,
             holds_responses: raw.hold_responses,
             passes,
             region: raw.region,

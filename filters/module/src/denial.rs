@@ -16,6 +16,8 @@ pub(crate) struct Denial<'a> {
     pub(crate) revealed: Option<Reason>,
     /// The HTTP status.
     pub(crate) status: u16,
+    /// Seconds after which the caller may try again, where that helps.
+    pub(crate) retry_after: Option<u16>,
     /// The exact reason, told in a header; for callers that are sidecars.
     pub(crate) exact: Option<Reason>,
     pub(crate) trace: Option<&'a TraceParent>,
@@ -41,6 +43,8 @@ impl Denial<'_> {
         );
         let mut headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
         headers.extend(self.exact.map(|exact| (REASON, exact.code())));
+        let retry_after = self.retry_after.map(|seconds| seconds.to_string());
+        headers.extend(retry_after.as_deref().map(|seconds| ("retry-after", seconds)));
         let _ = hostcalls::send_http_response(status.into(), headers, Some(body.as_bytes()));
     }
 }
@@ -52,17 +56,20 @@ fn title(coarse: Coarse) -> &'static str {
         Coarse::Misdirected => "The connection was made for another host",
         Coarse::NotFound => "Not found",
         Coarse::Forbidden => "Not permitted",
+        Coarse::TooLarge => "The request is too large",
         Coarse::Unavailable => "No decision can be made right now",
     }
 }
 
-/// Status codes of gRPC: UNAUTHENTICATED for credentials, PERMISSION_DENIED for decisions, UNAVAILABLE for policy.
+/// Status codes of gRPC: UNAUTHENTICATED for credentials, PERMISSION_DENIED for decisions, RESOURCE_EXHAUSTED
+/// for limits, UNAVAILABLE for policy.
 fn grpc_code(coarse: Coarse) -> proxy_wasm::types::GrpcStatusCode {
     use proxy_wasm::types::GrpcStatusCode as Code;
     match coarse {
         Coarse::Unauthenticated => Code::Unauthenticated,
         Coarse::BadRequest | Coarse::Misdirected => Code::InvalidArgument,
         Coarse::NotFound | Coarse::Forbidden => Code::PermissionDenied,
+        Coarse::TooLarge => Code::ResourceExhausted,
         Coarse::Unavailable => Code::Unavailable,
     }
 }

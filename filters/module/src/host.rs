@@ -44,6 +44,12 @@ pub(crate) fn set_property(name: &str, value: &[u8]) {
     let _ = hostcalls::set_property(vec![name], Some(value));
 }
 
+/// Lets Envoy look for the route again, by the headers as they are now. A host without this function looks by itself
+/// after headers were written, or has no routes.
+pub(crate) fn clear_route_cache() {
+    let _ = foreign("clear_route_cache", &[]);
+}
+
 /// Makes the filter state `name` one of the request instead of one of its filter chain, so that it is still
 /// there after an internal redirect. A host without this function forgets it then.
 pub(crate) fn declare_for_request(name: &str) {

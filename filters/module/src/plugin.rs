@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use partywall_tenancy::Here;
 use partywall_tenant_context::Role;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
@@ -51,6 +52,12 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// Where this proxy stands. Asked within a request; the region never changes while it runs.
+    pub(crate) fn here(&self) -> Here<'_> {
+        let region = Some(self.region()).filter(|region| !region.is_empty());
+        Here { cell: self.config.cell.as_deref(), region }
+    }
+
     /// Why nothing may pass here: the role does not fit the listener of this request. Envoy 1.40 tells a
     /// plugin where it stands with a request and not with its configuration, which is then refused too late;
     /// and one plugin may stand on two listeners.

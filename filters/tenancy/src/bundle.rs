@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId,
-    Tenants, UnixSeconds,
+    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId,
+    TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -49,6 +49,8 @@ pub struct BundleBody {
     /// Workloads that forward the requests of others and tell whose in `x-forwarded-client-cert`, sorted.
     /// One of them is never itself who calls.
     pub gateways: Vec<SpiffeId>,
+    /// The cells that tenants are in, sorted by name.
+    pub cells: Vec<CellPlace>,
     /// The tenants, sorted by id.
     pub tenants: Tenants,
     /// The services.

@@ -18,6 +18,7 @@
 mod attributes;
 mod bundle;
 mod candidate;
+mod cell;
 mod context;
 mod fingerprint;
 mod grant;
@@ -45,6 +46,7 @@ pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
 pub use candidate::Rollout;
+pub use cell::{Cell, CellPlace, Here};
 pub use context::{ProvedBy, TenantContext};
 pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};

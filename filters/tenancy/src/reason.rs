@@ -64,6 +64,12 @@ reasons! {
     TenantSuspended "tenant_suspended" 403 Forbidden;
     /// The tenant is quarantined, by bundle or overlay.
     TenantQuarantined "tenant_quarantined" 403 Forbidden;
+    /// The tenant is on its way from one cell to another, and neither serves it.
+    TenantMoving "tenant_moving" 503 Unavailable;
+    /// Another cell serves the tenant.
+    CellForeign "cell_foreign" 403 Forbidden;
+    /// The tenant's cell or data must stay in another region than this, or nobody knows which one this is.
+    Residency "residency" 403 Forbidden;
     /// The calling workload may not call this service for this tenant.
     CallerDenied "caller_denied" 403 Forbidden;
     /// An outgoing request belongs to no request that this sidecar let in.
@@ -80,12 +86,12 @@ reasons! {
     FeatureOff "feature_off" 403 Forbidden;
     /// The same, where the operation says that there is no such thing then.
     FeatureHidden "feature_hidden" 404 NotFound;
-    /// The dataset may not be served in this region, or nobody knows which one this is.
-    Residency "residency" 403 Forbidden;
     /// The principal is not cleared for what is this confidential.
     Clearance "clearance" 403 Forbidden;
     /// The owner has not consented to the purpose.
     Consent "consent" 403 Forbidden;
+    /// The request's body is larger than its tenant may send.
+    RequestTooLarge "request_too_large" 413 TooLarge;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.
@@ -106,6 +112,11 @@ impl Reason {
         matches!(self, Self::PolicyDenied)
     }
 
+    /// Seconds after which a caller may try again, where waiting helps.
+    pub fn retry_after(self) -> Option<u16> {
+        (self == Self::TenantMoving).then_some(30)
+    }
+
     /// What a caller outside the mesh may learn. `proved` says whether it proved a credential:
     /// whoever did not learns nothing about which tenants exist.
     pub fn coarse(self, proved: bool) -> Coarse {
@@ -115,6 +126,7 @@ impl Reason {
             | Self::TenantUnknown
             | Self::TenantSuspended
             | Self::TenantQuarantined
+            | Self::TenantMoving
                 if !proved =>
             {
                 Coarse::Unauthenticated
@@ -143,6 +155,8 @@ pub enum Coarse {
     NotFound,
     /// No.
     Forbidden,
+    /// Less of it, perhaps.
+    TooLarge,
     /// Not now.
     Unavailable,
 }
@@ -154,6 +168,7 @@ impl Coarse {
             400 => Self::BadRequest,
             401 => Self::Unauthenticated,
             404 => Self::NotFound,
+            413 => Self::TooLarge,
             500.. => Self::Unavailable,
             _ => Self::Forbidden,
         }
@@ -167,6 +182,7 @@ impl Coarse {
             Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
             Self::Forbidden => "forbidden",
+            Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
         }
     }
@@ -179,6 +195,7 @@ impl Coarse {
             Self::Misdirected => 421,
             Self::NotFound => 404,
             Self::Forbidden => 403,
+            Self::TooLarge => 413,
             Self::Unavailable => 503,
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! ids     "acmeglobexinitech"                                           one text, in the order of the ids
 //! rows    { start of the id 4, shape 2, features 4, consents 4 } each   little endian
-//! shapes  tier, status, residency                                       each combination once
+//! shapes  tier, status, residency, cell                                 each combination once
 //! names   what features and consents are called, and each set of them   see `name_set`
 //! ```
 
@@ -15,7 +15,7 @@ use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::name_set::{NameSet, NameTable, Packing};
-use crate::{Refusal, TenantId};
+use crate::{Cell, Refusal, TenantId};
 
 /// Whether a tenant may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Tenant {
     pub status: TenantStatus,
     /// Where its data lives, as `eu`.
     pub residency: Arc<str>,
+    /// Which cell serves it; `None` where it is in none.
+    pub cell: Option<Cell>,
     /// What it has beyond its tier, as `export`.
     pub features: NameSet,
     /// What it agreed to, as `analytics`.
@@ -65,6 +67,7 @@ struct Shape {
     tier: Arc<str>,
     status: TenantStatus,
     residency: Arc<str>,
+    cell: Option<Cell>,
 }
 
 /// Tenants, sorted by id. A value that was read is sorted only after [`Tenants::check`] looked at all of it;
@@ -89,15 +92,15 @@ struct Row {
 
 impl Tenants {
     /// Packs tenants in the order given. `None` where they do not fit: more than 65,536 combinations of tier,
-    /// status and residency, as many names of features and consents, or 4 GiB of ids.
+    /// status, residency and cell, as many names of features and consents, or 4 GiB of ids.
     pub fn pack(tenants: impl IntoIterator<Item = Tenant>) -> Option<Self> {
         let tenants: Vec<Tenant> = tenants.into_iter().collect();
         let names: BTreeSet<&str> = tenants.iter().flat_map(|t| t.features.iter().chain(t.consents.iter())).collect();
         let mut names = Packing::of(names)?;
         let mut packed = Self::default();
         let mut known = HashMap::new();
-        for Tenant { id, tier, status, residency, features, consents } in &tenants {
-            let shape = Shape { tier: tier.clone(), status: *status, residency: residency.clone() };
+        for Tenant { id, tier, status, residency, cell, features, consents } in &tenants {
+            let shape = Shape { tier: tier.clone(), status: *status, residency: residency.clone(), cell: cell.clone() };
             let at = match known.get(&shape) {
                 Some(at) => *at,
                 None => {
@@ -137,6 +140,17 @@ impl Tenants {
     /// The ids, in their order.
     pub fn ids(&self) -> impl Iterator<Item = &str> + '_ {
         (0..self.len()).filter_map(|at| self.id(at))
+    }
+
+    /// Every cell that one of them is in, or moves from or to; some more than once.
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        self.shapes.iter().filter_map(|shape| shape.cell.as_ref()).flat_map(Cell::names).map(|name| &**name)
+    }
+
+    /// Which cell serves the tenant called `id`; O(log n), and without an allocation.
+    pub fn cell(&self, id: &TenantId) -> Option<&Cell> {
+        let row = self.row(self.position(id.as_str())?)?;
+        self.shapes.get(row.shape)?.cell.as_ref()
     }
 
     /// The place of a tenant in the order of ids; O(log n).
@@ -186,9 +200,9 @@ impl Tenants {
 
     fn tenant(&self, at: usize, id: TenantId) -> Option<Tenant> {
         let row = self.row(at)?;
-        let Shape { tier, status, residency } = self.shapes.get(row.shape)?.clone();
+        let Shape { tier, status, residency, cell } = self.shapes.get(row.shape)?.clone();
         let set = |at| NameTable::set(&self.names, at);
-        Some(Tenant { id, tier, status, residency, features: set(row.features)?, consents: set(row.consents)? })
+        Some(Tenant { id, tier, status, residency, cell, features: set(row.features)?, consents: set(row.consents)? })
     }
 
     fn id(&self, at: usize) -> Option<&str> {
@@ -285,7 +299,7 @@ mod tests {
         let consents = if tier == "gold" { NameSet::new(["analytics", "export"]).unwrap() } else { NameSet::default() };
         let id = TenantId::parse(id).unwrap();
         let (tier, residency) = (tier.into(), "eu".into());
-        Tenant { id, tier, status: TenantStatus::Active, residency, features, consents }
+        Tenant { id, tier, status: TenantStatus::Active, residency, cell: None, features, consents }
     }
 
     fn packed(ids: &[&str]) -> Tenants {

@@ -47,6 +47,13 @@ impl Bundle {
             return Err(Refusal::Inconsistent(format!("gateway `{gateway}` lies outside the trust domain")));
         }
         body.modes.check()?;
+        if !body.cells.is_sorted_by(|a, b| a.name < b.name) {
+            return Err(Refusal::Inconsistent("cells are not sorted, or one is there twice".into()));
+        }
+        let known = |name: &str| body.cells.binary_search_by(|cell| cell.name.as_str().cmp(name)).is_ok();
+        if let Some(stranger) = body.tenants.cells().find(|name| !known(name)) {
+            return Err(Refusal::Inconsistent(format!("a tenant is in the cell `{stranger}`, which it does not list")));
+        }
         let keys = Keys::of(&body.keys)?;
         let issuers = unique("issuer", body.issuers.iter().map(|i| i.issuer.as_str()).enumerate())?;
         let signers = unique("signer", body.signers.iter().map(|s| s.id.as_str()).enumerate())?;
@@ -86,6 +93,12 @@ impl Bundle {
     /// The tenant called `id`; O(log n), and without an allocation.
     pub fn tenant(&self, id: &TenantId) -> Option<Tenant> {
         self.body.tenants.get(id)
+    }
+
+    /// The region that a cell lies in; O(log n).
+    pub fn region_of_cell(&self, cell: &str) -> Option<&str> {
+        let at = self.body.cells.binary_search_by(|known| known.name.as_str().cmp(cell)).ok()?;
+        self.body.cells.get(at).map(|known| known.region.as_str())
     }
 
     /// The issuer whose `iss` is exactly this; O(1).

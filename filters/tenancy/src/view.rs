@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::context::ProvedBy;
 use crate::{
-    Bundle, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds,
+    Bundle, Cell, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds,
     WithdrawnConsent,
 };
 
@@ -59,6 +59,7 @@ impl View {
             (own, _) => own,
         };
         match status {
+            TenantStatus::Active if matches!(tenant.cell, Some(Cell::Moving { .. })) => Err(Reason::TenantMoving),
             TenantStatus::Active => Ok(tenant),
             TenantStatus::Suspended => Err(Reason::TenantSuspended),
             TenantStatus::Quarantined => Err(Reason::TenantQuarantined),

@@ -45,7 +45,7 @@ pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootMemo, RootSigner};
 pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, candidates, occupancy, trace_candidates};
 pub use sources::{Evidence, Peer, Where, api_key_digest, named_in};
 pub use standing::{Passage, Standing};
-pub use take_out::{ACT_FOR, CONTEXT, FEATURES, PRINCIPAL, TENANT, TIER, TakenOut, is_identity_header, take_out};
+pub use take_out::{ACT_FOR, CELL, CONTEXT, FEATURES, PRINCIPAL, TENANT, TIER, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};
 
 /// Where in the mesh a filter stands. Mandatory in its configuration.

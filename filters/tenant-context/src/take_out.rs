@@ -13,6 +13,9 @@ pub const PRINCIPAL: &str = "x-partywall-principal";
 /// The request header that tells the app which features its tenant has, with commas between.
 pub const FEATURES: &str = "x-partywall-features";
 
+/// The request header that tells Envoy's routes, and the app, which cell serves the tenant.
+pub const CELL: &str = "x-partywall-cell";
+
 /// The request header in which a workload names the tenant it acts for.
 pub const ACT_FOR: &str = "x-partywall-act-for";
 

@@ -206,6 +206,7 @@ impl Domain {
             tier: self.texts[chosen[tier]].as_str().into(),
             status: TenantStatus::ALL[chosen[status]],
             residency: self.texts[chosen[residency]].as_str().into(),
+            cell: None,
             features: set(first),
             consents: set(first + 1),
         };

@@ -10,7 +10,7 @@ use partywall_tenant_context::{
 };
 
 use super::Denied;
-use super::decide::asked;
+use super::decide::{asked, tell_cell};
 use super::handover::Established;
 use crate::crypto::HostVerifier;
 use crate::host;
@@ -76,6 +76,13 @@ impl Stage<'_> {
         }
     }
 
+    /// Lets Envoy's routes lead to the cell that serves this tenant. Whatever came by that name was taken out before.
+    fn tell_cell(&self, context: &TenantContext) {
+        if let Some(cell) = self.view.bundle().body().tenants.cell(&context.tenant) {
+            tell_cell(Some(cell));
+        }
+    }
+
     fn edge(&self, request: &Request<'_>) -> Result<Established, Denied> {
         let service = destination(self.view.bundle());
         let anonymous = service.as_deref().is_some_and(|service| self.is_anonymous(service, request));
@@ -88,6 +95,9 @@ impl Stage<'_> {
             ..Denied::new(Reason::ResourceUnmapped, "the route leads to no service of the directory")
         })?;
         write_trace_state(request, None);
+        let (tenant_context::Established::Proved(whose, _) | tenant_context::Established::Anonymous(whose)) =
+            &established;
+        self.tell_cell(whose);
         let (context, standing) = match established {
             tenant_context::Established::Proved(context, standing) => {
                 host::set_request_header(CONTEXT, &self.sign(&context)?);
@@ -124,6 +134,7 @@ impl Stage<'_> {
             host::set_request_header(CONTEXT, root);
         }
         tell_app(&context);
+        self.tell_cell(&context);
         write_trace_state(request, placed.handle.as_ref());
         Ok(Established { context, service: service.name.clone(), standing })
     }
@@ -176,6 +187,7 @@ impl Stage<'_> {
             }
         };
         host::set_request_header(CONTEXT, &root);
+        self.tell_cell(&context);
         Ok(Established { context, service: destination.unwrap_or_default(), standing })
     }
 

@@ -1,8 +1,8 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
-use partywall_tenant_context::{FEATURES, Request, Role};
+use partywall_tenancy::{Cell, ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenant_context::{CELL, FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
 use super::guard::Guarding;
@@ -35,6 +35,8 @@ pub(super) struct Answer {
     pub(super) shadow: Option<Reason>,
     /// Whether its route asks for shadow, and the bundle does not let it.
     route_refused: bool,
+    /// The cell of the tenant that a grant let it cross into.
+    crossed_to: Option<Cell>,
     /// The context's tenant, if it may act.
     pub(super) tenant: Option<Tenant>,
 }
@@ -42,9 +44,10 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
         let (policy, outcome) = (String::new(), Err((reason, detail)));
-        Self { outcome, policy, granted: false, shadow: None, route_refused: false, tenant: None }
+        Self { outcome, policy, granted: false, crossed_to: None, shadow: None, route_refused: false, tenant: None }
     }
 
+    /// What `view` answers at a filter that stands `here`.
     pub(super) fn of(
         setup: &Setup,
         view: &View,
@@ -68,7 +71,12 @@ impl Answer {
             region: setup.region(),
             time: now,
         };
-        let granted = |owner: &str, action: &str| view.grant(context, owner, action);
+        let mut owner = None;
+        let granted = |name: &str, action: &str| {
+            let (grant, tenant) = view.grant(context, name, action)?;
+            owner = Some(tenant.clone());
+            Some((grant, tenant))
+        };
         let across = partywall_authorization::authorize_across(authorization, &query, granted);
         // INVARIANT: what would cross into another tenant is no matter of modes.
         let crosses = !matches!(across, Across::Decided(_));
@@ -92,8 +100,14 @@ impl Answer {
             Some(denied) if shadow.is_none() => Err(denied),
             _ => Ok(()),
         };
+        // Whose data it is about: a grant leads to the owner's cell.
+        let whose = owner.as_ref().filter(|_| granted).unwrap_or(&tenant);
+        if let Err(reason) = setup.here().serves(whose, view.bundle()) {
+            return Self::denied(reason, "the tenant is not served in this cell or region");
+        }
+        let crossed_to = owner.filter(|_| granted).and_then(|owner| owner.cell);
         let route_refused = ruling == Ruling::RouteRefused;
-        Self { outcome, policy, granted, shadow, route_refused, tenant: Some(tenant) }
+        Self { outcome, policy, granted, crossed_to, shadow, route_refused, tenant: Some(tenant) }
     }
 }
 
@@ -103,6 +117,17 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
         return Err("method or path is not text");
     };
     Ok(Call { method: called(method, request.headers.all("content-type"))?, path, headers: request.headers.0 })
+}
+
+/// Tells Envoy's routes which cell serves the request, and the app.
+pub(super) fn tell_cell(cell: Option<&Cell>) {
+    match cell.and_then(Cell::name) {
+        Some(cell) => {
+            host::set_request_header(CELL, cell);
+            host::clear_route_cache();
+        }
+        None => host::remove_request_header(CELL),
+    }
 }
 
 impl Deciding<'_> {
@@ -157,6 +182,8 @@ impl Deciding<'_> {
             wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
+            // Its owner's cell holds what it is about; where that tenant is in none, no route by cell is meant.
+            tell_cell(answer.crossed_to.as_ref());
         }
         let role = log::role(self.setup.config.role);
         if answer.route_refused {

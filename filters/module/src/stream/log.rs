@@ -222,6 +222,14 @@ pub(super) fn unjudged(setup: &Setup, reason: Reason, detail: &str) {
     setup.metrics.count("guard_denials_total", &[("reason", "unjudged"), ("role", role(setup.config.role))]);
 }
 
+/// The body of a request that was let in grew too large.
+pub(super) fn too_large(setup: &Setup, reason: Reason) {
+    host::set_property(DECISION, b"deny");
+    host::set_property("partywall.reason", reason.code().as_bytes());
+    host::set_property("partywall.detail", b"its body grew larger than `request_bytes` of its tenant");
+    setup.metrics.count("authorization_requests_cut_total", &[("role", role(setup.config.role))]);
+}
+
 /// A label from a bounded set: the first tenants of the bundle have their own.
 fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
     let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };

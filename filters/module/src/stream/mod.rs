@@ -16,8 +16,8 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
-use partywall_authorization::GRPC;
 use partywall_authorization::guard::Refused;
+use partywall_authorization::{Counted, GRPC};
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -49,6 +49,8 @@ pub(crate) struct Stream {
     answering: Option<guard::Answering>,
     /// Whether the response is one of our own.
     answered: bool,
+    /// What its body may still have.
+    counted: Option<Counted>,
 }
 
 /// Why a request is turned away, with what the log needs.
@@ -111,6 +113,7 @@ impl Stream {
             guarding: None,
             answering: None,
             answered: false,
+            counted: None,
         }
     }
 
@@ -138,12 +141,13 @@ impl Stream {
             // A newer sidecar may give a reason that this build does not know; its status says enough.
             let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
             // The root that the edge signed is proof that the caller proved a credential.
-            let coarse = match Reason::from_code(&word) {
+            let told = Reason::from_code(&word);
+            let coarse = match told {
                 Some(reason) if self.grpc && guard::is_of_response(reason) => Coarse::Forbidden,
                 Some(reason) => reason.coarse(true),
                 None => Coarse::of_status(status),
             };
-            self.deny(coarse, None, coarse.status(), None);
+            self.deny(coarse, None, coarse.status(), told.and_then(Reason::retry_after));
             return Action::Pause;
         }
         for name in identity_names(&headers, &[]) {
@@ -172,10 +176,44 @@ impl Stream {
         self.answered || self.kept.as_ref().is_some_and(|kept| kept.ended.get())
     }
 
-    fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, exact: Option<Reason>) {
+    fn deny(&mut self, coarse: Coarse, reason: Option<Reason>, status: u16, retry_after: Option<u16>) {
         self.answered = true;
         let revealed = reason.filter(|_| self.setup.config.reveal);
-        Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
+        let (trace, grpc) = (self.trace.as_ref(), self.grpc);
+        Denial { coarse, revealed, status, retry_after, exact: None, trace, grpc }.send();
+    }
+
+    /// How large the body may be, where the request comes in and where the app gets it.
+    fn begin_to_count(
+        &self,
+        established: &handover::Established,
+        request: &Request<'_>,
+    ) -> Result<Option<Counted>, Denied> {
+        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
+            return Ok(None);
+        }
+        let context = &established.context;
+        let lengths = request.headers.all("content-length");
+        let counted = self.setup.config.request_bytes.begin(context.tenant.as_str(), &context.tier, lengths);
+        counted.map_err(|_| Denied {
+            proved: true,
+            tenant: Some(context.tenant.clone()),
+            ..Denied::new(Reason::RequestTooLarge, "its head says more than `request_bytes` of its tenant")
+        })
+    }
+
+    /// The body grew larger than its tenant may send: what passed of it is cut off from the app.
+    fn too_large(&mut self) -> Action {
+        let reason = Reason::RequestTooLarge;
+        self.counted = None;
+        log::too_large(&self.setup, reason);
+        if self.kept.as_ref().is_some_and(|kept| kept.responding.get()) {
+            host::reset_stream();
+            return Action::Pause;
+        }
+        self.answered = true;
+        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        Action::Pause
     }
 
     /// A request that other filters let in, whose response is judged here.
@@ -227,8 +265,10 @@ impl Stream {
         self.answered = true;
         if self.grpc {
             // As `leave_the_mesh` tells it.
-            let role = self.setup.config.role;
-            self.deny(Coarse::Forbidden, Some(reason), 403, Some(reason).filter(|_| role == Role::Inbound));
+            let exact = Some(reason).filter(|_| self.setup.config.role == Role::Inbound);
+            let revealed = Some(reason).filter(|_| self.setup.config.reveal);
+            let (coarse, trace) = (Coarse::Forbidden, self.trace.as_ref());
+            Denial { coarse, revealed, status: 403, retry_after: None, exact, trace, grpc: true }.send();
         } else {
             answer(&self.setup, reason, true, self.trace.as_ref(), false);
         }
@@ -277,7 +317,9 @@ impl Stream {
             let route = mode::Route::Here;
             let by =
                 decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
-            return by.authorize(&established, request).map(|allowed| (allowed, Some(established)));
+            let allowed = by.authorize(&established, request)?;
+            self.counted = self.begin_to_count(&established, request)?;
+            return Ok((allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
@@ -325,6 +367,13 @@ impl HttpContext for Stream {
                 answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
                 Action::Pause
             }
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        match self.counted.as_mut().map(|counted| counted.more(size)) {
+            Some(Err(_)) => self.too_large(),
+            Some(Ok(())) | None => Action::Continue,
         }
     }
 
@@ -436,7 +485,7 @@ fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParen
         Role::Outbound | Role::Egress => (reason.status(), None),
     };
     let revealed = Some(reason).filter(|_| setup.config.reveal);
-    Denial { coarse, revealed, status, exact, trace, grpc }.send();
+    Denial { coarse, revealed, status, retry_after: reason.retry_after(), exact, trace, grpc }.send();
 }
 
 fn take_out_of_response() {

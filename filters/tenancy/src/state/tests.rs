@@ -1,6 +1,7 @@
 //! What may replace what, and for how long it counts.
 
 mod candidates;
+mod cells;
 mod grants;
 
 use ed25519_dalek::SigningKey;
@@ -24,7 +25,7 @@ fn named(id: &str, seed: u8) -> (String, [u8; 32]) {
 fn tenant(id: &str, status: TenantStatus) -> Tenant {
     let consents = NameSet::new(["analytics", "mail"]).unwrap();
     let (id, features) = (TenantId::parse(id).unwrap(), NameSet::default());
-    Tenant { id, tier: "gold".into(), status, residency: "eu".into(), features, consents }
+    Tenant { id, tier: "gold".into(), status, residency: "eu".into(), cell: None, features, consents }
 }
 
 fn tenants(status: TenantStatus) -> Tenants {
@@ -55,6 +56,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         issuers: vec![],
         signers: vec![],
         gateways: vec![],
+        cells: vec![],
         tenants: tenants(TenantStatus::Active),
         services: vec![],
         modes: crate::Modes::default(),

@@ -236,6 +236,7 @@ impl Mesh {
                 Status::Quarantined => TenantStatus::Quarantined,
             },
             residency: entry.residency.as_str().into(),
+            cell: None,
             features: NameSet::default(),
             consents: NameSet::default(),
         });
@@ -258,6 +259,7 @@ impl Mesh {
             issuers: self.issuers.iter().map(|(issuer, entry)| entry.read(issuer)).collect(),
             signers: self.signers.iter().map(|(id, entry)| entry.read(id)).collect(),
             gateways: self.gateways.iter().map(|id| SpiffeId::parse(id).unwrap()).collect(),
+            cells: vec![],
             tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             modes: partywall_tenancy::Modes::default(),

@@ -79,6 +79,7 @@ pub fn body() -> BundleBody {
         tier: "gold".into(),
         status,
         residency: "eu".into(),
+        cell: None,
         features: NameSet::default(),
         consents: NameSet::default(),
     };
@@ -115,6 +116,7 @@ pub fn body() -> BundleBody {
             tenants: TenantScope::All,
         }],
         gateways: vec![],
+        cells: vec![],
         tenants: Tenants::pack([
             record("acme", TenantStatus::Active),
             record("globex", TenantStatus::Active),
