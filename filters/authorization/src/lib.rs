@@ -26,6 +26,7 @@ mod id;
 mod names;
 mod operations;
 mod program;
+pub mod retention;
 mod rules;
 mod table;
 mod value;

@@ -86,6 +86,8 @@ reasons! {
     Clearance "clearance" 403 Forbidden;
     /// The owner has not consented to the purpose.
     Consent "consent" 403 Forbidden;
+    /// What the service answers is older than its dataset may be shown, or does not tell how old it is.
+    Retention "retention" 410 Gone;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.
@@ -132,6 +134,8 @@ pub enum Coarse {
     Misdirected,
     /// There is no such thing, for you.
     NotFound,
+    /// There is no such thing any more.
+    Gone,
     /// No.
     Forbidden,
     /// Not now.
@@ -145,6 +149,7 @@ impl Coarse {
             400 => Self::BadRequest,
             401 => Self::Unauthenticated,
             404 => Self::NotFound,
+            410 => Self::Gone,
             500.. => Self::Unavailable,
             _ => Self::Forbidden,
         }
@@ -157,6 +162,7 @@ impl Coarse {
             Self::BadRequest => "bad_request",
             Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
+            Self::Gone => "gone",
             Self::Forbidden => "forbidden",
             Self::Unavailable => "unavailable",
         }
@@ -169,6 +175,7 @@ impl Coarse {
             Self::BadRequest => 400,
             Self::Misdirected => 421,
             Self::NotFound => 404,
+            Self::Gone => 410,
             Self::Forbidden => 403,
             Self::Unavailable => 503,
         }

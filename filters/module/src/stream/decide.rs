@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenancy::{ProvedBy, Reason, Retention, Tenant, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
@@ -143,7 +143,9 @@ impl Deciding<'_> {
                 }
                 let granted = answer.granted;
                 let guarding = self.guarding(by.1, established, (method, path), granted);
-                Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, asked, beside, guarding })
+                let retention = self.retention(by.1, established, (method, path));
+                let tenant = Some(context.tenant.clone());
+                Ok(Allowed { tenant, policy, granted, asked, beside, guarding, retention })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
@@ -155,6 +157,19 @@ impl Deciding<'_> {
             let features: Vec<&str> = tenant.features.iter().collect();
             host::set_request_header(FEATURES, &features.join(","));
         }
+    }
+
+    /// How old what is read may be: where the app answers and where clients are answered.
+    fn retention(
+        &self,
+        authorization: &Authorization,
+        established: &Established,
+        (method, path): (&str, &str),
+    ) -> Option<Retention> {
+        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) || !matches!(method, "GET" | "HEAD") {
+            return None;
+        }
+        authorization.operation(&established.service, method, path)?.operation().attributes.retention.clone()
     }
 
     /// How the response is to be judged: where the app answers and where clients are answered.
