@@ -230,7 +230,7 @@ impl Rehearsal {
     /// What the operation says of its data, and the region where that is bound to one.
     pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
         let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
-        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature } =
+        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature, retention } =
             &found.operation().attributes;
         let mut told = Vec::new();
         let mut tell = |name, value: String| {
@@ -243,6 +243,7 @@ impl Rehearsal {
         tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));
         tell("purpose", purpose.clone() + if *needs_consent { "; needs consent" } else { "" });
         tell("feature", feature.as_ref().map_or_else(String::new, |feature| feature.name.clone()));
+        tell("retention", retention.as_ref().map_or_else(String::new, |r| format!("{} s by {}", r.age, r.header)));
         let region = if ask.region.is_empty() { "unknown" } else { &ask.region };
         match residency {
             Residency::Anywhere => {}

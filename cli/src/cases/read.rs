@@ -119,10 +119,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
         None => Some(String::new()),
     };
-    let time = match fields.optional("time") {
-        Some(node) => Some(time(node, mistakes)),
-        None => None,
-    };
+    let time = fields.optional("time").map(|node| time(node, mistakes));
     fields.finish(mistakes);
     let (request, region) = (request?, region?);
     let time = match time {

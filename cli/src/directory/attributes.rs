@@ -51,6 +51,7 @@ pub(crate) fn read<'s>(
         purpose: purpose.map(|purpose| purpose.value).unwrap_or_default(),
         residency: dataset.map_or(Residency::Anywhere, |dataset| dataset.residency.clone()),
         needs_consent,
+        retention: dataset.and_then(|dataset| dataset.retention.clone()),
         cleared: classification.and_then(|classification| data.cleared(classification)),
         feature,
     })

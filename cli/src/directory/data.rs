@@ -2,13 +2,15 @@
 
 use crate::directory::fields::{Fields, Report, list, listed, once_each, text};
 use crate::directory::settings::name;
-use crate::directory::values::word;
+use crate::directory::values::{duration, word};
 use crate::directory::yaml::{Located, Node, Value};
 use crate::nearest::nearest;
-use partywall_tenancy::Residency;
+use partywall_tenancy::{Residency, Retention};
 
 /// The classifications where `datasets.yaml` names none of its own, from what anybody may see to what hardly anybody may.
 pub(crate) const CLASSIFICATIONS: [&str; 4] = ["public", "internal", "confidential", "restricted"];
+/// The longest `age` of `retention`: a hundred years.
+const LONGEST_AGE: u32 = 100 * 365 * 86_400;
 /// The most classifications.
 pub(crate) const MOST_CLASSIFICATIONS: usize = 16;
 
@@ -40,6 +42,8 @@ pub(crate) struct Dataset<'s> {
     pub(crate) classification: Option<usize>,
     /// `residency`.
     pub(crate) residency: Residency,
+    /// `retention`.
+    pub(crate) retention: Option<Retention>,
     /// `purposes`: those that need no consent. `None` where it is not there.
     pub(crate) purposes: Option<Vec<String>>,
     /// `consent`: those that need the owner's consent of this name.
@@ -163,6 +167,7 @@ fn dataset<'s>(node: Node<'s>, known: &[String], report: &mut Report) -> Option<
         fields.required("dataset", "write `dataset: orders`", report).and_then(|node| name(node, "a dataset", report));
     let classification = fields.optional("classification").map(|node| classification(node, known, report));
     let residency = fields.optional("residency").map(|node| residency(node, report));
+    let retention = fields.optional("retention").map(|node| retention(node, report));
     let purposes = fields.optional("purposes").map(|node| purposes(node, report));
     let consent = fields.optional("consent").map_or(vec![], |node| purposes_at(node, report));
     fields.finish(report);
@@ -178,9 +183,35 @@ fn dataset<'s>(node: Node<'s>, known: &[String], report: &mut Report) -> Option<
             None => None,
         },
         residency: residency.unwrap_or(Some(Residency::Anywhere))?,
+        retention: match retention {
+            Some(found) => Some(found?),
+            None => None,
+        },
         purposes,
         consent: consent.into_iter().map(|one| one.value).collect(),
     })
+}
+
+fn retention(node: Node<'_>, report: &mut Report) -> Option<Retention> {
+    let mut fields = Fields::of(node, "`retention`", report)?;
+    let age = fields
+        .required("age", "write `age: 30d`", report)
+        .and_then(|node| duration(node, "`age`", 1..=LONGEST_AGE, report));
+    let header =
+        fields.required("header", "write `header: last-modified`", report).and_then(|node| header(node, report));
+    fields.finish(report);
+    Some(Retention { age: age?, header: header? })
+}
+
+/// The response header that tells since when an object is there.
+fn header(node: Node<'_>, report: &mut Report) -> Option<String> {
+    let found = text(node, "a header", report)?;
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if found.value.bytes().all(plain) && !found.value.starts_with("x-partywall-") {
+        return Some(found.value);
+    }
+    let diagnostic = found.at.error(format!("`{}` is no response header of a service", found.value));
+    report.add(diagnostic.help("write its name in lower case, as `last-modified` or `x-created-at`"))
 }
 
 /// `tenant`, or a list of regions.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{Field, any_text, at_most, list, may, must, object, text};
-use super::values::{LABEL, NAME, label};
+use super::values::{LABEL, NAME, duration, label};
 use crate::directory::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 
 pub(super) fn datasets() -> Value {
@@ -103,10 +103,29 @@ fn dataset() -> Value {
                     "examples": ["tenant", ["eu", "ch"]],
                 }),
             ),
+            may("retention", retention()),
             may("purposes", purposes("What it may be used for without asking", "service")),
             may(
                 "consent",
                 purposes("What it may be used for where its owner has the consent of this name", "analytics"),
+            ),
+        ],
+    )
+}
+
+fn retention() -> Value {
+    object(
+        "`retention`",
+        "How old an object may be that is read; what is older, or does not tell its age, is answered with 410",
+        [
+            must("age", duration("The oldest that is shown: 1s to 36500d", "30d")),
+            must(
+                "header",
+                text(
+                    "The response header that tells since when it is there, as `Last-Modified` or in RFC 3339",
+                    "^(?!x-partywall-)[a-z0-9-]+$",
+                    &["last-modified", "x-created-at"],
+                ),
             ),
         ],
     )

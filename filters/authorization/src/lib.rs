@@ -28,6 +28,7 @@ mod names;
 mod operations;
 mod program;
 mod request_size;
+pub mod retention;
 mod rules;
 mod table;
 mod value;

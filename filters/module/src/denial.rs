@@ -55,6 +55,7 @@ fn title(coarse: Coarse) -> &'static str {
         Coarse::BadRequest => "The request can be read in more than one way",
         Coarse::Misdirected => "The connection was made for another host",
         Coarse::NotFound => "Not found",
+        Coarse::Gone => "No longer kept",
         Coarse::Forbidden => "Not permitted",
         Coarse::TooLarge => "The request is too large",
         Coarse::Unavailable => "No decision can be made right now",
@@ -68,7 +69,7 @@ fn grpc_code(coarse: Coarse) -> proxy_wasm::types::GrpcStatusCode {
     match coarse {
         Coarse::Unauthenticated => Code::Unauthenticated,
         Coarse::BadRequest | Coarse::Misdirected => Code::InvalidArgument,
-        Coarse::NotFound | Coarse::Forbidden => Code::PermissionDenied,
+        Coarse::NotFound | Coarse::Gone | Coarse::Forbidden => Code::PermissionDenied,
         Coarse::TooLarge => Code::ResourceExhausted,
         Coarse::Unavailable => Code::Unavailable,
     }

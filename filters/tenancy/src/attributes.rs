@@ -23,6 +23,8 @@ pub struct Attributes {
     pub cleared: Option<Vec<String>>,
     /// The feature that the principal's tenant must have.
     pub feature: Option<Feature>,
+    /// How old an object may be that is read.
+    pub retention: Option<Retention>,
 }
 
 static NONE: Attributes = Attributes {
@@ -33,6 +35,7 @@ static NONE: Attributes = Attributes {
     needs_consent: false,
     cleared: None,
     feature: None,
+    retention: None,
 };
 
 impl Attributes {
@@ -61,4 +64,13 @@ pub struct Feature {
     pub name: String,
     /// Whether a tenant without it is told that there is no such thing (404) rather than that it may not (403).
     pub hidden: bool,
+}
+
+/// How long objects of a dataset are kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Retention {
+    /// The oldest one that may be shown, in seconds.
+    pub age: u32,
+    /// The response header that tells since when an object is there, lower case.
+    pub header: String,
 }

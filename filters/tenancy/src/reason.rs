@@ -92,6 +92,8 @@ reasons! {
     Consent "consent" 403 Forbidden;
     /// The request's body is larger than its tenant may send.
     RequestTooLarge "request_too_large" 413 TooLarge;
+    /// What the service answers is older than its dataset may be shown, or does not tell how old it is.
+    Retention "retention" 410 Gone;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.
@@ -153,6 +155,8 @@ pub enum Coarse {
     Misdirected,
     /// There is no such thing, for you.
     NotFound,
+    /// There is no such thing any more.
+    Gone,
     /// No.
     Forbidden,
     /// Less of it, perhaps.
@@ -168,6 +172,7 @@ impl Coarse {
             400 => Self::BadRequest,
             401 => Self::Unauthenticated,
             404 => Self::NotFound,
+            410 => Self::Gone,
             413 => Self::TooLarge,
             500.. => Self::Unavailable,
             _ => Self::Forbidden,
@@ -181,6 +186,7 @@ impl Coarse {
             Self::BadRequest => "bad_request",
             Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
+            Self::Gone => "gone",
             Self::Forbidden => "forbidden",
             Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
@@ -194,6 +200,7 @@ impl Coarse {
             Self::BadRequest => 400,
             Self::Misdirected => 421,
             Self::NotFound => 404,
+            Self::Gone => 410,
             Self::Forbidden => 403,
             Self::TooLarge => 413,
             Self::Unavailable => 503,

@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
-use partywall_tenancy::{Cell, ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenancy::{Cell, ProvedBy, Reason, Retention, Ruling, Tenant, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{CELL, FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
@@ -201,7 +201,9 @@ impl Deciding<'_> {
                 }
                 let granted = answer.granted;
                 let guarding = self.guarding(by.1, established, &call, granted);
-                Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, shadow, asked, beside, guarding })
+                let retention = self.retention(by.1, established, &call);
+                let tenant = Some(context.tenant.clone());
+                Ok(Allowed { tenant, policy, granted, shadow, asked, beside, guarding, retention })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
@@ -213,6 +215,19 @@ impl Deciding<'_> {
             let features: Vec<&str> = tenant.features.iter().collect();
             host::set_request_header(FEATURES, &features.join(","));
         }
+    }
+
+    /// How old what is read may be: where the app answers and where clients are answered.
+    fn retention(
+        &self,
+        authorization: &Authorization,
+        established: &Established,
+        call: &Call<'_>,
+    ) -> Option<Retention> {
+        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) || !matches!(call.method, "GET" | "HEAD") {
+            return None;
+        }
+        authorization.operation(&established.service, call)?.operation().attributes.retention.clone()
     }
 
     /// How the response is to be judged: where the app answers and where clients are answered.

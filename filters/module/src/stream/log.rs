@@ -204,6 +204,14 @@ pub(super) fn rerouted(setup: &Setup, trace: Option<&TraceParent>, decided_for: 
     link_again(setup, trace)
 }
 
+/// What the service answered is too old to be shown, or may be.
+pub(super) fn outlived(setup: &Setup, detail: &str) {
+    host::set_property(DECISION, b"deny");
+    host::set_property("partywall.reason", Reason::Retention.code().as_bytes());
+    host::set_property("partywall.detail", detail.as_bytes());
+    setup.metrics.count("authorization_outlived_total", &[("role", role(setup.config.role))]);
+}
+
 /// What the service answered is kept back, and this is why. What was decided about the request stays as it was told.
 pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, refused: Refused) -> Option<u64> {
     host::set_property(DECISION, b"deny");

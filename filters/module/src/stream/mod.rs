@@ -10,6 +10,7 @@ mod log;
 mod mode;
 mod open;
 mod pass;
+mod retention;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -18,7 +19,7 @@ use std::rc::Rc;
 
 use partywall_authorization::guard::Refused;
 use partywall_authorization::{Counted, GRPC};
-use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
+use partywall_tenancy::{Coarse, Reason, Retention, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -43,6 +44,8 @@ pub(crate) struct Stream {
     /// The numbers that its decisions have in the chain.
     numbers: Vec<u64>,
     grpc: bool,
+    /// How old what is answered may be, where the operation says so.
+    retention: Option<Retention>,
     /// How the response is to be judged, where the operation says so,
     guarding: Option<guard::Guarding>,
     /// and its body, while it is.
@@ -95,6 +98,8 @@ struct Allowed {
     beside: Option<Box<candidate::Beside>>,
     /// How the response is to be judged.
     guarding: Option<guard::Guarding>,
+    /// How old what is answered may be.
+    retention: Option<Retention>,
 }
 
 impl Stream {
@@ -110,6 +115,7 @@ impl Stream {
             trace: None,
             numbers: Vec::new(),
             grpc: false,
+            retention: None,
             guarding: None,
             answering: None,
             answered: false,
@@ -239,6 +245,13 @@ impl Stream {
 
     /// Judges the head of what the service answered.
     fn guard_head(&mut self, ended: bool) -> Action {
+        if let Some(detail) = self.retention.as_ref().and_then(retention::outlived) {
+            log::outlived(&self.setup, detail);
+            self.guarding = None;
+            self.answered = true;
+            answer(&self.setup, Reason::Retention, true, self.trace.as_ref(), self.grpc);
+            return Action::Pause;
+        }
         let Some(guarding) = &self.guarding else { return Action::Continue };
         // Envoy's own answers (no upstream, a limit) tell of no tenant.
         if host::property(&["response", "code_details"]).is_some_and(|details| details != b"via_upstream") {
@@ -353,6 +366,7 @@ impl HttpContext for Stream {
         match outcome {
             Ok(allowed) => {
                 self.guarding = allowed.guarding;
+                self.retention = allowed.retention;
                 if let Some(guarding) = &self.guarding {
                     guarding.prepare_request();
                 }
