@@ -33,6 +33,9 @@ fn lay(topic: &Path, to: &Path) {
     if topic.join("profiles").is_dir() {
         copy(&topic.join("profiles"), &to.join("profiles"));
     }
+    if topic.join("datasets.yaml").is_file() {
+        fs::copy(topic.join("datasets.yaml"), to.join("datasets.yaml")).unwrap();
+    }
     if let Ok(more) = fs::read_to_string(topic.join("mesh.append.yaml")) {
         let mesh = to.join("mesh.yaml");
         fs::write(&mesh, fs::read_to_string(&mesh).unwrap() + &more).unwrap();

@@ -147,6 +147,9 @@ impl Topic {
         if self.folder.join("profiles").is_dir() {
             copy(&self.folder.join("profiles"), &to.join("profiles"))?;
         }
+        if self.folder.join("datasets.yaml").is_file() {
+            fs::copy(self.folder.join("datasets.yaml"), to.join("datasets.yaml"))?;
+        }
         if let Ok(more) = fs::read_to_string(self.folder.join("mesh.append.yaml")) {
             let mesh = to.join("mesh.yaml");
             fs::write(&mesh, fs::read_to_string(&mesh)? + &more)?;

@@ -153,6 +153,7 @@ fn status(reason: &str, case: &Case) -> u16 {
         "tenant_unknown" | "tenant_invalid" => 401,
         "ambiguous_request" => 400,
         "resource_foreign" if at_edge => 404,
+        "feature_hidden" => 404,
         _ => 403,
     }
 }

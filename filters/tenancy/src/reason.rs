@@ -105,13 +105,21 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether a mode may let through what is denied for this reason: what policies decide, and nothing that says who
+    /// Whether a mode may let through what is denied for this reason: what policies and the attributes of operations decide, and nothing that says who
     /// calls or keeps tenants apart.
     ///
     /// INVARIANT: no reason of isolation is among them, nor `resource_unmapped`: where no operation says what is asked
     /// for, nobody has looked for an owner.
     pub fn may_be_shadowed(self) -> bool {
-        matches!(self, Self::PolicyDenied)
+        matches!(
+            self,
+            Self::PolicyDenied
+                | Self::FeatureOff
+                | Self::FeatureHidden
+                | Self::Residency
+                | Self::Clearance
+                | Self::Consent
+        )
     }
 
     /// Seconds after which a caller may try again, where waiting helps.
