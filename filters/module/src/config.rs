@@ -110,12 +110,31 @@ enum GuardPlace {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLog {
-    allows: f64,
+    allows: RawShare,
 }
 
 impl Default for RawLog {
     fn default() -> Self {
-        Self { allows: 1.0 }
+        Self { allows: RawShare::Number(1.0) }
+    }
+}
+
+/// Envoy's reader of YAML makes a text of what has a point in it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawShare {
+    Number(f64),
+    Text(String),
+}
+
+impl RawShare {
+    /// A number from 0 to 1.
+    fn read(self) -> Option<f64> {
+        let share = match self {
+            Self::Number(share) => share,
+            Self::Text(text) => text.parse().ok()?,
+        };
+        (0.0..=1.0).contains(&share).then_some(share)
     }
 }
 
@@ -298,9 +317,9 @@ impl Config {
         let issuer_keys = named("issuer_keys", &raw.secrets.issuer_keys)?;
         let api_keys = named("api_keys", &raw.secrets.api_keys)?;
         let audit_chain = named("audit_chain", &raw.secrets.audit_chain)?;
-        if !(0.0..=1.0).contains(&raw.log.allows) {
-            return Err("`log.allows` must be from 0 to 1: the share of requests let in that are written down".into());
-        }
+        let allows = raw.log.allows.read();
+        let allows =
+            allows.ok_or("`log.allows` must be from 0 to 1: the share of requests let in that are written down")?;
         // A Struct knows doubles only; a floor beyond 2^53 could not be written in one.
         if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
             return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
@@ -338,7 +357,7 @@ impl Config {
             reveal: raw.reveal == Some(Reveal::Exact),
             audit_chain,
             explain: raw.explain,
-            allows: raw.log.allows,
+            allows,
             request_bytes: raw.request_bytes.read()?,
             holds_responses: raw.hold_responses,
             passes,
