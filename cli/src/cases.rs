@@ -44,6 +44,8 @@ pub(crate) struct Case<'s> {
     pub(crate) path: String,
     /// Headers, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
+    /// The body; empty where there is none.
+    pub(crate) body: String,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Tenant, TenantContext, TenantId, Trust, View,
 };
@@ -21,6 +21,7 @@ use crate::directory::Directory;
 use crate::exit::Failure;
 use crate::keys::Signer;
 use crate::overlay::{Issuer, Withdrawn, now_millis};
+use crate::sent::SentBody;
 
 /// A bundle and an overlay in force.
 pub(crate) struct Rehearsal {
@@ -48,6 +49,8 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     /// Headers, names in lower case.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub(crate) body: SentBody,
 }
 
 /// What was decided.
@@ -130,7 +133,7 @@ impl Rehearsal {
     pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
         let headers: Vec<_> =
             shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-        let call = Call { method, path, headers: &headers };
+        let call = Call { headers: &headers, ..Call::plain(method, path) };
         let anonymous = self.policy.operation(service, &call).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
         let context = context.map_err(|rejection| Settled {
@@ -147,6 +150,7 @@ impl Rehearsal {
             method: method.to_owned(),
             path: path.to_owned(),
             headers,
+            body: SentBody::default(),
         })
     }
 
@@ -231,7 +235,9 @@ fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_ten
 }
 
 fn call(ask: &Ask) -> Call<'_> {
-    Call { method: &ask.method, path: &ask.path, headers: &ask.headers }
+    // By policies alone, nothing of the request says whose it is.
+    let body = if ask.owner.is_some() { Body::Elsewhere } else { ask.body.as_body() };
+    Call { method: &ask.method, path: &ask.path, headers: &ask.headers, body }
 }
 
 /// A key that is gone when this process is.

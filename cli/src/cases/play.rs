@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cases::{Case, Given};
 use crate::lower::Parsed;
 use crate::rehearsal::{Ask, Rehearsal, Settled};
+use crate::sent::SentBody;
 
 /// How one case ended.
 #[derive(Debug, Serialize)]
@@ -121,7 +122,8 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
-            rehearsal.establish(&shown, &case.service.value, &case.method, &case.path)
+            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path);
+            ask.map(|ask| Ask { body: SentBody::Whole(case.body.clone()), ..ask })
         }
         Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
             tenant: tenant.clone(),
@@ -132,6 +134,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             method: case.method.clone(),
             path: case.path.clone(),
             headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+            body: SentBody::Whole(case.body.clone()),
         }),
     }
 }

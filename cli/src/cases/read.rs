@@ -45,8 +45,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, then: then? })
+    let When { service, method, path, headers, body } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, body, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -94,6 +94,7 @@ struct When<'s> {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
+    body: String,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -105,12 +106,14 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         .required("request", "write `request: GET /orders/7`", mistakes)
         .and_then(|node| text(node, "`request`", mistakes));
     let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
+    let body = fields.optional("body").map(|node| text(node, "a body", mistakes).map(|found| found.value));
     fields.finish(mistakes);
     let (request, headers) = (request?, headers.unwrap_or(Some(Vec::new()))?);
+    let body = body.unwrap_or(Some(String::new()))?;
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some(When { service: service?, method: method.to_owned(), path: path.to_owned(), headers })
+            Some(When { service: service?, method: method.to_owned(), path: path.to_owned(), headers, body })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

@@ -43,10 +43,11 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
             report,
         )
         .and_then(|node| place::owner(node, around, report));
+    let hold = place::hold(fields.optional("hold"), owner.as_ref(), at, report);
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     let response = fields.optional("response").map(|node| response::read(node, report));
     fields.finish(report);
-    let (http, when, action, resource, owner) = (http?, when?, action?, resource?, owner?);
+    let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
     // A bad `id` was reported; an operation without one would be another operation.
     let id = match id {
         Some(found) => Some(found?),
@@ -62,7 +63,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         None => None,
     };
     let (method, path) = http.value;
-    let operation = Operation { method, path, when, action, resource, id, owner, anonymous, response };
+    let operation = Operation { method, path, when, action, resource, id, owner, hold, anonymous, response };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -215,6 +216,7 @@ fn alone(method: &str, path: &str) -> Service {
         resource: String::new(),
         id: None,
         owner: Owner::Unseen,
+        hold: 0,
         anonymous: false,
         response: None,
     }])

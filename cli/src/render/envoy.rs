@@ -257,6 +257,10 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
         several => format!("approvals: {several}"),
     };
     let trust = fill(&trust, &[("approvals", approvals)]);
+    // An owner in the body of a request is looked for before the request goes on: at the edge, whatever lies behind it.
+    let mut asked = given.directory.services.iter().filter(|one| role == "edge" || Some(one.name.as_str()) == service);
+    let holds = role != "outbound" && asked.any(|one| one.operations.iter().any(|operation| operation.hold > 0));
+    let only = |text: &str| if holds { text.to_owned() } else { String::new() };
     fill(
         FILTER,
         &[
@@ -264,6 +268,11 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
             ("service", service.map_or_else(String::new, |name| format!("service: {name}"))),
             ("mesh", given.directory.mesh.id.to_string()),
             ("vm", vm),
+            (
+                "stop",
+                only("# Envoy 1.35 and later: a head that waits for its body.\nallow_on_headers_stop_iteration: true"),
+            ),
+            ("hold", only("hold_requests: true")),
             ("trust", trust),
         ],
     )

@@ -14,6 +14,7 @@ use crate::diagnostic::{Severity, Source};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::overlay::{MAX_SIZE, Withdrawn};
 use crate::rehearsal::{Ask, Rehearsal};
+use crate::sent::SentBody;
 use crate::{arguments, files, lower};
 
 /// Say why a request is allowed or denied, and what would change that
@@ -31,6 +32,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
+  partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -62,17 +64,20 @@ pub(crate) struct Args {
     /// A header of the request, as `x-account: acme`; may be there more than once
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
     headers: Vec<(String, Vec<u8>)>,
+    /// The body of the request
+    #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true)]
+    body: String,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "roles", "owner"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
     fingerprint_key: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "headers", "roles", "owner", "overlay", "log"])]
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "headers", "body", "roles", "owner", "overlay", "log"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -128,6 +133,7 @@ fn ask(args: &Args) -> Option<Ask> {
         method: args.method.clone()?,
         path: args.path.clone()?,
         headers: args.headers.clone(),
+        body: SentBody::Whole(args.body.clone()),
     })
 }
 

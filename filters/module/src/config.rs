@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) explain: Explain,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
+    /// Whether a request may wait for its body, likewise.
+    pub(crate) holds_requests: bool,
 }
 
 /// Where bundle, overlay, grants and candidate are fetched from.
@@ -71,6 +73,8 @@ struct Raw {
     explain: Explain,
     #[serde(default)]
     hold_responses: bool,
+    #[serde(default)]
+    hold_requests: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -244,6 +248,7 @@ impl Config {
             reveal: raw.reveal == Some(Reveal::Exact),
             explain: raw.explain,
             holds_responses: raw.hold_responses,
+            holds_requests: raw.hold_requests,
         })
     }
 }

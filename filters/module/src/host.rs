@@ -74,6 +74,14 @@ pub(crate) fn remove_response_header(name: &str) {
     let _ = hostcalls::remove_map_value(MapType::HttpResponseHeaders, name);
 }
 
+/// The first bytes of the request's body.
+pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten()
+}
+
 /// The next bytes of the response's body.
 pub(crate) fn response_body(size: usize) -> Option<Vec<u8>> {
     if size == 0 {

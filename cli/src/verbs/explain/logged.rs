@@ -33,6 +33,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         method,
         path: request.path,
         headers: request.headers,
+        body: request.body,
     };
     Ok((record, ask))
 }

@@ -6,6 +6,7 @@ mod decide;
 mod explain;
 mod guard;
 mod handover;
+mod hold;
 mod log;
 mod open;
 
@@ -14,8 +15,8 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
-use partywall_authorization::GRPC;
 use partywall_authorization::guard::Refused;
+use partywall_authorization::{Body, GRPC};
 use partywall_tenancy::{Coarse, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -31,6 +32,8 @@ pub(crate) struct Stream {
     context_id: u32,
     /// What it was let in with, while it is open.
     kept: Option<Rc<open::Kept>>,
+    /// What waits for its body,
+    held: Option<Box<hold::Held>>,
     /// Where this request's context waits for its calls, to be closed with it.
     placed: context::Placed,
     /// The context it left for the filter that follows, to be forgotten with it.
@@ -81,12 +84,22 @@ struct Allowed {
     policy: String,
     /// Whether a grant let it cross into another tenant.
     granted: bool,
+    /// Whose what is asked for is, where authorization was asked.
+    whose: Option<TenantId>,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
     /// What a candidate says, where there is one.
     beside: Option<Box<candidate::Beside>>,
     /// How the response is to be judged.
     guarding: Option<guard::Guarding>,
+}
+
+/// What comes of the head of a request that is not denied.
+enum Ran {
+    /// It passes. With what it was established as, to be asked about again while it is open.
+    Passes(Allowed, Option<handover::Established>),
+    /// So many bytes of its body are read first.
+    Waits(handover::Established, usize),
 }
 
 impl Stream {
@@ -96,6 +109,7 @@ impl Stream {
             setup,
             context_id,
             kept: None,
+            held: None,
             placed,
             ticket: None,
             decided_for: None,
@@ -197,13 +211,42 @@ impl Stream {
         Action::Pause
     }
 
-    /// Decides. With what is let in comes what it was established as, to be asked about again while it is open.
-    fn run(
+    /// Tells what was decided, and answers a denial.
+    fn conclude(
         &mut self,
+        outcome: Result<Allowed, Denied>,
         request: &Request<'_>,
-        trace: Option<&TraceParent>,
         now: UnixSeconds,
-    ) -> Result<(Allowed, Option<handover::Established>), Denied> {
+    ) -> Option<Allowed> {
+        log::write(&self.setup, request, &outcome, self.decided_for.as_deref(), now);
+        match outcome {
+            Ok(allowed) => Some(allowed),
+            Err(denied) => {
+                self.answered = true;
+                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
+                None
+            }
+        }
+    }
+
+    /// The request goes on, and is decided again while it is open. `body` is whose its body was, where that was read.
+    fn let_in(
+        &mut self,
+        allowed: Allowed,
+        headers: host::Map,
+        established: handover::Established,
+        body: Option<TenantId>,
+    ) {
+        self.guarding = allowed.guarding;
+        if self.guarding.is_some() {
+            guard::Guarding::prepare_request();
+        }
+        let more = (self.trace, body);
+        self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
+    }
+
+    /// Decides, as far as the head goes.
+    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>, now: UnixSeconds) -> Result<Ran, Denied> {
         // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
         let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
         if let Some(why) = self.setup.misplaced() {
@@ -220,7 +263,7 @@ impl Stream {
         let established = match &taken {
             Some(_) if role == Role::Egress => {
                 context::let_out(request)?;
-                return Ok((Allowed::default(), None));
+                return Ok(Ran::Passes(Allowed::default(), None));
             }
             Some(taken) => {
                 let stage =
@@ -237,21 +280,37 @@ impl Stream {
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
             let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
-            return by.authorize(&established, request).map(|allowed| (allowed, Some(established)));
+            if let Some(hold) = by.waits_for(&established, request) {
+                let objection = hold::objection(request.headers, hold).map(|why| (Reason::AmbiguousRequest, why));
+                let cannot = (!self.setup.config.holds_requests).then_some((
+                    Reason::PolicyUnavailable,
+                    "the owner stands in the body, and the plugin configuration does not let it wait (`hold_requests`)",
+                ));
+                return match cannot.or(objection) {
+                    Some((reason, why)) => {
+                        let tenant = Some(established.context.tenant.clone());
+                        Err(Denied { proved: true, tenant, ..Denied::new(reason, why) })
+                    }
+                    None => Ok(Ran::Waits(established, hold)),
+                };
+            }
+            // INVARIANT: what does not wait has no owner in its body, or is denied whatever stands there.
+            let allowed = by.authorize(&established, request, Body::Elsewhere)?;
+            return Ok(Ran::Passes(allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
         if self.ticket.is_none() {
             return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
         }
-        Ok((Allowed { tenant, ..Allowed::default() }, None))
+        Ok(Ran::Passes(Allowed { tenant, ..Allowed::default() }, None))
     }
 }
 
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = host::request_headers();
         let request = Request::from_headers(&headers);
         self.grpc = is_grpc(&request);
@@ -259,31 +318,39 @@ impl HttpContext for Stream {
         let trace = self.trace;
         let now = host::now();
         let (outcome, established) = match self.run(&request, trace.as_ref(), now) {
-            Ok((allowed, established)) => (Ok(allowed), established),
+            Ok(Ran::Passes(allowed, established)) => (Ok(allowed), established),
+            Ok(Ran::Waits(established, hold)) => {
+                self.held = Some(Box::new(hold::Held { headers, established, hold, size: 0 }));
+                return if end_of_stream { self.decide_held() } else { Action::Pause };
+            }
             Err(denied) => (Err(denied), None),
         };
-        log::write(&self.setup, &request, &outcome, self.decided_for.as_deref(), now);
-        match outcome {
-            Ok(allowed) => {
-                self.guarding = allowed.guarding;
-                if self.guarding.is_some() {
-                    guard::Guarding::prepare_request();
-                }
-                if let Some(established) = established {
-                    let kept = self.setup.open.keep(self.context_id, headers, established, allowed.granted, trace);
-                    self.kept = Some(kept);
-                }
-                Action::Continue
-            }
-            Err(denied) => {
-                self.answered = true;
-                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
-                Action::Pause
-            }
+        let Some(allowed) = self.conclude(outcome, &request, now) else { return Action::Pause };
+        match established {
+            Some(established) => self.let_in(allowed, headers, established, None),
+            None => self.guarding = allowed.guarding,
         }
+        Action::Continue
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(held) = &mut self.held else {
+            // INVARIANT: of a request that was denied while it waited, nothing goes on.
+            return if self.answered { Action::Pause } else { Action::Continue };
+        };
+        // All that came so far lies in the host's buffer.
+        held.size = size;
+        if size > held.hold {
+            return self.deny_held(hold::TOO_LARGE);
+        }
+        if end_of_stream { self.decide_held() } else { Action::Pause }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // They end the body.
+        if self.held.is_some() && self.decide_held() == Action::Pause {
+            return Action::Pause;
+        }
         if self.setup.stages.context {
             let legacy = self.setup.policy.borrow().claims();
             for name in identity_names(&host::request_trailers(), &legacy) {

@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use partywall_tenancy::{Reason, UnixSeconds};
+use partywall_authorization::Body;
+use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Passage, Request, Role, TraceParent};
 
 use super::decide::Deciding;
@@ -29,6 +30,8 @@ pub(crate) struct Kept {
     /// Whether a grant let it cross into another tenant. That one ends by itself, without any change of policy.
     granted: bool,
     trace: Option<TraceParent>,
+    /// Whose its body was, where that was read.
+    body: Option<TenantId>,
     /// Whether the response has begun, so that it is too late for an answer of ours.
     pub(super) responding: Cell<bool>,
     /// Whether it was ended here.
@@ -54,10 +57,10 @@ impl Open {
         headers: host::Map,
         established: Established,
         granted: bool,
-        trace: Option<TraceParent>,
+        (trace, body): (Option<TraceParent>, Option<TenantId>),
     ) -> Rc<Kept> {
         let (responding, ended) = (Cell::new(false), Cell::new(false));
-        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, responding, ended });
+        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, body, responding, ended });
         self.kept.borrow_mut().insert(context_id, kept.clone());
         kept
     }
@@ -140,6 +143,7 @@ impl Kept {
         let passage = Passage { service: &self.established.service, calling };
         self.established.standing.check(&self.established.context, passage, &view)?;
         let by = Deciding { setup, view: &view, authorization: &authorization, now, tried };
-        by.still_allows(&self.established, request)
+        let body = self.body.as_ref().map_or(Body::Unread, |owner| Body::Named(owner.as_str()));
+        by.still_allows(&self.established, request, body)
     }
 }
