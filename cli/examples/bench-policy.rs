@@ -13,7 +13,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::{parse, translate};
-use partywall_tenancy::{NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{
+    Attributes, NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus,
+};
 use serde_json::{Value, json};
 
 const CASES: usize = 64;
@@ -87,6 +89,7 @@ fn service(n: usize) -> Service {
         hold: 0,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     };
     let spiffe_id = format!("spiffe://mesh.example/ns/shop/sa/service-{n:02}");
     Service {

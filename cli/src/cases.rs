@@ -17,7 +17,7 @@ mod play;
 mod read;
 mod shown;
 
-use partywall_tenancy::Reason;
+use partywall_tenancy::{Mode, Reason, SpiffeId};
 
 use crate::credentials::Shown;
 use crate::directory::{At, Located};
@@ -46,6 +46,10 @@ pub(crate) struct Case<'s> {
     pub(crate) headers: Vec<(String, String)>,
     /// The body; empty where there is none.
     pub(crate) body: String,
+    /// What the metadata of the request's route say of the mode.
+    pub(crate) route: Option<Mode>,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }
@@ -61,6 +65,8 @@ pub(crate) enum Given {
         subject: String,
         /// The principal's roles.
         roles: Vec<String>,
+        /// The workload that brings the request; one that the service lists where none is written.
+        caller: Option<SpiffeId>,
         /// Consents that the overlay withdraws from the tenant.
         withdrawn: Vec<String>,
     },
@@ -77,6 +83,8 @@ pub(crate) struct Then<'s> {
     pub(crate) allow: bool,
     /// Why not; any reason where none is written.
     pub(crate) reason: Option<Reason>,
+    /// Why it would be denied, were it not in shadow. Where none is written, it is not let in by being in shadow.
+    pub(crate) shadow: Option<Reason>,
     /// The policy that settles it; any where none is written.
     pub(crate) policy: Option<String>,
 }

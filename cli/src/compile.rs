@@ -192,6 +192,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         gateways: directory.mesh.gateways.clone(),
         tenants,
         services: directory.services.to_vec(),
+        modes: directory.modes.clone(),
         program: program.to_vec(),
     })
 }

@@ -7,7 +7,9 @@
 //! Each step goes on after a mistake as far as it can, so that one run shows all of them.
 
 mod api_keys;
+mod attributes;
 mod cross;
+mod data;
 mod fields;
 mod grants;
 mod headers;
@@ -17,6 +19,7 @@ mod key_roles;
 mod limits;
 pub(crate) mod links;
 mod mesh;
+mod modes;
 mod operation;
 mod place;
 mod profile;
@@ -37,7 +40,7 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -51,6 +54,7 @@ use crate::directory::tenant::Inherits;
 use crate::lower::Vocabulary;
 
 pub(crate) use api_keys::is_id as is_api_key_id;
+pub(crate) use data::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 #[cfg(test)]
 pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, list, text, texts};
@@ -60,7 +64,7 @@ pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};
 pub(crate) use service::RECOVER;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use settings::{is_name, name};
-pub(crate) use sources::{API_KEYS, CASES, RETIRED};
+pub(crate) use sources::{API_KEYS, CASES, DATASETS, RETIRED};
 pub(crate) use tenant::STATUSES;
 pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, spiffe_id, tenant_id, word};
@@ -77,6 +81,8 @@ pub struct Directory<'r> {
     pub tenants: &'r [Tenant],
     /// The services, sorted by name.
     pub services: &'r [Service],
+    /// What is in shadow.
+    pub modes: &'r Modes,
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -129,6 +135,7 @@ pub struct Reading {
     operations: Vec<(String, String, Place)>,
     grantable: Vec<(String, Place)>,
     services: Vec<Service>,
+    modes: Modes,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -139,8 +146,8 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, modes, policies, digest: *digest })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -211,21 +218,27 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let retired = sources.retired.as_ref().and_then(|source| document(source, &mut report));
     let retired = retired.map_or(vec![], |node| retired::read(node, &mut report));
     retired::check(&retired, &tenants, &mut report);
-    let service = |source| document(source, &mut report).and_then(|node| service::read(node, domain, &mut report));
+    let datasets =
+        sources.datasets.as_ref().map(|source| source.as_ref().and_then(|source| document(source, &mut report)));
+    let data = datasets.map_or_else(data::Data::none, |node| data::read(node, &mut report));
+    let service =
+        |source| document(source, &mut report).and_then(|node| service::read(node, domain, &data, &mut report));
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
     cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
     signing::check(&mesh, &services, &mut report);
+    modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
-    let spoken_of = ["tenants", "profiles", "services", "policies"].map(|folder| directory.join(folder));
+    let spoken_of = ["tenants", "profiles", "services", "policies", DATASETS].map(|folder| directory.join(folder));
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     let limits = Limits::of(&tenants, &profiles);
+    let modes = modes::all(&mesh, &services, &tenants);
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -258,6 +271,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         operations,
         grantable,
         services,
+        modes,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

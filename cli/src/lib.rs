@@ -12,12 +12,14 @@
 //!   ├─ render      Envoy's configuration, with what `deployment` says of places
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   ├─ recorded    access logs, as decisions that were made
+//!   ├─ audit       the same logs, as a chain that must be whole
 //!   ├─ openapi     the document of an API, as operations of a service
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
 
 mod admin;
 mod arguments;
+mod audit;
 mod candidates;
 mod cases;
 mod cedar_files;
@@ -36,6 +38,7 @@ mod keys;
 pub mod lower;
 mod material;
 pub mod mistakes;
+mod modes;
 mod nearest;
 mod openapi;
 mod overlay;

@@ -80,6 +80,11 @@ impl Material {
         })
     }
 
+    /// The roles that policies and clearances name.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
+        self.named("Role").chain(self.authorization.cleared_roles())
+    }
+
     /// The ids of the entities of one type that the policies name.
     pub(crate) fn named(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.entities().filter(move |(found, _)| *found == kind).map(|(_, id)| id)

@@ -36,7 +36,9 @@ pub(crate) struct Record {
     pub(crate) overlay: u64,
     /// `allow` or `deny`.
     pub(crate) decision: String,
-    /// Why not.
+    /// `deny` where it was let in because it was in shadow.
+    pub(crate) shadow: String,
+    /// Why not, or would not.
     pub(crate) reason: String,
     /// The policy that settled it.
     pub(crate) policy: String,
@@ -60,6 +62,8 @@ pub(crate) struct Record {
     pub(crate) id: String,
     /// The fingerprint of the owner that the request showed.
     pub(crate) owner: String,
+    /// The region of the sidecar, where the operation's dataset is bound to regions and it was known.
+    pub(crate) region: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
     /// Features of its tenant, those that policies named.
@@ -95,9 +99,13 @@ impl Record {
     }
 }
 
-/// An outcome in a few words.
+/// An outcome in a few words. What is let in has a reason where it would be denied, were it not in shadow.
 pub(crate) fn outcome(allowed: bool, reason: &str, policy: &str) -> String {
-    let word = if allowed { "allow" } else { "deny" };
+    let word = match (allowed, reason) {
+        (false, _) => "deny",
+        (true, "") => "allow",
+        (true, _) => "allow in shadow",
+    };
     let why = if reason.is_empty() { String::new() } else { format!(" {reason}") };
     let by = if policy.is_empty() { String::new() } else { format!(" by `{policy}`") };
     format!("{word}{why}{by}")

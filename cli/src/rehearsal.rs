@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Audience, BundleBody, Origin, PolicyState, ProvedBy, Reason, RoleKeys, Tenant, TenantContext, TenantId, Trust, View,
+    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
+    SpiffeId, Tenant, TenantContext, TenantId, Trust, View,
 };
 
 use crate::compile::{Issue, body};
@@ -51,6 +52,10 @@ pub(crate) struct Ask {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub(crate) body: SentBody,
+    /// What the metadata of its route say of the mode.
+    pub(crate) route: Option<Mode>,
+    /// The region of the sidecar that decides; empty where nobody knows.
+    pub(crate) region: String,
 }
 
 /// What was decided.
@@ -58,6 +63,8 @@ pub(crate) struct Ask {
 pub(crate) struct Settled {
     /// Why not; `None` where it may pass.
     pub(crate) reason: Option<Reason>,
+    /// Why not, were it not in shadow.
+    pub(crate) shadow: Option<Reason>,
     /// The policy that access logs print.
     pub(crate) policy: Option<String>,
     /// More about a denial, in plain words.
@@ -68,6 +75,19 @@ impl Settled {
     /// Whether it may pass.
     pub(crate) fn allowed(&self) -> bool {
         self.reason.is_none()
+    }
+
+    /// Whether policies permit it, in whatever mode.
+    pub(crate) fn permitted(&self) -> bool {
+        self.reason.is_none() && self.shadow.is_none()
+    }
+
+    fn permitted_by(policy: String) -> Self {
+        Self { reason: None, shadow: None, policy: Some(policy), detail: "".into() }
+    }
+
+    fn denied(reason: Reason, policy: Option<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: Some(reason), shadow: None, policy, detail: detail.into() }
     }
 }
 
@@ -105,8 +125,7 @@ impl Rehearsal {
 
     /// Whether it may pass. A subject that the overlay revoked comes with no valid token, so it never gets here.
     pub(crate) fn decide(&self, ask: &Ask) -> Settled {
-        let denied =
-            |reason, detail: &'static str| Settled { reason: Some(reason), policy: None, detail: detail.into() };
+        let denied = |reason, detail: &'static str| Settled::denied(reason, None, detail);
         let Ok(id) = TenantId::parse(&ask.tenant) else {
             return denied(Reason::TenantInvalid, "this is no tenant id");
         };
@@ -120,27 +139,32 @@ impl Rehearsal {
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match authorize(&self.policy, &query) {
-            Decision::Allow { policy, .. } => {
-                Settled { reason: None, policy: Some(policy.to_owned()), detail: "".into() }
-            }
+            Decision::Allow { policy, .. } => Settled::permitted_by(policy.to_owned()),
             Decision::Deny { reason, policy, detail, .. } => {
-                Settled { reason: Some(reason), policy: policy.map(str::to_owned), detail: detail.into() }
+                let settled = Settled::denied(reason, policy.map(str::to_owned), detail);
+                match self.body().modes.rule(reason, &ask.service, &id, || ask.route) {
+                    Ruling::LetThrough => Settled { reason: None, shadow: Some(reason), ..settled },
+                    Ruling::Denied | Ruling::RouteRefused => settled,
+                }
             }
         }
     }
 
     /// Whom the edge takes a client for that shows this, or why it takes it for nobody.
-    pub(crate) fn establish(&self, shown: &Shown, service: &str, method: &str, path: &str) -> Result<Ask, Settled> {
+    pub(crate) fn establish(
+        &self,
+        shown: &Shown,
+        service: &str,
+        method: &str,
+        path: &str,
+        region: &str,
+    ) -> Result<Ask, Settled> {
         let headers: Vec<_> =
             shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
         let call = Call { headers: &headers, ..Call::plain(method, path) };
         let anonymous = self.policy.operation(service, &call).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
-        let context = context.map_err(|rejection| Settled {
-            reason: Some(rejection.reason),
-            policy: None,
-            detail: rejection.detail,
-        })?;
+        let context = context.map_err(|rejection| Settled::denied(rejection.reason, None, rejection.detail))?;
         Ok(Ask {
             tenant: context.tenant.to_string(),
             subject: context.principal,
@@ -151,7 +175,21 @@ impl Rehearsal {
             path: path.to_owned(),
             headers,
             body: SentBody::default(),
+            route: None,
+            region: region.to_owned(),
         })
+    }
+
+    /// Whether the service takes a request for this tenant from this workload, which an inbound filter asks before all
+    /// else.
+    pub(crate) fn called_by(&self, caller: &SpiffeId, service: &str, tenant: &str) -> Result<(), Settled> {
+        let lists = |tenant| self.view.bundle().service(service).is_some_and(|found| found.lists(caller, tenant));
+        match TenantId::parse(tenant) {
+            Ok(tenant) if !lists(&tenant) => {
+                Err(Settled::denied(Reason::CallerDenied, None, "the service does not list who calls for this tenant"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What each policy that can apply says, whoever settles it; `None` where none is asked.
@@ -169,21 +207,17 @@ impl Rehearsal {
     fn by_policies_alone(&self, ask: &Ask) -> Settled {
         let Some(verdicts) = self.verdicts(ask) else {
             let detail = "no operation covers it, or there is no such tenant";
-            return Settled { reason: Some(Reason::ResourceUnmapped), policy: None, detail: detail.into() };
+            return Settled::denied(Reason::ResourceUnmapped, None, detail);
         };
         let satisfied = |effect| {
             let mut all = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Satisfied);
             all.find(|(policy, _)| policy.effect == effect).map(|(policy, _)| policy.id.clone())
         };
-        let denied = |policy, detail: &'static str| Settled {
-            reason: Some(Reason::PolicyDenied),
-            policy,
-            detail: detail.into(),
-        };
+        let denied = |policy, detail: &'static str| Settled::denied(Reason::PolicyDenied, policy, detail);
         match (satisfied(Effect::Forbid), satisfied(Effect::Permit)) {
             (Some(by), _) => denied(Some(by), "a policy forbids it"),
             (None, None) => denied(None, "no policy permits it"),
-            (None, Some(by)) => Settled { reason: None, policy: Some(by), detail: "".into() },
+            (None, Some(by)) => Settled::permitted_by(by),
         }
     }
 
@@ -192,6 +226,31 @@ impl Rehearsal {
         let found = self.policy.operation(&ask.service, &call(ask))?;
         let operation = found.operation();
         Some((operation.action.clone(), operation.resource.clone(), found.id().unwrap_or_default().to_owned()))
+    }
+
+    /// What the operation says of its data, and the region where that is bound to one.
+    pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
+        let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
+        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature } =
+            &found.operation().attributes;
+        let mut told = Vec::new();
+        let mut tell = |name, value: String| {
+            if !value.is_empty() {
+                told.push((name, value));
+            }
+        };
+        tell("dataset", dataset.clone());
+        let among = |roles: &Vec<String>| format!("; cleared: {}", or_nobody(&roles.join(", ")));
+        tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));
+        tell("purpose", purpose.clone() + if *needs_consent { "; needs consent" } else { "" });
+        tell("feature", feature.as_ref().map_or_else(String::new, |feature| feature.name.clone()));
+        let region = if ask.region.is_empty() { "unknown" } else { &ask.region };
+        match residency {
+            Residency::Anywhere => {}
+            Residency::Owners => tell("region", format!("{region}; must be the residency of the tenant")),
+            Residency::Only(regions) => tell("region", format!("{region}; must be one of {}", regions.join(", "))),
+        }
+        told
     }
 
     /// A tenant as policies see it: its record, without the consents that the overlay withdraws.
@@ -215,6 +274,10 @@ impl Rehearsal {
     }
 }
 
+fn or_nobody(names: &str) -> &str {
+    if names.is_empty() { "nobody" } else { names }
+}
+
 fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
     TenantContext {
         tenant: tenant.id.clone(),
@@ -231,7 +294,7 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, call: call(ask) }
+    Query { context, tenant, service: &ask.service, call: call(ask), region: &ask.region }
 }
 
 fn call(ask: &Ask) -> Call<'_> {

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    GrantId, Operation, Owner, Place, ProvedBy, Reason, Service, Tenant, TenantContext, TenantId, TenantStatus,
+    GrantId, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId,
+    TenantStatus,
 };
 
 use crate::material::Material;
@@ -34,7 +35,7 @@ pub(crate) enum Verdict {
     Decided {
         /// Whether it may pass.
         allowed: bool,
-        /// Why not.
+        /// Why not; of what may pass, why it would not, were it not in shadow.
         reason: &'static str,
         /// The policy that settled it.
         policy: String,
@@ -95,6 +96,8 @@ struct Found {
     sent: Sent,
     /// Of OLD, or of NEW where only that has it.
     operation: Operation,
+    /// What its route said, as far as that made a difference.
+    route: Option<Mode>,
 }
 
 /// A segment of the path, and what is known about it.
@@ -122,15 +125,20 @@ impl Segment {
 impl<'m> Judge<'m> {
     /// A judge over these two.
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
-        let known: BTreeSet<&str> = old.named("Role").collect();
-        let unrecorded = new.named("Role").filter(|role| !known.contains(role)).map(str::to_owned).collect();
-        Self { old, new, prints, unrecorded }
+        let known: BTreeSet<&str> = old.roles().collect();
+        let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect() }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
     pub(crate) fn judge(&self, record: &Record) -> Result<(Verdict, Verdict), String> {
-        let found = self.find(record)?;
-        let old = decide(self.old, record, &found, &record.roles);
+        let mut found = self.find(record)?;
+        let mut old = decide(self.old, record, &found, &record.roles);
+        if !record.shadow.is_empty() && !old.is(record) {
+            // What nothing in the bundle put into shadow, its route did.
+            found.route = Some(Mode::Shadow);
+            old = decide(self.old, record, &found, &record.roles);
+        }
         let new = match self.unknown_to_new(record, &found) {
             Some(why) => Verdict::CannotTell(why),
             None => self.decide_new(record, &found),
@@ -168,7 +176,7 @@ impl<'m> Judge<'m> {
         if owner.is_none() && record.reason != Reason::ResourceForeign.code() {
             sent.body = SentBody::Elsewhere;
         }
-        Ok(Found { subject, segments, tenant, sent, operation: operation.clone() })
+        Ok(Found { subject, segments, tenant, sent, operation: operation.clone(), route: None })
     }
 
     fn segment(&self, template: &str, operation: &Operation, record: &Record, tenant: &TenantId) -> Segment {
@@ -370,17 +378,22 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     let path = found.sent.to_path(&found.path());
     let call =
         Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
-    let query = Query { context: &context, tenant, service: &record.service, call };
+    let query = Query { context: &context, tenant, service: &record.service, call, region: &record.region };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {
         Across::Granted { .. } => {
             let policy = if record.policy.starts_with(GRANT) { record.policy.clone() } else { "grant".to_owned() };
             Verdict::Decided { allowed: true, reason: "", policy }
         }
-        Across::Decided(Decision::Allow { policy, .. }) => {
+        Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
             Verdict::Decided { allowed: true, reason: "", policy: policy.to_owned() }
         }
         Across::Decided(Decision::Deny { reason, policy, .. }) => {
+            let ruling = material.body.modes.rule(reason, &record.service, &found.tenant, || found.route);
+            let allowed = ruling == Ruling::LetThrough;
+            Verdict::Decided { allowed, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
+        }
+        Across::Kept(Decision::Deny { reason, policy, .. }) => {
             Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
         }
     }

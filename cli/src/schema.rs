@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod cases;
+mod data;
 mod deployment;
 mod issuer;
 mod links;
@@ -40,6 +41,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "service", files: "services/*.yaml", root: service::service },
     Kind { name: "links", files: "policies/links.yaml", root: links::links },
     Kind { name: "api-keys", files: "api-keys.yaml", root: api_keys::api_keys },
+    Kind { name: "datasets", files: "datasets.yaml", root: data::datasets },
     Kind { name: "cases", files: "cases/*.yaml", root: cases::cases },
     Kind { name: "deployment", files: "deployment.yaml, beside the directory", root: deployment::deployment },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },

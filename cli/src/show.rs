@@ -9,6 +9,7 @@ use partywall_tenancy::{
 use serde_json::{Value, json};
 
 use crate::command::say;
+use crate::modes;
 use crate::time::rfc3339;
 
 /// One line of a list of names and values.
@@ -68,6 +69,7 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("tenant", format_args!("{}, {status}, tier {tier}, residency {residency}{more}", tenant.id));
     }
     body.services.iter().for_each(service);
+    modes::in_shadow(&body.modes).iter().for_each(|what| line("IN SHADOW", what));
     match policies(body) {
         // Only who decides requests has a program.
         _ if body.program.is_empty() => {}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE};
-use partywall_tenancy::{Audience, BundleBody, ContextSigner, Rollout, Service, Source, Sources};
+use partywall_tenancy::{Audience, BundleBody, ContextSigner, Modes, Rollout, Service, Source, Sources};
 
 use crate::exit::Failure;
 use crate::files;
@@ -76,6 +76,7 @@ pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
             issuers: Vec::new(),
             signers: Vec::new(),
             services: Vec::new(),
+            modes: Modes::default(),
             program: Vec::new(),
             ..whole
         },
@@ -151,8 +152,8 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ApiKey, Caller, Issuer, KeySource, MeshId, NameSet, Recover, RoleKeys, SpiffeId, Tenant, TenantId, TenantScope,
-        TenantStatus, Tenants,
+        ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Recover, RoleKeys, SpiffeId, Tenant, TenantId,
+        TenantScope, TenantStatus, Tenants,
     };
 
     use super::*;
@@ -230,6 +231,7 @@ mod tests {
                 act_for: Some(TenantScope::All),
                 operations: vec![],
             }],
+            modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
             program: vec![1],
         }
     }
@@ -251,6 +253,7 @@ mod tests {
             let other = slice(&whole(), audience);
             assert!(other.issuers.is_empty() && other.api_keys.is_empty() && other.signers.is_empty());
             assert!(other.services.is_empty() && other.program.is_empty() && !other.tenants.is_empty());
+            assert!(other.modes.is_empty() && !edge.modes.is_empty() && !workload.modes.is_empty());
         }
         for audience in Audience::ALL {
             let slice = slice(&whole(), audience);

@@ -1,6 +1,7 @@
 //! One file per verb: arguments, what it does, what it prints.
 
 pub(crate) mod approve;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod completions;

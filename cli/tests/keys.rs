@@ -14,9 +14,9 @@ const WORKLOADS: [&str; 6] = ["--signer", "edge-1=edge", "--sidecar", "invoices"
 fn a_set_of_keys_is_whole_and_private() {
     let keys = folder("keys-whole").join("keys");
     let ran = partywall(&[&["keys", "new", path(&keys), "--json"], &WORKLOADS[..]].concat()).succeeds();
-    assert_eq!(ran.json()["written"].as_array().unwrap().len(), 8);
+    assert_eq!(ran.json()["written"].as_array().unwrap().len(), 9);
     let mode = |name: &str| fs::metadata(keys.join(name)).unwrap().permissions().mode() & 0o777;
-    for name in ["bundle-1.key", "overlay-1.key", "edge.env", "invoices.env", "orders.env"] {
+    for name in ["bundle-1.key", "overlay-1.key", "edge.env", "invoices.env", "orders.env", "audit.keys"] {
         assert_eq!(mode(name), 0o600, "{name}");
     }
     assert_eq!(mode("."), 0o700);
@@ -30,6 +30,8 @@ fn a_set_of_keys_is_whole_and_private() {
         assert_eq!(variable(workload, "PARTYWALL_BUNDLE_KEYS").unwrap(), read("bundle-1.pub").trim());
         assert_eq!(variable(workload, "PARTYWALL_FINGERPRINT"), variable("edge.env", "PARTYWALL_FINGERPRINT"));
         assert!(variable(workload, "PARTYWALL_SHARED_STATE").unwrap().starts_with("1:"));
+        let chain = variable(workload, "PARTYWALL_AUDIT_CHAIN").unwrap();
+        assert!(chain.starts_with(&workload.replace(".env", "-1:")) && read("audit.keys").lines().any(|l| l == chain));
         let signs = variable(workload, "PARTYWALL_CONTEXT_SIGNING");
         assert_eq!(signs.is_some_and(|key| key.starts_with("edge-1:")), workload == "edge.env");
         let hashes = variable(workload, "PARTYWALL_API_KEYS");

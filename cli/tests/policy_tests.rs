@@ -201,6 +201,7 @@ fn what_a_client_shows_is_judged_as_the_edge_judges_it() {
     for part in [
         "mesh.yaml",
         "api-keys.yaml",
+        "datasets.yaml",
         "tenants/hooli.yaml",
         "services/jobs.yaml",
         "policies/linked.cedar",

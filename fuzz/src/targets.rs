@@ -509,6 +509,7 @@ fn body() -> BundleBody {
                 ],
             ),
         ],
+        modes: partywall_tenancy::Modes::default(),
         program: vec![],
     }
 }

@@ -36,6 +36,11 @@ pub fn envoy() -> Result<PathBuf> {
     find("ENVOY", &["tools/envoy-1.40.0/envoy"], "`cargo xtask setup`")
 }
 
+/// The description of the Docker Engine's API (Swagger 2).
+pub fn docker_api() -> Result<PathBuf> {
+    find("DOCKER_API", &["tools/docker-api-v1.57.0/swagger.yaml"], "`cargo xtask setup`")
+}
+
 /// What a bench needs: it is where this variable says, and nowhere else.
 pub fn from_variable(variable: &str) -> Result<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());

@@ -21,6 +21,8 @@
 //! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
 //! statement  bundles and overlays made by hand
+//! decided    requests and what is decided about them, as files that `partywall test` plays, too
+//! many_listeners one Envoy with a listener for each of many directories
 //! many_policies a directory with thousands of them
 //! bad_bundle what a bundle server does wrong, as files under cases/bundles
 //!   bad_server the server that does it
@@ -39,12 +41,14 @@ pub mod bootstrap;
 pub mod case_files;
 pub mod certificates;
 pub mod cli;
+pub mod decided;
 pub mod envoy;
 pub mod examples;
 pub mod grpc;
 pub mod host;
 pub mod http2;
 pub mod issuers;
+pub mod many_listeners;
 pub mod many_policies;
 pub mod mesh;
 pub mod play;

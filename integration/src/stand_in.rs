@@ -76,6 +76,12 @@ impl StandIn {
         Ok(Self { address, seen })
     }
 
+    /// The requests with this value of a header, oldest first.
+    pub fn by_header(&self, name: &str, value: &str) -> Vec<Seen> {
+        let has = |seen: &&Seen| seen.all(name) == [value];
+        self.seen.lock().map(|all| all.iter().filter(has).cloned().collect()).unwrap_or_default()
+    }
+
     /// The requests whose path holds the word `mark`, oldest first.
     pub fn seen(&self, mark: &str) -> Vec<Seen> {
         let holds = |seen: &&Seen| seen.path.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == mark);

@@ -51,9 +51,10 @@ fn spoof(request: Request) -> Request {
 fn only_acme(seen: &Value) {
     assert_eq!(headers(seen, "x-partywall-tenant"), ["acme"], "{seen}");
     assert_eq!(headers(seen, "x-partywall-principal"), ["alice"], "{seen}");
+    assert_eq!(headers(seen, "x-partywall-features"), ["export"], "{seen}");
     let all = seen["headers"].to_string();
     assert!(!all.contains("globex") && !all.contains("By="), "{all}");
-    let told = ["x-partywall-tenant", "x-partywall-principal"];
+    let told = ["x-partywall-tenant", "x-partywall-principal", "x-partywall-features"];
     for name in SPOOFED.iter().map(|(name, _)| name.to_ascii_lowercase()).filter(|n| !told.contains(&n.as_str())) {
         assert!(headers(seen, &name).is_empty(), "{name}: {seen}");
     }

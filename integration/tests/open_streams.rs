@@ -28,8 +28,7 @@ const GRPC_ROUTES: &str = r#"                      routes:
 "#;
 const SOCKET: &str =
     "\n  - { http: \"GET /invoices/{id}/live\", action: \"invoices:live\", resource: Invoice, id: id, owner: none }\n";
-const WATCH: &str =
-    "\n  - { http: \"POST /shop.Orders/Watch\", action: \"orders:read\", resource: Order, owner: none }\n";
+const WATCH: &str = "\n  - { grpc: \"shop.Orders/Watch\", action: \"orders:read\", resource: Order, owner: none }\n";
 const LIVE_IS_FOR_VIEWERS: &str = "
 @id(\"viewers-live\")
 permit (principal in Role::\"viewer\", action == Action::\"invoices:live\", resource)

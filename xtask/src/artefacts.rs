@@ -27,13 +27,18 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
 
 /// Builds both.
 pub(crate) fn build() -> Result<Artefacts> {
-    let target = root().join("target");
-    let module = target.join("partywall.wasm");
-    step("build partywall.wasm", || build_module(&[], &module))?;
+    let module = build_only_module()?;
     step("build partywall", || {
         run_command(cargo(&["build", "--package", "partywall-cli", "--package", "partywall-integration"]))
     })?;
-    Ok(Artefacts { module, cli: target.join("debug/partywall") })
+    Ok(Artefacts { module, cli: root().join("target/debug/partywall") })
+}
+
+/// Builds the module alone, `target/partywall.wasm`.
+pub(crate) fn build_only_module() -> Result<PathBuf> {
+    let module = root().join("target/partywall.wasm");
+    step("build partywall.wasm", || build_module(&[], &module))?;
+    Ok(module)
 }
 
 /// Builds the module that asks the host for no signature, `target/partywall-pure.wasm`: for tests that both ways

@@ -9,9 +9,11 @@ mod example;
 mod fuzz;
 mod house;
 mod mutants;
+mod openapi;
 mod pinned;
 mod setup;
 mod step;
+mod suite;
 mod target;
 mod test;
 mod tools;
@@ -34,6 +36,7 @@ const TASKS: &[Task] = &[
     ("differential", "1,000,000 comparisons of the decision program with Cedar's interpreter", differential::run),
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("mutants", "makes the evaluator and the lowering wrong, line by line; the tests must notice", mutants::run),
+    ("openapi", "a public API of 108 operations, imported from its description and enforced in Envoy", openapi::run),
     ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
 ];

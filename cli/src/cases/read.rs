@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use partywall_tenancy::{Reason, TenantId};
+use partywall_tenancy::{Mode, Reason, TenantId};
 
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, tenant_id, text, texts};
+use crate::directory::{
+    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
+};
+use crate::modes::MODES;
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -45,8 +48,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, body, then: then? })
+    let When { service, method, path, headers, body, route, region } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, body, route, region, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -55,6 +58,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     let tenant = fields.optional("tenant").map(|node| tenant_id(node, mistakes));
     let (subject, roles) = (fields.optional("subject"), fields.optional("roles"));
     let withdrawn = fields.optional("withdrawn");
+    let caller = fields.optional("caller");
     let shown = shown::read(&mut fields, mistakes);
     fields.finish(mistakes);
     let both = "either the tenant was proved before, or what is shown proves it";
@@ -62,7 +66,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
         (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
         (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),
         (None, Some(shown)) => {
-            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn")];
+            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn"), (&caller, "caller")];
             if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
                 let message = format!("`{name}` stands beside `tenant`, and here a credential says who acts");
                 return mistakes.add(node.at.error(message).help("write it among the claims, or take it out"));
@@ -81,10 +85,11 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
             let withdrawn = withdrawn.map_or(vec![], |node| {
                 list(node, "`withdrawn`", mistakes, |node, mistakes| name(node, "a consent", mistakes))
             });
+            let caller = once_read(caller.map(|node| spiffe_id(node, None, mistakes)))?.map(|found| found.value);
             let tenant: Located<'_, TenantId> = tenant?;
             let plain = |found: Vec<Located<'_, String>>| found.into_iter().map(|one| one.value).collect();
             let (roles, withdrawn) = (plain(roles), plain(withdrawn));
-            Some(Given::Proved { tenant: tenant.value.to_string(), subject: subject?, roles, withdrawn })
+            Some(Given::Proved { tenant: tenant.value.to_string(), subject: subject?, roles, caller, withdrawn })
         }
     }
 }
@@ -95,6 +100,8 @@ struct When<'s> {
     path: String,
     headers: Vec<(String, String)>,
     body: String,
+    route: Option<Mode>,
+    region: String,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -107,13 +114,20 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         .and_then(|node| text(node, "`request`", mistakes));
     let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
     let body = fields.optional("body").map(|node| text(node, "a body", mistakes).map(|found| found.value));
+    let route = fields.optional("route").map(|node| choice(node, "`route`", MODES, mistakes));
+    let region = match fields.optional("region") {
+        Some(node) => word(node, "a region", mistakes).map(|found| found.value),
+        None => Some(String::new()),
+    };
     fields.finish(mistakes);
-    let (request, headers) = (request?, headers.unwrap_or(Some(Vec::new()))?);
+    let (request, region) = (request?, region?);
+    let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
     let body = body.unwrap_or(Some(String::new()))?;
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
-            Some(When { service: service?, method: method.to_owned(), path: path.to_owned(), headers, body })
+            let (method, path) = (method.to_owned(), path.to_owned());
+            Some(When { service: service?, method, path, headers, body, route, region })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
@@ -131,20 +145,30 @@ fn then<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Then<'s>> {
         .and_then(|node| choice(node, "a decision", &[(allow, true), (deny, false)], mistakes));
     let reasons: Vec<(&str, Reason)> = Reason::ALL.iter().map(|reason| (reason.code(), *reason)).collect();
     let reason = fields.optional("reason").map(|node| (node.at, choice(node, "a reason", &reasons, mistakes)));
+    let shadow = fields.optional("shadow").map(|node| (node.at, choice(node, "a reason", &reasons, mistakes)));
     let policy = fields.optional("policy").map(|node| text(node, "a policy", mistakes));
     fields.finish(mistakes);
+    if let (Some(false), Some((at, _))) = (decision, &shadow) {
+        let diagnostic = at.error("what is denied is not let in by being in shadow");
+        return mistakes.add(diagnostic.help("write it as `reason`, or write `decision: allow`"));
+    }
     if let (Some(true), Some((at, _))) = (decision, &reason) {
         return mistakes.add(reason_of_nothing(*at));
     }
-    let reason = match reason {
-        Some((_, found)) => Some(found?),
-        None => None,
-    };
+    let (reason, shadow) = (once_read(reason.map(|(_, found)| found))?, once_read(shadow.map(|(_, found)| found))?);
     let policy = match policy {
         Some(found) => Some(found?.value),
         None => None,
     };
-    Some(Then { at, allow: decision?, reason, policy })
+    Some(Then { at, allow: decision?, reason, shadow, policy })
+}
+
+/// What is not there is fine, and what is there and no good is not.
+fn once_read<T>(found: Option<Option<T>>) -> Option<Option<T>> {
+    match found {
+        Some(found) => found.map(Some),
+        None => Some(None),
+    }
 }
 
 fn reason_of_nothing(at: At<'_>) -> Diagnostic {

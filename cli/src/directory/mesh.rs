@@ -1,6 +1,6 @@
 //! `mesh.yaml`: what holds for the whole mesh.
 
-use partywall_tenancy::{MeshId, SpiffeId};
+use partywall_tenancy::{MeshId, Mode, SpiffeId};
 
 use crate::directory::fields::{Fields, Report, list, once_each, text};
 use crate::directory::grants::GrantsEntry;
@@ -9,7 +9,7 @@ use crate::directory::key_roles::KeyRoles;
 use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
 use crate::directory::yaml::{Located, Node, Value};
-use crate::directory::{grants, headers, key_roles};
+use crate::directory::{grants, headers, key_roles, modes};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) signers: Vec<SignerEntry<'s>>,
     /// `gateways`.
     pub(crate) gateways: Vec<Located<'s, SpiffeId>>,
+    /// `mode`.
+    pub(crate) mode: Option<Located<'s, Mode>>,
     /// `issuers`.
     pub(crate) issuers: Vec<IssuerEntry<'s>>,
     /// Whether every signer could be read, so that a signer that is not there is missing.
@@ -83,6 +85,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         let found = list(node, "`gateways`", report, |item, report| spiffe_id(item, trust_domain.as_deref(), report));
         once_each(found, "`gateways`", report)
     });
+    let mode = modes::mode(&mut fields, report);
     let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
         .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
@@ -98,6 +101,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         grants,
         signers,
         gateways,
+        mode,
         issuers,
         signers_whole,
         issuers_whole,

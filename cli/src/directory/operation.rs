@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use partywall_authorization::{GRPC, OperationProblem, Operations};
-use partywall_tenancy::{Condition, Operation, Owner, Recover, Service, SpiffeId};
+use partywall_tenancy::{Attributes, Condition, Operation, Owner, Recover, Service, SpiffeId};
 
+use crate::directory::attributes;
+use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::place::{self, Around};
 use crate::directory::response;
@@ -13,7 +15,7 @@ use crate::lower::schema;
 use crate::nearest::nearest;
 
 /// Reads one operation.
-pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, Operation>> {
+pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> Option<Located<'s, Operation>> {
     let at = node.at;
     let mut fields = Fields::of(node, "an operation", report)?;
     let http = match (fields.optional("http"), fields.optional("grpc")) {
@@ -46,6 +48,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
     let hold = place::hold(fields.optional("hold"), owner.as_ref(), at, report);
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     let response = fields.optional("response").map(|node| response::read(node, report));
+    let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
     let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
     // A bad `id` was reported; an operation without one would be another operation.
@@ -63,7 +66,9 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s
         None => None,
     };
     let (method, path) = http.value;
-    let operation = Operation { method, path, when, action, resource, id, owner, hold, anonymous, response };
+    let attributes = attributes?;
+    let operation =
+        Operation { method, path, when, action, resource, id, owner, hold, anonymous, response, attributes };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -219,6 +224,7 @@ fn alone(method: &str, path: &str) -> Service {
         hold: 0,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     }])
 }
 

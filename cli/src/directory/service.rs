@@ -1,11 +1,12 @@
 //! `services/*.yaml`: one service per file.
 
-use partywall_tenancy::{Caller, Operation, Recover, Service, SpiffeId, TenantId};
+use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, TenantId};
 
+use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
-use crate::directory::operation;
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
-use crate::directory::yaml::{Located, Node};
+use crate::directory::yaml::{At, Located, Node};
+use crate::directory::{modes, operation};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) own_tenant: Option<Located<'s, TenantId>>,
     /// `act_for`, and where it stands.
     pub(crate) act_for: Option<Located<'s, Scope<'s>>>,
+    /// `mode`.
+    pub(crate) mode: Option<Located<'s, Mode>>,
+    /// Where `allow_shadow_routes: true` stands.
+    pub(crate) shadow_routes: Option<At<'s>>,
     /// `callers`.
     pub(crate) callers: Vec<CallerEntry<'s>>,
     /// `operations`.
@@ -61,7 +66,12 @@ impl ServiceEntry<'_> {
 }
 
 /// Reads the document of one service.
-pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut Report) -> Option<ServiceEntry<'s>> {
+pub(crate) fn read<'s>(
+    node: Node<'s>,
+    trust_domain: Option<&str>,
+    data: &Data<'_>,
+    report: &mut Report,
+) -> Option<ServiceEntry<'s>> {
     let mut fields = Fields::of(node, "a service", report)?;
     let name = fields
         .required("service", "write `service: orders`", report)
@@ -86,6 +96,8 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
         let at = node.at;
         scope(node, report).map(|value| Located { value, at })
     });
+    let mode = modes::mode(&mut fields, report);
+    let shadow_routes = modes::shadow_routes(&mut fields, report);
     let callers = fields
         .required(
             "callers",
@@ -99,7 +111,7 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
             "write `operations: [{ http: \"GET /orders/{id}\", action: \"orders:read\", … }]`",
             report,
         )
-        .map_or(vec![], |node| list(node, "`operations`", report, operation::read));
+        .map_or(vec![], |node| list(node, "`operations`", report, |item, report| operation::read(item, data, report)));
     fields.finish(report);
     callers_once_each(&callers, report);
     let operations = operation::apart(operations, report);
@@ -111,6 +123,8 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
         recover,
         own_tenant,
         act_for,
+        mode,
+        shadow_routes,
         callers,
         operations,
     })

@@ -31,6 +31,8 @@ pub(crate) struct Sources {
     pub(crate) mesh: Option<Source>,
     /// `api-keys.yaml`, if there is one.
     pub(crate) api_keys: Option<Source>,
+    /// `datasets.yaml`, if there is one; `Some(None)` where it cannot be read.
+    pub(crate) datasets: Option<Option<Source>>,
     /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
     /// `tenants/retired.yaml`, if there is one.
@@ -47,6 +49,8 @@ pub(crate) struct Sources {
 
 /// The file of API keys.
 pub(crate) const API_KEYS: &str = "api-keys.yaml";
+/// The file of datasets.
+pub(crate) const DATASETS: &str = "datasets.yaml";
 
 /// The file of former tenants, in the folder `tenants`.
 pub(crate) const RETIRED: &str = "retired.yaml";
@@ -63,7 +67,8 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     let mut reader = Reader { directory, hash: Sha256::new(), total: 0, report };
     let mesh = reader.mesh();
     let api_keys = directory.join(API_KEYS).exists().then(|| reader.file(API_KEYS)).flatten();
-    let mut sources = Sources { mesh, api_keys, ..Sources::default() };
+    let datasets = directory.join(DATASETS).exists().then(|| reader.file(DATASETS));
+    let mut sources = Sources { mesh, api_keys, datasets, ..Sources::default() };
     for (folder, ending) in FOLDERS {
         let found = reader.folder(folder, ending);
         match folder {
@@ -97,12 +102,12 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            let known = ["mesh.yaml", API_KEYS, "tenants", "services", "policies", PROFILES.0, CASES];
+            let known = ["mesh.yaml", API_KEYS, DATASETS, "tenants", "services", "policies", PROFILES.0, CASES];
             if !known.contains(&name.as_str()) {
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `api-keys.yaml`, `tenants/`, `profiles/`, `services/`, `policies/` and `cases/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `tenants/`, `profiles/`, `services/`, `policies/` and `cases/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Mode, NameSet, Tenant, TenantId, TenantStatus};
 
 use crate::diagnostic::Source;
 use crate::directory::fields::{Fields, Report, choice, texts};
+use crate::directory::modes;
 use crate::directory::profile::Profile;
 use crate::directory::settings::{self, Limit, Record, Settings};
 use crate::directory::values::{tenant_id, word};
@@ -24,6 +25,8 @@ pub(crate) struct TenantFile<'s> {
     /// Its id by the name of the file. Where the id itself cannot be read, whoever names this
     /// tenant is not wrong, too.
     pub(crate) named: Option<TenantId>,
+    /// `mode`.
+    pub(crate) mode: Option<Located<'s, Mode>>,
     /// `limits` of its own record.
     pub(crate) limits: Option<Vec<Limit>>,
 }
@@ -96,6 +99,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
             .map(|own| (Some(own.clone()), own.value)),
     };
     let own = settings::read(&mut fields, report);
+    let mode = modes::mode(&mut fields, report);
     if let Some(node) = fields.optional("contacts") {
         contacts(node, report);
     }
@@ -124,7 +128,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         }
         _ => (None, None),
     };
-    Some(TenantFile { tenant, record, id, named: None, limits })
+    Some(TenantFile { tenant, record, id, named: None, mode, limits })
 }
 
 /// What a tenant can be.

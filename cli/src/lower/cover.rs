@@ -178,7 +178,7 @@ fn internal(message: String) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use partywall_authorization::{Binary, Node, Scope, Value, Variable};
-    use partywall_tenancy::{Operation, Owner, Recover, SpiffeId};
+    use partywall_tenancy::{Attributes, Operation, Owner, Recover, SpiffeId};
 
     use super::super::{parse, translate};
     use super::*;
@@ -196,6 +196,7 @@ mod tests {
             hold: 0,
             anonymous: false,
             response: None,
+            attributes: Attributes::default(),
         };
         vec![Service {
             name: "orders".into(),

@@ -153,6 +153,7 @@ impl Report {
             "solver": self.solver,
             "seconds": self.took.as_secs_f64(),
             "assumed": task.new.assumed,
+            "in_shadow": task.new.in_shadow,
             "findings": findings.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
         })

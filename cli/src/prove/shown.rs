@@ -31,6 +31,10 @@ impl Report {
             [] => writeln!(out, "assumed   nothing: the directory declares no share, cohort or grant")?,
             assumed => assumed.iter().try_for_each(|one| writeln!(out, "assumed   {one}"))?,
         }
+        if !task.new.in_shadow.is_empty() {
+            let what = task.new.in_shadow.join("; ");
+            writeln!(out, "IN SHADOW {what}: there what policies deny is let through, whatever is proved of them")?;
+        }
         for pass in [Pass::Authored, Pass::WithInvariants] {
             writeln!(
                 out,

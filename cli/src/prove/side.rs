@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory;
 use crate::exit::Failure;
 use crate::lower::{Valid, Vocabulary, named, valid};
+use crate::modes::in_shadow;
 
 /// One directory.
 pub(crate) struct Side {
@@ -25,6 +26,8 @@ pub(crate) struct Side {
     pub(crate) policies: Vec<Policy>,
     /// What it declares that crosses the wall, each in words: a proof is under these assumptions.
     pub(crate) assumed: Vec<String>,
+    /// What is in shadow, in words: there policies deny nothing, whatever is proved of them.
+    pub(crate) in_shadow: Vec<String>,
     /// Users that policies name, each with its tenant.
     pub(super) users: BTreeMap<String, String>,
 }
@@ -50,6 +53,7 @@ impl Side {
             services: directory.services.to_vec(),
             policies: translated.policies,
             assumed: directory.mesh.grants.iter().map(granted).collect(),
+            in_shadow: in_shadow(directory.modes),
             users,
         })
     }

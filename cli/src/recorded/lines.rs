@@ -58,6 +58,12 @@ impl Log {
 
     /// The next line that is not blank.
     pub(crate) fn next(&mut self) -> Result<Option<Line>, Failure> {
+        let Some((number, whole)) = self.next_bytes()? else { return Ok(None) };
+        Ok(Some((number, if whole { read(self.bytes()) } else { Err(Skip::TooLong) })))
+    }
+
+    /// The same, unread: its number, and whether it is whole. [`Self::bytes`] has it.
+    pub(crate) fn next_bytes(&mut self) -> Result<Option<(u64, bool)>, Failure> {
         loop {
             self.line.clear();
             let failed = |e: io::Error, name: &str| Failure::invalid(format!("`{name}`: {e}"));
@@ -73,17 +79,13 @@ impl Log {
                 self.read += skip_line(&mut self.reader).map_err(|e| failed(e, &self.name))?;
             }
             self.tell();
-            let line = self.line.trim_ascii();
-            if !whole {
-                return Ok(Some((self.number, Err(Skip::TooLong))));
-            }
-            if !line.is_empty() {
-                return Ok(Some((self.number, read(line))));
+            if !whole || !self.line.trim_ascii().is_empty() {
+                return Ok(Some((self.number, whole)));
             }
         }
     }
 
-    /// The line that `next` told of, as it stands there; cut where it was too long.
+    /// The line that `next` or `next_bytes` told of, as it stands there; cut where it was too long.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.line.trim_ascii()
     }

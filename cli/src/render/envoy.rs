@@ -199,7 +199,7 @@ impl<'a> Given<'a> {
     /// Purposes and variables of the edge's secrets.
     fn secrets_of_edge(&self) -> Vec<&'static str> {
         let mesh = self.directory.mesh;
-        let mut secrets = vec!["fingerprint", "shared_state", "context_signing"];
+        let mut secrets = vec!["audit_chain", "fingerprint", "shared_state", "context_signing"];
         if mesh.sources.edge.iter().any(|source| matches!(source, Source::ApiKey { .. })) {
             secrets.push("api_keys");
         }
@@ -216,7 +216,7 @@ impl<'a> Given<'a> {
 
 /// Of a sidecar: one that acts for tenants by itself signs.
 fn secrets_of(service: &Service) -> Vec<&'static str> {
-    let mut secrets = vec!["fingerprint", "shared_state"];
+    let mut secrets = vec!["audit_chain", "fingerprint", "shared_state"];
     if service.own_tenant.is_some() || service.act_for.is_some() {
         secrets.push("context_signing");
     }

@@ -4,9 +4,10 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, tenant_id};
+use super::values::{NAME, duration, label, spiffe_id, tenant_id};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
+use crate::modes::MODES;
 
 pub(super) fn cases() -> Value {
     object(
@@ -41,6 +42,12 @@ fn given() -> Value {
         [
             may("tenant", tenant_id("The tenant that was proved")),
             may("subject", any_text("The principal's name within its tenant", &["alice"])),
+            may(
+                "caller",
+                spiffe_id(
+                    "The workload that brings the request to the service's sidecar; one that it lists where left out",
+                ),
+            ),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
             may(
                 "withdrawn",
@@ -56,7 +63,8 @@ fn given() -> Value {
     let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
     given["if"] = json!({ "required": ["tenant"] });
     given["then"] = json!({ "not": { "anyOf": any(&SHOWN) } });
-    given["else"] = json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "withdrawn"]) } });
+    given["else"] =
+        json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "caller", "withdrawn"]) } });
     given
 }
 
@@ -117,6 +125,17 @@ fn when() -> Value {
             ),
             may("headers", headers("Headers of the request, names in lower case", "x-account")),
             may("body", any_text("The body of the request, of one that is held", &[r#"{"tenant_id":"acme"}"#])),
+            may(
+                "route",
+                word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
+            ),
+            may(
+                "region",
+                label(
+                    "The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out",
+                    &["eu"],
+                ),
+            ),
         ],
     )
 }
@@ -129,11 +148,13 @@ fn then() -> Value {
         "What is decided",
         [
             must("decision", word("Whether it may pass", DECISIONS)),
-            may("reason", word("Why not", reasons)),
+            may("reason", word("Why not", reasons.clone())),
+            may("shadow", word("Why it would be denied, were it not in shadow", reasons)),
             may("policy", policy),
         ],
     );
     then["if"] = json!({ "properties": { "decision": { "const": "allow" } } });
     then["then"] = json!({ "not": { "required": ["reason"] } });
+    then["else"] = json!({ "not": { "required": ["shadow"] } });
     then
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text};
-use super::values::{LEGACY_HEADER, duration, key_id, scope, spiffe_id};
+use super::values::{LEGACY_HEADER, duration, key_id, mode, scope, spiffe_id};
 use super::{issuer, sources};
 
 pub(super) fn mesh() -> Value {
@@ -83,6 +83,7 @@ pub(super) fn mesh() -> Value {
                 "gateways",
                 list("Workloads that forward the requests of others", spiffe_id("A gateway's SPIFFE ID"), 0),
             ),
+            may("mode", mode("anywhere in the mesh")),
             must("issuers", list("Who issues JWTs, and for which tenants", issuer::issuer(), 0)),
         ],
     )

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
-use super::values::{duration, label, scope, spiffe_id, tenant_id};
+use super::values::{duration, label, mode, scope, spiffe_id, tenant_id};
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
 
@@ -44,6 +45,15 @@ pub(super) fn service() -> Value {
                 tenant_id("The tenant it works for when no request caused a call; needs a signer of this workload"),
             ),
             may("act_for", scope("The tenants it may name in `x-partywall-act-for`; needs a signer of this workload")),
+            may("mode", mode("at this service")),
+            may(
+                "allow_shadow_routes",
+                json!({
+                    "description": "Whether a route that leads here may ask for shadow by itself, as `partywall: { mode: shadow }` in its metadata",
+                    "type": "boolean",
+                    "default": false,
+                }),
+            ),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
             must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
         ],
@@ -111,7 +121,9 @@ fn operation() -> Value {
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
             may("response", response()),
-        ],
+        ]
+        .into_iter()
+        .chain(data::of_operation()),
     );
     operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
     operation

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{Field, at_most, list, may, must, object, text, word};
-use super::values::{NAME, label, tenant_id, time};
+use super::values::{NAME, label, mode, tenant_id, time};
 use crate::directory::{LIMITS, MAX_LIMIT, STATUSES};
 
 pub(super) fn tenant() -> Value {
@@ -25,11 +25,12 @@ pub(super) fn tenant() -> Value {
         ),
     ];
     let contact = text("A mail address", r"^[^@\s]+@[^@\s]+$", &["ops@acme.example"]);
+    let mode = may("mode", mode("to its requests"));
     let contacts = may("contacts", list("For people; never part of a bundle", contact, 1));
     object(
         "a tenant",
         "tenants/*.yaml: one tenant. What it does not say it inherits from the profile of its tier",
-        only.into_iter().chain(settings()).chain([contacts]),
+        only.into_iter().chain(settings()).chain([mode, contacts]),
     )
 }
 

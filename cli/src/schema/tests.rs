@@ -151,6 +151,7 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
         ("profile", "profile: gold\ntier: gold\n"),
         ("retired", "retired: [{ tenant: acme, since: yesterday }]\n"),
         ("api-keys", "api_keys: [{ id: x }]\n"),
+        ("datasets", "datasets: [{ classification: internal }]\n"),
         ("overlay", "suspended: acme\n"),
         ("overlay", "suspended: [Acme]\n"),
         ("cases", "cases: []\n"),
@@ -244,6 +245,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
         "mesh.yaml" => "mesh",
         "deployment.yaml" => "deployment",
         "api-keys.yaml" => "api-keys",
+        "datasets.yaml" => "datasets",
         "tenants/retired.yaml" => "retired",
         "policies/links.yaml" => "links",
         other => match other.split_once('/')? {

@@ -3,7 +3,8 @@
 use partywall_tenancy::RESERVED;
 use serde_json::{Value, json};
 
-use super::shape::{list, text};
+use super::shape::{list, text, word};
+use crate::modes::MODES;
 
 /// A word in lower case, as a tier.
 pub(super) const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
@@ -63,4 +64,12 @@ pub(super) fn duration(about: &str, example: &str) -> Value {
 /// A time in UTC.
 pub(super) fn time(about: &str) -> Value {
     text(about, TIME, &["2027-01-31T00:00:00Z"])
+}
+
+/// `mode`, of this.
+pub(super) fn mode(of: &str) -> Value {
+    let about = format!(
+        "`shadow` lets through what policies deny {of}, and the access log says what would have been; one `enforce`, wherever it stands, has the last word. Neither where left out"
+    );
+    word(&about, MODES.iter().map(|(word, _)| *word))
 }

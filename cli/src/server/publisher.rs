@@ -283,6 +283,7 @@ mod tests {
             gateways: vec![],
             tenants: Tenants::default(),
             services: vec![],
+            modes: partywall_tenancy::Modes::default(),
             program: vec![],
         };
         for audience in Audience::ALL {

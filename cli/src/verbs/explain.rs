@@ -12,6 +12,7 @@ use partywall_tenancy::{TenantId, WithdrawnConsent};
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::modes::MODES;
 use crate::overlay::{MAX_SIZE, Withdrawn};
 use crate::rehearsal::{Ask, Rehearsal};
 use crate::sent::SentBody;
@@ -23,6 +24,7 @@ use crate::{arguments, files, lower};
 /// those that settle it with file and line, and the nearest changes that turn the answer, each tried by itself.
 /// With --log, the request is one that an access log recorded, by its `explain` field.
 /// With --settings, says instead where each value of a tenant comes from: its record, or the profile of its tier.
+/// What is in shadow is let in: then it says what would be denied, and what would change that.
 /// Exit status: 0 allow, 1 deny, 3 the directory cannot be read.
 #[derive(clap::Args)]
 #[command(
@@ -30,6 +32,7 @@ use crate::{arguments, files, lower};
     after_help = "Examples:
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
+  partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
@@ -67,11 +70,17 @@ pub(crate) struct Args {
     /// The body of the request
     #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true)]
     body: String,
+    /// What the metadata of the request's route say of the mode
+    #[arg(long, value_parser = ["enforce", "shadow"])]
+    route_mode: Option<String>,
+    /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
+    #[arg(long, default_value = "", hide_default_value = true)]
+    region: String,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -134,6 +143,12 @@ fn ask(args: &Args) -> Option<Ask> {
         path: args.path.clone()?,
         headers: args.headers.clone(),
         body: SentBody::Whole(args.body.clone()),
+        route: args
+            .route_mode
+            .as_deref()
+            .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
+            .map(|(_, mode)| *mode),
+        region: args.region.clone(),
     })
 }
 

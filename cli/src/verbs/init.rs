@@ -34,6 +34,7 @@ macro_rules! sample {
 
 const FILES: &[(&str, &str)] = sample![
     "mesh.yaml",
+    "datasets.yaml",
     "cases/accountants.yaml",
     "cases/readers.yaml",
     "policies/accountants.cedar",

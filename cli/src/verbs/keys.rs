@@ -37,8 +37,9 @@ enum What {
 /// Make a keys folder: keys for bundles and overlays, and an environment file per workload
 ///
 /// Writes bundle-1 and overlay-1 (.key and .pub), one .pub per signer, and for each workload a file
-/// NAME.env with the variables its Envoy needs. Everything secret has mode 0600. Nothing is ever
-/// overwritten. The .key files belong on the machines that compile and serve, each .env file with
+/// NAME.env with the variables its Envoy needs, and audit.keys, by which `partywall audit verify` knows
+/// the chains of them all. Everything secret has mode 0600. Nothing is ever overwritten. The .key files
+/// belong on the machines that compile and serve, audit.keys where logs are verified, each .env file with
 /// its workload alone.
 ///
 /// A workload that --signer names and --sidecar does not is an edge: its file also holds
@@ -72,6 +73,7 @@ struct SignerOf {
 
 const BUNDLE: &str = "bundle-1";
 const OVERLAY: &str = "overlay-1";
+const AUDIT: &str = "audit.keys";
 
 pub(crate) fn run(args: &Args) -> Outcome {
     match &args.what {
@@ -142,9 +144,14 @@ fn plan(args: &New) -> Result<Vec<Planned>, Failure> {
             signing.push((sidecar, Vec::new()));
         }
     }
+    let mut audit = String::new();
     for (workload, secrets) in signing {
+        // Each its own: who has one workload's cannot write lines for another.
+        let chain = line(&format!("{workload}-1"), &random()?);
+        audit.push_str(&format!("{chain}\n"));
         let mut text = format!(
-            "PARTYWALL_BUNDLE_KEYS={}\nPARTYWALL_FINGERPRINT={fingerprint}\nPARTYWALL_SHARED_STATE={}\n",
+            "PARTYWALL_BUNDLE_KEYS={}\nPARTYWALL_FINGERPRINT={fingerprint}\nPARTYWALL_SHARED_STATE={}\n\
+             PARTYWALL_AUDIT_CHAIN={chain}\n",
             line(BUNDLE, bundle.verifying_key().as_bytes()),
             line("1", &random()?),
         );
@@ -156,6 +163,9 @@ fn plan(args: &New) -> Result<Vec<Planned>, Failure> {
             text.push_str(&format!("PARTYWALL_CONTEXT_SIGNING={}\n", secrets.join(",")));
         }
         files.push(Planned { name: format!("{workload}.env"), text, mode: files::PRIVATE });
+    }
+    if !audit.is_empty() {
+        files.push(Planned { name: AUDIT.into(), text: audit, mode: files::PRIVATE });
     }
     Ok(files)
 }

@@ -1,6 +1,8 @@
 //! The shop of the sample mesh, as values.
 
-use partywall_tenancy::{NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{
+    Attributes, NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus,
+};
 
 /// acme (gold, eu), globex (silver, us), initech (bronze, eu).
 pub(crate) fn tenants() -> Vec<Tenant> {
@@ -30,6 +32,7 @@ pub(crate) fn services() -> Vec<Service> {
             owner: owner.map_or(Owner::Unseen, Owner::path),
             anonymous: false,
             response: None,
+            attributes: Attributes::default(),
         }
     };
     let service = |name: &str, operations| Service {

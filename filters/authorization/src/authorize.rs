@@ -3,6 +3,7 @@
 use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
 
 use crate::operations::Denial;
+use crate::rules::{self, Asked};
 use crate::table::Table;
 use crate::{
     ActionIndex, Answer, Call, Found, Id, Names, Operations, Outcome, PolicyBody, Program, RequestFacts, RequestWorld,
@@ -20,6 +21,8 @@ pub struct Query<'a> {
     pub service: &'a str,
     /// What it is.
     pub call: Call<'a>,
+    /// The region in which this is decided, as datasets' `residency` names it; empty where nobody knows.
+    pub region: &'a str,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -57,6 +60,9 @@ pub enum Across<'a> {
         /// How many policies could not be evaluated.
         errors: u32,
     },
+    /// A grant would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it into the other
+    /// tenant.
+    Kept(Decision<'a>),
 }
 
 /// Everything of one bundle that decides requests, ready for use.
@@ -66,6 +72,7 @@ pub struct Authorization {
     names: Names,
     scratch: Scratch,
     services: Table<CalledService>,
+    asked: Asked,
 }
 
 #[derive(Debug)]
@@ -94,7 +101,8 @@ impl Authorization {
             called_services.push((service.name.as_str(), called));
         }
         let names = Names::of(&program);
-        Ok(Self { program, names, scratch: Scratch::default(), services: Table::of(called_services) })
+        let (services, asked) = (Table::of(called_services), Asked::of(services));
+        Ok(Self { program, names, scratch: Scratch::default(), services, asked })
     }
 
     /// The decision program.
@@ -112,19 +120,24 @@ impl Authorization {
         self.services.get(service).is_some_and(|called| called.operations.leads_elsewhere(path, tenant))
     }
 
-    /// Whether policies name this role; another one decides nothing.
+    /// Whether policies or attributes name this role; another one decides nothing.
     pub fn names_role(&self, role: &str) -> bool {
-        self.names.roles.entity(Id::plain(role)).is_some()
+        self.asked.roles.contains(role) || self.names.roles.entity(Id::plain(role)).is_some()
     }
 
-    /// Whether policies ask for the features of a tenant and name this one.
+    /// Whether policies ask for the features of a tenant and name this one, or attributes do.
     pub fn names_feature(&self, feature: &str) -> bool {
-        self.names.features.is_some() && self.names.text(feature).is_some()
+        self.asked.features.contains(feature) || (self.names.features.is_some() && self.names.text(feature).is_some())
     }
 
-    /// Whether policies ask for the consents of a tenant and name this one.
+    /// Whether policies ask for the consents of a tenant and name this one, or attributes do.
     pub fn names_consent(&self, consent: &str) -> bool {
-        self.names.consents.is_some() && self.names.text(consent).is_some()
+        self.asked.consents.contains(consent) || (self.names.consents.is_some() && self.names.text(consent).is_some())
+    }
+
+    /// The roles that attributes name: those that are cleared for something.
+    pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
+        self.asked.roles.iter().map(|role| &**role)
     }
 
     /// Every policy that has something to say about the request, where the program is asked at all.
@@ -237,7 +250,9 @@ pub fn authorize_across<'a>(
         (Some((grant, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
             Across::Granted { grant: *grant, errors }
         }
-        (_, decided) => Across::Decided(told(decided)),
+        // INVARIANT: whatever denies what a grant would let across is kept apart from what a mode may let through.
+        (Some(_), decided) => Across::Kept(told(decided)),
+        (None, decided) => Across::Decided(told(decided)),
     }
 }
 
@@ -254,6 +269,7 @@ fn decide<'a>(
     owner: &Tenant,
 ) -> Result<(Outcome<'a>, u32), Denial> {
     let facts = wanted.facts(query, owner)?;
+    rules::judge(&wanted.found.operation().attributes, query, owner)?;
     let Some(world) = RequestWorld::new(&facts, &policy.names) else {
         return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };

@@ -5,10 +5,11 @@
 //!   │
 //!   ├─ Operations   method + path + conditions ──► operation   none: resource_unmapped
 //!   ├─ owner        what every place of the request shows      another tenant: resource_foreign
+//!   ├─ attributes   feature, residency, clearance, consent     feature_off, residency, clearance, consent
 //!   └─ Program      Cedar policies, lowered by the CLI         policy_denied, or allow
 //! ```
 //!
-//! The first two steps are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
+//! All steps before the last are invariants: no policy can lift them, and the second only a grant ([`authorize_across`]). [`Authorization`] is built once
 //! per bundle; [`authorize()`] then allocates nothing and always ends.
 //!
 //! [`guard`] judges what comes back, where an operation says where the owner stands in its responses.
@@ -26,6 +27,7 @@ mod id;
 mod names;
 mod operations;
 mod program;
+mod rules;
 mod table;
 mod value;
 mod world;
@@ -42,5 +44,6 @@ pub use program::{
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,
     Verdict,
 };
+pub use rules::is_region;
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

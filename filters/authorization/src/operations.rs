@@ -312,7 +312,7 @@ impl<'o, 'p> Found<'o, 'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Owner, SpiffeId};
+    use partywall_tenancy::{Attributes, Owner, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -328,6 +328,7 @@ mod tests {
                 owner: if path.contains("{tenant}") { Owner::path("tenant") } else { Owner::Unseen },
                 anonymous: false,
                 response: None,
+                attributes: Attributes::default(),
             }
         };
         Service {

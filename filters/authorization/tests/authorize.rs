@@ -5,8 +5,8 @@ use partywall_authorization::{
     Scope, Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant, TenantContext, TenantId,
-    TenantStatus,
+    Attributes, GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant,
+    TenantContext, TenantId, TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -48,6 +48,7 @@ fn service() -> Service {
         owner,
         anonymous: false,
         response: None,
+        attributes: Attributes::default(),
     };
     Service {
         name: "orders".into(),
@@ -125,7 +126,8 @@ fn authorization() -> Authorization {
 #[track_caller]
 fn denied(roles: &[&str], method: &str, path: &str, expected: (Reason, Option<&str>, u32)) {
     let (policy, context, tenant) = (authorization(), context("acme", roles), tenant("acme"));
-    let query = Query { context: &context, tenant: &tenant, service: "orders", call: Call::plain(method, path) };
+    let query =
+        Query { context: &context, tenant: &tenant, service: "orders", call: Call::plain(method, path), region: "" };
     match authorize(&policy, &query) {
         Decision::Deny { reason, policy, errors, .. } => assert_eq!((reason, policy, errors), expected),
         allowed => panic!("{allowed:?}"),
@@ -138,7 +140,13 @@ fn allows_by_the_policy_that_permits() {
     let ask = |path| {
         authorize(
             &policy,
-            &Query { context: &context, tenant: &tenant, service: "orders", call: Call::plain("GET", path) },
+            &Query {
+                context: &context,
+                tenant: &tenant,
+                service: "orders",
+                call: Call::plain("GET", path),
+                region: "",
+            },
         )
     };
     assert_eq!(ask("/orders/7"), Decision::Allow { policy: "viewers", errors: 0 });
@@ -166,7 +174,8 @@ fn no_policy_lifts_the_invariants() {
     for (tenant, service, expected) in
         [(tenant("globex"), "orders", Reason::TenantConflict), (tenant("acme"), "invoices", Reason::ResourceUnmapped)]
     {
-        let query = Query { context: &context, tenant: &tenant, service, call: Call::plain("GET", "/orders/7") };
+        let query =
+            Query { context: &context, tenant: &tenant, service, call: Call::plain("GET", "/orders/7"), region: "" };
         assert!(
             matches!(authorize(&policy, &query), Decision::Deny { reason, .. } if reason == expected),
             "{expected}"
@@ -183,6 +192,7 @@ fn the_answer_names_every_determining_policy() {
         tenant: &tenant,
         service: "orders",
         call: Call::plain("GET", "/tenants/acme/orders"),
+        region: "",
     };
     let answer = policy.answer(&query).unwrap();
     assert!(answer.allowed);
@@ -204,7 +214,8 @@ fn a_grant_lets_one_cross_and_do_what_it_says() {
     let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
     let grant = GrantId::new([7; 16]);
     let ask = |method: &str, path: &str| {
-        let query = Query { context: &context, tenant: &own, service: "orders", call: Call::plain(method, path) };
+        let query =
+            Query { context: &context, tenant: &own, service: "orders", call: Call::plain(method, path), region: "" };
         authorize_across(&policy, &query, |owner, action| {
             (owner == "globex" && action == "orders:list").then(|| (grant, tenant("globex")))
         })
@@ -232,9 +243,10 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
     let policy = Authorization::from_parts(Program::new(body).unwrap(), &[service()]).unwrap();
     let (context, own) = (context("acme", &["viewer"]), tenant("acme"));
     let path = "/tenants/globex/orders";
-    let query = Query { context: &context, tenant: &own, service: "orders", call: Call::plain("GET", path) };
+    let query =
+        Query { context: &context, tenant: &own, service: "orders", call: Call::plain("GET", path), region: "" };
     match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
-        Across::Decided(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
+        Across::Kept(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
         other => panic!("{other:?}"),
     }
 }
@@ -247,7 +259,8 @@ fn a_grant_for_one_tenant_opens_no_other() {
         tenant: &own,
         service: "orders",
         call: Call::plain("GET", "/tenants/globex/orders"),
+        region: "",
     };
     let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
-    assert!(matches!(across, Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. })));
+    assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));
 }

@@ -12,18 +12,34 @@
 //! ```text
 //! v=1 key=orders-1 boot=9f2c… n=42 at=1795507200123 trace=4bf9… was=40 open=12,17-19 mac=…
 //! ```
+//!
+//! Where no line tells it, a word in the application log does, and the last one says `end`:
+//!
+//! ```text
+//! v=1 key=orders-1 boot=9f2c… next=43 at=1795507215123 open=12,17-19 mac=…
+//! ```
 
+mod fields;
+mod key;
 mod open;
+mod pruned;
 mod read;
+mod seen;
 mod verify;
+mod word;
 
-use hmac::{Hmac, Mac};
-use partywall_tenancy::{Secret, keyed};
-use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 
+use partywall_tenancy::Secret;
+
+pub use fields::Fields;
+use key::{Key, Ratchet, hex};
 pub use open::{MAX_RANGES, Ranges};
+pub use pruned::Pruned;
 pub use read::{Link, LinkError};
-pub use verify::{Finding, Gap, Seen, Verifier, Why};
+pub use seen::{End, Gap, Seen, Why};
+pub use verify::{Finding, Known, Verifier};
+pub use word::Word;
 
 /// The version of the links that this build writes and reads.
 pub const CHAIN_VERSION: u32 = 1;
@@ -31,59 +47,62 @@ pub const CHAIN_VERSION: u32 = 1;
 const CHECKPOINT_MS: u64 = 1_000;
 /// The most numbers that a link says to stand in the place of; of more, the last ones.
 const MAX_REPLACED: usize = 32;
-
-/// The fields of a line that a link vouches for, each as printed. What is not there, and `-`, is empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields `wasm.partywall.*`, by their names")]
-pub struct Fields<'a> {
-    pub tenant: &'a str,
-    pub decision: &'a str,
-    pub reason: &'a str,
-    pub policy: &'a str,
-    pub revision: &'a str,
-    pub path: &'a str,
-    pub detail: &'a str,
-    pub explain: &'a str,
-    pub candidate: &'a str,
-}
-
-impl Fields<'_> {
-    /// Each with its length before it, so that no two sets of fields read alike.
-    fn feed(&self, mac: &mut Hmac<Sha256>) {
-        let Self { tenant, decision, reason, policy, revision, path, detail, explain, candidate } = self;
-        for field in [tenant, decision, reason, policy, revision, path, detail, explain, candidate] {
-            let printed = if *field == "-" { "" } else { field };
-            mac.update(&(printed.len() as u64).to_be_bytes());
-            mac.update(printed.as_bytes());
-        }
-    }
-}
+/// Without a checkpoint in a line for so long, the application log is to tell one, in milliseconds.
+const QUIET_MS: u64 = 2_000;
+/// The same where nothing changed and requests are open: a VM that says nothing for long has crashed.
+const HEARTBEAT_MS: u64 = 60_000;
+/// A word waits for so long: the lines that it knows of must have left Envoy's buffer, which is flushed each 10 s, in
+/// milliseconds.
+const SETTLE_MS: u64 = 15_000;
+/// Checkpoints in lines that are not written yet, at most: of more, the last ones.
+const MAX_CARRIED: usize = 64;
 
 /// Gives the links of one VM.
 #[derive(Debug)]
 pub struct Chain {
     key_id: Box<str>,
     boot: String,
-    key: Key,
-    next: u64,
+    ratchet: Ratchet,
     open: Ranges,
+    /// When the last link with a checkpoint was given.
     checkpoint_at: u64,
+    /// Links with a checkpoint whose lines are not written: number and time.
+    carried: VecDeque<(u64, u64)>,
+    /// Of when what the logs tell is, and whether anything changed since the last word.
+    told_at: u64,
+    changed: bool,
+    /// A word that waits to be told, with its time.
+    waiting: Option<(u64, String)>,
 }
 
 impl Chain {
     /// A chain that begins. `boot` must be random: two chains with the same would share their keys.
     pub fn new(root: &Secret, boot: [u8; 16]) -> Self {
         let boot = hex(&boot);
-        let key = Key::first(root.bytes(), &boot);
-        Self { key_id: root.id().into(), boot, key, next: 0, open: Ranges::default(), checkpoint_at: 0 }
+        let ratchet = Ratchet::first(root.bytes(), &boot);
+        Self {
+            key_id: root.id().into(),
+            boot,
+            ratchet,
+            open: Ranges::default(),
+            checkpoint_at: 0,
+            carried: VecDeque::new(),
+            told_at: 0,
+            changed: false,
+            waiting: None,
+        }
+    }
+
+    /// By what a root key is known again without keeping it.
+    pub fn mark(root: &Secret) -> String {
+        Key::derived(root.bytes(), "partywall mark", root.id()).shown()
     }
 
     /// The number and the link of a decision made at `now` (milliseconds since the Unix epoch), about the request
     /// `trace` (32 hex digits, or empty). `replaces` is the link that this one takes the place of in the line, where
     /// the filter ran before for the same request.
     pub fn link(&mut self, now: u64, trace: &str, replaces: Option<&str>, fields: &Fields<'_>) -> (u64, String) {
-        let number = self.next;
-        self.next += 1;
+        let number = self.ratchet.number();
         let mut text = format!("v={CHAIN_VERSION} key={} boot={} n={number} at={now}", self.key_id, self.boot);
         if !trace.is_empty() {
             text.push_str(" trace=");
@@ -99,15 +118,23 @@ impl Chain {
             text.push_str(" was=");
             text.push_str(&list.join(","));
         }
+        if number == 0 {
+            self.told_at = now;
+        }
         if now.saturating_sub(self.checkpoint_at) >= CHECKPOINT_MS || number == 0 {
             self.checkpoint_at = now;
             text.push_str(" open=");
             text.push_str(&self.open.to_string());
+            if self.carried.len() >= MAX_CARRIED {
+                self.carried.pop_front();
+            }
+            self.carried.push_back((number, now));
         }
-        self.open.insert_last(number);
-        let mac = self.key.mac(&text, fields);
+        self.open.insert(number, number);
+        self.changed = true;
+        let mac = self.ratchet.mac(&text, fields);
         // INVARIANT: a key is used for one line and gone: who reads this memory later cannot write earlier lines.
-        self.key.ratchet();
+        self.ratchet.forward();
         text.push_str(" mac=");
         text.push_str(&mac);
         (number, text)
@@ -116,48 +143,58 @@ impl Chain {
     /// The line of this number was written, or never will be: its request is over.
     pub fn over(&mut self, number: u64) {
         self.open.remove(number);
-    }
-}
-
-/// The key of one number.
-#[derive(Clone)]
-struct Key([u8; 32]);
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key")
-    }
-}
-
-impl Key {
-    fn first(root: &[u8], boot: &str) -> Self {
-        let mut mac = keyed(root);
-        mac.update(b"partywall chain\0");
-        mac.update(boot.as_bytes());
-        Self(mac.finalize().into_bytes().into())
+        self.changed = true;
+        if let Some((_, at)) = self.carried.iter().find(|(carrier, _)| *carrier == number).copied() {
+            self.told_at = self.told_at.max(at);
+            self.carried.retain(|(_, other)| *other > at);
+        }
     }
 
-    fn ratchet(&mut self) {
-        let mut hash = Sha256::new();
-        hash.update(b"partywall ratchet\0");
-        hash.update(self.0);
-        self.0 = hash.finalize().into();
+    /// What the application log is to tell at `now`, if anything: where no line tells what is open. To be asked often.
+    pub fn tick(&mut self, now: u64) -> Option<String> {
+        if let Some((at, word)) = self.waiting.take() {
+            if self.told_at >= at {
+                // A line was written that tells more.
+            } else if now.saturating_sub(at) >= SETTLE_MS {
+                self.told_at = at;
+                return Some(word);
+            } else {
+                self.waiting = Some((at, word));
+                return None;
+            }
+        }
+        let due = match (self.changed, self.open.is_empty()) {
+            (true, _) => QUIET_MS,
+            (false, false) => HEARTBEAT_MS,
+            (false, true) => return None,
+        };
+        if now.saturating_sub(self.told_at) >= due {
+            self.changed = false;
+            // INVARIANT: the MAC is made now, so that no key waits.
+            self.waiting = Some((now, self.word(now, false)));
+        }
+        None
     }
 
-    /// The MAC of a link, 32 hex digits.
-    fn mac(&self, text: &str, fields: &Fields<'_>) -> String {
-        let mut mac = keyed(&self.0);
-        mac.update(&(text.len() as u64).to_be_bytes());
-        mac.update(text.as_bytes());
-        fields.feed(&mut mac);
-        let digest: [u8; 32] = mac.finalize().into_bytes().into();
-        hex(digest.get(..16).unwrap_or_default())
+    /// The last word: the VM ends. `None` where it decided nothing.
+    pub fn end(&mut self, now: u64) -> Option<String> {
+        (self.ratchet.number() > 0).then(|| self.word(now, true))
     }
-}
 
-fn hex(bytes: &[u8]) -> String {
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.map(|nibble| char::from_digit(nibble.into(), 16).unwrap_or_default()).collect()
+    fn word(&self, now: u64, end: bool) -> String {
+        let number = self.ratchet.number();
+        let mut text = format!(
+            "v={CHAIN_VERSION} key={} boot={} next={number} at={now} open={}",
+            self.key_id, self.boot, self.open
+        );
+        if end {
+            text.push_str(" end=1");
+        }
+        let mac = self.ratchet.mac(&text, &Fields::default());
+        text.push_str(" mac=");
+        text.push_str(&mac);
+        text
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub struct Side<'a> {
     pub revision: u64,
     /// Whether it lets the request in.
     pub allowed: bool,
+    /// Whether it does so only because the request is in shadow there.
+    pub shadow: bool,
     /// Why not.
     pub reason: &'a str,
     /// The policy that settled it.
@@ -60,7 +62,7 @@ pub enum Change {
     AllowToDeny,
     /// The candidate lets in what the bundle in force turns away.
     DenyToAllow,
-    /// Both turn it away, for other reasons.
+    /// Both turn it away, or let it in where one of them does so in shadow, for other reasons.
     OtherReason,
     /// Both come to the same, by other policies.
     OtherPolicy,
@@ -122,6 +124,7 @@ impl Compared<'_> {
 impl Side<'_> {
     fn write(&self, out: &mut String) {
         text("decision", if self.allowed { "allow" } else { "deny" }, out);
+        text("shadow", if self.shadow { "deny" } else { "" }, out);
         text("reason", self.reason, out);
         text("policy", self.policy, out);
     }
@@ -131,8 +134,9 @@ impl Side<'_> {
 mod tests {
     use super::*;
 
-    const ALLOWED: Side<'_> = Side { revision: 7, allowed: true, reason: "", policy: "viewers-read" };
-    const DENIED: Side<'_> = Side { revision: 8, allowed: false, reason: "policy_denied", policy: "no\"orders" };
+    const ALLOWED: Side<'_> = Side { revision: 7, allowed: true, shadow: false, reason: "", policy: "viewers-read" };
+    const DENIED: Side<'_> =
+        Side { revision: 8, allowed: false, shadow: false, reason: "policy_denied", policy: "no\"orders" };
 
     fn compared(bundle: Side<'static>, candidate: Side<'static>) -> Compared<'static> {
         Compared {
@@ -174,6 +178,7 @@ mod tests {
             (ALLOWED, other(ALLOWED, "", "b"), Change::OtherPolicy),
             (DENIED, other(DENIED, "policy_denied", ""), Change::OtherPolicy),
             (DENIED, other(DENIED, "resource_unmapped", ""), Change::OtherReason),
+            (ALLOWED, Side { shadow: true, ..other(ALLOWED, "policy_denied", "") }, Change::OtherReason),
         ] {
             assert_eq!(Change::between(&bundle, &candidate), change, "{bundle:?} {candidate:?}");
         }

@@ -23,6 +23,8 @@ pub struct Decided<'a> {
     pub overlay: u64,
     /// Whether it was let in.
     pub allowed: bool,
+    /// Whether it was let in only because it is in shadow: reason and policy are those of the denial that would have been.
+    pub shadow: bool,
     /// Why not.
     pub reason: &'a str,
     /// The policy that settled it.
@@ -42,6 +44,8 @@ pub struct Asked<'a> {
     pub principal: &'a str,
     /// The operation that covers the request, if one does.
     pub operation: Option<Asking<'a>>,
+    /// The region in which it was decided; empty where nobody knew, or nothing asked.
+    pub region: &'a str,
 }
 
 /// The operation asked for, and what the request shows of its resource.
@@ -123,6 +127,7 @@ impl Asked<'_> {
             text("id", operation.id, out);
             text("owner", operation.owner, out);
         }
+        text("region", self.region, out);
     }
 }
 
@@ -139,6 +144,7 @@ impl Decided<'_> {
             number(value, &mut out);
         }
         text("decision", if self.allowed { "allow" } else { "deny" }, &mut out);
+        text("shadow", if self.shadow { "deny" } else { "" }, &mut out);
         text("reason", self.reason, &mut out);
         text("policy", self.policy, &mut out);
         text("service", self.service, &mut out);
@@ -206,12 +212,20 @@ mod tests {
         revision: 7,
         overlay: u64::MAX,
         allowed: true,
+        shadow: false,
         reason: "",
         policy: "viewers-read",
         service: "orders",
         tenant: "t1_0f",
         asked: "",
     };
+
+    #[test]
+    fn what_would_have_been_stands_beside_what_was() {
+        let shadow = Decided { shadow: true, reason: "policy_denied", policy: "no-export", ..DECIDED }.write();
+        let told = r#""decision":"allow","shadow":"deny","reason":"policy_denied","policy":"no-export","#;
+        assert!(shadow.contains(told), "{shadow}");
+    }
 
     #[test]
     fn a_decision_with_everything_and_one_with_nothing() {
@@ -224,7 +238,7 @@ mod tests {
             owner: "t1_0f",
         };
         let mut asked = String::new();
-        let whole = Asked { principal: "s1_0f", operation: Some(operation) };
+        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu" };
         whole.write(&mut asked);
         Names::When.write(["query.view=full"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
@@ -238,12 +252,12 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None }.write(&mut nothing);
+        Asked { principal: "", operation: None, region: "" }.write(&mut nothing);
         Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {
@@ -251,6 +265,7 @@ mod tests {
             revision: 0,
             overlay: 10,
             allowed: false,
+            shadow: false,
             reason: "policy_unavailable",
             policy: "",
             service: "",

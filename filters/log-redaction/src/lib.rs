@@ -11,7 +11,10 @@ mod compared;
 mod explain;
 mod path;
 
-pub use chain::{CHAIN_VERSION, Chain, Fields, Finding, Gap, Link, LinkError, MAX_RANGES, Ranges, Seen, Verifier, Why};
+pub use chain::{
+    CHAIN_VERSION, Chain, End, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, Pruned, Ranges, Seen,
+    Verifier, Why, Word,
+};
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names};
 pub use path::redact_path;

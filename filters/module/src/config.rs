@@ -29,8 +29,14 @@ pub(crate) struct Config {
     pub(crate) api_keys: Option<Secrets>,
     /// Whether denials tell the exact reason to the caller: for development.
     pub(crate) reveal: bool,
+    /// The root key of the chain of decisions.
+    pub(crate) audit_chain: Option<Secrets>,
     /// Which decisions are written down with what they were decided on.
     pub(crate) explain: Explain,
+    /// The share of the requests let in that are written down; of the others, all are.
+    pub(crate) allows: f64,
+    /// The region, where it is not that of Envoy's node.
+    pub(crate) region: Option<String>,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
     /// Whether a request may wait for its body, likewise.
@@ -72,9 +78,24 @@ struct Raw {
     #[serde(default)]
     explain: Explain,
     #[serde(default)]
+    log: RawLog,
+    #[serde(default)]
     hold_responses: bool,
     #[serde(default)]
     hold_requests: bool,
+    region: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLog {
+    allows: f64,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { allows: 1.0 }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -132,6 +153,7 @@ enum RawKeys {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSecrets {
+    audit_chain: Option<String>,
     fingerprint: String,
     shared_state: Option<String>,
     context_signing: Option<String>,
@@ -215,12 +237,19 @@ impl Config {
         let set_seal = named("shared_state", &raw.secrets.shared_state)?.map(|secrets| SetSeal::new(&secrets));
         let issuer_keys = named("issuer_keys", &raw.secrets.issuer_keys)?;
         let api_keys = named("api_keys", &raw.secrets.api_keys)?;
+        let audit_chain = named("audit_chain", &raw.secrets.audit_chain)?;
+        if !(0.0..=1.0).contains(&raw.log.allows) {
+            return Err("`log.allows` must be from 0 to 1: the share of requests let in that are written down".into());
+        }
         // A Struct knows doubles only; a floor beyond 2^53 could not be written in one.
         if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
             return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
         }
         if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
             return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
+        }
+        if raw.region.as_ref().is_some_and(|region| !partywall_authorization::is_region(region)) {
+            return Err("`region` must be 1 to 63 of `a-z 0-9 -`, as datasets name it under `residency`".into());
         }
         let audience = match role {
             Role::Edge => Audience::Edge,
@@ -246,9 +275,12 @@ impl Config {
             issuer_keys,
             api_keys,
             reveal: raw.reveal == Some(Reveal::Exact),
+            audit_chain,
             explain: raw.explain,
+            allows: raw.log.allows,
             holds_responses: raw.hold_responses,
             holds_requests: raw.hold_requests,
+            region: raw.region,
         })
     }
 }

@@ -12,6 +12,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod chain;
 mod config;
 mod crypto;
 mod denial;
@@ -22,6 +23,7 @@ mod metrics;
 mod plugin;
 mod policy;
 mod protobuf;
+mod region;
 mod slots;
 mod stream;
 mod what;

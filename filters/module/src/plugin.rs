@@ -1,6 +1,6 @@
 //! One configured plugin: a root id with its configuration.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use partywall_tenant_context::Role;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
+use crate::chain::{self, Chained};
 use crate::config::{self, Config, ListenerDirection};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
@@ -32,8 +33,12 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) policy: Rc<RefCell<Policy>>,
     pub(crate) metrics: Metrics,
+    /// Numbers the decisions of this VM, where the configuration gives a key for it.
+    pub(crate) chain: Option<Rc<Chained>>,
     /// The requests that were let in and are not over.
     pub(crate) open: Open,
+    /// The region, once it was asked for.
+    pub(crate) region: OnceCell<String>,
     /// Whether the log was told that this plugin is in the wrong place.
     told: Cell<bool>,
 }
@@ -82,16 +87,17 @@ impl Plugin {
             format!("root id `{root_id}` is unknown: write `sidecar`, `tenant_context` or `authorization`")
         })?;
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
-        let config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
+        let mut config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
         if config.role == Role::Inbound {
             slots::prepare_traces();
         }
         if config.role == Role::Outbound {
             host::declare_for_request(CARRIED);
         }
+        let chain = config.audit_chain.take().map(|secrets| chain::of(&secrets)).transpose()?;
         let policy = policy::of(&config);
-        let (metrics, open, told) = (Metrics::default(), Open::default(), Cell::new(false));
-        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, open, told }));
+        let (metrics, open, region, told) = (Metrics::default(), Open::default(), OnceCell::new(), Cell::new(false));
+        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, chain, open, region, told }));
         Ok(())
     }
 }
@@ -109,6 +115,13 @@ impl Plugin {
 }
 
 impl Context for Plugin {
+    fn on_done(&mut self) -> bool {
+        if let Some(chain) = self.setup.as_ref().and_then(|setup| setup.chain.as_ref()) {
+            chain.leave(host::now_ms());
+        }
+        true
+    }
+
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
         if let Some(setup) = &self.setup {
             setup.policy.borrow_mut().on_response(token, body_size);
@@ -136,7 +149,10 @@ impl RootContext for Plugin {
         if let Some(setup) = &self.setup {
             let now_ms = host::now_ms();
             setup.policy.borrow_mut().tick(now_ms);
-            Open::tick(setup, self.context_id, now_ms / 1000);
+            Open::tick(setup, self.context_id, now_ms);
+            if let Some(chain) = &setup.chain {
+                chain.tick(now_ms);
+            }
         }
         self.pace();
     }

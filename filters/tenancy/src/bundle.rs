@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Condition, Issuer, MeshId, Owner, Refusal, Response, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
+    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId,
+    Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -52,6 +53,8 @@ pub struct BundleBody {
     pub tenants: Tenants,
     /// The services.
     pub services: Vec<Service>,
+    /// What is in shadow.
+    pub modes: Modes,
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,
@@ -214,6 +217,8 @@ pub struct Operation {
     pub anonymous: bool,
     /// Where the owner stands in what it answers; `None` where responses pass as they are.
     pub response: Option<Response>,
+    /// What it touches besides, and what that asks for.
+    pub attributes: Attributes,
 }
 
 impl BundleBody {

@@ -53,6 +53,16 @@ impl FingerprintKeys {
         self.print(Kind::Resource, kind.as_bytes(), id)
     }
 
+    /// Whether `what` belongs to a share of all (0 to 1): the same at every hop, and nobody without the key can choose it.
+    pub fn in_share(&self, what: &[u8], share: f64) -> bool {
+        let mut mac = self.mac.clone();
+        mac.update(b"partywall share\0");
+        mac.update(what);
+        let digest = mac.finalize().into_bytes();
+        let place = digest.iter().take(4).fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+        f64::from(place) < share * 4_294_967_296.0
+    }
+
     fn print(&self, kind: Kind, first: &[u8], second: &[u8]) -> String {
         let mut mac = self.mac.clone();
         mac.update(kind.label());

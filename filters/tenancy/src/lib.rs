@@ -15,6 +15,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+mod attributes;
 mod bundle;
 mod candidate;
 mod context;
@@ -23,6 +24,7 @@ mod grant;
 mod id;
 mod issuer;
 mod loading;
+mod modes;
 mod name_set;
 mod overlay;
 mod place;
@@ -38,6 +40,7 @@ mod tenants;
 mod verified;
 mod view;
 
+pub use attributes::{Attributes, Feature, Residency};
 pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
@@ -48,6 +51,7 @@ pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants
 pub use id::{IdError, MeshId, RESERVED, TenantId};
 pub use issuer::{Issuer, IssuerKey, KeyAlgorithm, KeySource, TenantBinding};
 pub use loading::Loading;
+pub use modes::{Mode, Modes, Ruling};
 pub use name_set::NameSet;
 pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken, WithdrawnConsent};
 pub use place::{Condition, Owner, Place};

@@ -76,6 +76,16 @@ reasons! {
     ResourceUnmapped "resource_unmapped" 403 Forbidden;
     /// No policy permits it, or one forbids it.
     PolicyDenied "policy_denied" 403 Forbidden;
+    /// The operation belongs to a feature that is off for the tenant.
+    FeatureOff "feature_off" 403 Forbidden;
+    /// The same, where the operation says that there is no such thing then.
+    FeatureHidden "feature_hidden" 404 NotFound;
+    /// The dataset may not be served in this region, or nobody knows which one this is.
+    Residency "residency" 403 Forbidden;
+    /// The principal is not cleared for what is this confidential.
+    Clearance "clearance" 403 Forbidden;
+    /// The owner has not consented to the purpose.
+    Consent "consent" 403 Forbidden;
     /// What the service answers is another tenant's.
     ResponseForeign "response_foreign" 502 Unavailable;
     /// Whose it is that the service answers cannot be told.
@@ -87,6 +97,15 @@ reasons! {
 }
 
 impl Reason {
+    /// Whether a mode may let through what is denied for this reason: what policies decide, and nothing that says who
+    /// calls or keeps tenants apart.
+    ///
+    /// INVARIANT: no reason of isolation is among them, nor `resource_unmapped`: where no operation says what is asked
+    /// for, nobody has looked for an owner.
+    pub fn may_be_shadowed(self) -> bool {
+        matches!(self, Self::PolicyDenied)
+    }
+
     /// What a caller outside the mesh may learn. `proved` says whether it proved a credential:
     /// whoever did not learns nothing about which tenants exist.
     pub fn coarse(self, proved: bool) -> Coarse {
@@ -183,6 +202,18 @@ mod tests {
         for reason in Reason::ALL.iter().filter(|r| r.code().starts_with("tenant_")) {
             assert_eq!(reason.coarse(false), Coarse::Unauthenticated, "{reason}");
         }
+    }
+
+    /// By the words of the contract, and not by the list in the code.
+    #[test]
+    fn nothing_about_who_calls_or_whose_it_is_may_be_shadowed() {
+        let never = ["act_for_denied", "caller_denied", "context_no_request", "resource_foreign", "resource_unmapped"];
+        for reason in Reason::ALL.iter().filter(|reason| reason.may_be_shadowed()) {
+            let code = reason.code();
+            assert!(matches!(reason.status(), 403 | 404), "{code}");
+            assert!(!never.contains(&code) && !code.starts_with("tenant_") && !code.starts_with("response_"), "{code}");
+        }
+        assert!(Reason::PolicyDenied.may_be_shadowed());
     }
 
     #[test]

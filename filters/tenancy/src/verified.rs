@@ -46,6 +46,7 @@ impl Bundle {
         if let Some(gateway) = body.gateways.iter().find(|g| g.trust_domain() != body.trust_domain) {
             return Err(Refusal::Inconsistent(format!("gateway `{gateway}` lies outside the trust domain")));
         }
+        body.modes.check()?;
         let keys = Keys::of(&body.keys)?;
         let issuers = unique("issuer", body.issuers.iter().map(|i| i.issuer.as_str()).enumerate())?;
         let signers = unique("signer", body.signers.iter().map(|s| s.id.as_str()).enumerate())?;

@@ -43,7 +43,7 @@ pub use root::{MAX_TOKEN, ROOT_LIFETIME, RootMemo, RootSigner};
 pub use slot::{Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, candidates, occupancy, trace_candidates};
 pub use sources::{Evidence, Peer, api_key_digest};
 pub use standing::{Passage, Standing};
-pub use take_out::{ACT_FOR, CONTEXT, PRINCIPAL, TENANT, TIER, TakenOut, is_identity_header, take_out};
+pub use take_out::{ACT_FOR, CONTEXT, FEATURES, PRINCIPAL, TENANT, TIER, TakenOut, is_identity_header, take_out};
 pub use trace::{TraceParent, TraceState};
 
 /// Where in the mesh a filter stands. Mandatory in its configuration.

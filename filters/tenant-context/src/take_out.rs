@@ -10,6 +10,8 @@ pub const TENANT: &str = "x-partywall-tenant";
 pub const TIER: &str = "x-partywall-tier";
 /// The request header that tells the app its principal.
 pub const PRINCIPAL: &str = "x-partywall-principal";
+/// The request header that tells the app which features its tenant has, with commas between.
+pub const FEATURES: &str = "x-partywall-features";
 
 /// The request header in which a workload names the tenant it acts for.
 pub const ACT_FOR: &str = "x-partywall-act-for";

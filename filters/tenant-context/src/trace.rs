@@ -42,6 +42,11 @@ impl TraceParent {
         valid.then_some(Self { trace_id, parent_id, flags })
     }
 
+    /// The id that all hops of a request share.
+    pub fn trace_id(&self) -> &[u8; 16] {
+        &self.trace_id
+    }
+
     /// A fresh one, for requests that come without. `random` must not be all zeros in either part.
     pub fn mint(random: [u8; 24]) -> Self {
         let mut trace_id = [0; 16];

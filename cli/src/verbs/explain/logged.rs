@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use partywall_tenancy::Mode;
+
 use crate::exit::Failure;
 use crate::material::Material;
 use crate::prints::{Prints, keys};
@@ -23,7 +25,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
     let prints = Prints::of(&keys(key)?, &[&material]);
     let request = Judge::new(&material, &material, &prints).request(&record);
     let request = request.map_err(|why| Failure::invalid(format!("the request is {why}")))?;
-    let Record { service, method, roles, .. } = record.clone();
+    let Record { service, method, roles, region, .. } = record.clone();
     let ask = Ask {
         tenant: request.tenant.to_string(),
         subject: request.subject,
@@ -34,6 +36,9 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         path: request.path,
         headers: request.headers,
         body: request.body,
+        // The log does not say who put it there. Where the directory does not, the route did.
+        route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
+        region,
     };
     Ok((record, ask))
 }

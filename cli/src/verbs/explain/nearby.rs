@@ -34,12 +34,12 @@ pub(super) fn changes(
     rehearsal: &Rehearsal,
     ask: &Ask,
 ) -> Result<Vec<Change>, Failure> {
-    let before = rehearsal.decide(ask).allowed();
+    let before = rehearsal.decide(ask).permitted();
     let mut found = Vec::new();
     let mut tried = |change: String, rehearsal: &Rehearsal, ask: &Ask| {
         let settled = rehearsal.decide(ask);
-        if settled.allowed() != before {
-            let then = if settled.allowed() { "allow" } else { "deny" };
+        if settled.permitted() != before {
+            let then = if settled.permitted() { "allow" } else { "deny" };
             found.push(Change { change, then, policy: settled.policy });
         }
     };

@@ -67,12 +67,14 @@ impl Explained {
     pub(super) fn tell(&self, recorded: Option<&Record>, as_json: bool) -> Outcome {
         let decision = if self.allowed() { "allow" } else { "deny" };
         let reason = self.settled.reason.map(|reason| reason.code());
+        let shadow = self.settled.shadow.map(|reason| reason.code());
         if as_json {
             let facts: serde_json::Map<_, _> =
                 self.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
             return say_json(&json!({
                 "decision": decision,
                 "reason": reason,
+                "shadow": shadow,
                 "policy": self.settled.policy,
                 "detail": self.settled.detail,
                 "facts": facts,
@@ -85,7 +87,12 @@ impl Explained {
             let (time, revision) = (rfc3339(record.time), record.revision);
             say(format_args!("recorded at {time} under revision {revision}: {}; decided now:", record.outcome()));
         }
-        let reason = reason.map_or_else(String::new, |reason| format!(", {reason}: {}", self.settled.detail));
+        let why = |reason: &str| format!("{reason}: {}", self.settled.detail);
+        let reason = match (reason, shadow) {
+            (Some(reason), _) => format!(", {}", why(reason)),
+            (None, Some(shadow)) => format!(", in shadow; it would be denied, {}", why(shadow)),
+            (None, None) => String::new(),
+        };
         say(format_args!("{}{reason}\n", decision.to_uppercase()));
         self.facts.iter().for_each(|(name, value)| say(format_args!("  {name:<10} {value}")));
         say("\npolicies that have something to say");
@@ -96,7 +103,7 @@ impl Explained {
             let so = if *settles { ", settles it" } else { "" };
             say(format_args!("  {policy:<30} {says}{so}, {at}"));
         }
-        let other = if self.allowed() { "deny it" } else { "allow it" };
+        let other = if self.settled.permitted() { "deny it" } else { "allow it" };
         say(format_args!("\nchanges of one thing that would {other}"));
         if self.changes.is_empty() {
             say(
@@ -139,5 +146,6 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
         facts.push(("action", format!("Action::\"{action}\"")));
         facts.push(("resource", format!("{kind}::\"{id}\"")));
     }
+    facts.extend(rehearsal.attributes(ask));
     facts
 }

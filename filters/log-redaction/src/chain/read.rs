@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CHAIN_VERSION, MAX_REPLACED, Ranges};
+use super::{CHAIN_VERSION, MAX_RANGES, MAX_REPLACED, Ranges};
 
 /// What a link says; nothing of it is verified yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,33 +47,64 @@ impl fmt::Display for LinkError {
 impl<'a> Link<'a> {
     /// Reads the field `chain`. Members stand in one order, each once.
     pub fn parse(text: &'a str) -> Result<Self, LinkError> {
-        let rest = text.strip_prefix("v=").ok_or(LinkError::Malformed)?;
+        let mut members = Members::read(text)?;
+        Self::of(&mut members).filter(|_| members.done()).ok_or(LinkError::Malformed)
+    }
+
+    fn of(members: &mut Members<'a>) -> Option<Self> {
+        let (number, at) = (number(members.member("n")?)?, number(members.member("at")?)?);
+        let trace = members.member("trace").unwrap_or_default();
+        let was = match members.member("was") {
+            Some(list) => list.split(',').map(self::number).collect::<Option<Vec<_>>>()?,
+            None => Vec::new(),
+        };
+        let open = match members.member("open") {
+            Some(open) => Some(Ranges::parse(open, MAX_RANGES)?),
+            None => None,
+        };
+        let Members { text, key, boot, mac, .. } = *members;
+        (was.len() <= MAX_REPLACED).then_some(Self { text, key, boot, number, at, trace, was, open, mac })
+    }
+}
+
+/// The members of a link, a word or a statement; what is common to them was read.
+pub(super) struct Members<'a> {
+    pub(super) text: &'a str,
+    pub(super) key: &'a str,
+    pub(super) boot: &'a str,
+    pub(super) mac: &'a str,
+    rest: std::iter::Peekable<std::str::Split<'a, char>>,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn read(whole: &'a str) -> Result<Self, LinkError> {
+        let rest = whole.strip_prefix("v=").ok_or(LinkError::Malformed)?;
         let (version, _) = rest.split_once(' ').ok_or(LinkError::Malformed)?;
         if version != CHAIN_VERSION.to_string() {
             return Err(LinkError::Version);
         }
-        Self::members(text).ok_or(LinkError::Malformed)
+        Self::common(whole).ok_or(LinkError::Malformed)
     }
 
-    fn members(whole: &'a str) -> Option<Self> {
+    fn common(whole: &'a str) -> Option<Self> {
         let (text, mac) = whole.rsplit_once(" mac=")?;
-        let mut members = text.split(' ').skip(1).map(|member| member.split_once('=')).peekable();
-        let mut member = |name: &str| -> Option<&'a str> {
-            members.next_if(|next| next.is_some_and(|(known, _)| known == name)).flatten().map(|(_, value)| value)
-        };
-        let (key, boot) = (member("key")?, member("boot")?);
-        let (number, at) = (number(member("n")?)?, number(member("at")?)?);
-        let trace = member("trace").unwrap_or_default();
-        let was = match member("was") {
-            Some(list) => list.split(',').map(self::number).collect::<Option<Vec<_>>>()?,
-            None => Vec::new(),
-        };
-        let open = match member("open") {
-            Some(open) => Some(Ranges::parse(open)?),
-            None => None,
-        };
-        let whole = members.next().is_none() && was.len() <= MAX_REPLACED && is_hex(boot, 32) && is_hex(mac, 32);
-        whole.then_some(Self { text, key, boot, number, at, trace, was, open, mac })
+        let mut rest = text.split(' ').peekable();
+        rest.next();
+        let mut members = Self { text, key: "", boot: "", mac, rest };
+        members.key = members.member("key")?;
+        members.boot = members.member("boot")?;
+        (is_hex(members.boot, 32) && is_hex(mac, 32)).then_some(members)
+    }
+
+    /// The next member, if it has this name.
+    pub(super) fn member(&mut self, name: &str) -> Option<&'a str> {
+        let value = self.rest.peek()?.strip_prefix(name)?.strip_prefix('=')?;
+        self.rest.next();
+        Some(value)
+    }
+
+    pub(super) fn done(&mut self) -> bool {
+        self.rest.next().is_none()
     }
 }
 

@@ -1,13 +1,11 @@
 //! Whether the lines of a log are all that were written, as they were written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use partywall_tenancy::{Secrets, keyed};
+use partywall_tenancy::Secrets;
 
-use super::{Fields, Key, Link, Ranges};
-
-/// How far a number may be ahead of the highest that was seen of its VM: a forged one must not cost a day of hashing.
-const FARTHEST: u64 = 1 << 24;
+use super::{End, Fields, Gap, Link, Pruned, Ranges, Seen, Word};
 
 /// What is wrong with one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,45 +20,28 @@ pub enum Finding {
     TooFar,
 }
 
-/// What became of a number whose line is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// A later checkpoint says that its request was over: its line was written, and taken away.
-    Removed,
-    /// No later checkpoint says so: the request was open at the end of what this VM wrote. It still is, or the VM
-    /// crashed, or the end of the log was cut off.
-    Open,
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownKey => "was made under a key that --key does not give",
+            Self::Altered => "was altered, or its fields and its link are of two lines",
+            Self::Repeated => "stands there a second time",
+            Self::TooFar => "has a number far from all others: altered",
+        })
+    }
 }
 
-/// Numbers in a row whose lines are not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The VM.
-    pub boot: String,
-    /// The first number.
-    pub first: u64,
-    /// The last number.
-    pub last: u64,
-    /// What it can be.
-    pub why: Why,
+/// What is known from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// The Envoys that wrote these logs have ended.
+    pub ended: bool,
+    /// The application logs are there, too, so that silence tells something.
+    pub words: bool,
 }
 
-/// What is known of one VM's lines.
-#[derive(Debug)]
-pub struct Seen {
-    /// The keys from which the others are made: number 0's, and every so many numbers one more.
-    keys: BTreeMap<u64, Key>,
-    numbers: BTreeMap<u64, bool>,
-    /// Checkpoints: the numbers below the key's that were open.
-    open: BTreeMap<u64, Ranges>,
-    /// When its last decision was made, in milliseconds since the Unix epoch.
-    pub last: u64,
-}
-
-/// So many numbers lie between two keys that are kept.
-const STRIDE: u64 = 1024;
-
-/// Takes the lines of one or more logs, in any order, and tells what is not right.
+/// Takes the lines of one or more logs, in any order, and tells what is not right. Its memory grows with the number of
+/// VMs and of gaps, and by 32 bytes for 4,096 lines.
 #[derive(Debug, Default)]
 pub struct Verifier {
     roots: Vec<Secrets>,
@@ -80,113 +61,56 @@ impl Verifier {
 
     /// Looks at one line.
     pub fn line(&mut self, link: &Link<'_>, fields: &Fields<'_>) -> Result<(), Finding> {
-        if let Some(seen) = self.boots.get_mut(link.boot) {
-            let right = seen.key(link.number).ok_or(Finding::TooFar)?;
-            if !is_right(&right, link, fields) {
-                return Err(Finding::Altered);
-            }
-            return seen.add(link);
+        self.about(link.key, link.boot, |seen| seen.line(link, fields))
+    }
+
+    /// Looks at one word of the application log.
+    pub fn word(&mut self, word: &Word<'_>) -> Result<(), Finding> {
+        self.about(word.key, word.boot, |seen| seen.word(word))
+    }
+
+    /// Looks at one statement about lines that were taken out on purpose.
+    pub fn pruned(&mut self, statement: &Pruned<'_>) -> Result<(), Finding> {
+        self.about(statement.key, statement.boot, |seen| seen.pruned(statement))
+    }
+
+    fn about(
+        &mut self,
+        key: &str,
+        boot: &str,
+        mut look: impl FnMut(&mut Seen) -> Result<(), Finding>,
+    ) -> Result<(), Finding> {
+        if let Some(seen) = self.boots.get_mut(boot) {
+            return if seen.key_id() == key { look(seen) } else { Err(Finding::Altered) };
         }
-        let mut known = false;
-        let mut far = false;
-        for root in self.roots.iter().filter_map(|secrets| secrets.find(link.key)) {
-            known = true;
-            let mut seen = Seen::under(Key::first(root.bytes(), link.boot));
-            match seen.key(link.number) {
-                None => far = true,
-                Some(key) if is_right(&key, link, fields) => {
-                    let added = seen.add(link);
-                    self.boots.insert(link.boot.to_owned(), seen);
-                    return added;
+        let mut why = Finding::UnknownKey;
+        for root in self.roots.iter().filter_map(|secrets| secrets.find(key)) {
+            let mut seen = Seen::under(root.bytes(), key, boot);
+            match look(&mut seen) {
+                Ok(()) => {
+                    self.boots.insert(boot.to_owned(), seen);
+                    return Ok(());
                 }
-                Some(_) => {}
+                Err(other) => why = other,
             }
         }
-        Err(match (known, far) {
-            (false, _) => Finding::UnknownKey,
-            (true, true) => Finding::TooFar,
-            (true, false) => Finding::Altered,
-        })
+        Err(why)
+    }
+
+    /// How the log of each VM ends, once all lines were looked at.
+    pub fn ends(&self, known: Known) -> impl Iterator<Item = (&str, &Seen, End)> {
+        let newest = self.boots.values().map(|seen| seen.to).max().filter(|_| known.words);
+        self.boots().map(move |(boot, seen)| (boot, seen, seen.end(newest, known.ended)))
     }
 
     /// The numbers whose lines are not there, once all lines were looked at.
-    pub fn gaps(&self) -> Vec<Gap> {
-        self.boots.iter().flat_map(|(boot, seen)| seen.gaps(boot)).collect()
-    }
-}
-
-/// Compared in constant time, though whoever verifies holds the keys anyhow.
-fn is_right(key: &Key, link: &Link<'_>, fields: &Fields<'_>) -> bool {
-    use hmac::Mac;
-    let tag = |text: &str| {
-        let mut mac = keyed(&key.0);
-        mac.update(text.as_bytes());
-        mac.finalize()
-    };
-    tag(&key.mac(link.text, fields)) == tag(link.mac)
-}
-
-impl Seen {
-    fn under(first: Key) -> Self {
-        Self { keys: [(0, first)].into(), numbers: BTreeMap::new(), open: BTreeMap::new(), last: 0 }
+    pub fn gaps(&self, known: Known) -> Vec<Gap> {
+        self.ends(known).flat_map(|(boot, seen, end)| seen.gaps(boot, end)).collect()
     }
 
-    /// How many lines there are of this VM.
-    pub fn lines(&self) -> usize {
-        self.numbers.values().filter(|printed| **printed).count()
-    }
-
-    fn key(&mut self, number: u64) -> Option<Key> {
-        let (known, key) = self.keys.range(..=number).next_back()?;
-        let (mut at, mut key) = (*known, key.clone());
-        if number - at > FARTHEST {
-            return None;
-        }
-        while at < number {
-            key.ratchet();
-            at += 1;
-            if at.is_multiple_of(STRIDE) {
-                self.keys.insert(at, key.clone());
-            }
-        }
-        Some(key)
-    }
-
-    fn add(&mut self, link: &Link<'_>) -> Result<(), Finding> {
-        if self.numbers.get(&link.number) == Some(&true) {
-            return Err(Finding::Repeated);
-        }
-        self.numbers.insert(link.number, true);
-        for was in &link.was {
-            self.numbers.entry(*was).or_insert(false);
-        }
-        if let Some(open) = &link.open {
-            self.open.insert(link.number, open.clone());
-        }
-        self.last = self.last.max(link.at);
-        Ok(())
-    }
-
-    fn gaps(&self, boot: &str) -> Vec<Gap> {
-        let mut gaps: Vec<Gap> = Vec::new();
-        let mut next = 0;
-        for number in self.numbers.keys().copied() {
-            for missing in next..number {
-                let why = self.why(missing);
-                match gaps.last_mut() {
-                    Some(gap) if gap.last + 1 == missing && gap.why == why => gap.last = missing,
-                    _ => gaps.push(Gap { boot: boot.to_owned(), first: missing, last: missing, why }),
-                }
-            }
-            next = number + 1;
-        }
-        gaps
-    }
-
-    fn why(&self, number: u64) -> Why {
-        // Once over it stays so, and the last checkpoint knows most.
-        let over =
-            self.open.range(number.saturating_add(1)..).next_back().is_some_and(|(_, open)| !open.contains(number));
-        if over { Why::Removed } else { Why::Open }
+    /// Statements that the lines of these numbers of a VM were taken out on purpose. What they replace must have been
+    /// verified.
+    pub fn prune(&self, boot: &str, pruned: &Ranges) -> Vec<String> {
+        self.boots.get(boot).map_or(Vec::new(), |seen| seen.prune(boot, pruned))
     }
 }

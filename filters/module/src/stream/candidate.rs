@@ -6,6 +6,7 @@ use partywall_tenancy::{ProvedBy, Reason};
 
 use super::decide::{Answer, Deciding};
 use super::handover::Established;
+use super::mode::Route;
 use super::{explain, log};
 use crate::config::Explain;
 use crate::host;
@@ -13,7 +14,7 @@ use crate::plugin::Setup;
 use crate::policy::Tried;
 
 /// The filter state that says what the candidate decides otherwise.
-const CANDIDATE: &str = "partywall.candidate";
+pub(super) const CANDIDATE: &str = "partywall.candidate";
 
 /// What came of asking both.
 pub(super) struct Beside {
@@ -30,21 +31,22 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
         Ok(()) => (true, ""),
         Err((reason, _)) => (false, reason.code()),
     };
-    Side { revision, allowed, reason, policy: &answer.policy }
+    let (shadow, reason) = answer.shadow.map_or((false, reason), |reason| (true, reason.code()));
+    Side { revision, allowed, shadow, reason, policy: &answer.policy }
 }
 
 /// What the candidate answers. Who is calling was established by the bundle in force.
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(tried: &Tried, established: &Established, call: &Call<'_>) -> Answer {
+pub(super) fn answer(setup: &Setup, tried: &Tried, established: &Established, call: &Call<'_>, route: Route) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
         && let Some(found) = tried.authorization.operation(&established.service, call)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(tried.trial.view(), &tried.authorization, established, call)
+    Answer::of(setup, tried.trial.view(), &tried.authorization, established, call, route)
 }
 
 impl Beside {
@@ -77,6 +79,11 @@ impl Beside {
         }
         let revision = if by_candidate { other.revision } else { bundle.revision };
         Self { revision, change, by_candidate, told }
+    }
+
+    /// The difference, as the access log tells it; empty where there is none.
+    pub(super) fn told(&self) -> &str {
+        &self.told
     }
 
     /// Counts, and writes the difference into the access log; nothing where there is none.

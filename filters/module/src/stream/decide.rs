@@ -1,13 +1,15 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Body, Call, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, UnixSeconds, View};
-use partywall_tenant_context::{Request, Role};
+use partywall_tenancy::{ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenant_context::{FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
-use super::{Allowed, Denied, explain};
+use super::mode::Route;
+use super::{Allowed, Denied, explain, log};
+use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
 
@@ -17,6 +19,8 @@ pub(super) struct Deciding<'a> {
     pub(super) view: &'a View,
     pub(super) authorization: &'a Authorization,
     pub(super) now: UnixSeconds,
+    /// Where the mode of the request's route stands.
+    pub(super) route: Route,
     /// The candidate beside it, where there is one.
     pub(super) tried: Option<Tried>,
 }
@@ -27,33 +31,62 @@ pub(super) struct Answer {
     /// The policy or grant that settled it.
     pub(super) policy: String,
     granted: bool,
+    /// Why it would be denied, where it is let in because it is in shadow.
+    pub(super) shadow: Option<Reason>,
+    /// Whether its route asks for shadow, and the bundle does not let it.
+    route_refused: bool,
     /// The context's tenant, if it may act.
     pub(super) tenant: Option<Tenant>,
 }
 
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
-        Self { outcome: Err((reason, detail)), policy: String::new(), granted: false, tenant: None }
+        let (policy, outcome) = (String::new(), Err((reason, detail)));
+        Self { outcome, policy, granted: false, shadow: None, route_refused: false, tenant: None }
     }
 
-    pub(super) fn of(view: &View, authorization: &Authorization, established: &Established, call: &Call<'_>) -> Self {
+    pub(super) fn of(
+        setup: &Setup,
+        view: &View,
+        authorization: &Authorization,
+        established: &Established,
+        call: &Call<'_>,
+        route: Route,
+    ) -> Self {
         let context = &established.context;
         // Asked again: the stages may run under different bundles, and the worse answer counts.
         let tenant = match view.active_tenant(&context.tenant) {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query = Query { context, tenant: &tenant, service: &established.service, call: *call };
+        let query =
+            Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
-        let (outcome, policy, granted) = match partywall_authorization::authorize_across(authorization, &query, granted)
-        {
-            Across::Granted { grant, .. } => (Ok(()), format!("grant:{grant}"), true),
-            Across::Decided(Decision::Allow { policy, .. }) => (Ok(()), policy.to_owned(), false),
-            Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
-                (Err((reason, detail)), policy.unwrap_or_default().to_owned(), false)
+        let across = partywall_authorization::authorize_across(authorization, &query, granted);
+        // INVARIANT: what would cross into another tenant is no matter of modes.
+        let crosses = !matches!(across, Across::Decided(_));
+        let (denied, policy, granted) = match across {
+            Across::Granted { grant, .. } => (None, format!("grant:{grant}"), true),
+            Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
+                (None, policy.to_owned(), false)
+            }
+            Across::Decided(Decision::Deny { reason, policy, detail, .. })
+            | Across::Kept(Decision::Deny { reason, policy, detail, .. }) => {
+                (Some((reason, detail)), policy.unwrap_or_default().to_owned(), false)
             }
         };
-        Self { outcome, policy, granted, tenant: Some(tenant) }
+        let modes = &view.bundle().body().modes;
+        let ruling = match denied {
+            Some((reason, _)) if !crosses => modes.rule(reason, query.service, &context.tenant, || route.mode()),
+            _ => Ruling::Denied,
+        };
+        let shadow = denied.map(|(reason, _)| reason).filter(|_| ruling == Ruling::LetThrough);
+        let outcome = match denied {
+            Some(denied) if shadow.is_none() => Err(denied),
+            _ => Ok(()),
+        };
+        let route_refused = ruling == Ruling::RouteRefused;
+        Self { outcome, policy, granted, shadow, route_refused, tenant: Some(tenant) }
     }
 }
 
@@ -73,9 +106,9 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.view, self.authorization, established, call);
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(tried, established, call);
+            let other = candidate::answer(self.setup, tried, established, call, self.route);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -146,24 +179,44 @@ impl Deciding<'_> {
                 by = (tried.trial.view(), &tried.authorization);
             }
         }
-        let wanted = self.setup.config.explain.wants(answer.outcome.is_ok());
+        let wanted = self.setup.config.explain.wants(answer.outcome.is_ok() && answer.shadow.is_none());
         let asked =
             wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
         if answer.granted {
             self.setup.metrics.count("authorization_grants_used_total", &[]);
         }
-        let policy = answer.policy;
+        let role = log::role(self.setup.config.role);
+        if answer.route_refused {
+            self.setup.metrics.count("authorization_route_modes_refused_total", &[("role", role)]);
+        }
+        if let Some(reason) = answer.shadow {
+            let labels = [("reason", reason.code()), ("role", role)];
+            self.setup.metrics.count("authorization_shadow_denials_total", &labels);
+        }
+        let (policy, shadow) = (answer.policy, answer.shadow);
         match answer.outcome {
             Ok(()) => {
+                if let Some(tenant) = &answer.tenant {
+                    self.tell_features(tenant);
+                }
                 let granted = answer.granted;
                 let whose = whose(by.1, established, &call, granted);
                 let guarding = self.guarding(by.1, established, &call, &whose);
                 let tenant = Some(context.tenant.clone());
-                Ok(Allowed { tenant, policy, granted, whose: Some(whose), asked, beside, guarding })
+                Ok(Allowed { tenant, policy, granted, whose: Some(whose), shadow, asked, beside, guarding })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
     }
+
+    /// What the app reads that wants to know which of its features are on. None of the request's own is left by now.
+    fn tell_features(&self, tenant: &Tenant) {
+        if matches!(self.setup.config.role, Role::Edge | Role::Inbound) && !tenant.features.is_empty() {
+            let features: Vec<&str> = tenant.features.iter().collect();
+            host::set_request_header(FEATURES, &features.join(","));
+        }
+    }
+
     /// How the response is to be judged: where the app answers and where clients are answered.
     fn guarding(
         &self,

@@ -46,7 +46,8 @@ pub(super) fn asked(
     });
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation }.write(&mut text);
+    let region = if operation.is_some() { setup.region() } else { "" };
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region }.write(&mut text);
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);

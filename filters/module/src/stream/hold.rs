@@ -13,6 +13,7 @@ use proxy_wasm::types::Action;
 
 use super::decide::Deciding;
 use super::handover::Established;
+use super::mode::Route;
 use super::{Allowed, Denied, Stream};
 use crate::host;
 use crate::plugin::Setup;
@@ -64,12 +65,12 @@ impl Stream {
     pub(super) fn decide_held(&mut self) -> Action {
         let Some(held) = self.held.take() else { return Action::Continue };
         let request = Request::from_headers(&held.headers);
-        let now = host::now();
+        let now_ms = host::now_ms();
         let outcome = match host::request_body(held.size) {
-            Some(body) if body.len() == held.size => self.ask_with(&held, &request, &body, now),
+            Some(body) if body.len() == held.size => self.ask_with(&held, &request, &body, now_ms / 1000),
             _ => Err(held.denied("the host does not tell the body")),
         };
-        self.conclude(outcome, &request, now).map_or(Action::Pause, |allowed| {
+        self.conclude(outcome, &request, now_ms).map_or(Action::Pause, |allowed| {
             let named = allowed.whose.clone();
             let Held { headers, established, .. } = *held;
             self.let_in(allowed, headers, established, named);
@@ -81,7 +82,7 @@ impl Stream {
     pub(super) fn deny_held(&mut self, why: &'static str) -> Action {
         let Some(held) = self.held.take() else { return Action::Pause };
         let request = Request::from_headers(&held.headers);
-        let _ = self.conclude(Err(held.denied(why)), &request, host::now());
+        let _ = self.conclude(Err(held.denied(why)), &request, host::now_ms());
         Action::Pause
     }
 
@@ -98,7 +99,7 @@ impl Stream {
         let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
         let passage = Passage { service: &held.established.service, calling };
         held.established.standing.check(&held.established.context, passage, &view)?;
-        let by = Deciding { setup, view: &view, authorization: &authorization, now, tried };
+        let by = Deciding { setup, view: &view, authorization: &authorization, now, route: Route::Here, tried };
         by.authorize(&held.established, request, Body::Whole(body))
     }
 }

@@ -1,11 +1,13 @@
 //! What the access log and the metrics learn about a request.
 
 use partywall_authorization::guard::Refused;
-use partywall_log_redaction::{Decided, redact_path};
-use partywall_tenancy::{Bundle, Reason, TenantId, UnixSeconds};
-use partywall_tenant_context::{Request, Role};
+use partywall_log_redaction::{Decided, Fields, redact_path};
+use partywall_tenancy::{Bundle, Reason, TenantId};
+use partywall_tenant_context::{Request, Role, TraceParent};
 
+use super::candidate::CANDIDATE;
 use super::{Allowed, Denied};
+use crate::chain::link_so_far;
 use crate::config::Explain;
 use crate::host;
 use crate::plugin::Setup;
@@ -16,20 +18,38 @@ pub(super) const DECISION: &str = "partywall.decision";
 /// The filter state that says what it was decided on.
 const EXPLAIN: &str = "partywall.explain";
 
+/// The filter state that says what would have been decided, were the request not in shadow.
+const SHADOW: &str = "partywall.shadow";
+
+/// The filter state that says why it was denied, in words.
+const DETAIL: &str = "partywall.detail";
+
+/// The filter state that says whether the line is wanted, where not all are.
+const LOG: &str = "partywall.log";
+
 /// How many tenants have a metric label of their own; the rest share `other`.
 const ADMITTED: usize = 100;
 
-/// Writes the fields `wasm.partywall.*` of the access log, and counts.
-/// `called` is the service that the route leads to, where that is not the plugin's own.
-pub(super) fn write(
-    setup: &Setup,
-    request: &Request<'_>,
-    outcome: &Result<Allowed, Denied>,
-    called: Option<&str>,
-    now: UnixSeconds,
-) {
+/// What was decided about.
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) trace: Option<&'a TraceParent>,
+    /// The service that the route leads to, where that is not the plugin's own.
+    pub(super) called: Option<&'a str>,
+    /// When it was decided.
+    pub(super) now_ms: u64,
+}
+
+/// Writes the fields `wasm.partywall.*` of the access log, and counts. `again` says that this filter wrote them before.
+/// Gives the decision's number in the chain, where it has one.
+pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>, again: bool) -> Option<u64> {
+    let shadow = outcome.as_ref().ok().and_then(|allowed| allowed.shadow);
     let (decision, reason, policy, tenant, asked, beside) = match outcome {
-        Ok(allowed) => ("allow", "", allowed.policy.as_str(), allowed.tenant.as_ref(), &allowed.asked, &allowed.beside),
+        Ok(Allowed { policy, tenant, asked, beside, .. }) => {
+            // What would have been stands beside what was.
+            let reason = shadow.map_or("", Reason::code);
+            ("allow", reason, policy.as_str(), tenant.as_ref(), asked, beside)
+        }
         Err(denied) => {
             let (reason, policy) = (denied.reason.code(), denied.policy.as_str());
             ("deny", reason, policy, denied.tenant.as_ref(), &denied.asked, &denied.beside)
@@ -41,7 +61,7 @@ pub(super) fn write(
     let revision = beside.as_ref().map_or(policy_state.revision(), |beside| beside.revision);
     // Without a bundle nobody can say which segment is a tenant's name.
     let path = match bundle {
-        Some(bundle) => redact_path(request.path, |word| {
+        Some(bundle) => redact_path(about.request.path, |word| {
             let tenant = TenantId::parse(word).ok()?;
             bundle.tenant(&tenant).map(|t| setup.config.fingerprint.of(&t.id).to_string())
         }),
@@ -50,52 +70,118 @@ pub(super) fn write(
 
     host::set_property(DECISION, decision.as_bytes());
     host::set_property("partywall.reason", reason.as_bytes());
+    // Also where there is none, once some can be: the filter may run once more for a request, as for a retry.
+    let shadowed = if shadow.is_some() { "deny" } else { "" };
+    if again || shadow.is_some() || beside.is_some() || bundle.is_some_and(|bundle| !bundle.body().modes.is_empty()) {
+        host::set_property(SHADOW, shadowed.as_bytes());
+    }
     host::set_property("partywall.tenant", fingerprint.as_bytes());
     host::set_property("partywall.policy", policy.as_bytes());
-    host::set_property("partywall.revision", revision.to_string().as_bytes());
+    let revision_text = revision.to_string();
+    host::set_property("partywall.revision", revision_text.as_bytes());
     host::set_property("partywall.path", path.as_bytes());
+    let before = setup.chain.as_ref().and_then(|_| link_so_far());
+    let told = beside.as_ref().map_or("", |beside| beside.told());
+    // A line that has a link keeps one.
+    let logged = before.is_some() || is_logged(setup, about, outcome, told);
+    if setup.config.allows < 1.0 {
+        host::set_property(LOG, if logged { b"yes" } else { b"no" });
+    }
+    let mut explain = String::new();
     // What was let in without being asked about (egress, the context's own stage) is no decision to look into.
-    if setup.config.explain.wants(outcome.is_ok()) && (asked.is_some() || outcome.is_err()) {
+    if logged
+        && setup.config.explain.wants(outcome.is_ok() && shadow.is_none())
+        && (asked.is_some() || outcome.is_err())
+    {
         let own = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Inbound);
         let decided = Decided {
-            time: now,
+            time: about.now_ms / 1000,
             revision,
             overlay: policy_state.sequence(),
             allowed: outcome.is_ok(),
+            shadow: shadow.is_some(),
             reason,
             policy,
-            service: called.or(own).unwrap_or_default(),
+            service: about.called.or(own).unwrap_or_default(),
             tenant: &fingerprint,
             asked: asked.as_deref().unwrap_or_default(),
         };
-        host::set_property(EXPLAIN, decided.write().as_bytes());
+        explain = decided.write();
     }
-
-    if let Some(beside) = beside {
-        beside.write(setup);
+    // Into the access log and not into Envoy's own: a flood of denials must not become a flood of warnings.
+    let detail = outcome.as_ref().err().map_or("", |denied| &denied.detail);
+    let rewrites = again || before.is_some();
+    for (name, text) in [(EXPLAIN, &*explain), (DETAIL, detail)] {
+        // What an earlier decision about this request left there must not stay.
+        if rewrites || !text.is_empty() {
+            host::set_property(name, text.as_bytes());
+        }
     }
+    match beside {
+        Some(beside) => beside.write(setup),
+        None if rewrites => host::set_property(CANDIDATE, b""),
+        None => {}
+    }
+    let number = setup.chain.as_ref().filter(|_| logged).map(|chain| {
+        let fields = Fields {
+            tenant: &fingerprint,
+            decision,
+            shadow: shadowed,
+            reason,
+            policy,
+            revision: &revision_text,
+            path: &path,
+            detail,
+            explain: &explain,
+            candidate: told,
+        };
+        chain.link(about.now_ms, about.trace, before.as_deref(), &fields)
+    });
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
     let label = tenant_label(bundle, tenant, &fingerprint);
     let labels = [
         ("decision", decision),
-        ("reason", if reason.is_empty() { "none" } else { reason }),
+        ("reason", if reason.is_empty() || shadow.is_some() { "none" } else { reason }),
         ("tenant", label),
         ("role", role(setup.config.role)),
     ];
     setup.metrics.count(&format!("{filter}_decisions_total"), &labels);
-    // Into the access log and not into Envoy's own: a flood of denials must not become a flood of warnings.
-    if let Err(denied) = outcome {
-        host::set_property("partywall.detail", denied.detail.as_bytes());
+    number
+}
+
+/// Whether the decision is written down: a denial, also one in shadow, the use of a grant and what a
+/// candidate says otherwise always are.
+fn is_logged(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>, told: &str) -> bool {
+    let Ok(allowed) = outcome else { return true };
+    let share = setup.config.allows;
+    let always = share >= 1.0 || allowed.granted || allowed.shadow.is_some() || !told.is_empty();
+    // By the trace, so that all hops of a request are written down or none is.
+    always || about.trace.is_some_and(|trace| setup.config.fingerprint.in_share(trace.trace_id(), share))
+}
+
+/// Gives what the line says now a new link, after parts of it were written anew.
+fn link_again(setup: &Setup, trace: Option<&TraceParent>) -> Option<u64> {
+    if setup.config.allows < 1.0 {
+        host::set_property(LOG, b"yes");
     }
+    let chain = setup.chain.as_ref()?;
+    let before = link_so_far();
+    let values = Fields::NAMES.map(|name| {
+        let value = host::property(&[&format!("partywall.{name}")]).unwrap_or_default();
+        (name, String::from_utf8_lossy(&value).into_owned())
+    });
+    let fields = Fields::of(|name| values.iter().find(|(of, _)| *of == name).map_or("", |(_, value)| value));
+    Some(chain.link(host::now_ms(), trace, before.as_deref(), &fields))
 }
 
 /// The request was allowed for one service and went to another: its answer is kept back, and this is why.
-pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
+pub(super) fn rerouted(setup: &Setup, trace: Option<&TraceParent>, decided_for: &str) -> Option<u64> {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", Reason::AmbiguousRequest.code().as_bytes());
+    host::set_property(SHADOW, b"");
     host::set_property(
-        "partywall.detail",
+        DETAIL,
         b"a route follows a header that this filter writes: it led to another service than was decided for",
     );
     if setup.config.explain != Explain::Off {
@@ -105,6 +191,7 @@ pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
             revision: policy.revision(),
             overlay: policy.sequence(),
             allowed: false,
+            shadow: false,
             reason: Reason::AmbiguousRequest.code(),
             policy: "",
             service: decided_for,
@@ -114,14 +201,17 @@ pub(super) fn rerouted(setup: &Setup, decided_for: &str) {
         host::set_property(EXPLAIN, decided.write().as_bytes());
     }
     setup.metrics.count("authorization_rerouted_total", &[("role", role(setup.config.role))]);
+    link_again(setup, trace)
 }
 
 /// What the service answered is kept back, and this is why. What was decided about the request stays as it was told.
-pub(super) fn refused(setup: &Setup, reason: Reason, refused: Refused) {
+pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, refused: Refused) -> Option<u64> {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", reason.code().as_bytes());
-    host::set_property("partywall.detail", refused.to_string().as_bytes());
+    host::set_property(SHADOW, b"");
+    host::set_property(DETAIL, refused.to_string().as_bytes());
     setup.metrics.count("guard_denials_total", &[("reason", refused.code()), ("role", role(setup.config.role))]);
+    link_again(setup, trace)
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.

@@ -8,6 +8,7 @@ mod guard;
 mod handover;
 mod hold;
 mod log;
+mod mode;
 mod open;
 
 pub(crate) use context::CARRIED;
@@ -41,6 +42,8 @@ pub(crate) struct Stream {
     /// The service that the route led to when the request was decided.
     decided_for: Option<String>,
     trace: Option<TraceParent>,
+    /// The numbers that its decisions have in the chain.
+    numbers: Vec<u64>,
     grpc: bool,
     /// How the response is to be judged, where the operation says so,
     guarding: Option<guard::Guarding>,
@@ -86,6 +89,8 @@ struct Allowed {
     granted: bool,
     /// Whose what is asked for is, where authorization was asked.
     whose: Option<TenantId>,
+    /// Why it would be denied, were it not in shadow.
+    shadow: Option<Reason>,
     /// What authorization was asked, as `explain` wrote it.
     asked: Option<String>,
     /// What a candidate says, where there is one.
@@ -114,6 +119,7 @@ impl Stream {
             ticket: None,
             decided_for: None,
             trace: None,
+            numbers: Vec::new(),
             grpc: false,
             guarding: None,
             answering: None,
@@ -201,7 +207,7 @@ impl Stream {
     /// What came back is denied: by an answer of ours, or, where some of it left, by an end that no client takes for one.
     fn refuse(&mut self, refused: Refused) -> Action {
         let reason = guard::reason(refused);
-        log::refused(&self.setup, reason, refused);
+        self.numbers.extend(log::refused(&self.setup, self.trace.as_ref(), reason, refused));
         if let Some(answering) = self.answering.take() {
             answering.count(&self.setup);
         }
@@ -212,13 +218,10 @@ impl Stream {
     }
 
     /// Tells what was decided, and answers a denial.
-    fn conclude(
-        &mut self,
-        outcome: Result<Allowed, Denied>,
-        request: &Request<'_>,
-        now: UnixSeconds,
-    ) -> Option<Allowed> {
-        log::write(&self.setup, request, &outcome, self.decided_for.as_deref(), now);
+    fn conclude(&mut self, outcome: Result<Allowed, Denied>, request: &Request<'_>, now_ms: u64) -> Option<Allowed> {
+        let trace = self.trace;
+        let asked = log::Asked { request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
+        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
         match outcome {
             Ok(allowed) => Some(allowed),
             Err(denied) => {
@@ -279,7 +282,9 @@ impl Stream {
         }
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
-            let by = decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, tried };
+            let route = mode::Route::Here;
+            let by =
+                decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
             if let Some(hold) = by.waits_for(&established, request) {
                 let objection = hold::objection(request.headers, hold).map(|why| (Reason::AmbiguousRequest, why));
                 let cannot = (!self.setup.config.holds_requests).then_some((
@@ -316,8 +321,8 @@ impl HttpContext for Stream {
         self.grpc = is_grpc(&request);
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
-        let now = host::now();
-        let (outcome, established) = match self.run(&request, trace.as_ref(), now) {
+        let now_ms = host::now_ms();
+        let (outcome, established) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
             Ok(Ran::Passes(allowed, established)) => (Ok(allowed), established),
             Ok(Ran::Waits(established, hold)) => {
                 self.held = Some(Box::new(hold::Held { headers, established, hold, size: 0 }));
@@ -325,7 +330,7 @@ impl HttpContext for Stream {
             }
             Err(denied) => (Err(denied), None),
         };
-        let Some(allowed) = self.conclude(outcome, &request, now) else { return Action::Pause };
+        let Some(allowed) = self.conclude(outcome, &request, now_ms) else { return Action::Pause };
         match established {
             Some(established) => self.let_in(allowed, headers, established, None),
             None => self.guarding = allowed.guarding,
@@ -376,7 +381,8 @@ impl HttpContext for Stream {
             return Action::Continue;
         }
         if self.went_elsewhere() {
-            log::rerouted(&self.setup, self.decided_for.as_deref().unwrap_or_default());
+            let decided_for = self.decided_for.as_deref().unwrap_or_default();
+            self.numbers.extend(log::rerouted(&self.setup, self.trace.as_ref(), decided_for));
             let reason = Reason::AmbiguousRequest;
             self.deny(reason.coarse(true), Some(reason), reason.status(), None);
             return Action::Pause;
@@ -431,6 +437,10 @@ impl Drop for Stream {
         let denied = self.was_denied();
         if let Some(kept) = self.kept.take() {
             self.setup.open.forget(&kept);
+            self.numbers.extend(kept.number.get());
+        }
+        if let Some(chain) = &self.setup.chain {
+            self.numbers.iter().for_each(|number| chain.over(*number));
         }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };

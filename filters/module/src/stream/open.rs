@@ -14,6 +14,7 @@ use partywall_tenant_context::{Passage, Request, Role, TraceParent};
 
 use super::decide::Deciding;
 use super::handover::Established;
+use super::mode::Route;
 use super::{Denied, answer, is_grpc, log};
 use crate::host;
 use crate::plugin::Setup;
@@ -36,6 +37,8 @@ pub(crate) struct Kept {
     pub(super) responding: Cell<bool>,
     /// Whether it was ended here.
     pub(super) ended: Cell<bool>,
+    /// The number in the chain of the decision that ended it.
+    pub(super) number: Cell<Option<u64>>,
 }
 
 /// The open requests of one plugin in one VM. As many as Envoy has open there, which is where their number is bounded.
@@ -59,8 +62,8 @@ impl Open {
         granted: bool,
         (trace, body): (Option<TraceParent>, Option<TenantId>),
     ) -> Rc<Kept> {
-        let (responding, ended) = (Cell::new(false), Cell::new(false));
-        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, body, responding, ended });
+        let (responding, ended, number) = (Cell::new(false), Cell::new(false), Cell::new(None));
+        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, body, responding, ended, number });
         self.kept.borrow_mut().insert(context_id, kept.clone());
         kept
     }
@@ -76,9 +79,9 @@ impl Open {
 
     /// Asks about some of those that are due, and ends what is not permitted any more. `root` is the plugin's own
     /// context.
-    pub(crate) fn tick(setup: &Setup, root: u32, now: UnixSeconds) {
+    pub(crate) fn tick(setup: &Setup, root: u32, now_ms: u64) {
         let open = &setup.open;
-        open.find_due(setup, now);
+        open.find_due(setup, now_ms / 1000);
         let first = {
             let mut due = open.due.borrow_mut();
             let rest = due.len().saturating_sub(EACH);
@@ -87,7 +90,7 @@ impl Open {
         for context_id in first {
             let kept = open.kept.borrow().get(&context_id).cloned();
             if let Some(kept) = kept {
-                kept.ask_again(setup, root, now);
+                kept.ask_again(setup, root, now_ms);
             }
         }
     }
@@ -109,9 +112,9 @@ impl Open {
 }
 
 impl Kept {
-    fn ask_again(&self, setup: &Setup, root: u32, now: UnixSeconds) {
+    fn ask_again(&self, setup: &Setup, root: u32, now_ms: u64) {
         let request = Request::from_headers(&self.headers);
-        let Err(denied) = self.decide(setup, &request, now) else { return };
+        let Err(denied) = self.decide(setup, &request, root, now_ms / 1000) else { return };
         setup.open.forget(self);
         self.ended.set(true);
         setup.metrics.count(
@@ -121,7 +124,8 @@ impl Kept {
         host::set_effective_context(self.context_id);
         let called = matches!(setup.config.role, Role::Edge | Role::Outbound).then_some(&*self.established.service);
         let (reason, proved) = (denied.reason, denied.proved);
-        log::write(setup, &request, &Err(denied), called, now);
+        let asked = log::Asked { request: &request, trace: self.trace.as_ref(), called, now_ms };
+        self.number.set(log::write(setup, &asked, &Err(denied), true));
         if self.responding.get() {
             host::reset_stream();
         } else {
@@ -130,7 +134,7 @@ impl Kept {
         host::set_effective_context(root);
     }
 
-    fn decide(&self, setup: &Setup, request: &Request<'_>, now: UnixSeconds) -> Result<(), Denied> {
+    fn decide(&self, setup: &Setup, request: &Request<'_>, root: u32, now: UnixSeconds) -> Result<(), Denied> {
         let (view, authorization, tried) = {
             let policy = setup.policy.borrow();
             let (view, authorization) = policy
@@ -142,7 +146,8 @@ impl Kept {
         let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
         let passage = Passage { service: &self.established.service, calling };
         self.established.standing.check(&self.established.context, passage, &view)?;
-        let by = Deciding { setup, view: &view, authorization: &authorization, now, tried };
+        let route = Route::Of { stream: self.context_id, root };
+        let by = Deciding { setup, view: &view, authorization: &authorization, now, route, tried };
         let body = self.body.as_ref().map_or(Body::Unread, |owner| Body::Named(owner.as_str()));
         by.still_allows(&self.established, request, body)
     }

@@ -54,6 +54,11 @@ impl Fingerprints {
         self.print(Kind::Resource, kind.as_bytes(), id)
     }
 
+    /// As [`FingerprintKeys::in_share`]; nothing is remembered.
+    pub fn in_share(&self, what: &[u8], share: f64) -> bool {
+        self.keys.in_share(what, share)
+    }
+
     fn print(&self, kind: Kind, first: &[u8], second: &[u8]) -> Rc<str> {
         let make = || Rc::<str>::from(self.keys.print(kind, first, second));
         if first.len().saturating_add(second.len()) > LONGEST {

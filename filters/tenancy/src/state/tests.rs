@@ -57,6 +57,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         gateways: vec![],
         tenants: tenants(TenantStatus::Active),
         services: vec![],
+        modes: crate::Modes::default(),
         program: vec![],
     };
     change(&mut body);

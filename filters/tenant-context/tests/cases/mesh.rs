@@ -260,6 +260,7 @@ impl Mesh {
             gateways: self.gateways.iter().map(|id| SpiffeId::parse(id).unwrap()).collect(),
             tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
+            modes: partywall_tenancy::Modes::default(),
             program: vec![],
         }
     }

@@ -129,6 +129,7 @@ pub fn body() -> BundleBody {
                 120,
             ),
         ],
+        modes: partywall_tenancy::Modes::default(),
         program: vec![],
     }
 }

@@ -1,0 +1,170 @@
+//! The topics of `filters/authorization/cases/decide`, read for a real Envoy: what is laid over the sample directory, and
+//! what is asked. `partywall test` plays the same files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::artefacts;
+use crate::site::tenancy;
+use crate::variant::copy;
+
+/// A topic.
+#[derive(Debug)]
+pub struct Topic {
+    /// The name of its folder.
+    pub name: String,
+    /// The services of its directory.
+    pub services: Vec<String>,
+    /// What is asked.
+    pub cases: Vec<Case>,
+    folder: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    cases: Vec<Case>,
+}
+
+/// One request, and what is decided.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it shows.
+    pub name: String,
+    /// Who acts.
+    pub given: Given,
+    /// What is asked for.
+    pub when: When,
+    /// What is decided.
+    pub then: Then,
+}
+
+/// Who acts: a tenant that was proved, or what a client shows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Given {
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The principal.
+    pub subject: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// The workload that brings the request to the service's sidecar.
+    pub caller: Option<String>,
+    /// A token.
+    pub token: Option<Token>,
+    /// The host asked for.
+    pub host: Option<String>,
+    /// More headers.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A token of a case.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// `iss`.
+    pub issuer: String,
+    /// The other claims.
+    pub claims: Value,
+    /// How long ago it was issued, as `6h`.
+    #[serde(default)]
+    pub age: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// The service called.
+    pub service: String,
+    /// Method and path.
+    pub request: String,
+    /// What the metadata of the route say of the mode.
+    #[serde(default)]
+    pub route: Option<String>,
+}
+
+/// What is decided.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Then {
+    /// `allow` or `deny`.
+    pub decision: String,
+    /// Why not.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Why not, were it not in shadow.
+    #[serde(default)]
+    pub shadow: Option<String>,
+    /// The policy that settles it.
+    #[serde(default)]
+    pub policy: Option<String>,
+}
+
+/// All topics, by their names.
+pub fn topics() -> Result<Vec<Topic>> {
+    let all = artefacts::root().join("filters/authorization/cases/decide");
+    let mut folders: Vec<PathBuf> = children(&all)?.into_iter().filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.into_iter().map(|folder| read(folder.clone()).with_context(|| format!("{}", folder.display()))).collect()
+}
+
+fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    found.sort();
+    Ok(found)
+}
+
+fn read(folder: PathBuf) -> Result<Topic> {
+    let mut cases = Vec::new();
+    for path in children(&folder.join("cases"))? {
+        let file: File = serde_saphyr::from_str(&fs::read_to_string(&path)?)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        cases.extend(file.cases);
+    }
+    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let services = children(&folder.join("services"))?.iter().map(stem).collect();
+    Ok(Topic { name: stem(&folder), services, cases, folder })
+}
+
+impl Topic {
+    /// Lays the topic over a copy of the sample directory, as the README beside the topics says.
+    pub fn lay(&self, to: &Path) -> Result<()> {
+        copy(&tenancy(), to)?;
+        for part in ["cases", "services", "policies", "tenants"] {
+            if self.folder.join(part).is_dir() {
+                fs::remove_dir_all(to.join(part))?;
+                copy(&self.folder.join(part), &to.join(part))?;
+            }
+        }
+        if self.folder.join("profiles").is_dir() {
+            copy(&self.folder.join("profiles"), &to.join("profiles"))?;
+        }
+        if let Ok(more) = fs::read_to_string(self.folder.join("mesh.append.yaml")) {
+            let mesh = to.join("mesh.yaml");
+            fs::write(&mesh, fs::read_to_string(&mesh)? + &more)?;
+        }
+        Ok(())
+    }
+
+    /// Services whose sidecar is asked, and not the edge.
+    pub fn sidecars(&self) -> Vec<&str> {
+        let asked = |service: &&String| {
+            self.cases.iter().any(|case| case.given.caller.is_some() && case.when.service == **service)
+        };
+        self.services.iter().filter(asked).map(String::as_str).collect()
+    }
+}
+
+/// The method of HTTP and the path of a request; a call of gRPC is a POST of its content type.
+pub fn request(text: &str) -> Result<(&str, &str, bool)> {
+    let (method, path) = text.split_once(' ').context("a request is a method and a path")?;
+    Ok(if method == "GRPC" { ("POST", path, true) } else { (method, path, false) })
+}

@@ -1,0 +1,164 @@
+//! Modes in a mesh: a route of the edge and one of a sidecar ask for shadow, and the bundle lets them. What it lets in is
+//! logged, replayed, and ends when a bundle enforces. What is decided in each mode is in
+//! `filters/authorization/cases/decide/mode-*`, played by `authorization_cases`.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use partywall_integration::access_log::{Hop, Line};
+use partywall_integration::issuers::Provider::Shared;
+use partywall_integration::issuers::viewer;
+use partywall_integration::mesh::unique;
+use partywall_integration::ports::local;
+use partywall_integration::raw::Request;
+use partywall_integration::site::{FIRST_REVISION, compile};
+use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::{cli, wait, websocket};
+use serde_json::Value;
+
+const EDGE: &str = "                          route: { cluster: invoices, timeout: 15s }\n";
+const SIDECAR: &str = "                          route: { cluster: app, timeout: 15s }\n";
+const SHADOW: &str = "                          metadata: { filter_metadata: { partywall: { mode: shadow } } }\n";
+/// No policy permits it to anybody.
+const SOCKET: &str =
+    "\n  - { http: \"GET /invoices/{id}/live\", action: \"invoices:live\", resource: Invoice, id: id, owner: none }\n";
+const LET: &str = "allow_shadow_routes: true\n";
+/// A bundle is asked for every three seconds.
+const BUNDLE: Duration = Duration::from_secs(12);
+
+fn echo(mut stream: TcpStream) -> anyhow::Result<()> {
+    websocket::accept(&mut stream, |_| {}, "")?;
+    loop {
+        let text = websocket::receive(&mut stream)?;
+        websocket::send(&mut stream, None, &text)?;
+    }
+}
+
+fn mesh() -> Running {
+    let mut variant = Variant::prepare("modes", &["edge", "invoices"]).unwrap();
+    variant.append("services/invoices.yaml", &format!("{SOCKET}{LET}")).unwrap();
+    websocket::allow(&mut variant).unwrap();
+    variant.envoy("edge", EDGE, &format!("{EDGE}{SHADOW}")).unwrap();
+    variant.envoy("invoices", SIDECAR, &format!("{SIDECAR}{SHADOW}")).unwrap();
+    let listener = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || echo(stream));
+        }
+    });
+    let running = variant.start(&[]).unwrap();
+    running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
+    running
+}
+
+/// The socket with the id of its request, or the head of a denial.
+fn open(mesh: &Running, tenant: &'static str) -> Result<(TcpStream, String), String> {
+    let token = mesh.site.issuers.token(&viewer(Shared, tenant), &unique()).unwrap();
+    let request = Request::get(&format!("/invoices/{}/live", unique()))
+        .header("host", format!("{tenant}.shop.example"))
+        .header("authorization", format!("Bearer {token}"));
+    let (stream, head) = websocket::open(mesh.site.address(Hop::Edge), request).unwrap();
+    let id = websocket::header(&head, "x-request-id");
+    if head.starts_with("HTTP/1.1 101 ") { Ok((stream, id)) } else { Err(head) }
+}
+
+fn is_open(stream: &mut TcpStream) -> bool {
+    let mark = unique();
+    websocket::send(stream, Some([1, 2, 3, 4]), &mark).is_ok()
+        && websocket::receive(stream).is_ok_and(|said| said == mark)
+}
+
+fn revisions(mesh: &Running) -> Vec<f64> {
+    ["edge", "invoices"]
+        .map(|name| mesh.envoy(name).unwrap().metric("partywall_bundle_revision", &[]).unwrap())
+        .to_vec()
+}
+
+fn logged(mesh: &Running, id: &str) -> Vec<Line> {
+    let lines = || -> Vec<Line> {
+        let all = ["edge", "invoices"].into_iter().flat_map(|name| mesh.envoy(name).unwrap().log().lines());
+        all.filter(|line| line.field("request_id") == id).collect()
+    };
+    wait::until(Duration::from_secs(5), || Some(lines()).filter(|lines| lines.len() == 2)).expect("a line of each hop")
+}
+
+#[test]
+fn a_route_lets_in_what_the_bundle_lets_it_and_an_enforcing_bundle_ends_it() {
+    let mesh = mesh();
+    let tenancy = mesh.site.directory.join("tenancy");
+    let before = mesh.site.directory.join("before");
+    copy(&tenancy, &before).unwrap();
+    let publish = |revision: u64| {
+        compile(&tenancy, &mesh.site.keys(), &mesh.site.bundles(), Some(revision)).unwrap();
+        let wanted = revision as f64;
+        wait::until(BUNDLE, || revisions(&mesh).iter().all(|found| *found >= wanted).then_some(())).expect("in force");
+        // Each worker gets it at its own time.
+        thread::sleep(Duration::from_secs(1));
+    };
+
+    // What is over soon is in the log soon.
+    let (socket, id) = open(&mesh, "globex").expect("let in by shadow");
+    drop(socket);
+    for line in logged(&mesh, &id) {
+        let told = ["decision", "shadow", "reason"].map(|name| line.field(name));
+        assert_eq!(told, ["allow", "deny", "policy_denied"], "{}", line.text());
+        let explain: Value = serde_json::from_str(&line.field("explain")).unwrap();
+        assert_eq!((&explain["decision"], &explain["shadow"]), (&"allow".into(), &"deny".into()), "{explain}");
+    }
+
+    let (mut idle, idle_id) = open(&mesh, "globex").expect("let in by shadow");
+    let (mut other, _) = open(&mesh, "acme").expect("let in by shadow");
+    assert!(is_open(&mut idle) && is_open(&mut other));
+    // Another bundle that says the same of modes: asked about again, and let in again, by what its route says.
+    fs::write(
+        tenancy.join("policies/more.cedar"),
+        "@id(\"more\") permit (principal in Role::\"viewer\", action == Action::\"orders:read\", resource);\n",
+    )
+    .unwrap();
+    publish(FIRST_REVISION + 2);
+    assert!(is_open(&mut idle) && is_open(&mut other), "a bundle that changes nothing of it ends nothing");
+
+    // One tenant enforces: its stream ends, and no other.
+    let globex = tenancy.join("tenants/globex.yaml");
+    fs::write(&globex, fs::read_to_string(&globex).unwrap() + "mode: enforce\n").unwrap();
+    publish(FIRST_REVISION + 3);
+    idle.set_read_timeout(Some(BUNDLE)).unwrap();
+    let ended = websocket::receive(&mut idle).unwrap_err();
+    let io = ended.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    assert!(!matches!(io, Some(std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)), "it stays open");
+    let told = logged(&mesh, &idle_id);
+    let denied = told.iter().filter(|line| line.field("reason") == "policy_denied" && line.field("decision") == "deny");
+    assert!(denied.count() >= 1, "{:?}", told.iter().map(Line::text).collect::<Vec<_>>());
+    assert!(is_open(&mut other), "nobody else's");
+    let head = open(&mesh, "globex").map(|_| ()).unwrap_err();
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+
+    // The signed bundle no longer lets routes of the service: the route alone lets nobody in.
+    let service = tenancy.join("services/invoices.yaml");
+    fs::write(&service, fs::read_to_string(&service).unwrap().replace(LET, "")).unwrap();
+    publish(FIRST_REVISION + 4);
+    let refused = wait::until(BUNDLE, || (0..8).all(|_| open(&mesh, "acme").is_err()).then_some(()));
+    refused.expect("a route lets nobody in by itself");
+    let count = |name: &str| mesh.envoy("edge").unwrap().metric(name, &[("role", "edge")]).unwrap();
+    assert!(count("partywall_authorization_route_modes_refused_total") >= 8.0);
+    assert!(count("partywall_authorization_shadow_denials_total") >= 3.0);
+
+    // What was recorded comes out the same, and as a denial where it is enforced.
+    let log = mesh.site.directory.join("modes.log");
+    let lines = mesh.envoy("edge").unwrap().log().lines();
+    let recorded: Vec<_> =
+        lines.iter().filter(|line| line.field("shadow") == "deny").map(|l| l.text().to_owned()).collect();
+    fs::write(&log, recorded.join("\n") + "\n").unwrap();
+    let key = mesh.site.keys().join("edge.env");
+    let [log, before, now, key] = [&log, &before, &tenancy, &key].map(|path| cli::text(path).unwrap().to_owned());
+    let replay = |new: &str, more: &[&str]| {
+        cli::run(&[&["replay", "--log", &log, &before, new, "--fingerprint-key", &key], more].concat())
+    };
+    let same: Value = serde_json::from_str(&replay(&before, &["--json"]).unwrap()).unwrap();
+    assert_eq!(same["not_reproduced"], serde_json::json!([]), "{same:#}");
+    assert!(same["replayed"].as_u64().unwrap() >= 1, "{same:#}");
+    let stricter = replay(&now, &[]).unwrap_err().to_string();
+    assert!(stricter.contains("allow in shadow policy_denied"), "{stricter}");
+}
