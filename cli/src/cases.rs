@@ -17,7 +17,7 @@ mod play;
 mod read;
 mod shown;
 
-use partywall_tenancy::{Mode, Reason, SpiffeId};
+use partywall_tenancy::{Mode, Reason, SpiffeId, UnixSeconds};
 
 use crate::credentials::Shown;
 use crate::directory::{At, Located};
@@ -50,6 +50,8 @@ pub(crate) struct Case<'s> {
     pub(crate) route: Option<Mode>,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// When it is decided; `None` for now.
+    pub(crate) time: Option<UnixSeconds>,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

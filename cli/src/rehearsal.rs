@@ -13,7 +13,7 @@ use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
-    SpiffeId, Tenant, TenantContext, TenantId, Trust, View,
+    SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
 };
 
 use crate::compile::{Issue, body};
@@ -56,6 +56,8 @@ pub(crate) struct Ask {
     pub(crate) route: Option<Mode>,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// When it is decided; `None` for now.
+    pub(crate) time: Option<UnixSeconds>,
 }
 
 /// What was decided.
@@ -177,6 +179,7 @@ impl Rehearsal {
             body: SentBody::default(),
             route: None,
             region: region.to_owned(),
+            time: None,
         })
     }
 
@@ -294,7 +297,8 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
 }
 
 fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_tenancy::Tenant) -> Query<'q> {
-    Query { context, tenant, service: &ask.service, call: call(ask), region: &ask.region }
+    let time = ask.time.unwrap_or_else(|| now_millis() / 1000);
+    Query { context, tenant, service: &ask.service, call: call(ask), region: &ask.region, time }
 }
 
 fn call(ask: &Ask) -> Call<'_> {

@@ -378,7 +378,8 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     let path = found.sent.to_path(&found.path());
     let call =
         Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
-    let query = Query { context: &context, tenant, service: &record.service, call, region: &record.region };
+    let query =
+        Query { context: &context, tenant, service: &record.service, call, region: &record.region, time: record.time };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);
     match authorize_across(&material.authorization, &query, granted) {
         Across::Granted { .. } => {

@@ -160,7 +160,7 @@ fn a_pruned_log_verifies_and_what_is_done_to_it_afterwards_is_found() {
         fs::write(&gone, rest.join("\n")).unwrap();
         log.verify(&gone, &["--ended"]).ends_with(1);
     }
-    fs::write(&gone, text.replace("pruned=2", "pruned=4")).unwrap();
+    fs::write(&gone, text.replace("pruned=2,", "pruned=1,")).unwrap();
     log.verify(&gone, &[]).ends_with(1).says("altered");
     // What is not whole is not pruned, and nothing is written over.
     let mut broken = log.lines.clone();

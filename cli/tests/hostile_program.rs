@@ -49,6 +49,8 @@ fn evaluate(program: &Program) -> usize {
         resource_id: Id::plain("42"),
         owner: &tenant,
         service: "spiffe://mesh.example/orders",
+        attributes: partywall_tenancy::Attributes::none(),
+        time: 0,
     };
     let names = Names::of(program);
     let Some(world) = RequestWorld::new(&facts, &names) else { return 0 };

@@ -101,6 +101,8 @@ fn facts<'a>(
         resource_id: Id::plain(id),
         owner: tenant,
         service: "spiffe://mesh.example/ns/shop/sa/orders",
+        attributes: partywall_tenancy::Attributes::none(),
+        time: 0,
     }
 }
 

@@ -11,7 +11,7 @@ use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::cover::{Branch, Case, compare};
 use partywall_cli::lower::oracle::Oracle;
 use partywall_cli::lower::{Coverage, Vocabulary, lower, parse, translate};
-use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus};
 use random::Random;
 
 const SETS: usize = 2_000;
@@ -26,6 +26,8 @@ const TEXTS: &[&str] = &["suspended", "gold", "silver", "eu", "us", ""];
 const NAMES: &[&str] = &["analytics", "export", "unnamed-1", "unnamed-2"];
 const IDS: &[&str] = &["1", "2", "latest", "%31"];
 const ACTIONS: &[&str] = &["invoices:read", "invoices:delete", "invoices:list", "orders:read", "orders:list"];
+/// Around the times that policies write.
+const TIMES: [u64; 6] = [0, 1_798_131_600, 1_798_135_199, 1_798_135_200, 1_798_135_201, 1_798_156_800];
 const SERVICES: &[&str] = &["spiffe://mesh.example/ns/shop/sa/invoices", "spiffe://mesh.example/ns/shop/sa/orders"];
 
 fn entity(random: &mut Random, kind: &str) -> String {
@@ -76,7 +78,7 @@ fn comparison(random: &mut Random, wild: bool) -> String {
     if random.chance(25) {
         return of_sets(random, wild);
     }
-    match random.below(13) {
+    match random.below(16) {
         0 | 1 => format!("principal in {}", entity(random, "Role")),
         2 => format!("principal in [{}, {}]", entity(random, "Role"), entity(random, "Role")),
         3 => format!("principal == {}", entity(random, "User")),
@@ -90,6 +92,18 @@ fn comparison(random: &mut Random, wild: bool) -> String {
             let of = |random: &mut Random| random.of(&["principal", "resource"]);
             let texts = ["\"active\"", "\"suspended\"", "\"gold\"", "principal.tenant.tier", "resource.tenant.status"];
             format!("{}.tenant.status {} {}", of(random), random.of(&["==", "!="]), random.of(&texts))
+        }
+        12 => {
+            let texts =
+                ["\"gold\"", "\"eu\"", "\"\"", "principal.tenant.tier", "resource.classification", "context.purpose"];
+            let left = random.of(&["resource.dataset", "resource.classification", "context.purpose"]);
+            let right = std::iter::repeat_with(|| random.of(&texts)).find(|right| *right != left).unwrap();
+            format!("{left} {} {right}", random.of(&["==", "!="]))
+        }
+        13 => format!("context.time {} datetime(\"2026-12-24T18:00:00Z\")", random.of(&["<", "<=", ">", "=="])),
+        14 => {
+            let hours = random.of(&["8h", "17h", "18h"]);
+            format!("context.time.toTime() {} duration(\"{hours}\")", random.of(&["<", ">=", "=="]))
         }
         10 => format!("action {} {}", random.of(&["==", "in"]), entity(random, "Action")),
         _ => random.of(&["true", "false", "1 == 1", "\"a\" == \"b\"", "Role::\"viewer\" == Role::\"viewer\""]).into(),
@@ -205,6 +219,13 @@ fn request(random: &mut Random) -> Case {
         resource_type: if action.starts_with("invoices") { "Invoice" } else { "Order" }.into(),
         resource_id: random.of(IDS).into(),
         service: random.of(SERVICES).into(),
+        attributes: Attributes {
+            dataset: random.of(TEXTS).into(),
+            classification: random.of(TEXTS).into(),
+            purpose: random.of(TEXTS).into(),
+            ..Attributes::default()
+        },
+        time: TIMES[random.below(TIMES.len())],
     }
 }
 

@@ -45,6 +45,26 @@ fn the_bootstraps_of_the_sample_are_what_is_rendered() {
 }
 
 #[test]
+fn a_filter_may_hold_where_an_operation_does() {
+    const MAY: &str = "allow_on_headers_stop_iteration: true\n";
+    const HOLDS: &str = "\n                            hold_responses: true\n";
+    let directory = copied("render-hold");
+    let before = sidecar(&directory, "invoices");
+    assert!(!before.contains(MAY) && !before.contains(HOLDS));
+    let file = directory.join("services/invoices.yaml");
+    let operation = "  - { http: \"GET /mine\", action: \"invoices:read\", resource: Invoice, owner: none, response: { owner: /tenant, hold: 4 KiB } }\n";
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{}\n{operation}", text.trim_end())).unwrap();
+    let after = sidecar(&directory, "invoices");
+    assert_eq!((after.matches(MAY).count(), after.matches(HOLDS).count()), (1, 1), "inbound, not outbound: {after}");
+    assert!(!sidecar(&directory, "orders").contains("hold_responses"), "another service");
+    let edge = partywall(&["render", "envoy", path(&directory), "--role", "edge"]).succeeds();
+    assert!(edge.stdout().contains(MAY) && edge.stdout().contains(HOLDS), "clients are answered there");
+    let istio = partywall(&["render", "istio", path(&directory)]);
+    assert!(!istio.stdout().contains("hold_responses"), "a head that waits there would wait for ever");
+}
+
+#[test]
 fn a_records_limit_replaces_that_of_its_tier() {
     let directory = copied("render-limits");
     let silver = "tenant: globex\ntier: silver\nresidency: us\nstatus: active\nlimits: ";

@@ -78,6 +78,8 @@ fn decide(bytes: &[u8]) {
         resource_id: Id::of_segment("4%32"),
         owner: &tenant,
         service: "spiffe://mesh.example/orders",
+        attributes: partywall_tenancy::Attributes::none(),
+        time: 0,
     };
     let names = Names::of(&program);
     let Some(world) = RequestWorld::new(&facts, &names) else { return };

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -23,8 +24,10 @@ use crate::site::{MESH, Site};
 use crate::wait;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// As many listeners as there can be.
-const MOST: usize = 40;
+/// As many ports as there can be: one for each listener, and two more.
+const MOST: usize = 32;
+/// A port that was free is taken by somebody else now and then, before Envoy has made machine code of the module.
+const TRIES: usize = 3;
 /// Stands for the port of the first listener, until there is one.
 const FIRST: u16 = 20_000;
 
@@ -55,6 +58,18 @@ impl Doors {
     /// Starts an Envoy with these doors, all of whose clusters lead to `app`, and a server for `files`; waits until each of
     /// them decides: the Envoy has one worker, so one answer says it.
     pub fn start(site: &Site, doors: &[Door], app: u16, files: Files) -> Result<Self> {
+        let files = Arc::new(files);
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            match Self::try_start(site, doors, app, files.clone()) {
+                Err(error) if left > 0 && format!("{error:#}").contains("a port busy") => {}
+                started => return started,
+            }
+        }
+    }
+
+    fn try_start(site: &Site, doors: &[Door], app: u16, files: Arc<Files>) -> Result<Self> {
         let ports = free::<MOST>()?;
         let [admin, server, rest @ ..] = ports;
         if doors.len() > rest.len() {
@@ -98,7 +113,7 @@ impl Doors {
     }
 }
 
-fn serve(runtime: &Runtime, port: u16, files: Files) -> Result<()> {
+fn serve(runtime: &Runtime, port: u16, files: Arc<Files>) -> Result<()> {
     let listener = runtime.block_on(TcpListener::bind(local(port))).context("cannot listen")?;
     let router = Router::new().fallback(move |request: AxumRequest| {
         let found = files.get(request.uri().path()).cloned();

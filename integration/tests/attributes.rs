@@ -23,11 +23,27 @@ datasets:
   - { dataset: elsewhere, residency: [us] }
   - { dataset: contacts, purposes: [service], consent: [marketing] }
   - { dataset: salaries, classification: restricted }
+  - { dataset: archive, classification: internal, purposes: [service, audit] }
+  - { dataset: past }
+  - { dataset: to-come }
   - { dataset: order-figures, purposes: [analytics] }
 ";
 
+/// Policies speak about the same, and about the time.
+const POLICIES: &str = r#"
+@id("no-audits")
+forbid (principal, action, resource)
+when { resource.dataset == "archive" && resource.classification == "internal" && context.purpose == "audit" };
+@id("until-2001")
+forbid (principal, action, resource)
+when { resource.dataset == "past" && context.time >= datetime("2001-01-01T00:00:00Z") };
+@id("from-3001")
+forbid (principal, action, resource)
+when { resource.dataset == "to-come" && context.time >= datetime("3001-01-01T00:00:00Z") };
+"#;
+
 /// What each operation says; its name is the end of its path.
-const OPERATIONS: [(&str, &str); 8] = [
+const OPERATIONS: [(&str, &str); 12] = [
     ("at-home", "dataset: at-home"),
     ("here", "dataset: here"),
     ("elsewhere", "dataset: elsewhere"),
@@ -36,6 +52,10 @@ const OPERATIONS: [(&str, &str); 8] = [
     ("salaries", "dataset: salaries"),
     ("export", "feature: export"),
     ("hidden", "feature: bulk, feature_off: 404"),
+    ("read", "dataset: archive, purpose: service"),
+    ("audited", "dataset: archive, purpose: audit"),
+    ("past", "dataset: past"),
+    ("to-come", "dataset: to-come"),
 ];
 
 struct Shop {
@@ -46,6 +66,7 @@ struct Shop {
 static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     let mut variant = Variant::prepare("attributes", &["edge", "invoices", "orders"]).unwrap();
     fs::write(variant.tenancy("datasets.yaml"), DATASETS).unwrap();
+    fs::write(variant.tenancy("policies/attributes.cedar"), POLICIES).unwrap();
     for (service, action, resource) in [("invoices", "invoices:read", "Invoice"), ("orders", "orders:read", "Order")] {
         let operation = |(name, says): (&str, &str)| {
             format!(
@@ -157,6 +178,19 @@ fn consent_clearance_and_feature_are_asked_before_policies() {
 }
 
 #[test]
+fn policies_read_what_operations_say_and_the_time() {
+    let at = Hop::InvoicesInbound;
+    for (name, policy) in [("read", ""), ("audited", "no-audits"), ("past", "until-2001"), ("to-come", "")] {
+        let expected = if policy.is_empty() { allowed() } else { denied("policy_denied") };
+        assert_eq!(SHOP.said(at, "acme", &["viewer"], name), expected, "{name}");
+        let id = unique();
+        SHOP.ask(at, "acme", &["viewer"], name, &id).unwrap();
+        let by = SHOP.mesh.line(at, &id).unwrap().field("policy");
+        assert_eq!(by, if policy.is_empty() { "viewers-read" } else { policy }, "{name}");
+    }
+}
+
+#[test]
 fn the_app_learns_the_features_of_its_tenant_and_no_others() {
     for (tenant, features) in [("acme", vec!["export"]), ("globex", vec![])] {
         let mark = unique();
@@ -169,7 +203,14 @@ fn the_app_learns_the_features_of_its_tenant_and_no_others() {
 #[test]
 fn what_is_logged_can_be_decided_again() {
     let mut lines = Vec::new();
-    for (tenant, name) in [("acme", "at-home"), ("globex", "at-home"), ("globex", "marketing"), ("acme", "salaries")] {
+    for (tenant, name) in [
+        ("acme", "at-home"),
+        ("globex", "at-home"),
+        ("globex", "marketing"),
+        ("acme", "salaries"),
+        ("acme", "past"),
+        ("acme", "audited"),
+    ] {
         let id = unique();
         SHOP.ask(Hop::InvoicesInbound, tenant, &["viewer"], name, &id).unwrap();
         let line = SHOP.mesh.line(Hop::InvoicesInbound, &id).unwrap();
@@ -183,5 +224,5 @@ fn what_is_logged_can_be_decided_again() {
     let [log, bundles, key] = [&log, &bundles, &key].map(|path| cli::text(path).unwrap());
     let found = cli::run(&["replay", "--log", log, bundles, bundles, "--fingerprint-key", key, "--json"]).unwrap();
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
-    assert_eq!((&found["not_reproduced"], &found["replayed"]), (&json!([]), &json!(4)), "{found:#}");
+    assert_eq!((&found["not_reproduced"], &found["replayed"]), (&json!([]), &json!(6)), "{found:#}");
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::artefacts;
-use partywall_integration::issuers::Provider::Shared;
-use partywall_integration::issuers::viewer;
-use partywall_integration::mesh::unique;
+use partywall_integration::issuers::Provider::{Acme, Shared};
+use partywall_integration::issuers::{accountant, viewer};
+use partywall_integration::mesh::{Mesh, Options, STAGES, unique};
 use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
 use partywall_integration::services::App;
@@ -62,7 +62,11 @@ fn socket(mesh: &Running) -> TcpStream {
 
 /// `partywall audit verify`: its exit status, and what it found.
 fn verify(mesh: &Running, logs: &[&Path], more: &[&str]) -> (i32, Value) {
-    let key = mesh.site.keys().join("audit.keys");
+    verified(&mesh.site.keys(), logs, more)
+}
+
+fn verified(keys: &Path, logs: &[&Path], more: &[&str]) -> (i32, Value) {
+    let key = keys.join("audit.keys");
     let mut command = Command::new(artefacts::command().unwrap());
     command.args(["audit", "verify", "--json", "--key"]).arg(key).args(logs).args(more);
     let output = command.output().unwrap();
@@ -215,4 +219,79 @@ fn an_end_is_told(mesh: &Running) {
     // Without its last words nobody can say that it is whole.
     let (status, _) = verify(mesh, &[&log], &["--ended"]);
     assert_eq!(status, 1);
+}
+
+/// Two filters write about one request, the second over what the first wrote: one line, one link, no gap.
+#[test]
+fn two_stages_leave_one_link() {
+    let mut mesh = Mesh::start(&Options { filters: STAGES, ..Options::named("audit-stages") }).unwrap();
+    for n in 0..10 {
+        let path = format!("/invoices/{n}");
+        for (method, token) in [("GET", accountant(Acme, "acme")), ("DELETE", viewer(Acme, "acme"))] {
+            mesh.ask(&mesh.client(method, "acme", &path, &token).unwrap()).unwrap();
+        }
+        mesh.ask(&Request::get(&path).header("host", "acme.shop.example")).unwrap();
+    }
+    for envoy in [&mut mesh.edge, &mut mesh.invoices, &mut mesh.orders] {
+        envoy.stop();
+    }
+    let folder = mesh.site.directory.join("logs");
+    let logs =
+        ["edge", "invoices", "orders"].map(|name| ["out", "err"].map(|end| folder.join(format!("{name}.{end}"))));
+    let logs: Vec<&Path> = logs.iter().flatten().map(PathBuf::as_path).collect();
+    let (status, found) = verified(&mesh.site.keys(), &logs, &["--ended"]);
+    assert_eq!((status, &found["gaps"], &found["without_link"]), (0, &json!([]), &json!(0)), "{found:#}");
+    let replaced = mesh.lines().iter().filter(|line| line.field("chain").contains(" was=")).count();
+    assert!(replaced >= 40, "{replaced}");
+}
+
+/// A share of what was let in: the same requests at every hop, no line of the others, and no gap.
+#[test]
+fn a_share_is_told_of_all_hops_or_of_none() {
+    const LOGGER: &str = "- name: envoy.access_loggers.stdout\n";
+    const FILTER: &str = r#"                    filter:
+                      extension_filter:
+                        name: envoy.access_loggers.extension_filters.cel
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
+                          expression: "filter_state['wasm.partywall.log'] != b'no' || !('wasm.partywall.log' in filter_state)"
+"#;
+    let mut variant = Variant::prepare("audit-share", &["edge", "orders"]).unwrap();
+    for workload in ["edge", "orders"] {
+        let floor = "                            floor: 1\n";
+        variant
+            .envoy(workload, floor, &format!("{floor}                            log: {{ allows: 0.3 }}\n"))
+            .unwrap();
+        variant.envoy(workload, LOGGER, &format!("{LOGGER}{FILTER}")).unwrap();
+    }
+    let mesh = variant.start(&[App::Orders]).unwrap();
+    mesh.wait_for_policy(&[Hop::Edge, Hop::OrdersInbound]).unwrap();
+    for n in 0..80 {
+        assert_eq!(mesh.client("initech", &format!("/orders/{n}")).unwrap().status, 200);
+    }
+    assert_eq!(mesh.client("initech", "/tenants/globex/orders").unwrap().status, 404);
+    // Envoy answers this one before any filter runs, and tells it.
+    let early = Request::get("/orders/1").header("host", "initech.shop.example").header("x_y", "1");
+    assert_eq!(mesh.send(Hop::Edge, partywall_integration::certificates::Workload::Edge, &early).unwrap().status, 400);
+    for workload in ["edge", "orders"] {
+        signal(&mesh, workload, "-TERM");
+        has_words(&mesh, workload, " end=1 ", 2);
+    }
+    thread::sleep(Duration::from_secs(1));
+    let lines = |workload: &str| {
+        let lines = mesh.envoy(workload).unwrap().log().lines();
+        let told = lines.into_iter().filter(|line| line.field("decision") == "allow");
+        let mut traces: Vec<String> = told.filter_map(|line| line.trace_id()).collect();
+        traces.sort();
+        traces
+    };
+    let (edge, orders) = (lines("edge"), lines("orders"));
+    let all = mesh.envoy("edge").unwrap().log().lines();
+    assert!(all.iter().any(|line| line.field("status") == "400" && line.field("decision").is_empty()));
+    println!("{} of 80 requests are told", edge.len());
+    assert!((5..60).contains(&edge.len()) && edge == orders, "{edge:?}\n{orders:?}");
+    let all: Vec<PathBuf> = ["edge", "orders"].iter().flat_map(|workload| logs(&mesh, workload)).collect();
+    let all: Vec<&Path> = all.iter().map(PathBuf::as_path).collect();
+    let (status, found) = verify(&mesh, &all, &["--ended"]);
+    assert_eq!((status, &found["gaps"], &found["without_link"]), (0, &json!([]), &json!(0)), "{found:#}");
 }

@@ -87,7 +87,18 @@ fn answer(mut stream: TcpStream) -> Result<()> {
     let body = header("x-say").replace('~', "\n");
     let status = if head.is_empty() { "HTTP/1.1 200 OK\r\ncontent-type: application/json".to_owned() } else { head };
     let mut out = format!("{status}\r\nx-asked: {seen}\r\nconnection: close\r\n");
-    if header("x-length").is_empty() {
+    if !header("x-fold").is_empty() {
+        let bomb = body.strip_prefix('#').and_then(|number| number.parse().ok());
+        let body = bomb.map_or(body, |number| format!("{{\"items\":[],\"x\":\"{}\"}}", "x".repeat(number)));
+        let folded = fold(&header("x-fold"), body.as_bytes());
+        out.push_str(&format!("content-length: {}\r\n\r\n", folded.len()));
+        stream.write_all(out.as_bytes())?;
+        for part in folded.chunks(folded.len() / 3 + 1) {
+            stream.write_all(part)?;
+            stream.flush()?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    } else if header("x-length").is_empty() {
         out.push_str("transfer-encoding: chunked\r\n\r\n");
         stream.write_all(out.as_bytes())?;
         for piece in body.split('|') {
@@ -109,6 +120,25 @@ fn answer(mut stream: TcpStream) -> Result<()> {
         stream.write_all(out.as_bytes())?;
     }
     Ok(stream.flush()?)
+}
+
+/// As apps that compress whether they are asked or not send it.
+fn fold(coding: &str, body: &[u8]) -> Vec<u8> {
+    match coding {
+        "deflate" => miniz_oxide::deflate::compress_to_vec_zlib(body, 6),
+        "raw" => miniz_oxide::deflate::compress_to_vec(body, 6),
+        _ => {
+            let mut crc = !0_u32;
+            for byte in body {
+                crc ^= u32::from(*byte);
+                (0..8).for_each(|_| crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 });
+            }
+            let crc = if coding == "damaged" { crc } else { !crc };
+            let deflated = miniz_oxide::deflate::compress_to_vec(body, 6);
+            let head = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255];
+            [&head, &deflated[..], &crc.to_le_bytes(), &(body.len() as u32).to_le_bytes()].concat()
+        }
+    }
 }
 
 fn many(number: usize) -> String {
@@ -227,6 +257,32 @@ fn lines_and_events_are_judged_one_by_one() {
 }
 
 #[test]
+fn what_an_app_compressed_leaves_plainly() {
+    let clean = items(&[own(1), own(2)]);
+    let say = |path: &str, body: &str, fold: &str, coding: &str| {
+        let head = format!("HTTP/1.1 200 OK~content-encoding: {coding}~etag: \"1\"~content-digest: sha-256=:AAAA:");
+        SHOP.request(path, &[("x-say", body), ("x-fold", fold), ("x-head", &head)])
+    };
+    for (fold, coding) in [("gzip", "gzip"), ("gzip", "x-gzip"), ("deflate", "deflate"), ("raw", "deflate")] {
+        for path in ["/streamed/1", "/held/1", "/masked/1"] {
+            let answer = say(path, &clean, fold, coding).unwrap();
+            assert_eq!(shown(&answer), (200, clean.clone()), "{path} {fold}");
+            assert_eq!((answer.header("content-encoding"), answer.header("content-digest")), (None, None));
+            assert_eq!(answer.header("etag"), if path == "/masked/1" { None } else { Some("W/\"1\"") });
+        }
+        denied(&say("/held/1", &items(&[own(1), foreign()]), fold, coding).unwrap(), "response_foreign");
+        let dropped = say("/dropped/1", &items(&[foreign(), own(1)]), fold, coding).unwrap();
+        assert_eq!(shown(&dropped), (200, items(&[own(1)])));
+        assert!(say("/streamed/1", "#16000000", fold, coding).is_err(), "a bomb: {fold}");
+    }
+    denied(&say("/held/1", &clean, "damaged", "gzip").unwrap(), "response_unclear");
+    denied(&say("/held/1", &clean, "gzip", "deflate").unwrap(), "response_unclear");
+    denied(&say("/held/1", &clean, "gzip", "gzip, gzip").unwrap(), "response_unclear");
+    let broken = say("/streamed/1", &clean, "damaged", "gzip");
+    assert!(broken.is_err(), "a client must not take it for whole: {:?}", broken.map(|a| shown(&a)));
+}
+
+#[test]
 fn the_head_is_judged_too() {
     let clean = items(&[own(1)]);
     let head = |head: &str| SHOP.request("/streamed/1", &[("x-say", &clean), ("x-head", head)]).unwrap();
@@ -239,6 +295,25 @@ fn the_head_is_judged_too() {
     }
     denied(&head("HTTP/1.1 303 See Other~location: /tenants/globex/invoices"), "response_foreign");
     assert_eq!(head("HTTP/1.1 303 See Other~location: /tenants/acme/invoices").status, 303);
+    for elsewhere in [
+        "location: ../tenants/globex",
+        "location: /tenants/acme/%2e%2e/globex/invoices",
+        "location: https://globex.shop.example/",
+        "content-location: /tenants/globex",
+        "set-cookie: a=b; Path=/tenants/globex",
+        "set-cookie: x=y~set-cookie: a=b; Domain=globex.shop.example; Secure",
+    ] {
+        denied(&head(&format!("HTTP/1.1 200 OK~{elsewhere}")), "response_foreign");
+    }
+    denied(&head("HTTP/1.1 303 See Other~location: https:globex"), "response_unclear");
+    for here in [
+        "location: https://acme.shop.example/tenants/acme",
+        "location: https://login.shop.example/",
+        "set-cookie: a=b; Path=/tenants/acme; Domain=acme.shop.example",
+        "set-cookie: a=b; Domain=shop.example",
+    ] {
+        assert_eq!(head(&format!("HTTP/1.1 200 OK~{here}")).status, 200, "{here}");
+    }
 
     let asked = SHOP.request("/streamed/1", &[("x-say", &clean), ("range", "bytes=0-1"), ("accept-encoding", "br")]);
     assert_eq!(asked.unwrap().header("x-asked"), Some("/identity"), "the app is asked for all, and plainly");

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use partywall_integration::artefacts;
 use partywall_integration::certificates::Workload;
-use partywall_integration::host::sample::{Place, edge, edge_that_explains, orders};
+use partywall_integration::host::sample::{self, Place, edge, edge_that_explains, orders};
 use partywall_integration::host::{Host, Outcome};
 use partywall_integration::issuers::{Fault, Provider, Token, viewer};
 use partywall_integration::mesh::unique;
@@ -144,6 +144,64 @@ fn what_decisions_were_made_on_is_written_for_those_that_are_wanted() {
     let refused = place(artefacts::module().unwrap(), |place| edge_that_explains(place, "some").err());
     let why = format!("{:#}", refused.unwrap());
     assert!(why.contains("expected one of `all`, `denials`, `off`"), "{why}");
+}
+
+fn linked(more: serde_json::Value) -> Host {
+    let mut more = more;
+    more["secrets"]["audit_chain"] = "PARTYWALL_AUDIT_CHAIN".into();
+    place(artefacts::module().unwrap(), |place| sample::edge_with(place, more).unwrap())
+}
+
+/// What numbering a decision costs, and that nobody pays for it who did not ask.
+#[test]
+fn a_link_costs_a_bounded_number_of_instructions() {
+    let token = token(&viewer(Provider::Shared, "acme"));
+    let warm = |mut host: Host| {
+        (0..4).for_each(|_| drop(ask(&mut host, Some(&token))));
+        let outcome = ask(&mut host, Some(&token));
+        let instructions: u64 = outcome.callbacks.iter().map(|(_, cost)| cost.instructions).sum();
+        let calls = total(&outcome, "request_headers");
+        (instructions, calls, outcome.field("partywall.chain").to_owned())
+    };
+    let (plain, plain_calls, none) = warm(edge_with(artefacts::module().unwrap()));
+    let (with, calls, link) = warm(linked(serde_json::json!({})));
+    println!("{plain} instructions without a link, {with} with one of {} bytes", link.len());
+    assert!(none.is_empty() && link.starts_with("v=1 key=edge-1 boot="), "{link}");
+    assert_eq!(calls, plain_calls + 2, "one look whether there is a link, and one to write it");
+    assert!(with - plain <= 200_000, "{}", with - plain);
+}
+
+#[test]
+fn a_share_of_what_was_let_in_is_written_down_and_each_denial() {
+    let (good, bad) = (token(&viewer(Provider::Shared, "acme")), token(&viewer(Provider::Shared, "globex")));
+    for (share, at_least, at_most) in [(0.0, 0, 0), (0.5, 20, 80), (1.0, 100, 100)] {
+        let mut host = linked(serde_json::json!({ "log": { "allows": share } }));
+        let mut written = 0;
+        for _ in 0..100 {
+            let outcome = ask(&mut host, Some(&good));
+            assert!(outcome.passed());
+            let has_link = !outcome.field("partywall.chain").is_empty();
+            assert_eq!(has_link, !outcome.field("partywall.explain").is_empty());
+            let told = if share < 1.0 && has_link {
+                "yes"
+            } else if share < 1.0 {
+                "no"
+            } else {
+                ""
+            };
+            assert_eq!(outcome.field("partywall.log"), told);
+            written += u32::from(has_link);
+        }
+        println!("{written} of 100 at {share}");
+        assert!((at_least..=at_most).contains(&written), "{written} of 100 at {share}");
+        let denied = ask(&mut host, Some(&bad));
+        assert!(!denied.passed() && denied.field("partywall.chain").contains(&format!(" n={written} ")));
+    }
+    for wrong in [-0.1, 1.1] {
+        let log = serde_json::json!({ "log": { "allows": wrong } });
+        let refused = place(artefacts::module().unwrap(), |place| sample::edge_with(place, log).err());
+        assert!(format!("{:#}", refused.unwrap()).contains("`log.allows` must be from 0 to 1"));
+    }
 }
 
 #[test]

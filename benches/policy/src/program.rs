@@ -93,6 +93,7 @@ impl Judge {
             service: &self.material.services[case.service].name,
             call: Call::plain(&case.method, &case.path),
             region: "",
+            time: 0,
         }
     }
 
@@ -108,6 +109,8 @@ impl Judge {
             resource_id: Id::of_segment(&case.resource_id),
             owner: tenant,
             service: self.material.services[case.service].spiffe_id.as_str(),
+            attributes: partywall_tenancy::Attributes::none(),
+            time: 0,
         }
     }
 }

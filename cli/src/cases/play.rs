@@ -124,8 +124,8 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
-            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region);
-            ask.map(|ask| Ask { body: SentBody::Whole(case.body.clone()), ..ask })
+            let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
+            Ok(Ask { body: SentBody::Whole(case.body.clone()), time: case.time, ..ask })
         }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
@@ -144,6 +144,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
                 body: SentBody::Whole(case.body.clone()),
                 route: None,
                 region: case.region.clone(),
+                time: case.time,
             })
         }
     }

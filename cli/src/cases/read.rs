@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_tenancy::{Mode, Reason, TenantId};
+use partywall_tenancy::{Mode, Reason, TenantId, UnixSeconds};
 
 use crate::cases::{Case, DECISIONS, Given, Then, shown};
 use crate::diagnostic::{Diagnostic, Source};
@@ -10,6 +10,7 @@ use crate::directory::{
     At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
 };
 use crate::modes::MODES;
+use crate::time::parse_rfc3339;
 
 /// The cases of a file, or everything that is wrong with it.
 pub(crate) fn read(source: &Source) -> Result<Vec<Case<'_>>, Vec<Diagnostic>> {
@@ -48,8 +49,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body, route, region } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, body, route, region, then: then? })
+    let When { service, method, path, headers, body, route, region, time } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, body, route, region, time, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -102,6 +103,7 @@ struct When<'s> {
     body: String,
     route: Option<Mode>,
     region: String,
+    time: Option<UnixSeconds>,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -119,21 +121,37 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
         None => Some(String::new()),
     };
+    let time = match fields.optional("time") {
+        Some(node) => Some(time(node, mistakes)),
+        None => None,
+    };
     fields.finish(mistakes);
     let (request, region) = (request?, region?);
+    let time = match time {
+        Some(found) => Some(found?),
+        None => None,
+    };
     let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
     let body = body.unwrap_or(Some(String::new()))?;
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, body, route, region })
+            Some(When { service: service?, method, path, headers, body, route, region, time })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
             mistakes.add(diagnostic.help("write both with one blank between, as `GET /orders/7`"))
         }
     }
+}
+
+fn time(node: Node<'_>, mistakes: &mut Mistakes) -> Option<UnixSeconds> {
+    let found = text(node, "a time", mistakes)?;
+    parse_rfc3339(&found.value).or_else(|| {
+        let diagnostic = found.at.error(format!("`{}` is no time in UTC", found.value));
+        mistakes.add(diagnostic.help("write it as `2026-12-24T18:00:00Z`"))
+    })
 }
 
 fn then<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Then<'s>> {

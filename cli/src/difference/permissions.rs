@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
-use partywall_tenancy::{Reason, Service, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Attributes, Reason, Tenant, TenantId, TenantStatus, UnixSeconds};
 use serde::Serialize;
 
 use crate::material::Material;
+use crate::overlay::now_millis;
 use crate::recorded::outcome;
 
 /// The most questions for each program; beyond, tenants are sampled.
@@ -82,7 +83,8 @@ struct Side<'m> {
     material: &'m Material,
     names: Names,
     scratch: Scratch,
-    known: BTreeSet<Asked<'m>>,
+    time: UnixSeconds,
+    known: BTreeMap<Asked<'m>, BTreeSet<&'m Attributes>>,
 }
 
 /// Compares what both permit.
@@ -92,7 +94,7 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
     let both = [old.material, new.material];
     let shapes = shapes(both);
     let roles = role_sets(both, &mut found.sampled);
-    let operations: BTreeSet<Asked<'_>> = old.known.union(&new.known).copied().collect();
+    let operations: BTreeSet<Asked<'_>> = old.known.keys().chain(new.known.keys()).copied().collect();
     let ids = ids(both, &operations, &mut found.sampled);
     let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
     let step = (shapes.len() * roles.len() * each).div_ceil(MOST).max(1);
@@ -282,17 +284,25 @@ fn user(id: &str) -> Option<(TenantId, &str)> {
 
 impl<'m> Side<'m> {
     fn new(material: &'m Material) -> Self {
-        let asked = |service: &'m Service| {
-            let operations = service.operations.iter();
-            operations.map(|o| Asked {
-                service: &service.name,
-                action: &o.action,
-                resource: &o.resource,
-                shows_id: o.id.is_some(),
-            })
-        };
-        let known = material.body.services.iter().flat_map(asked).collect();
-        Self { material, names: Names::of(material.authorization.program()), scratch: Scratch::default(), known }
+        let mut known: BTreeMap<Asked<'m>, BTreeSet<&'m Attributes>> = BTreeMap::new();
+        for service in &material.body.services {
+            for o in &service.operations {
+                let asked = Asked {
+                    service: &service.name,
+                    action: &o.action,
+                    resource: &o.resource,
+                    shows_id: o.id.is_some(),
+                };
+                known.entry(asked).or_default().insert(&o.attributes);
+            }
+        }
+        Self {
+            material,
+            names: Names::of(material.authorization.program()),
+            scratch: Scratch::default(),
+            time: now_millis() / 1000,
+            known,
+        }
     }
 
     /// Whether it passes, and what settles it, in words.
@@ -313,26 +323,41 @@ impl<'m> Side<'m> {
             TenantStatus::Quarantined => return denied(Reason::TenantQuarantined),
         }
         let service = self.material.body.services.iter().find(|s| s.name == asked.service);
-        let service = service.filter(|_| self.known.contains(&asked));
+        let known = self.known.get(&asked);
         let program = self.material.authorization.program();
         let action = program.find_entity("Action", asked.action).and_then(|action| program.action(action));
-        let (Some(service), Some(action)) = (service, action) else { return denied(Reason::ResourceUnmapped) };
-        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
-        let facts = RequestFacts {
-            tenant,
-            subject: subject.unwrap_or("somebody whom no policy names"),
-            roles: &roles,
-            action: asked.action,
-            resource_type: asked.resource,
-            resource_id: Id::plain(id.unwrap_or("something that no policy names")),
-            owner: owner.unwrap_or(tenant),
-            service: service.spiffe_id.as_str(),
+        let (Some(service), Some(action), Some(known)) = (service, action, known) else {
+            return denied(Reason::ResourceUnmapped);
         };
-        let Some(world) = RequestWorld::new(&facts, &self.names) else { return denied(Reason::PolicyDenied) };
-        match program.decide(action, &world, &self.scratch).0 {
-            Outcome::Permitted(by) => (true, outcome(true, "", &by.id)),
-            Outcome::Forbidden(by) => (false, outcome(false, Reason::PolicyDenied.code(), &by.id)),
-            Outcome::NotPermitted | Outcome::TooMuch => denied(Reason::PolicyDenied),
+        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let decide = |attributes: &Attributes| {
+            let facts = RequestFacts {
+                tenant,
+                subject: subject.unwrap_or("somebody whom no policy names"),
+                roles: &roles,
+                action: asked.action,
+                resource_type: asked.resource,
+                resource_id: Id::plain(id.unwrap_or("something that no policy names")),
+                owner: owner.unwrap_or(tenant),
+                service: service.spiffe_id.as_str(),
+                attributes,
+                time: self.time,
+            };
+            let Some(world) = RequestWorld::new(&facts, &self.names) else { return denied(Reason::PolicyDenied) };
+            match program.decide(action, &world, &self.scratch).0 {
+                Outcome::Permitted(by) => (true, outcome(true, "", &by.id)),
+                Outcome::Forbidden(by) => (false, outcome(false, Reason::PolicyDenied.code(), &by.id)),
+                Outcome::NotPermitted | Outcome::TooMuch => denied(Reason::PolicyDenied),
+            }
+        };
+        // What is permitted is what every operation of the kind permits.
+        let mut last = denied(Reason::ResourceUnmapped);
+        for attributes in known {
+            last = decide(attributes);
+            if !last.0 {
+                break;
+            }
         }
+        last
     }
 }

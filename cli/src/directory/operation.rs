@@ -47,7 +47,10 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
         .and_then(|node| place::owner(node, around, report));
     let hold = place::hold(fields.optional("hold"), owner.as_ref(), at, report);
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
-    let response = fields.optional("response").map(|node| response::read(node, report));
+    let response = fields.optional("response").map(|node| {
+        let method = http.as_ref().map(|http| http.value.0.as_str());
+        response::read(node, method, report)
+    });
     let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
     let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);

@@ -3,12 +3,16 @@
 use partywall_authorization::guard::Guarded;
 use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};
 
-use crate::directory::fields::{Fields, Report, choice, text};
-use crate::directory::yaml::Node;
+use crate::directory::fields::{Fields, Report, choice, text, texts};
+use crate::directory::yaml::{Located, Node, Value};
 
 /// How a body may be written.
-pub(crate) const FORMATS: &[(&str, ResponseFormat)] =
-    &[("json", ResponseFormat::Json), ("ndjson", ResponseFormat::Ndjson), ("sse", ResponseFormat::Sse)];
+pub(crate) const FORMATS: &[(&str, ResponseFormat)] = &[
+    ("json", ResponseFormat::Json),
+    ("ndjson", ResponseFormat::Ndjson),
+    ("sse", ResponseFormat::Sse),
+    ("grpc", ResponseFormat::Grpc),
+];
 /// What may be done about another tenant's element.
 pub(crate) const FOREIGN: &[(&str, Foreign)] =
     &[("deny", Foreign::Deny), ("drop", Foreign::Drop), ("mask", Foreign::Mask), ("report", Foreign::Report)];
@@ -19,13 +23,13 @@ pub(crate) const ELEMENT_CAP: &str = "256 KiB";
 /// The most bytes of `hold`.
 const MAX_HOLD: u32 = 16 * 1024 * 1024;
 
-/// Reads it, judged by the very code that the sidecar runs.
-pub(crate) fn read(node: Node<'_>, report: &mut Report) -> Option<Response> {
+/// Reads that of a call by `method`, judged by the very code that the sidecar runs.
+pub(crate) fn read(node: Node<'_>, method: Option<&str>, report: &mut Report) -> Option<Response> {
     let at = node.at;
     let mut fields = Fields::of(node, "a response", report)?;
-    let owner = fields
+    let owners = fields
         .required("owner", "write `owner: /items/*/tenant_id`, or `owner: header.x-owner`", report)
-        .and_then(|node| owner(node, report));
+        .and_then(|node| owners(node, report));
     let format = fields.optional("format").map(|node| choice(node, "`format`", FORMATS, report));
     let foreign = fields.optional("foreign").map(|node| choice(node, "`foreign`", FOREIGN, report));
     let errors = fields.optional("errors").map(|node| choice(node, "`errors`", ERRORS, report));
@@ -33,7 +37,7 @@ pub(crate) fn read(node: Node<'_>, report: &mut Report) -> Option<Response> {
     let hold = fields.optional("hold").map(|node| size(node, "`hold`", report));
     fields.finish(report);
     let response = Response {
-        owner: owner?,
+        owners: owners?,
         format: format.unwrap_or(Some(ResponseFormat::Json))?,
         foreign: foreign.unwrap_or(Some(Foreign::Deny))?,
         errors: errors.unwrap_or(Some(Errors::Strip))?,
@@ -44,19 +48,30 @@ pub(crate) fn read(node: Node<'_>, report: &mut Report) -> Option<Response> {
         return report
             .add(at.error("`hold` is more than 16 MiB").help("write how much of a response may be kept back"));
     }
-    match Guarded::compile(&response) {
-        Ok(_) => Some(response),
+    match Guarded::compile(&response).and_then(|guarded| method.map_or(Ok(()), |method| guarded.goes_with(method))) {
+        Ok(()) => Some(response),
         Err(error) => report.add(at.error(error.to_string()).help(
             "write where each element has its owner, as `owner: /items/*/tenant_id`, and what is to be done about another's",
         )),
     }
 }
 
-fn owner(node: Node<'_>, report: &mut Report) -> Option<ResponseOwner> {
-    const HELP: &str = "write a JSON pointer, as `/items/*/tenant_id`, or `header.<name>` in lower case";
-    let found = text(node, "`owner`", report)?;
+/// One place, or a list of them.
+fn owners(node: Node<'_>, report: &mut Report) -> Option<Vec<ResponseOwner>> {
+    let Value::List(_) = &node.value else { return Some(vec![owner(text(node, "`owner`", report)?, report)?]) };
+    let found = texts(node, "`owner`", report);
+    let places: Vec<_> = found.into_iter().map(|found| owner(found, report)).collect();
+    // An empty list was reported.
+    places.into_iter().collect::<Option<Vec<_>>>().filter(|places| !places.is_empty())
+}
+
+fn owner(found: Located<'_, String>, report: &mut Report) -> Option<ResponseOwner> {
+    const HELP: &str = "write a JSON pointer, as `/items/*/tenant_id`, numbers of fields, as `\"1.*.3\"`, or `header.<name>` in lower case";
     if found.value.starts_with('/') {
         return Some(ResponseOwner::Pointer(found.value));
+    }
+    if found.value.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(ResponseOwner::Fields(found.value));
     }
     let name = found.value.strip_prefix("header.").filter(|name| {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

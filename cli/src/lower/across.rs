@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use partywall_authorization::{
     ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
 };
-use partywall_tenancy::{GrantCeilings, Owner, Tenant, TenantStatus};
+use partywall_tenancy::{Attributes, GrantCeilings, Owner, Tenant, TenantStatus};
 
 use super::cover::domain::Named;
 use super::reach::{Apart, Asking, shape};
@@ -48,6 +48,7 @@ struct Target<'a> {
     action: &'a str,
     service: &'a str,
     resource: &'a str,
+    attributes: &'a Attributes,
 }
 
 impl Search<'_> {
@@ -56,12 +57,22 @@ impl Search<'_> {
         let index = self.program.find_entity("Action", action).and_then(|entity| self.program.action(entity))?;
         let operations = self.vocabulary.services.iter().flat_map(|s| s.operations.iter().map(move |o| (s, o)));
         let crossed = operations.filter(|(_, o)| o.action == action && matches!(o.owner, Owner::Shown { .. }));
-        let targets: Vec<Target<'_>> =
-            crossed.map(|(s, o)| Target { action, service: s.spiffe_id.as_str(), resource: &o.resource }).collect();
+        let targets: Vec<Target<'_>> = crossed
+            .map(|(s, o)| Target {
+                action,
+                service: s.spiffe_id.as_str(),
+                resource: &o.resource,
+                attributes: &o.attributes,
+            })
+            .collect();
         if targets.is_empty() {
             return Some(Useless::Unseen);
         }
         let (named, forbids) = self.forbids(index);
+        // At another time it may be otherwise.
+        if named.iter().any(|named| named.asks_time) {
+            return None;
+        }
         let pairs = self.pairs();
         let asking = Asking::of(named.iter());
         let role_sets = asking.role_sets(&[pairs.len(), targets.len(), forbids.len().max(1)])?;
@@ -80,6 +91,8 @@ impl Search<'_> {
                             resource_id: Id::plain(id),
                             owner,
                             service: target.service,
+                            attributes: target.attributes,
+                            time: 0,
                         };
                         // One request that is let across is enough.
                         by.insert(self.forbidden(&forbids, &facts)?.to_owned());

@@ -10,6 +10,8 @@ use cedar_policy::{
 use partywall_authorization::{Answer, Id, RequestFacts};
 use partywall_tenancy::{NameSet, Tenant};
 
+use crate::time::rfc3339;
+
 /// Cedar's authorizer over one policy set.
 pub struct Oracle {
     policies: PolicySet,
@@ -65,16 +67,23 @@ impl Oracle {
 pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), String> {
     let principal = uid("User", &format!("{}/{}", facts.tenant.id, facts.subject))?;
     let action = uid("Action", facts.action)?;
-    let resource = uid(facts.resource_type, &text(facts.resource_id)?)?;
+    let resource = uid(facts.resource_type, &id_text(facts.resource_id)?)?;
     let owned_by = |tenant: &Tenant| -> Result<HashMap<_, _>, String> {
         let tenant = RestrictedExpression::new_entity_uid(uid("Tenant", tenant.id.as_str())?);
         Ok(HashMap::from([("tenant".to_owned(), tenant)]))
+    };
+    let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+    let of_resource = || -> Result<HashMap<_, _>, String> {
+        let mut attributes = owned_by(facts.owner)?;
+        attributes.insert("dataset".to_owned(), text(&facts.attributes.dataset));
+        attributes.insert("classification".to_owned(), text(&facts.attributes.classification));
+        Ok(attributes)
     };
     let roles = facts.roles.iter().map(|role| uid("Role", role)).collect::<Result<HashSet<_>, _>>()?;
     let new = |uid, attributes, parents| Entity::new(uid, attributes, parents).map_err(|e| e.to_string());
     let mut entities = vec![
         new(principal.clone(), owned_by(facts.tenant)?, roles)?,
-        new(resource.clone(), owned_by(facts.owner)?, HashSet::new())?,
+        new(resource.clone(), of_resource()?, HashSet::new())?,
         tenant(facts.tenant)?,
     ];
     if facts.owner.id != facts.tenant.id {
@@ -82,7 +91,12 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
     }
     let entities = Entities::from_entities(entities, None).map_err(|e| e.to_string())?;
     let service = RestrictedExpression::new_entity_uid(uid("Workload", facts.service)?);
-    let context = Context::from_pairs([("service".to_owned(), service)]).map_err(|e| e.to_string())?;
+    let fields = [
+        ("service".to_owned(), service),
+        ("purpose".to_owned(), text(&facts.attributes.purpose)),
+        ("time".to_owned(), RestrictedExpression::new_datetime(rfc3339(facts.time))),
+    ];
+    let context = Context::from_pairs(fields).map_err(|e| e.to_string())?;
     let request = Request::new(principal, action, resource, context, None).map_err(|e| e.to_string())?;
     Ok((request, entities))
 }
@@ -107,6 +121,6 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
-fn text(id: Id<'_>) -> Result<String, String> {
+fn id_text(id: Id<'_>) -> Result<String, String> {
     String::from_utf8(id.bytes().collect()).map_err(|_| "an id is not UTF-8".to_owned())
 }

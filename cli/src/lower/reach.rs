@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partywall_authorization::{
     ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
 };
-use partywall_tenancy::{NameSet, Service, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus};
 
 use super::cover::domain::Named;
 use super::{Parsed, Vocabulary};
@@ -178,6 +178,10 @@ impl Search<'_> {
             let applies = |id: &str| operations.iter().any(|o| self.program.applicable(o.index).any(|p| p.id == id));
             concerned.extend(all.iter().filter(beside).filter(|(_, forbid)| applies(&forbid.id)).map(|(at, _)| *at));
         }
+        // At another time it may be otherwise.
+        if concerned.iter().any(|at| self.named[*at].asks_time) {
+            return None;
+        }
         let asking = Asking::of(concerned.iter().map(|at| &self.named[*at]));
         // A `forbid` may say again what is built in: that is no mistake.
         let guards = policy.effect == Effect::Forbid;
@@ -199,6 +203,8 @@ impl Search<'_> {
                                 resource_id: Id::plain(id),
                                 owner,
                                 service: operation.service,
+                                attributes: operation.attributes,
+                                time: 0,
                             };
                             self.ask(policy, operation.index, &facts, &mut seen);
                         }
@@ -239,23 +245,24 @@ impl Search<'_> {
 
     /// The operations that a policy can apply to.
     fn operations(&self, policy: &PolicyBody) -> Vec<Reachable<'_>> {
-        let of = |service: &'_ Service| -> Vec<(String, String)> {
-            let pairs = service.operations.iter().map(|o| (o.action.clone(), o.resource.clone()));
-            pairs.collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        let mut found = Vec::new();
+        let mut found: Vec<Reachable<'_>> = Vec::new();
         for service in self.vocabulary.services {
-            for (action, resource) in of(service) {
-                let index = self.program.find_entity("Action", &action).and_then(|entity| self.program.action(entity));
-                let Some(index) = index else { continue };
-                if self.program.applicable(index).any(|applicable| applicable.id == policy.id)
-                    && let Some(operation) =
-                        service.operations.iter().find(|o| o.action == action && o.resource == resource)
-                {
+            let own = found.len();
+            for operation in &service.operations {
+                let index = self.program.find_entity("Action", &operation.action);
+                let Some(index) = index.and_then(|entity| self.program.action(entity)) else { continue };
+                let same = |known: &Reachable<'_>| {
+                    known.action == operation.action
+                        && known.resource == operation.resource
+                        && known.attributes == &operation.attributes
+                };
+                let applies = self.program.applicable(index).any(|applicable| applicable.id == policy.id);
+                if applies && !found.iter().skip(own).any(same) {
                     found.push(Reachable {
                         service: service.spiffe_id.as_str(),
                         action: &operation.action,
                         resource: &operation.resource,
+                        attributes: &operation.attributes,
                         index,
                     });
                 }
@@ -280,5 +287,6 @@ struct Reachable<'a> {
     service: &'a str,
     action: &'a str,
     resource: &'a str,
+    attributes: &'a Attributes,
     index: ActionIndex,
 }

@@ -75,13 +75,13 @@ pub fn text(services: &[Service]) -> String {
          entity User in [Role] { tenant: Tenant };\n",
     );
     for resource in actions.values().flatten().collect::<BTreeSet<_>>() {
-        let _ = writeln!(text, "entity {resource} {{ tenant: Tenant }};");
+        let _ = writeln!(text, "entity {resource} {{ tenant: Tenant, dataset: String, classification: String }};");
     }
     for (action, resources) in actions {
         let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
         let _ =
             write!(text, "action \"{action}\" appliesTo {{\n    principal: [User],\n    resource: [{resources}],\n");
-        text.push_str("    context: { service: Workload },\n};\n");
+        text.push_str("    context: { service: Workload, purpose: String, time: datetime },\n};\n");
     }
     text
 }

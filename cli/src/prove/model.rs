@@ -2,7 +2,8 @@
 
 use cedar_policy::{Entities, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
-use partywall_tenancy::{NameSet, Tenant, TenantId, TenantStatus};
+use partywall_authorization::extension;
+use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus, UnixSeconds};
 
 use super::{Kind, Side};
 use crate::lower::Case;
@@ -33,6 +34,19 @@ pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
         resource_id: resource.id().unescaped().to_owned(),
         tenant,
         service,
+        attributes: Attributes {
+            dataset: text(entities, resource, "dataset")?,
+            classification: text(entities, resource, "classification")?,
+            purpose: match request.context()?.get("purpose")? {
+                EvalResult::String(purpose) => purpose.clone(),
+                _ => return None,
+            },
+            ..Attributes::default()
+        },
+        time: match request.context()?.get("time")? {
+            EvalResult::ExtensionValue(time) => self::time(&time)?,
+            _ => return None,
+        },
     })
 }
 
@@ -53,6 +67,14 @@ fn tenant(entities: &Entities, uid: &EntityUid, made_up: &str) -> Option<Tenant>
         features: names(entities, uid, "features")?,
         consents: names(entities, uid, "consents")?,
     })
+}
+
+/// The time that Cedar writes as `datetime("…")`, or as one and what is added to it, in whole seconds as sidecars know it.
+fn time(written: &str) -> Option<UnixSeconds> {
+    let mut texts = written.split('"').skip(1).step_by(2);
+    let at = extension::datetime(texts.next()?)?;
+    let more = texts.next().map_or(Some(0), extension::duration)?;
+    u64::try_from(at.checked_add(more)?.div_euclid(1000)).ok()
 }
 
 /// A set of texts. None where it has more than any tenant.

@@ -196,6 +196,19 @@ impl<'a> Given<'a> {
         self.directory.services.iter().filter(calls).map(|service| Ok((service, self.place(&service.name)?))).collect()
     }
 
+    /// Whether a response is held where this filter stands: beside the service, or at the edge for those it calls.
+    fn holds(&self, role: &str, service: Option<&str>) -> (bool, bool) {
+        let edge = &self.deployment.edge.spiffe_id;
+        let stands_for = |one: &&Service| match role {
+            "edge" => one.callers.iter().any(|caller| caller.spiffe_id == *edge),
+            "inbound" => service == Some(one.name.as_str()),
+            _ => false,
+        };
+        let operations = || self.directory.services.iter().filter(stands_for).flat_map(|service| &service.operations);
+        let responses = operations().filter_map(|operation| operation.response.as_ref()).any(|one| one.hold > 0);
+        (responses, operations().any(|operation| operation.hold > 0))
+    }
+
     /// Purposes and variables of the edge's secrets.
     fn secrets_of_edge(&self) -> Vec<&'static str> {
         let mesh = self.directory.mesh;
@@ -257,22 +270,26 @@ fn filter(given: Given<'_>, role: &str, service: Option<&str>, secrets: &[&str],
         several => format!("approvals: {several}"),
     };
     let trust = fill(&trust, &[("approvals", approvals)]);
-    // An owner in the body of a request is looked for before the request goes on: at the edge, whatever lies behind it.
-    let mut asked = given.directory.services.iter().filter(|one| role == "edge" || Some(one.name.as_str()) == service);
-    let holds = role != "outbound" && asked.any(|one| one.operations.iter().any(|operation| operation.hold > 0));
-    let only = |text: &str| if holds { text.to_owned() } else { String::new() };
+    let (responses, requests) = given.holds(role, service);
+    let may_hold = if responses || requests {
+        "# A head waits where a response, or the body of a request, is held.\nallow_on_headers_stop_iteration: true"
+    } else {
+        ""
+    };
+    let hold: String = [("hold_responses: true\n", responses), ("hold_requests: true\n", requests)]
+        .into_iter()
+        .filter_map(|(line, holds)| holds.then_some(line))
+        .collect();
+    let may_hold = may_hold.to_owned();
     fill(
         FILTER,
         &[
             ("role", role.to_owned()),
+            ("may_hold", may_hold),
+            ("hold", hold),
             ("service", service.map_or_else(String::new, |name| format!("service: {name}"))),
             ("mesh", given.directory.mesh.id.to_string()),
             ("vm", vm),
-            (
-                "stop",
-                only("# Envoy 1.35 and later: a head that waits for its body.\nallow_on_headers_stop_iteration: true"),
-            ),
-            ("hold", only("hold_requests: true")),
             ("trust", trust),
         ],
     )

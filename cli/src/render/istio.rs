@@ -110,6 +110,10 @@ impl Rendered {
         let config = self.filter(listener, "partywall.").and_then(|filter| filter.pointer("/typed_config/config"));
         let config = config.unwrap_or(&Value::Null);
         let mut plugin = config.pointer("/configuration/value").cloned().unwrap_or_default();
+        // Istio cannot let a filter keep a head back: one that waits would wait for ever.
+        if let Some(plugin) = plugin.as_object_mut() {
+            plugin.remove("hold_responses");
+        }
         if let Some(cluster) = plugin.pointer_mut("/bundle/cluster") {
             *cluster = json!(format!("outbound|{}||{}", options.bundles_port, options.bundles));
         }

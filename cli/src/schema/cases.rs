@@ -4,7 +4,7 @@ use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, list, may, must, object, text, word};
-use super::values::{NAME, duration, label, spiffe_id, tenant_id};
+use super::values::{NAME, duration, label, spiffe_id, tenant_id, time};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 use crate::modes::MODES;
@@ -129,6 +129,7 @@ fn when() -> Value {
                 "route",
                 word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
             ),
+            may("time", time("When it is decided, in UTC; now where left out")),
             may(
                 "region",
                 label(

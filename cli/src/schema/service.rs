@@ -155,17 +155,26 @@ fn conditions(about: &str, name: &str, value: &str) -> Value {
 
 fn response() -> Value {
     let size = |about: &str, example: &str| text(about, "^[1-9][0-9]* (KiB|MiB)$", &[example]);
+    let place = || {
+        text(
+            "A JSON pointer in which `*` stands for every member; of gRPC numbers of fields, with `*` behind those that are repeated; or `header.<name>`",
+            "^(/.*|[1-9][0-9]*(\\.\\*)?(\\.[1-9][0-9]*(\\.\\*)?)*|header\\.(?!x-partywall-)[a-z0-9-]+)$",
+            &["/items/*/tenant_id", "/tenant", "1.*.3", "header.x-owner"],
+        )
+    };
     object(
         "a response",
         "Where the owner stands in what the operation answers, and what is done about another tenant's",
         [
             must(
                 "owner",
-                text(
-                    "A JSON pointer in which `*` stands for every member, or `header.<name>`",
-                    "^(/.*|header\\.(?!x-partywall-)[a-z0-9-]+)$",
-                    &["/items/*/tenant_id", "/tenant", "header.x-owner"],
-                ),
+                json!({
+                    "description": "Where owners stand: one place, or a list of them",
+                    "anyOf": [
+                        place(),
+                        { "type": "array", "items": place(), "minItems": 1, "maxItems": 4, "uniqueItems": true },
+                    ],
+                }),
             ),
             may("format", or_else("json", word("How the body is written", FORMATS.iter().map(|(word, _)| *word)))),
             may(

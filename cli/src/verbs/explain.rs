@@ -7,7 +7,7 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::{TenantId, WithdrawnConsent};
+use partywall_tenancy::{TenantId, UnixSeconds, WithdrawnConsent};
 
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
@@ -76,11 +76,14 @@ pub(crate) struct Args {
     /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
     #[arg(long, default_value = "", hide_default_value = true)]
     region: String,
+    /// When it is decided, in UTC, as 2026-12-24T18:00:00Z; now where left out
+    #[arg(long, value_name = "TIME", value_parser = arguments::time)]
+    time: Option<UnixSeconds>,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "time"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -149,6 +152,7 @@ fn ask(args: &Args) -> Option<Ask> {
             .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
             .map(|(_, mode)| *mode),
         region: args.region.clone(),
+        time: args.time,
     })
 }
 

@@ -49,7 +49,7 @@ const MOST: usize = 1_000;
 
 /// What one hop says of the request, as printed in its line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Step {
+pub(super) struct Step {
     time: String,
     hop: String,
     role: String,
@@ -98,7 +98,7 @@ fn parse_trace(text: &str) -> Result<String, String> {
 }
 
 /// The line's step, if it is about this trace.
-fn step(line: &[u8], trace: &str) -> Option<Step> {
+pub(super) fn step(line: &[u8], trace: &str) -> Option<Step> {
     // Most lines are of other requests, and reading their JSON would take most of the time.
     line.windows(trace.len()).any(|part| part == trace.as_bytes()).then_some(())?;
     let value: Value = serde_json::from_slice(line).ok()?;
@@ -156,7 +156,7 @@ impl Step {
     }
 }
 
-fn text(trace: &str, steps: &[Step]) -> String {
+pub(super) fn text(trace: &str, steps: &[Step]) -> String {
     if steps.is_empty() {
         return format!("trace {trace}: no line of these logs has it");
     }

@@ -64,6 +64,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let judge = Judge::new(&old, &new, &prints);
     let mut log = Log::open(&args.log)?;
     let mut found = Found { most: args.examples, ..Found::default() };
+    // Requests that differ in nothing but their time have one verdict, unless a policy asks for the time.
+    let asks_time = [&old, &new].iter().any(|material| material.authorization.program().find_text("time").is_some());
     let mut judged: HashMap<Record, Judged> = HashMap::new();
     while let Some((line, read)) = log.next()? {
         found.lines += 1;
@@ -71,8 +73,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             Err(why) => found.skipped.add(line, why),
             Ok(record) => {
                 found.period.add(record.time);
-                // Requests that differ in nothing but their time have one verdict.
-                let key = Record { time: 0, overlay: 0, ..record };
+                let key = Record { time: if asks_time { record.time } else { 0 }, overlay: 0, ..record };
                 if judged.len() >= REMEMBERED {
                     judged.clear();
                 }

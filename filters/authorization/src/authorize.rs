@@ -1,6 +1,6 @@
 //! From a tenant context and a request to one decision.
 
-use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId};
+use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId, UnixSeconds};
 
 use crate::operations::Denial;
 use crate::rules::{self, Asked};
@@ -23,6 +23,8 @@ pub struct Query<'a> {
     pub call: Call<'a>,
     /// The region in which this is decided, as datasets' `residency` names it; empty where nobody knows.
     pub region: &'a str,
+    /// When it is decided.
+    pub time: UnixSeconds,
 }
 
 /// Whether a request may pass, and what settled it.
@@ -214,6 +216,8 @@ impl<'a> Wanted<'a> {
             // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
             owner,
             service: &self.service.spiffe_id,
+            attributes: &operation.attributes,
+            time: query.time,
         })
     }
 }

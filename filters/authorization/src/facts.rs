@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, OnceCell};
 
-use partywall_tenancy::{NameSet, Tenant};
+use partywall_tenancy::{Attributes, NameSet, Tenant, UnixSeconds};
 
-use crate::names::Kind;
+use crate::names::{Field, Kind};
 use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, World};
 
 /// The facts of one request:
@@ -12,8 +12,8 @@ use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, Worl
 /// ```text
 /// principal  User::"<tenant>/<subject>"  in Role::"<role>"…   .tenant
 /// action     Action::"<action>"
-/// resource   <resource_type>::"<resource_id>"                 .tenant
-/// context                                                     .service  Workload::"<SPIFFE ID>"
+/// resource   <resource_type>::"<resource_id>"                 .tenant .dataset .classification
+/// context                                                     .service  Workload::"<SPIFFE ID>", .purpose, .time
 /// .tenant    Tenant::"<id>"                                   .tier .residency .status, and the sets .features .consents
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,10 @@ pub struct RequestFacts<'a> {
     pub owner: &'a Tenant,
     /// The SPIFFE ID of the service called.
     pub service: &'a str,
+    /// What the operation says of its data.
+    pub attributes: &'a Attributes,
+    /// When it is decided.
+    pub time: UnixSeconds,
 }
 
 /// The most roles that policies name and one principal has.
@@ -48,19 +52,25 @@ const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
 /// So many texts has a tenant; those of the owner follow those of the principal's.
 const OF_TENANT: u32 = 3;
-/// Behind the texts of the two tenants: the name of the context's one field.
-const SERVICE_NAME: u32 = 2 * OF_TENANT;
-/// The texts of the two tenants.
-const TEXTS: usize = SERVICE_NAME as usize;
-/// Behind it: the names of the features and consents of the principal's tenant, then of the owner's.
-const NAMES: u32 = SERVICE_NAME + 1;
+/// Behind the texts of the two tenants: those of the operation.
+const DATASET: u32 = 2 * OF_TENANT;
+const CLASSIFICATION: u32 = DATASET + 1;
+const PURPOSE: u32 = CLASSIFICATION + 1;
+/// Behind these: the names of the context's fields, where policies name them not.
+pub(crate) const FIELD_NAMES: u32 = PURPOSE + 1;
+/// The texts of the two tenants and of the operation.
+const TEXTS: usize = FIELD_NAMES as usize;
+/// Behind them: the names of the features and consents of the principal's tenant, then of the owner's.
+const NAMES: u32 = FIELD_NAMES + FIELDS;
 /// Of each of the four sets there are places for so many.
 const SPAN: u32 = 1 << 16;
 /// The sets of one tenant.
 const SETS: u32 = 2;
 
-/// Places of values: name and value of the context's one field, then the elements of the four sets.
-const CONTEXT: u32 = 2;
+/// The fields of the context.
+const FIELDS: u32 = crate::names::FIELDS.len() as u32;
+/// Places of values: names and values of the context's fields by turns, then the elements of the four sets.
+const CONTEXT: u32 = 2 * FIELDS;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
 /// find is found when it is asked for.
@@ -78,7 +88,7 @@ pub struct RequestWorld<'a> {
     roles: [Entity; MOST_ROLES],
     has_roles: usize,
     service: OnceCell<Entity>,
-    /// Tier, residency and status of the principal's tenant, then of the owner.
+    /// Tier, residency and status of the principal's tenant, then of the owner; then what the operation says.
     texts: [Cell<Option<Text>>; TEXTS],
 }
 
@@ -153,6 +163,17 @@ impl<'a> RequestWorld<'a> {
         }
     }
 
+    fn field(&self, field: Field) -> Value {
+        match field {
+            Field::Service => {
+                let service = || self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
+                Value::Entity(*self.service.get_or_init(service))
+            }
+            Field::Purpose => Value::Text(self.number(PURPOSE)),
+            Field::Time => Value::Datetime(i64::try_from(self.facts.time.saturating_mul(1000)).unwrap_or(i64::MAX)),
+        }
+    }
+
     /// Features and consents of the principal's tenant, then of the owner.
     fn set(&self, nth: u32) -> Option<&NameSet> {
         match nth {
@@ -164,15 +185,18 @@ impl<'a> RequestWorld<'a> {
         }
     }
 
-    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; then the names
-    /// of their features and consents.
+    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; what the operation
+    /// says; then the names of their features and consents.
     fn at(&self, place: u32) -> Option<&str> {
         if let Some(name) = place.checked_sub(NAMES) {
             return self.set(name / SPAN)?.get(usize::try_from(name % SPAN).ok()?);
         }
         let tenant = match place {
             0..OF_TENANT => self.facts.tenant,
-            OF_TENANT..SERVICE_NAME => self.facts.owner,
+            OF_TENANT..DATASET => self.facts.owner,
+            DATASET => return Some(&self.facts.attributes.dataset),
+            CLASSIFICATION => return Some(&self.facts.attributes.classification),
+            PURPOSE => return Some(&self.facts.attributes.purpose),
             _ => return None,
         };
         Some(match place % OF_TENANT {
@@ -198,7 +222,7 @@ impl<'a> RequestWorld<'a> {
 
     /// The first place of a text that also stands at `place`.
     fn first(&self, text: &str, place: u32) -> u32 {
-        if let Some(first) = (0..place.min(SERVICE_NAME)).find(|before| self.at(*before) == Some(text)) {
+        if let Some(first) = (0..place.min(FIELD_NAMES)).find(|before| self.at(*before) == Some(text)) {
             return first;
         }
         let Some(name) = place.checked_sub(NAMES) else { return place };
@@ -217,7 +241,7 @@ impl World for RequestWorld<'_> {
             Variable::Principal => Value::Entity(self.principal()),
             Variable::Action => Value::Entity(self.action()),
             Variable::Resource => Value::Entity(self.resource),
-            Variable::Context => Value::Record(crate::Slice { place: crate::Place::World, start: 0, len: 2 }),
+            Variable::Context => Value::Record(Slice { place: Place::World, start: 0, len: CONTEXT }),
         }
     }
 
@@ -228,14 +252,22 @@ impl World for RequestWorld<'_> {
         if entity == self.owner {
             return self.of_tenant(self.facts.owner, name);
         }
+        let is_resource = entity == self.resource;
         let tenant = if entity == self.principal() {
             self.tenant
-        } else if entity == self.resource {
+        } else if is_resource {
             self.owner
         } else {
             return Lookup::NoEntity;
         };
-        if Some(name) == self.names.tenant { Lookup::Found(Value::Entity(tenant)) } else { Lookup::Missing }
+        match Some(name) {
+            name if name == self.names.tenant => Lookup::Found(Value::Entity(tenant)),
+            name if is_resource && name == self.names.dataset => Lookup::Found(Value::Text(self.number(DATASET))),
+            name if is_resource && name == self.names.classification => {
+                Lookup::Found(Value::Text(self.number(CLASSIFICATION)))
+            }
+            _ => Lookup::Missing,
+        }
     }
 
     fn tag(&self, entity: Entity, _: Text) -> Lookup {
@@ -263,18 +295,12 @@ impl World for RequestWorld<'_> {
     }
 
     fn value(&self, at: usize) -> Option<Value> {
-        match u32::try_from(at).ok()? {
-            0 => Some(Value::Text(self.names.service.unwrap_or(self.names.more_text(SERVICE_NAME)))),
-            1 => {
-                let service = || self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
-                Some(Value::Entity(*self.service.get_or_init(service)))
-            }
-            at => {
-                let place = NAMES.checked_add(at.checked_sub(CONTEXT)?)?;
-                self.at(place)?;
-                Some(Value::Text(self.number(place)))
-            }
+        if let Some((name, field)) = self.names.context.get(at / 2) {
+            return Some(if at.is_multiple_of(2) { Value::Text(*name) } else { self.field(*field) });
         }
+        let place = NAMES.checked_add(u32::try_from(at).ok()?.checked_sub(CONTEXT)?)?;
+        self.at(place)?;
+        Some(Value::Text(self.number(place)))
     }
 
     fn holds(&self, set: Slice, text: &str) -> Option<bool> {
@@ -325,6 +351,8 @@ mod tests {
             resource_id: Id::plain("1"),
             owner: &other,
             service: "orders",
+            attributes: Attributes::none(),
+            time: 0,
         };
         let world = RequestWorld::new(&facts, &names).unwrap();
         let mut found: Vec<(Value, String)> = Vec::new();
@@ -355,7 +383,8 @@ mod tests {
             }
         }
         // Behind the last element, and in no set at all, there is nothing.
-        for at in [2 + 3, 2 + SPAN as usize + 3, 2 + 4 * SPAN as usize, usize::MAX] {
+        let first = CONTEXT as usize;
+        for at in [first + 3, first + SPAN as usize + 3, first + 4 * SPAN as usize, usize::MAX] {
             assert_eq!(world.value(at), None, "{at}");
         }
     }

@@ -1,5 +1,6 @@
 //! What a program names of the world of requests, found once per bundle.
 
+use crate::facts::FIELD_NAMES;
 use crate::table::Table;
 use crate::{Entity, Id, Node, Program, Scope, Text};
 
@@ -16,7 +17,10 @@ pub struct Names {
     pub(crate) status: Option<Text>,
     pub(crate) features: Option<Text>,
     pub(crate) consents: Option<Text>,
-    pub(crate) service: Option<Text>,
+    pub(crate) dataset: Option<Text>,
+    pub(crate) classification: Option<Text>,
+    /// The fields of the context, sorted by the numbers of their names.
+    pub(crate) context: [(Text, Field); FIELDS.len()],
     /// Types that every request has.
     pub(crate) users: Kind,
     pub(crate) roles: Kind,
@@ -28,6 +32,18 @@ pub struct Names {
     /// The types that policies name, or an entity of.
     kinds: Table<Kind>,
 }
+
+/// A field of the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Service,
+    Purpose,
+    Time,
+}
+
+/// The fields of the context. Those that no policy names are numbered as texts of the request, by their places here.
+pub(crate) const FIELDS: [(&str, Field); 3] =
+    [("service", Field::Service), ("purpose", Field::Purpose), ("time", Field::Time)];
 
 /// A type, and the entities of it that policies name.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +86,20 @@ impl Names {
         let kinds = ids.into_iter().map(|(kind, ids)| (text(kind), Kind { name: Some(kind), ids: Table::of(ids) }));
         let kinds = Table::of(kinds);
         let text = Table::of((0u32..).zip(&body.texts).map(|(at, text)| (text.as_str(), Text(at))));
+        let texts = count(body.texts.len());
+        let field = |place: usize, name: &str| {
+            let unnamed = Text(texts.saturating_add(FIELD_NAMES).saturating_add(count(place)));
+            program.find_text(name).unwrap_or(unnamed)
+        };
+        let mut place = 0;
+        let mut context = FIELDS.map(|(name, of)| {
+            place += 1;
+            (field(place - 1, name), of)
+        });
+        context.sort_by_key(|(name, _)| *name);
         let kind = |name: &str| kinds.get(name).cloned().unwrap_or_default();
         Self {
-            texts: count(body.texts.len()),
+            texts,
             entities: count(body.entities.len()),
             tenant: program.find_text("tenant"),
             tier: program.find_text("tier"),
@@ -80,7 +107,9 @@ impl Names {
             status: program.find_text("status"),
             features: program.find_text("features"),
             consents: program.find_text("consents"),
-            service: program.find_text("service"),
+            dataset: program.find_text("dataset"),
+            classification: program.find_text("classification"),
+            context,
             users: kind("User"),
             roles: kind("Role"),
             tenants: kind("Tenant"),

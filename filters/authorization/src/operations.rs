@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod body;
+mod elsewhere;
 mod places;
 mod problem;
 mod template;
@@ -17,6 +18,7 @@ use crate::{Body, Call, GRPC};
 pub use problem::{OperationError, OperationProblem};
 
 use alternatives::{Alternatives, Clash};
+use elsewhere::Elsewhere;
 use template::Template;
 use trie::Trie;
 
@@ -39,6 +41,7 @@ pub struct Operations {
     methods: Vec<(Box<str>, Trie)>,
     /// The operations of one method and template, by their position in `routes`.
     leaves: Vec<Alternatives>,
+    elsewhere: Elsewhere,
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +101,8 @@ impl Operations {
             return Err(OperationError { position, problem: OperationProblem::Alike });
         }
         let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
-        Ok(Self { routes, methods, leaves })
+        let elsewhere = Elsewhere::of(&routes);
+        Ok(Self { routes, methods, leaves, elsewhere })
     }
 
     /// The operation that covers a request. `Ok(None)` also for a path that could be read in two ways: nothing is
@@ -117,11 +121,14 @@ impl Operations {
         Ok(Some(Found { route, position, path, call: *call }))
     }
 
-    /// Whether `path`, with any method and query, is one of another tenant than `tenant`.
+    /// Whether `path`, with any method and query, is one of another tenant than `tenant`, or begins as one that names another.
     pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
         let call = Call::plain("", path);
         let path = path.strip_prefix('/').unwrap_or(path);
         let bare = path.split(['?', '#']).next().unwrap_or_default();
+        if self.elsewhere.leads(bare, tenant) {
+            return true;
+        }
         self.methods.iter().any(|(_, trie)| {
             let mut elsewhere = false;
             trie.find(bare, &mut |leaf| {
@@ -198,8 +205,11 @@ impl Route {
         if reads_body && operation.owner.may_be_hidden() {
             return Err(OperationProblem::BodyOrNone);
         }
-        let guarded =
-            operation.response.as_ref().map(Guarded::compile).transpose().map_err(OperationProblem::Response)?;
+        let guarded = operation.response.as_ref().map(|response| {
+            let guarded = Guarded::compile(response)?;
+            guarded.goes_with(&operation.method).map(|()| guarded)
+        });
+        let guarded = guarded.transpose().map_err(OperationProblem::Response)?;
         let evidence = evidence.into();
         Ok((Self { operation: operation.clone(), id, evidence, guarded: guarded.map(Arc::new) }, template))
     }
@@ -442,6 +452,31 @@ mod tests {
         let found = operations.find(&Call::plain("GET", "/tenants/acme/things/%2541?x")).unwrap().unwrap();
         assert_eq!((found.owner(), found.id()), (Ok(Some("acme")), Some("%2541")));
         assert_eq!((found.parameter("tenant"), found.parameter("nothing")), (Some("acme"), None));
+    }
+
+    #[test]
+    fn paths_that_begin_with_another_tenant_lead_elsewhere() {
+        let operations =
+            compiled(&["GET /tenants/{tenant}/things", "POST /tenants/new", "GET /{kind}/of/{tenant}", "GET /x"]);
+        let acme = TenantId::parse("acme").unwrap();
+        for (path, elsewhere) in [
+            ("/tenants/globex/things", true),
+            ("/tenants/globex", true),
+            ("/tenants/globex/", true),
+            ("/tenants/globex/other/7", true),
+            ("/tenants/acme/things", false),
+            ("/tenants/acme-2/things", true),
+            ("/tenants/new", false),
+            ("/tenants/news", true),
+            ("/tenants/", false),
+            ("/tenants", false),
+            ("/x/of/globex", true),
+            ("/x/of/acme/y", false),
+            ("/", false),
+            ("", false),
+        ] {
+            assert_eq!(operations.leads_elsewhere(path, &acme), elsewhere, "{path}");
+        }
     }
 
     #[test]

@@ -126,8 +126,14 @@ fn authorization() -> Authorization {
 #[track_caller]
 fn denied(roles: &[&str], method: &str, path: &str, expected: (Reason, Option<&str>, u32)) {
     let (policy, context, tenant) = (authorization(), context("acme", roles), tenant("acme"));
-    let query =
-        Query { context: &context, tenant: &tenant, service: "orders", call: Call::plain(method, path), region: "" };
+    let query = Query {
+        context: &context,
+        tenant: &tenant,
+        service: "orders",
+        call: Call::plain(method, path),
+        region: "",
+        time: 0,
+    };
     match authorize(&policy, &query) {
         Decision::Deny { reason, policy, errors, .. } => assert_eq!((reason, policy, errors), expected),
         allowed => panic!("{allowed:?}"),
@@ -146,6 +152,7 @@ fn allows_by_the_policy_that_permits() {
                 service: "orders",
                 call: Call::plain("GET", path),
                 region: "",
+                time: 0,
             },
         )
     };
@@ -174,8 +181,14 @@ fn no_policy_lifts_the_invariants() {
     for (tenant, service, expected) in
         [(tenant("globex"), "orders", Reason::TenantConflict), (tenant("acme"), "invoices", Reason::ResourceUnmapped)]
     {
-        let query =
-            Query { context: &context, tenant: &tenant, service, call: Call::plain("GET", "/orders/7"), region: "" };
+        let query = Query {
+            context: &context,
+            tenant: &tenant,
+            service,
+            call: Call::plain("GET", "/orders/7"),
+            region: "",
+            time: 0,
+        };
         assert!(
             matches!(authorize(&policy, &query), Decision::Deny { reason, .. } if reason == expected),
             "{expected}"
@@ -193,6 +206,7 @@ fn the_answer_names_every_determining_policy() {
         service: "orders",
         call: Call::plain("GET", "/tenants/acme/orders"),
         region: "",
+        time: 0,
     };
     let answer = policy.answer(&query).unwrap();
     assert!(answer.allowed);
@@ -214,8 +228,14 @@ fn a_grant_lets_one_cross_and_do_what_it_says() {
     let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
     let grant = GrantId::new([7; 16]);
     let ask = |method: &str, path: &str| {
-        let query =
-            Query { context: &context, tenant: &own, service: "orders", call: Call::plain(method, path), region: "" };
+        let query = Query {
+            context: &context,
+            tenant: &own,
+            service: "orders",
+            call: Call::plain(method, path),
+            region: "",
+            time: 0,
+        };
         authorize_across(&policy, &query, |owner, action| {
             (owner == "globex" && action == "orders:list").then(|| (grant, tenant("globex")))
         })
@@ -243,8 +263,14 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
     let policy = Authorization::from_parts(Program::new(body).unwrap(), &[service()]).unwrap();
     let (context, own) = (context("acme", &["viewer"]), tenant("acme"));
     let path = "/tenants/globex/orders";
-    let query =
-        Query { context: &context, tenant: &own, service: "orders", call: Call::plain("GET", path), region: "" };
+    let query = Query {
+        context: &context,
+        tenant: &own,
+        service: "orders",
+        call: Call::plain("GET", path),
+        region: "",
+        time: 0,
+    };
     match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
         Across::Kept(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
         other => panic!("{other:?}"),
@@ -260,6 +286,7 @@ fn a_grant_for_one_tenant_opens_no_other() {
         service: "orders",
         call: Call::plain("GET", "/tenants/globex/orders"),
         region: "",
+        time: 0,
     };
     let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
     assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));

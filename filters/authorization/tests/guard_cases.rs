@@ -5,10 +5,13 @@ mod guard_support;
 
 use std::path::{Path, PathBuf};
 
+use partywall_authorization::guard;
 use partywall_tenancy::{Foreign, ResponseFormat};
 use serde::Deserialize;
 
-use guard_support::{TENANT, every_cut, response, rules, walk};
+use guard_support::fold::fold;
+use guard_support::messages::messages;
+use guard_support::{TENANT, every_cut, response, rules, walk_folded};
 
 /// One file.
 #[derive(Deserialize)]
@@ -28,7 +31,37 @@ struct Case {
     /// Bodies that end alike.
     #[serde(default)]
     also: Vec<String>,
+    folded: Option<Folded>,
     then: Then,
+}
+
+/// How the body comes, where it does not come plainly.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folded {
+    r#as: String,
+    /// The byte, below zero counted from the end, of which a bit is turned,
+    flip: Option<isize>,
+    /// how many are cut off,
+    #[serde(default)]
+    cut: usize,
+    /// and what stands behind.
+    #[serde(default)]
+    append: String,
+}
+
+impl Folded {
+    fn fold(&self, body: &[u8]) -> (guard::Coding, Vec<u8>) {
+        let (coding, mut folded) = fold(&self.r#as, body);
+        let length = folded.len();
+        if let Some(at) = self.flip {
+            let at = if at < 0 { length - at.unsigned_abs() } else { at.unsigned_abs() };
+            folded[at] ^= 1;
+        }
+        folded.truncate(length - self.cut);
+        folded.extend(bytes(&self.append));
+        (coding, folded)
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,12 +102,33 @@ fn every_case_ends_as_it_says() {
     assert!(ran >= 100, "only {ran} cases were found");
 }
 
+/// What unfolds to far more than it is ends long before it is all there.
+#[test]
+fn a_bomb_is_refused_while_it_unfolds() {
+    let rules = rules(&response("/items/*/tenant", ResponseFormat::Json, Foreign::Deny, 1024));
+    let bomb = format!("{{\"items\":[],\"x\":\"{}\"}}", "a".repeat(16 << 20));
+    for kind in ["gzip", "zlib", "raw"] {
+        let (coding, folded) = fold(kind, bomb.as_bytes());
+        let walked = walk_folded(&rules, TENANT, Some(coding), folded.chunks(16 * 1024), 1024);
+        assert_eq!(walked.outcome.map_err(|r| r.code()), Err("invalid"), "{kind}");
+        assert!(walked.left.len() < 4 << 20, "{} bytes left of {}", walked.left.len(), folded.len());
+    }
+    // As much as people write passes.
+    let item = |n: u32| format!("{{\"tenant\":\"acme\",\"n\":{n},\"note\":\"paid by the end of the month\"}}");
+    let list = (0..40_000).map(item).collect::<Vec<_>>().join(",");
+    let body = format!("{{\"items\":[{list}]}}");
+    let (coding, folded) = fold("gzip", body.as_bytes());
+    let walked = walk_folded(&rules, TENANT, Some(coding), folded.chunks(16 * 1024), 1024);
+    assert!(walked.outcome.is_ok() && walked.left == body.as_bytes(), "{:?}", walked.outcome);
+}
+
 /// The first cut at which it does not end as it says.
 fn run(case: &Case, path: &Path) -> Result<(), String> {
     let format = match case.format.as_str() {
         "json" => ResponseFormat::Json,
         "ndjson" => ResponseFormat::Ndjson,
         "sse" => ResponseFormat::Sse,
+        "grpc" => ResponseFormat::Grpc,
         other => panic!("{}: no format `{other}`", path.display()),
     };
     let foreign = match case.foreign.as_str() {
@@ -85,12 +139,20 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         other => panic!("{}: `foreign` is never `{other}`", path.display()),
     };
     let rules = rules(&response(&case.owner, format, foreign, case.element_cap));
+    let kept = case.element_cap as usize * case.owner.split(' ').count();
     let tenant = case.tenant.as_deref().unwrap_or(TENANT);
     for body in std::iter::once(&case.body).chain(&case.also) {
-        let body = bytes(body);
-        for chunks in every_cut(&body) {
+        let body = plain(case, body);
+        let (coding, sent) = match &case.folded {
+            Some(folded) => {
+                let (coding, sent) = folded.fold(&body);
+                (Some(coding), sent)
+            }
+            None => (None, body.clone()),
+        };
+        for chunks in every_cut(&sent) {
             let cuts: Vec<usize> = chunks.iter().map(|c| c.len()).take(2).collect();
-            let walked = walk(&rules, tenant, chunks, case.element_cap as usize);
+            let walked = walk_folded(&rules, tenant, coding, chunks, kept);
             let shown = format!(
                 "{} cut at {cuts:?}: {:?} after `{}`",
                 path.display(),
@@ -102,7 +164,7 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
                     let counted = walked.counts.own + walked.counts.reported;
                     walked.outcome.is_ok() && walked.left == body && counted == *elements
                 }
-                Then::Leaves(expected) => walked.outcome.is_ok() && walked.left == bytes(expected),
+                Then::Leaves(expected) => walked.outcome.is_ok() && walked.left == plain(case, expected),
                 Then::Refused(code) => walked.outcome.map_err(|r| r.code()) == Err(code.as_str()),
             };
             let leaked = case.foreign != "report" && walked.left.windows(6).any(|w| w == b"SECRET");
@@ -112,6 +174,11 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The body as it is sent. Of gRPC it is written as messages, unless it begins with a byte.
+fn plain(case: &Case, text: &str) -> Vec<u8> {
+    if case.format == "grpc" && !text.starts_with("\\x") { messages(text) } else { bytes(text) }
 }
 
 /// `\xff` is a byte, `{a:300}` as many letters; everything else stands for itself.

@@ -8,12 +8,15 @@ use partywall_authorization::guard::Refused;
 use partywall_tenancy::{Foreign, ResponseFormat};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use guard_support::{TENANT, every_cut, response, rules, walk};
+use guard_support::fold::{KINDS, fold};
+use guard_support::{TENANT, every_cut, response, rules, walk, walk_folded};
 
 const SAMPLES: u64 = 10_000;
 /// Every that many samples is cut at every place; the others at a few.
 const CUT_EVERYWHERE: u64 = 50;
 const CAP: u32 = 1 << 20;
+/// Every that many samples comes compressed, too.
+const FOLD_EVERY: u64 = 4;
 /// Stands in every element of another tenant, and nowhere else.
 const MARK: &[u8] = b"ZQSECRET";
 
@@ -346,7 +349,7 @@ const POINTERS: &[&str] =
 
 #[test]
 fn no_foreign_element_passes_and_no_clean_response_changes() {
-    let (mut clean, mut with_foreign, mut refused, mut bytes, mut walks) = (0, 0, 0, 0, 0_u64);
+    let (mut clean, mut with_foreign, mut refused, mut bytes, mut walks, mut folds) = (0, 0, 0, 0, 0_u64, 0_u64);
     for sample in 0..SAMPLES {
         let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ (sample + 1).wrapping_mul(0xD134_2543_DE82_EF95));
         let pointer = POINTERS[random.below(POINTERS.len() as u64) as usize];
@@ -375,9 +378,21 @@ fn no_foreign_element_passes_and_no_clean_response_changes() {
                 let (a, b) = body.as_bytes().split_at(at);
                 vec![vec![body.as_bytes()], vec![a, b], body.as_bytes().chunks(size).collect()]
             };
-            for chunks in cuts {
+            let mut ways: Vec<_> = cuts.into_iter().map(|chunks| (None, chunks)).collect();
+            let kind = KINDS[(sample / FOLD_EVERY) as usize % KINDS.len()];
+            let (coding, folded) = fold(kind, body.as_bytes());
+            if sample % FOLD_EVERY == 0 {
+                let size = 1 + random.below(40) as usize;
+                let cuts = match sample % CUT_EVERYWHERE {
+                    0 => every_cut(&folded),
+                    _ => vec![vec![&folded[..]], folded.chunks(size).collect()],
+                };
+                ways.extend(cuts.into_iter().map(|chunks| (Some(coding), chunks)));
+                folds += 1;
+            }
+            for (coding, chunks) in ways {
                 walks += 1;
-                let walked = walk(&rules, TENANT, chunks, CAP as usize);
+                let walked = walk_folded(&rules, TENANT, coding, chunks, CAP as usize);
                 let left = String::from_utf8_lossy(&walked.left);
                 let shown = || format!("{what:?} {pointer} of {body}: {:?} after {left}", walked.outcome);
                 if what != Foreign::Report {
@@ -413,9 +428,10 @@ fn no_foreign_element_passes_and_no_clean_response_changes() {
         }
     }
     println!(
-        "{SAMPLES} responses of {bytes} bytes, {walks} walks: {clean} clean, {with_foreign} with foreign elements, {refused} without an owner"
+        "{SAMPLES} responses of {bytes} bytes, {walks} walks: {clean} clean, {with_foreign} with foreign elements, {refused} without an owner; {folds} came compressed"
     );
     assert!(clean > 3_000 && with_foreign > 2_000 && refused > 30, "{clean} {with_foreign} {refused}");
+    assert!(folds > 5_000, "{folds}");
 }
 
 /// What serde_json refuses the guard refuses, and the other way round: bytes of good texts, changed at one place.

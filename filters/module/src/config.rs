@@ -3,7 +3,7 @@
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
-use partywall_tenant_context::{Role, RootSigner, SlotKeys};
+use partywall_tenant_context::{PassKeys, Role, RootSigner, SlotKeys};
 use serde::Deserialize;
 
 use crate::protobuf::read_struct;
@@ -17,6 +17,8 @@ pub(crate) struct Config {
     pub(crate) bundle: BundleSource,
     pub(crate) trust: Trust,
     pub(crate) fingerprint: Fingerprints,
+    /// `guard: apart`: responses are judged by another filter.
+    pub(crate) passes: Option<PassKeys>,
     /// Inbound and outbound.
     pub(crate) slots: Option<SlotKeys>,
     /// Seals what workers share of fetched key sets; without it, each fetches for itself.
@@ -84,6 +86,19 @@ struct Raw {
     #[serde(default)]
     hold_requests: bool,
     region: Option<String>,
+    #[serde(default)]
+    guard: GuardPlace,
+}
+
+/// Where responses are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum GuardPlace {
+    /// In the filter that decides.
+    #[default]
+    Here,
+    /// In a `response_guard`, perhaps of another VM.
+    Apart,
 }
 
 #[derive(Deserialize)]
@@ -234,6 +249,12 @@ impl Config {
                 Some(RootSigner::new(secrets.current()).ok_or("secret `context_signing` must be a key of 32 bytes")?)
             }
         };
+        // A `response_guard` must be told, whatever it is told of itself.
+        let passes = if raw.guard == GuardPlace::Apart {
+            Some(PassKeys::new(&needed("shared_state", &raw.secrets.shared_state)?))
+        } else {
+            None
+        };
         let set_seal = named("shared_state", &raw.secrets.shared_state)?.map(|secrets| SetSeal::new(&secrets));
         let issuer_keys = named("issuer_keys", &raw.secrets.issuer_keys)?;
         let api_keys = named("api_keys", &raw.secrets.api_keys)?;
@@ -280,6 +301,7 @@ impl Config {
             allows: raw.log.allows,
             holds_responses: raw.hold_responses,
             holds_requests: raw.hold_requests,
+            passes,
             region: raw.region,
         })
     }

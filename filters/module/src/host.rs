@@ -82,6 +82,10 @@ pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
     hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten()
 }
 
+pub(crate) fn set_response_header(name: &str, value: &[u8]) {
+    let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value));
+}
+
 /// The next bytes of the response's body.
 pub(crate) fn response_body(size: usize) -> Option<Vec<u8>> {
     if size == 0 {

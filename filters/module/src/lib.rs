@@ -8,6 +8,7 @@
 //! | `sidecar`        | context, authorization and log fields, in one stream context   |
 //! | `tenant_context` | the context alone; denies where there is none                  |
 //! | `authorization`  | the decision alone, on what `tenant_context` left in this VM   |
+//! | `response_guard` | what comes back alone, in any VM, for filters of `guard: apart` |
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
@@ -36,6 +37,7 @@ fn stages_of(root_id: &str) -> Option<Stages> {
         "sidecar" => Some(Stages { context: true, authorization: true }),
         "tenant_context" => Some(Stages { context: true, authorization: false }),
         "authorization" => Some(Stages { context: false, authorization: true }),
+        "response_guard" => Some(Stages { context: false, authorization: false }),
         _ => None,
     }
 }

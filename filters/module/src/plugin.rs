@@ -27,6 +27,13 @@ pub(crate) struct Stages {
     pub(crate) authorization: bool,
 }
 
+impl Stages {
+    /// Whether responses are all that it looks at.
+    pub(crate) fn guards_alone(self) -> bool {
+        !self.context && !self.authorization
+    }
+}
+
 /// What all streams of a plugin share.
 pub(crate) struct Setup {
     pub(crate) stages: Stages,
@@ -84,10 +91,15 @@ impl Plugin {
         let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
         let root_id = String::from_utf8_lossy(&root_id);
         let stages = stages_of(&root_id).ok_or_else(|| {
-            format!("root id `{root_id}` is unknown: write `sidecar`, `tenant_context` or `authorization`")
+            format!(
+                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization` or `response_guard`"
+            )
         })?;
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
         let mut config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
+        if stages.guards_alone() && config.passes.is_none() {
+            return Err("a `response_guard` judges for filters before it: write `guard: apart` here and there".into());
+        }
         if config.role == Role::Inbound {
             slots::prepare_traces();
         }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The attributes of one operation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attributes {
     /// The dataset that it reads or writes; empty for none.
     pub dataset: String,
@@ -25,8 +25,25 @@ pub struct Attributes {
     pub feature: Option<Feature>,
 }
 
+static NONE: Attributes = Attributes {
+    dataset: String::new(),
+    classification: String::new(),
+    purpose: String::new(),
+    residency: Residency::Anywhere,
+    needs_consent: false,
+    cleared: None,
+    feature: None,
+};
+
+impl Attributes {
+    /// Those of an operation that says nothing.
+    pub fn none() -> &'static Self {
+        &NONE
+    }
+}
+
 /// Where a dataset may be served.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Residency {
     /// Wherever a sidecar stands.
     #[default]
@@ -38,7 +55,7 @@ pub enum Residency {
 }
 
 /// A feature without which an operation is off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feature {
     /// Its name.
     pub name: String,

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Where the owner of what an operation answers stands, and what is done about another tenant's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
-    /// Where the owner stands.
-    pub owner: ResponseOwner,
-    /// How the body is written. Of no meaning where the owner stands in a header.
+    /// Where owners stand: one place or several, and what any of them names counts.
+    pub owners: Vec<ResponseOwner>,
+    /// How the body is written. Of no meaning where owners stand in headers alone.
     pub format: ResponseFormat,
     /// What is done about an element of another tenant.
     pub foreign: Foreign,
@@ -26,6 +26,9 @@ pub enum ResponseOwner {
     /// In the body, by a JSON pointer (RFC 6901) in which `*` stands for every member of an array or object, as
     /// `/items/*/tenant_id`.
     Pointer(String),
+    /// In a message, by the numbers of fields with points between, in which `*` behind one stands for each of its
+    /// values, as `1.*.3`.
+    Fields(String),
     /// In the header of this name, in lower case.
     Header(String),
 }
@@ -39,6 +42,8 @@ pub enum ResponseFormat {
     Ndjson,
     /// Server-sent events, each with JSON as its data.
     Sse,
+    /// Messages of gRPC.
+    Grpc,
 }
 
 /// What is done about an element of another tenant.
@@ -48,7 +53,7 @@ pub enum Foreign {
     Deny,
     /// The element is left out.
     Drop,
-    /// `null` is put in its place.
+    /// `null`, or an empty message, is put in its place.
     Mask,
     /// It passes, and is counted.
     Report,

@@ -32,11 +32,23 @@ pub fn edge(place: &Place<'_>) -> Result<Host> {
 
 /// The same with `explain` as given.
 pub fn edge_that_explains(place: &Place<'_>, explain: &str) -> Result<Host> {
+    edge_with(place, json!({ "explain": explain }))
+}
+
+/// The same with more of a configuration: `more.secrets` is added to the others.
+pub fn edge_with(place: &Place<'_>, more: Value) -> Result<Host> {
     let mut secrets = json!({ "context_signing": "PARTYWALL_CONTEXT_SIGNING" });
     if place.secrets.iter().any(|(name, _)| name == "PARTYWALL_ISSUER_KEYS") {
         secrets["issuer_keys"] = json!("PARTYWALL_ISSUER_KEYS");
     }
-    let mut host = start(place, "edge", json!({ "role": "edge", "secrets": secrets, "explain": explain }))?;
+    let mut configuration = json!({ "role": "edge", "secrets": secrets });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        match value.as_object().filter(|_| name == "secrets") {
+            Some(more) => more.iter().for_each(|(name, value)| configuration["secrets"][name] = value.clone()),
+            None => configuration[name] = value.clone(),
+        }
+    }
+    let mut host = start(place, "edge", configuration)?;
     host.world_mut().set_property(&["xds", "cluster_name"], "orders");
     Ok(host)
 }

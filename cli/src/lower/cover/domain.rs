@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use cedar_policy_core::ast::{self, EntityReference, EntityUID, Expr, ExprKind, PrincipalOrResourceConstraint, Var};
-use partywall_authorization::{Entity, Id, ProgramBody, RequestFacts};
-use partywall_tenancy::{NameSet, Service, Tenant, TenantId, TenantStatus};
+use partywall_authorization::{Entity, Id, ProgramBody, RequestFacts, extension};
+use partywall_tenancy::{Attributes, NameSet, Service, Tenant, TenantId, TenantStatus, UnixSeconds};
 
 use super::super::schema;
 
@@ -32,6 +32,10 @@ pub struct Case {
     pub owner: Tenant,
     /// SPIFFE ID of the service.
     pub service: String,
+    /// What the operation says of its data.
+    pub attributes: Attributes,
+    /// When it is decided.
+    pub time: UnixSeconds,
 }
 
 impl Case {
@@ -46,6 +50,8 @@ impl Case {
             resource_id: Id::plain(&self.resource_id),
             owner: &self.owner,
             service: &self.service,
+            attributes: &self.attributes,
+            time: self.time,
         }
     }
 }
@@ -66,6 +72,10 @@ pub(super) struct Domain {
     asks_features: bool,
     asks_consents: bool,
     asks_owner: bool,
+    asks_dataset: bool,
+    asks_classification: bool,
+    asks_purpose: bool,
+    times: Vec<UnixSeconds>,
 }
 
 /// Where the choice for each piece stands; roles follow, and then, for each of the four [`SETS`] and each text, whether the
@@ -82,7 +92,11 @@ pub(super) const OWNER_STATUS: usize = 8;
 pub(super) const SUBJECT: usize = 9;
 pub(super) const ID: usize = 10;
 pub(super) const SERVICE: usize = 11;
-const ROLES: usize = 12;
+pub(super) const DATASET: usize = 12;
+pub(super) const CLASSIFICATION: usize = 13;
+pub(super) const PURPOSE: usize = 14;
+pub(super) const TIME: usize = 15;
+const ROLES: usize = 16;
 
 /// Features and consents of the principal's tenant, then of the owner.
 pub(super) const SETS: std::ops::Range<usize> = 0..4;
@@ -102,6 +116,7 @@ impl Domain {
             subjects: with_others(&named.subjects, 1),
             ids: with_others(&named.ids, 1),
             services: with_others(&named.services, 1),
+            times: named.times(),
             roles: named.roles.into_iter().collect(),
             asks_tier: named.asks_tier,
             asks_residency: named.asks_residency,
@@ -109,6 +124,9 @@ impl Domain {
             asks_features: named.asks_features,
             asks_consents: named.asks_consents,
             asks_owner: named.asks_owner,
+            asks_dataset: named.asks_dataset,
+            asks_classification: named.asks_classification,
+            asks_purpose: named.asks_purpose,
         }
     }
 
@@ -138,6 +156,10 @@ impl Domain {
             self.subjects.len(),
             self.ids.len(),
             self.services.len(),
+            texts(self.asks_dataset),
+            texts(self.asks_classification),
+            texts(self.asks_purpose),
+            self.times.len(),
         ];
         choices.resize(ROLES + self.roles.len(), 2);
         for set in SETS {
@@ -203,6 +225,13 @@ impl Domain {
             resource_id: self.ids[chosen[ID]].clone(),
             owner,
             service: self.services[chosen[SERVICE]].clone(),
+            attributes: Attributes {
+                dataset: self.texts[chosen[DATASET]].clone(),
+                classification: self.texts[chosen[CLASSIFICATION]].clone(),
+                purpose: self.texts[chosen[PURPOSE]].clone(),
+                ..Attributes::default()
+            },
+            time: self.times[chosen[TIME]],
         }
     }
 }
@@ -226,6 +255,15 @@ fn actions(services: &[Service], program: &ProgramBody, at: usize, named: &Named
     pairs
 }
 
+/// 2026-01-01, midnight: a time for policies that ask for none.
+const SOME_DAY: UnixSeconds = 1_767_225_600;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+/// 10000-01-01: later ones cannot be written.
+const LAST: UnixSeconds = 253_402_300_800;
+/// The most times that are tried for one policy.
+const MOST_TIMES: usize = 2_000;
+
 /// What the literals of a policy name.
 #[derive(Default)]
 pub(in crate::lower) struct Named {
@@ -247,6 +285,13 @@ pub(in crate::lower) struct Named {
     asks_features: bool,
     asks_consents: bool,
     asks_owner: bool,
+    asks_dataset: bool,
+    asks_classification: bool,
+    asks_purpose: bool,
+    pub(in crate::lower) asks_time: bool,
+    /// Times and spans of time that it writes, in milliseconds.
+    moments: BTreeSet<i64>,
+    spans: BTreeSet<i64>,
 }
 
 impl Named {
@@ -276,11 +321,26 @@ impl Named {
             }
             ExprKind::Lit(ast::Literal::EntityUID(uid)) => self.entity(uid),
             ExprKind::Var(Var::Resource) => self.asks_owner = true,
+            ExprKind::ExtensionFunctionApp { fn_name, args } => {
+                if let [argument] = args.as_slice()
+                    && let ExprKind::Lit(ast::Literal::String(text)) = argument.expr_kind()
+                {
+                    match fn_name.to_string().as_str() {
+                        "datetime" => self.moments.extend(extension::datetime(text)),
+                        "duration" => self.spans.extend(extension::duration(text)),
+                        _ => {}
+                    }
+                }
+            }
             ExprKind::GetAttr { attr, .. } => {
                 self.asks_tier |= attr == "tier";
                 self.asks_residency |= attr == "residency";
                 self.asks_features |= attr == "features";
                 self.asks_consents |= attr == "consents";
+                self.asks_dataset |= attr == "dataset";
+                self.asks_classification |= attr == "classification";
+                self.asks_purpose |= attr == "purpose";
+                self.asks_time |= attr == "time";
                 if attr == "status" {
                     self.asks_status = true;
                     // A tier may be called as a status is.
@@ -314,6 +374,26 @@ impl Named {
             ExprKind::Lit(_) | ExprKind::Set(_) | ExprKind::Record(_) | ExprKind::Var(_) => {}
             _ => self.any_element = true,
         }
+    }
+
+    /// Seconds that the policy can tell apart: around each moment that it writes, and around those that its spans
+    /// lead to, from such a moment and from midnight.
+    fn times(&self) -> Vec<UnixSeconds> {
+        if !self.asks_time {
+            return vec![SOME_DAY];
+        }
+        let seconds = |millis: &i64| millis.div_euclid(1000);
+        let moments: BTreeSet<i64> = self.moments.iter().map(seconds).collect();
+        let day = i64::try_from(SOME_DAY).unwrap_or_default();
+        let midnights = moments.iter().map(|moment| moment - moment.rem_euclid(DAY)).chain([day]);
+        let starts: BTreeSet<i64> = moments.iter().copied().chain(midnights).collect();
+        let one: BTreeSet<i64> = self.spans.iter().map(seconds).flat_map(|span| [span, -span]).chain([0]).collect();
+        let spans: BTreeSet<i64> = one.iter().flat_map(|a| one.iter().map(move |b| a.saturating_add(*b))).collect();
+        let around = |at: i64| [at, at.saturating_add(1), at.saturating_sub(1)];
+        let found = starts.iter().flat_map(|start| spans.iter().map(move |span| start.saturating_add(*span)));
+        let found: BTreeSet<UnixSeconds> =
+            found.flat_map(around).filter_map(|at| u64::try_from(at).ok()).filter(|at| *at < LAST).collect();
+        found.into_iter().take(MOST_TIMES).collect()
     }
 
     fn reference(&mut self, of: &EntityReference) {

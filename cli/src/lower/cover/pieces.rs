@@ -7,8 +7,8 @@ use partywall_authorization::{
 };
 
 use super::domain::{
-    ACTION, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, RESIDENCY, SERVICE, STATUS, SUBJECT, TENANT,
-    TIER, entity,
+    ACTION, CLASSIFICATION, DATASET, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, PURPOSE, RESIDENCY,
+    SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
 };
 use super::nodes::children;
 
@@ -62,7 +62,7 @@ impl Pieces<'_> {
             Node::Variable(Variable::Principal) => self.found.extend(PRINCIPAL),
             Node::Variable(Variable::Action) => self.found.extend([ACTION]),
             Node::Variable(Variable::Resource) => self.found.extend([ACTION, ID]),
-            Node::Variable(Variable::Context) => self.found.extend([SERVICE]),
+            Node::Variable(Variable::Context) => self.found.extend([SERVICE, PURPOSE, TIME]),
             Node::Binary(Binary::In, left, right) if self.is_principal(left) && self.roles(right).is_some() => {
                 let roles = self.roles(right).unwrap_or_default();
                 self.found.extend(roles);
@@ -82,6 +82,20 @@ impl Pieces<'_> {
                 self.of_tenant(of, &pieces[0], &pieces[1]);
             }
             Node::Is(of, _) if self.is_principal(of) => {}
+            Node::Attribute(of, name) if self.is(of, Variable::Context) => match self.name(name) {
+                "service" => self.found.extend([SERVICE]),
+                "purpose" => self.found.extend([PURPOSE]),
+                "time" => self.found.extend([TIME]),
+                _ => {}
+            },
+            Node::Attribute(of, name) if matches!(self.name(name), "dataset" | "classification") => {
+                self.found.extend([if self.name(name) == "dataset" { DATASET } else { CLASSIFICATION }]);
+                // Of an entity that the policy names, or that it found in another way, it is there if that is the resource.
+                if !self.is(of, Variable::Resource) {
+                    self.found.extend([ACTION, ID]);
+                    self.expression(of);
+                }
+            }
             Node::Attribute(of, name) if self.name(name) == "tenant" && self.is_principal(of) => {
                 self.found.extend([TENANT]);
             }

@@ -39,6 +39,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         // The log does not say who put it there. Where the directory does not, the route did.
         route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
         region,
+        time: Some(record.time),
     };
     Ok((record, ask))
 }

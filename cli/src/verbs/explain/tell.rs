@@ -147,5 +147,6 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
         facts.push(("resource", format!("{kind}::\"{id}\"")));
     }
     facts.extend(rehearsal.attributes(ask));
+    facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
     facts
 }

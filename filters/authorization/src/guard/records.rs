@@ -5,7 +5,7 @@ use std::sync::Arc;
 use partywall_tenancy::{Foreign, TenantId};
 
 use super::hold::MASK;
-use super::rules::Rules;
+use super::rules::Pointer;
 use super::walker::Walker;
 use super::{Counts, Refused};
 
@@ -13,7 +13,7 @@ use super::{Counts, Refused};
 #[derive(Debug)]
 struct Judge {
     /// As declared, but that foreign elements inside of the text are only counted.
-    rules: Arc<Rules>,
+    rules: Arc<Pointer>,
     foreign: Foreign,
     tenant: TenantId,
     /// Where the walker puts what it read.
@@ -29,7 +29,7 @@ enum Fate {
 }
 
 impl Judge {
-    fn new(rules: Arc<Rules>, tenant: TenantId) -> Self {
+    fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
         let foreign = rules.foreign;
         let rules = Arc::new(rules.reporting());
         Self { rules, foreign, tenant, aside: Vec::new(), counts: Counts::default() }
@@ -62,7 +62,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(rules: Arc<Rules>, tenant: TenantId) -> Self {
+    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
         Self { judge: Judge::new(rules, tenant), line: Vec::new() }
     }
 
@@ -138,7 +138,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(rules: Arc<Rules>, tenant: TenantId) -> Self {
+    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
         let judge = Judge::new(rules, tenant);
         Self { judge, event: Vec::new(), line: 0, data: Vec::new(), has_data: false, after_return: false, passed: true }
     }

@@ -1,21 +1,46 @@
 //! What a response is judged by, checked once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use partywall_tenancy::{Foreign, Response, ResponseFormat, ResponseOwner};
 
+use super::messages::FieldPath;
+
+/// The most places where owners stand: each is a reader of its own, with an element that it keeps back.
+const MAX_OWNERS: usize = 4;
 /// The most steps of a pointer.
-const MAX_STEPS: usize = 16;
-/// The least and the most bytes of `element_cap`; each open response may keep back as much.
+pub(super) const MAX_STEPS: usize = 16;
+/// The least and the most bytes of `element_cap`; each open response may keep back as much for each place.
 const CAPS: std::ops::RangeInclusive<u32> = 1024..=16 * 1024 * 1024;
 
-/// Where owners stand in the bodies of an operation, and what is done about other tenants'.
+/// How bodies of an operation are read.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct Rules(pub(super) Reading);
+
+#[derive(Clone, Debug)]
+pub(super) enum Reading {
+    /// JSON, as one text, as lines or as events, by each pointer in turn.
+    Text(ResponseFormat, Vec<Arc<Pointer>>),
+    /// Messages of gRPC.
+    Messages(Arc<Messages>),
+}
+
+/// Where owners stand in messages.
+#[derive(Clone, Debug)]
+pub(super) struct Messages {
+    pub(super) paths: Vec<FieldPath>,
+    pub(super) foreign: Foreign,
+    /// Of one message, in bytes.
+    pub(super) cap: usize,
+}
+
+/// Where owners stand in a JSON text, and what is done about other tenants'.
+#[derive(Clone, Debug)]
+pub(super) struct Pointer {
     steps: Vec<Step>,
     /// How many containers are open around an element: one more than the last `*` has before it, none without a `*`.
     element: usize,
-    pub(super) format: ResponseFormat,
     pub(super) foreign: Foreign,
     /// In bytes.
     pub(super) cap: usize,
@@ -31,11 +56,41 @@ pub(super) enum Step {
 }
 
 impl Rules {
-    /// Checks what an operation says. `None` where the owner stands in a header: there is no body to walk then.
+    /// Checks what an operation says. `None` where owners stand in headers alone: there is no body to walk then.
     pub fn compile(response: &Response) -> Result<Option<Self>, RuleError> {
-        let ResponseOwner::Pointer(pointer) = &response.owner else { return Ok(None) };
+        if !(1..=MAX_OWNERS).contains(&response.owners.len()) {
+            return Err(RuleError::Owners(response.owners.len()));
+        }
+        if !CAPS.contains(&response.element_cap) {
+            return Err(RuleError::Cap(response.element_cap));
+        }
+        let (foreign, cap) = (response.foreign, response.element_cap as usize);
+        let is_grpc = response.format == ResponseFormat::Grpc;
+        let (mut pointers, mut paths) = (Vec::new(), Vec::new());
+        for owner in &response.owners {
+            match owner {
+                ResponseOwner::Header(_) => {}
+                ResponseOwner::Pointer(pointer) if !is_grpc => {
+                    pointers.push(Arc::new(Pointer::compile(pointer, response)?));
+                }
+                ResponseOwner::Fields(path) if is_grpc => paths.push(FieldPath::compile(path)?),
+                ResponseOwner::Pointer(text) | ResponseOwner::Fields(text) => {
+                    return Err(RuleError::OfAnotherFormat(text.clone()));
+                }
+            }
+        }
+        Ok(match (pointers.is_empty(), paths.is_empty()) {
+            (true, true) => None,
+            (false, _) => Some(Self(Reading::Text(response.format, pointers))),
+            (_, false) => Some(Self(Reading::Messages(Arc::new(Messages { paths, foreign, cap })))),
+        })
+    }
+}
+
+impl Pointer {
+    fn compile(pointer: &str, response: &Response) -> Result<Self, RuleError> {
         let mut steps = Vec::new();
-        let rest = pointer.strip_prefix('/').ok_or_else(|| RuleError::NoSlash(pointer.clone()))?;
+        let rest = pointer.strip_prefix('/').ok_or_else(|| RuleError::NoSlash(pointer.to_owned()))?;
         for step in rest.split('/') {
             steps.push(if step == "*" { Step::Each } else { Step::Key(unescape(step)?.into_bytes().into()) });
         }
@@ -46,11 +101,7 @@ impl Rules {
         if element == 0 && response.format == ResponseFormat::Json && response.foreign == Foreign::Drop {
             return Err(RuleError::NothingToDrop);
         }
-        if !CAPS.contains(&response.element_cap) {
-            return Err(RuleError::Cap(response.element_cap));
-        }
-        let (format, foreign, cap) = (response.format, response.foreign, response.element_cap as usize);
-        Ok(Some(Self { steps, element, format, foreign, cap }))
+        Ok(Self { steps, element, foreign: response.foreign, cap: response.element_cap as usize })
     }
 
     /// The same, but that foreign elements are only counted.
@@ -106,6 +157,14 @@ pub enum RuleError {
     HeaderIsWhole,
     /// The cap of an element is out of bounds.
     Cap(u32),
+    /// No place where an owner stands, or too many.
+    Owners(usize),
+    /// A pointer into messages, or numbers of fields elsewhere.
+    OfAnotherFormat(String),
+    /// Not numbers of fields with points between, and `*` behind some of them.
+    NoFields(String),
+    /// The operation is a call of gRPC and the format another one, or the other way round.
+    NotOfThisCall,
 }
 
 impl fmt::Display for RuleError {
@@ -120,6 +179,17 @@ impl fmt::Display for RuleError {
             Self::HeaderIsWhole => {
                 f.write_str("a header tells the owner of the whole response, which can be denied or reported")
             }
+            Self::Owners(0) => f.write_str("no place is named where an owner stands"),
+            Self::Owners(places) => write!(f, "owners may stand in {MAX_OWNERS} places, these are {places}"),
+            Self::OfAnotherFormat(place) => write!(
+                f,
+                "`{place}` does not go with the format: messages of gRPC have numbers of fields, as `1.*.3`, and the others JSON pointers"
+            ),
+            Self::NoFields(path) => write!(
+                f,
+                "`{path}` does not lead to a field: write the numbers that lead there with points between, and `*` behind one that is repeated"
+            ),
+            Self::NotOfThisCall => f.write_str("`format: grpc` is for calls of gRPC, and they have no other format"),
             Self::Cap(cap) => {
                 write!(f, "an element may have {} bytes at least and {} at most, not {cap}", CAPS.start(), CAPS.end())
             }

@@ -9,7 +9,7 @@ use partywall_tenancy::TenantId;
 
 use super::hold::{Hold, Passing};
 use super::number::Number;
-use super::rules::{Rules, Step};
+use super::rules::{Pointer, Step};
 use super::text::{Compared, Text};
 use super::{Counts, Refused};
 
@@ -19,7 +19,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// The reader of one JSON text.
 #[derive(Debug)]
 pub(super) struct Walker {
-    rules: Arc<Rules>,
+    rules: Arc<Pointer>,
     tenant: TenantId,
     state: State,
     /// For each open container whether it is an object, the innermost in the lowest bit.
@@ -56,7 +56,7 @@ enum State {
 }
 
 impl Walker {
-    pub(super) fn new(rules: Arc<Rules>, tenant: TenantId) -> Self {
+    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
         let mut hold = Hold::default();
         if rules.element_level() == 0 {
             hold.begin(0);

@@ -25,7 +25,7 @@ impl Pointer {
     /// Checks a pointer (RFC 6901), in which `*` stands for every member.
     pub(super) fn compile(pointer: &str) -> Result<Self, RuleError> {
         let response = Response {
-            owner: ResponseOwner::Pointer(pointer.to_owned()),
+            owners: vec![ResponseOwner::Pointer(pointer.to_owned())],
             format: ResponseFormat::Json,
             foreign: Foreign::Deny,
             element_cap: MAX_HOLD,
@@ -45,7 +45,7 @@ impl Pointer {
             Some(b'{' | b'[') => {}
             Some(_) => return Err((Reason::AmbiguousRequest, "the body is no object and no list of JSON")),
         }
-        let mut guard = Guard::new(self.rules.clone(), tenant.clone());
+        let mut guard = Guard::new(&self.rules, tenant.clone());
         let mut out = Vec::new();
         let read = guard.read(body, &mut out).and_then(|()| guard.finish(&mut out));
         match read {

@@ -1,9 +1,12 @@
 //! What the tests of the guard share.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod fold;
+pub(crate) mod messages;
+
 use std::sync::Arc;
 
-use partywall_authorization::guard::{Counts, Guard, Refused, Rules};
+use partywall_authorization::guard::{Coding, Counts, Guard, Refused, Rules};
 use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
 
 /// The tenant of every request.
@@ -12,13 +15,19 @@ pub(crate) const TENANT: &str = "acme";
 /// What an operation says.
 pub(crate) fn response(pointer: &str, format: ResponseFormat, foreign: Foreign, element_cap: u32) -> Response {
     Response {
-        owner: ResponseOwner::Pointer(pointer.into()),
+        owners: pointer.split(' ').map(owner).collect(),
         format,
         foreign,
         element_cap,
         hold: 0,
         errors: Errors::Strip,
     }
+}
+
+/// A JSON pointer, or numbers of fields.
+fn owner(text: &str) -> ResponseOwner {
+    let text = text.to_owned();
+    if text.starts_with('/') { ResponseOwner::Pointer(text) } else { ResponseOwner::Fields(text) }
 }
 
 pub(crate) fn rules(response: &Response) -> Arc<Rules> {
@@ -40,7 +49,18 @@ pub(crate) fn walk<'c>(
     chunks: impl IntoIterator<Item = &'c [u8]>,
     cap: usize,
 ) -> Walked {
-    let mut guard = Guard::new(rules.clone(), TenantId::parse(tenant).unwrap());
+    walk_folded(rules, tenant, None, chunks, cap)
+}
+
+/// One body in this coding, in these chunks.
+pub(crate) fn walk_folded<'c>(
+    rules: &Arc<Rules>,
+    tenant: &str,
+    coding: Option<Coding>,
+    chunks: impl IntoIterator<Item = &'c [u8]>,
+    cap: usize,
+) -> Walked {
+    let mut guard = Guard::new(rules, TenantId::parse(tenant).unwrap()).unfolding(coding);
     let mut left = Vec::new();
     let mut outcome = Ok(());
     for chunk in chunks {

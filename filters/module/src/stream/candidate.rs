@@ -2,7 +2,7 @@
 
 use partywall_authorization::Call;
 use partywall_log_redaction::{Change, Compared, Side};
-use partywall_tenancy::{ProvedBy, Reason};
+use partywall_tenancy::{ProvedBy, Reason, UnixSeconds};
 
 use super::decide::{Answer, Deciding};
 use super::handover::Established;
@@ -39,14 +39,21 @@ fn side(answer: &Answer, revision: u64) -> Side<'_> {
 ///
 /// INVARIANT: the candidate lets nobody in whom it would not have established: an operation that it opens to nobody
 /// without a credential stays closed to them.
-pub(super) fn answer(setup: &Setup, tried: &Tried, established: &Established, call: &Call<'_>, route: Route) -> Answer {
+pub(super) fn answer(
+    setup: &Setup,
+    tried: &Tried,
+    established: &Established,
+    call: &Call<'_>,
+    route: Route,
+    now: UnixSeconds,
+) -> Answer {
     if established.context.proved_by == ProvedBy::Nothing
         && let Some(found) = tried.authorization.operation(&established.service, call)
         && !found.operation().anonymous
     {
         return Answer::denied(Reason::TenantMissing, "the candidate asks for a credential here");
     }
-    Answer::of(setup, tried.trial.view(), &tried.authorization, established, call, route)
+    Answer::of(setup, tried.trial.view(), &tried.authorization, established, call, route, now)
 }
 
 impl Beside {

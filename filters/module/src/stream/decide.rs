@@ -8,7 +8,7 @@ use super::candidate::{self, Beside};
 use super::guard::Guarding;
 use super::handover::Established;
 use super::mode::Route;
-use super::{Allowed, Denied, explain, log};
+use super::{Allowed, Denied, explain, log, pass};
 use crate::host;
 use crate::plugin::Setup;
 use crate::policy::Tried;
@@ -52,6 +52,7 @@ impl Answer {
         established: &Established,
         call: &Call<'_>,
         route: Route,
+        now: UnixSeconds,
     ) -> Self {
         let context = &established.context;
         // Asked again: the stages may run under different bundles, and the worse answer counts.
@@ -59,8 +60,14 @@ impl Answer {
             Ok(tenant) => tenant,
             Err(reason) => return Self::denied(reason, "the context's tenant may not act"),
         };
-        let query =
-            Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
+        let query = Query {
+            context,
+            tenant: &tenant,
+            service: &established.service,
+            call: *call,
+            region: setup.region(),
+            time: now,
+        };
         let granted = |owner: &str, action: &str| view.grant(context, owner, action);
         let across = partywall_authorization::authorize_across(authorization, &query, granted);
         // INVARIANT: what would cross into another tenant is no matter of modes.
@@ -106,9 +113,9 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
 impl Deciding<'_> {
     /// What the bundle in force answers; and what the candidate does, where there is one, with whether that counts.
     fn ask(&self, established: &Established, call: &Call<'_>) -> (Answer, Option<(Answer, bool)>) {
-        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route);
+        let answer = Answer::of(self.setup, self.view, self.authorization, established, call, self.route, self.now);
         let other = self.tried.as_ref().map(|tried| {
-            let other = candidate::answer(self.setup, tried, established, call, self.route);
+            let other = candidate::answer(self.setup, tried, established, call, self.route, self.now);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
             // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
             let crosses = other.granted && answer.outcome.is_err();
@@ -229,13 +236,13 @@ impl Deciding<'_> {
             return None;
         }
         let found = authorization.operation(&established.service, call)?;
+        if self.setup.config.passes.is_some() {
+            pass::leave(self.setup, &established.service, whose, &found, call);
+            return None;
+        }
         let guarded = found.guarded()?.clone();
-        Some(Guarding {
-            guarded,
-            tenant: whose.clone(),
-            service: established.service.clone(),
-            of_head: call.method == "HEAD",
-        })
+        let (service, path) = (established.service.clone(), call.path.to_owned());
+        Some(Guarding { guarded, tenant: whose.clone(), service, path, of_head: call.method == "HEAD" })
     }
 }
 

@@ -214,6 +214,14 @@ pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason
     link_again(setup, trace)
 }
 
+/// A request that was let in cannot be answered, since nobody could judge its response, and this is why.
+pub(super) fn unjudged(setup: &Setup, reason: Reason, detail: &str) {
+    host::set_property(DECISION, b"deny");
+    host::set_property("partywall.reason", reason.code().as_bytes());
+    host::set_property("partywall.detail", detail.as_bytes());
+    setup.metrics.count("guard_denials_total", &[("reason", "unjudged"), ("role", role(setup.config.role))]);
+}
+
 /// A label from a bounded set: the first tenants of the bundle have their own.
 fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
     let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };

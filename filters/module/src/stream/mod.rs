@@ -10,6 +10,7 @@ mod hold;
 mod log;
 mod mode;
 mod open;
+mod pass;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -151,7 +152,11 @@ impl Stream {
             // A newer sidecar may give a reason that this build does not know; its status says enough.
             let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
             // The root that the edge signed is proof that the caller proved a credential.
-            let coarse = Reason::from_code(&word).map_or(Coarse::of_status(status), |reason| reason.coarse(true));
+            let coarse = match Reason::from_code(&word) {
+                Some(reason) if self.grpc && guard::is_of_response(reason) => Coarse::Forbidden,
+                Some(reason) => reason.coarse(true),
+                None => Coarse::of_status(status),
+            };
             self.deny(coarse, None, coarse.status(), None);
             return Action::Pause;
         }
@@ -187,6 +192,27 @@ impl Stream {
         Denial { coarse, revealed, status, exact, trace: self.trace.as_ref(), grpc: self.grpc }.send();
     }
 
+    /// A request that other filters let in, whose response is judged here.
+    fn await_response(&mut self, request: &Request<'_>) -> Action {
+        self.trace = TraceParent::of(request.headers);
+        let why = self.setup.misplaced().map(|why| (Reason::PolicyUnavailable, why));
+        match why.map_or_else(|| pass::take(&self.setup, request), Err) {
+            Ok(guarding) => {
+                self.guarding = guarding;
+                if let Some(guarding) = &self.guarding {
+                    guarding.prepare_request();
+                }
+                Action::Continue
+            }
+            Err((reason, detail)) => {
+                log::unjudged(&self.setup, reason, detail);
+                self.answered = true;
+                answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+                Action::Pause
+            }
+        }
+    }
+
     /// Judges the head of what the service answered.
     fn guard_head(&mut self, ended: bool) -> Action {
         let Some(guarding) = &self.guarding else { return Action::Continue };
@@ -213,7 +239,13 @@ impl Stream {
         }
         self.guarding = None;
         self.answered = true;
-        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        if self.grpc {
+            // As `leave_the_mesh` tells it.
+            let role = self.setup.config.role;
+            self.deny(Coarse::Forbidden, Some(reason), 403, Some(reason).filter(|_| role == Role::Inbound));
+        } else {
+            answer(&self.setup, reason, true, self.trace.as_ref(), false);
+        }
         Action::Pause
     }
 
@@ -241,8 +273,8 @@ impl Stream {
         body: Option<TenantId>,
     ) {
         self.guarding = allowed.guarding;
-        if self.guarding.is_some() {
-            guard::Guarding::prepare_request();
+        if let Some(guarding) = &self.guarding {
+            guarding.prepare_request();
         }
         let more = (self.trace, body);
         self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
@@ -319,6 +351,9 @@ impl HttpContext for Stream {
         let headers = host::request_headers();
         let request = Request::from_headers(&headers);
         self.grpc = is_grpc(&request);
+        if self.setup.stages.guards_alone() {
+            return self.await_response(&request);
+        }
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
         let now_ms = host::now_ms();

@@ -57,6 +57,30 @@ pub(crate) struct Proven {
     pub(crate) ground: Option<Ground>,
 }
 
+/// The tenants that the selecting sources among `sources` read in a host, and in the beginning of a path. What is no tenant
+/// id is given as well.
+pub fn named_in<'s>(
+    sources: impl IntoIterator<Item = &'s Source>,
+    host: Option<&str>,
+    path: Option<&str>,
+) -> Vec<(String, Where)> {
+    let named = |source: &Source| match source {
+        Source::Host { template } => Some((host::named(template, host?.as_bytes())?, Where::Host)),
+        Source::Path { template } => Some((template::segment(template, path?, true)?.to_owned(), Where::Path)),
+        _ => None,
+    };
+    sources.into_iter().filter_map(named).collect()
+}
+
+/// Where a tenant is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// In the host.
+    Host,
+    /// In the path.
+    Path,
+}
+
 /// Everything the sources of a role say about one request.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {

@@ -1,0 +1,145 @@
+//! The guard as a filter of its own, in a VM of its own: it judges what the sidecar let in, knows that from filter state
+//! alone, and lets nothing in of which no filter left word.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use anyhow::{Context, Result};
+use partywall_integration::access_log::Hop;
+use partywall_integration::certificates::Workload;
+use partywall_integration::mesh::unique;
+use partywall_integration::ports::local;
+use partywall_integration::raw::{Request, Response};
+use partywall_integration::roots::{Root, secret};
+use partywall_integration::variant::{Running, Variant};
+
+const BEGIN: &str = "                  # partywall: begin\n";
+const END: &str = "                  # partywall: end\n";
+const OPERATIONS: &str = r#"
+  - http: GET /mine/{id}
+    action: "invoices:read"
+    resource: Invoice
+    owner: none
+    response: { owner: "/*" }
+  - http: GET /dropped/{id}
+    action: "invoices:read"
+    resource: Invoice
+    owner: none
+    response: { owner: "/*", foreign: drop }
+"#;
+
+struct Shop {
+    mesh: Running,
+    seed: Vec<u8>,
+}
+
+impl Shop {
+    /// A sidecar of `invoices` with this in its configuration, and a guard behind it.
+    fn open(name: &str, sidecar: &str) -> Self {
+        let mut variant = Variant::prepare(name, &["invoices"]).unwrap();
+        variant.append("services/invoices.yaml", OPERATIONS).unwrap();
+        variant.change("invoices", |text| apart(text, sidecar)).unwrap();
+        let app = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
+        thread::spawn(move || {
+            for stream in app.incoming().flatten() {
+                thread::spawn(move || answer(stream));
+            }
+        });
+        let environment = variant.site.environment("edge").unwrap();
+        let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
+        let seed = secret(&signing.1).unwrap();
+        let mesh = variant.start(&[]).unwrap();
+        mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
+        Self { mesh, seed }
+    }
+
+    fn ask(&self, path: &str, says: &str) -> Result<(Response, String)> {
+        let (root, id) = (Root::of("acme", 0).signed(&self.seed)?, unique());
+        let request = Request::get(path).header("host", "invoices").header("x-partywall-context", root);
+        let request = request.header("x-say", says).header("x-request-id", id.as_str());
+        Ok((self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)?, id))
+    }
+
+    fn metric(&self, name: &str, label: (&str, &str)) -> f64 {
+        self.mesh.envoy("invoices").unwrap().metric(name, &[label]).unwrap()
+    }
+}
+
+/// The bootstrap with a second filter behind the first one of ours: the same, but for the root id and the VM.
+fn apart(text: &str, sidecar: &str) -> Result<String> {
+    let (before, rest) = text.split_once(BEGIN).context("a filter of ours")?;
+    let (ours, after) = rest.split_once(END).context("its end")?;
+    let role = "role: inbound\n";
+    let told = |what: &str| ours.replace(role, &format!("{role}                            {what}\n"));
+    let mut guard = told("guard: apart").replace("partywall.sidecar", "partywall.guard");
+    for (from, to) in [
+        ("root_id: sidecar", "root_id: response_guard"),
+        ("vm_id: partywall", "vm_id: partywall-data"),
+        ("&vm", ""),
+        ("&bundle ", ""),
+        ("&trusted_keys ", ""),
+        ("&secrets ", ""),
+    ] {
+        guard = guard.replace(from, to);
+    }
+    Ok([before, BEGIN, &told(sidecar), &guard, END, after].concat())
+}
+
+/// The app: answers with what the header `x-say` holds.
+fn answer(mut stream: TcpStream) -> Result<()> {
+    let mut said = String::new();
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        if let Some(say) = line.strip_prefix("x-say: ") {
+            said = say.to_owned();
+        }
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+    Ok(write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{said}", said.len())?)
+}
+
+fn shown(answer: &Response) -> (u16, String) {
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[test]
+fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
+    let shop = Shop::open("guard-apart", "guard: apart");
+    // Its bundle comes when it comes.
+    shop.mesh.wait_for("the guard", || Ok(shop.ask("/mine/0", r#"["acme"]"#)?.0)).unwrap();
+    for n in 0..12 {
+        let (own, _) = shop.ask(&format!("/mine/{n}"), r#"["acme","acme"]"#).unwrap();
+        assert_eq!(shown(&own), (200, r#"["acme","acme"]"#.into()));
+        let (dropped, _) = shop.ask(&format!("/dropped/{n}?x"), r#"["globex","acme"]"#).unwrap();
+        assert_eq!(shown(&dropped), (200, r#"["acme"]"#.into()));
+    }
+    let foreign = shop.ask("/mine/1", r#"["acme","globex"]"#);
+    let whole = foreign.as_ref().is_ok_and(|(answer, _)| answer.status == 200);
+    assert!(!whole, "{:?}", foreign.map(|(answer, _)| shown(&answer)));
+    let dropped = shop.metric("partywall_guard_elements_total", ("outcome", "dropped"));
+    assert_eq!(dropped, 12.0, "the sidecar judges none of it, and the guard all");
+    // An operation without a guard passes; what the sidecar denies is denied by it.
+    let (unguarded, _) = shop.ask("/invoices/7", "anything").unwrap();
+    assert_eq!(shown(&unguarded), (200, "anything".into()));
+    let (unmapped, id) = shop.ask("/nowhere", "anything").unwrap();
+    assert_eq!(unmapped.status, 403);
+    assert_eq!(shop.mesh.line(Hop::InvoicesInbound, &id).unwrap().field("reason"), "resource_unmapped");
+}
+
+#[test]
+fn without_word_of_a_request_nothing_is_let_in() {
+    let shop = Shop::open("guard-unheard", "guard: here");
+    for path in ["/mine/1", "/invoices/7"] {
+        let (answer, id) = shop.ask(path, r#"["acme"]"#).unwrap();
+        assert_eq!(answer.status, 503, "{path}");
+        let line = shop.mesh.line(Hop::InvoicesInbound, &id).unwrap();
+        let told = (line.field("decision"), line.field("reason"));
+        assert_eq!(told, ("deny".to_owned(), "policy_unavailable".to_owned()));
+        assert!(line.field("detail").contains("guard: apart"), "{}", line.field("detail"));
+    }
+    assert!(shop.metric("partywall_guard_denials_total", ("reason", "unjudged")) >= 2.0);
+}
