@@ -87,6 +87,7 @@ fn service(n: usize) -> Service {
         id: Some("id".into()),
         owner: Owner::Unseen,
         when: vec![],
+        hold: 0,
         anonymous: false,
         response: None,
         attributes: Attributes::default(),

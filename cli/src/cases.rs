@@ -44,6 +44,8 @@ pub(crate) struct Case<'s> {
     pub(crate) path: String,
     /// Headers, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
+    /// The body; empty where there is none.
+    pub(crate) body: String,
     /// What the metadata of the request's route say of the mode.
     pub(crate) route: Option<Mode>,
     /// The region of the sidecar that decides; empty where nobody knows.

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
     Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
     SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::exit::Failure;
 use crate::keys::Signer;
 use crate::overlay::{Issuer, Withdrawn, now_millis};
+use crate::sent::SentBody;
 
 /// A bundle and an overlay in force.
 pub(crate) struct Rehearsal {
@@ -49,6 +50,8 @@ pub(crate) struct Ask {
     pub(crate) path: String,
     /// Headers, names in lower case.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub(crate) body: SentBody,
     /// What the metadata of its route say of the mode.
     pub(crate) route: Option<Mode>,
     /// The region of the sidecar that decides; empty where nobody knows.
@@ -160,7 +163,7 @@ impl Rehearsal {
     ) -> Result<Ask, Settled> {
         let headers: Vec<_> =
             shown.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-        let call = Call { method, path, headers: &headers };
+        let call = Call { headers: &headers, ..Call::plain(method, path) };
         let anonymous = self.policy.operation(service, &call).is_some_and(|found| found.operation().anonymous);
         let context = self.credentials.establish(&self.view, shown, (method, path), anonymous);
         let context = context.map_err(|rejection| Settled::denied(rejection.reason, None, rejection.detail))?;
@@ -173,6 +176,7 @@ impl Rehearsal {
             method: method.to_owned(),
             path: path.to_owned(),
             headers,
+            body: SentBody::default(),
             route: None,
             region: region.to_owned(),
             time: None,
@@ -299,7 +303,9 @@ fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_ten
 }
 
 fn call(ask: &Ask) -> Call<'_> {
-    Call { method: &ask.method, path: &ask.path, headers: &ask.headers }
+    // By policies alone, nothing of the request says whose it is.
+    let body = if ask.owner.is_some() { Body::Elsewhere } else { ask.body.as_body() };
+    Call { method: &ask.method, path: &ask.path, headers: &ask.headers, body }
 }
 
 /// A key that is gone when this process is.

@@ -19,7 +19,7 @@ use partywall_tenancy::{
 use crate::material::Material;
 use crate::prints::Prints;
 use crate::recorded::{Record, outcome};
-use crate::sent::Sent;
+use crate::sent::{Sent, SentBody};
 
 /// Stands where the path had something that nobody wrote down.
 const UNKNOWN: &str = "~unknown";
@@ -83,6 +83,8 @@ pub(crate) struct Recovered {
     pub(crate) path: String,
     /// Headers that do.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// Its body.
+    pub(crate) body: SentBody,
 }
 
 /// A record with its names found again.
@@ -147,8 +149,8 @@ impl<'m> Judge<'m> {
     /// The request itself, as far as the log holds it; an error says why it cannot be told.
     pub(crate) fn request(&self, record: &Record) -> Result<Recovered, String> {
         let found = self.find(record)?;
-        let (path, headers) = (found.sent.to_path(&found.path()), found.sent.headers);
-        Ok(Recovered { path, headers, tenant: found.tenant, subject: found.subject })
+        let (path, body, headers) = (found.sent.to_path(&found.path()), found.sent.body, found.sent.headers);
+        Ok(Recovered { path, headers, body, tenant: found.tenant, subject: found.subject })
     }
 
     /// The tenant that a fingerprint stands for.
@@ -169,7 +171,11 @@ impl<'m> Judge<'m> {
         let segments = operation.path.split('/').map(|template| self.segment(template, operation, record, &tenant));
         let segments = segments.collect();
         let owner = (!record.owner.is_empty()).then(|| self.owner(record, &tenant));
-        let sent = Sent::to(operation, owner.as_ref().map(Segment::text));
+        let mut sent = Sent::to(operation, owner.as_ref().map(Segment::text));
+        // Where a body was read, the log says whose it was; an outbound filter reads none.
+        if owner.is_none() && record.reason != Reason::ResourceForeign.code() {
+            sent.body = SentBody::Elsewhere;
+        }
         Ok(Found { subject, segments, tenant, sent, operation: operation.clone(), route: None })
     }
 
@@ -213,7 +219,8 @@ impl<'m> Judge<'m> {
         }
         let path = found.sent.to_path(&found.path());
         let operations = Operations::compile(service).ok()?;
-        let call = Call { method: &record.method, path: &path, headers: &found.sent.headers };
+        let call =
+            Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
         let operation = operations.find(&call).ok()??.operation();
         let segment = |name: &str| {
             let at = operation.path.split('/').position(|segment| parameter(segment) == Some(name))?;
@@ -228,7 +235,9 @@ impl<'m> Judge<'m> {
             let unknown = match place {
                 Place::Path(owner) => matches!(segment(owner), Some(Segment::Unnamed(_) | Segment::Unknown)),
                 // The log says whose it was, and not where that stood: with the same places it makes no difference.
-                Place::Query(_) | Place::Header(_) | Place::IdPrefix(_) => operation.owner != found.operation.owner,
+                Place::Query(_) | Place::Header(_) | Place::IdPrefix(_) | Place::Body(_) => {
+                    operation.owner != found.operation.owner
+                }
             };
             if unknown {
                 return Some(match place {
@@ -320,7 +329,7 @@ fn asked_otherwise((old, new): (Option<&Service>, &Service), record: &Record, fo
 fn prefix(owner: &Owner) -> Option<char> {
     owner.places().iter().find_map(|place| match place {
         Place::IdPrefix(separator) => Some(*separator),
-        Place::Path(_) | Place::Query(_) | Place::Header(_) => None,
+        Place::Path(_) | Place::Query(_) | Place::Header(_) | Place::Body(_) => None,
     })
 }
 
@@ -370,7 +379,8 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     };
     let tenant = &without(tenant, &record.withdrawn);
     let path = found.sent.to_path(&found.path());
-    let call = Call { method: &record.method, path: &path, headers: &found.sent.headers };
+    let call =
+        Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
     let query =
         Query { context: &context, tenant, service: &record.service, call, region: &record.region, time: record.time };
     let granted = |owner: &str, action: &str| granted(material, record, owner, action);

@@ -136,7 +136,9 @@ fn service(service: &Service) {
         let guarded = if operation.response.is_some() { ", responses guarded" } else { "" };
         let Operation { method, path, when, action, .. } = operation;
         let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
-        line("", format_args!("{method} {path}{when} is {action}, {owner}{anybody}{guarded}"));
+        let held =
+            if operation.hold > 0 { format!(", bodies of {} bytes held", operation.hold) } else { String::new() };
+        line("", format_args!("{method} {path}{when} is {action}, {owner}{held}{anybody}{guarded}"));
     }
 }
 

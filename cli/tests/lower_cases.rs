@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use partywall_authorization::{Authorization, Call, Decision, Program, Query, authorize};
+use partywall_authorization::{Authorization, Body, Call, Decision, Program, Query, authorize};
 use partywall_cli::directory::{self, Reading};
 use partywall_cli::lower::{Vocabulary, lower};
 use partywall_tenancy::{ProvedBy, TenantContext};
@@ -47,6 +47,8 @@ struct When {
     /// Names in lower case, as often as they stand there.
     #[serde(default)]
     headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
     #[serde(default)]
     region: String,
 }
@@ -128,7 +130,8 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         caller: None,
     };
     let headers: Vec<_> = when.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
-    let call = Call { headers: &headers, ..Call::plain(&when.method, &when.path) };
+    let body = Body::Whole(when.body.as_bytes());
+    let call = Call { headers: &headers, body, ..Call::plain(&when.method, &when.path) };
     let query =
         Query { context: &context, tenant, service: &when.service, call, region: &when.region, time: 1_798_135_200 };
     let answer = policy.answer(&query);

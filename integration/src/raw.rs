@@ -216,7 +216,7 @@ fn parse(got: &[u8], closed: bool, no_body: bool) -> Result<Option<Response>> {
         .collect();
     let find = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let rest = got.get(at..).unwrap_or_default();
-    let body = if no_body || matches!(status, 204 | 304) {
+    let body = if no_body || matches!(status, 100..=199 | 204 | 304) {
         Some(Vec::new())
     } else if find("transfer-encoding") == Some("chunked") {
         dechunk(rest)?

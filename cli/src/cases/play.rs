@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cases::{Case, Given};
 use crate::lower::Parsed;
 use crate::rehearsal::{Ask, Rehearsal, Settled};
+use crate::sent::SentBody;
 
 /// How one case ended.
 #[derive(Debug, Serialize)]
@@ -124,7 +125,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
             let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
-            Ok(Ask { time: case.time, ..ask })
+            Ok(Ask { body: SentBody::Whole(case.body.clone()), time: case.time, ..ask })
         }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
@@ -140,6 +141,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
                 method: case.method.clone(),
                 path: case.path.clone(),
                 headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+                body: SentBody::Whole(case.body.clone()),
                 route: None,
                 region: case.region.clone(),
                 time: case.time,

@@ -49,8 +49,8 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, route, region, time } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, route, region, time, then: then? })
+    let When { service, method, path, headers, body, route, region, time } = when?;
+    Some(Case { name: name?, given: given?, service, method, path, headers, body, route, region, time, then: then? })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -100,6 +100,7 @@ struct When<'s> {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
+    body: String,
     route: Option<Mode>,
     region: String,
     time: Option<UnixSeconds>,
@@ -114,6 +115,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         .required("request", "write `request: GET /orders/7`", mistakes)
         .and_then(|node| text(node, "`request`", mistakes));
     let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
+    let body = fields.optional("body").map(|node| text(node, "a body", mistakes).map(|found| found.value));
     let route = fields.optional("route").map(|node| choice(node, "`route`", MODES, mistakes));
     let region = match fields.optional("region") {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
@@ -127,11 +129,12 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         None => None,
     };
     let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
+    let body = body.unwrap_or(Some(String::new()))?;
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, route, region, time })
+            Some(When { service: service?, method, path, headers, body, route, region, time })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

@@ -45,6 +45,7 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
             report,
         )
         .and_then(|node| place::owner(node, around, report));
+    let hold = place::hold(fields.optional("hold"), owner.as_ref(), at, report);
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
     let response = fields.optional("response").map(|node| {
         let method = http.as_ref().map(|http| http.value.0.as_str());
@@ -52,7 +53,7 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
     });
     let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
-    let (http, when, action, resource, owner) = (http?, when?, action?, resource?, owner?);
+    let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
     // A bad `id` was reported; an operation without one would be another operation.
     let id = match id {
         Some(found) => Some(found?),
@@ -68,8 +69,9 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
         None => None,
     };
     let (method, path) = http.value;
+    let attributes = attributes?;
     let operation =
-        Operation { method, path, when, action, resource, id, owner, anonymous, response, attributes: attributes? };
+        Operation { method, path, when, action, resource, id, owner, hold, anonymous, response, attributes };
     Some(Located { value: operation, at: http.at })
 }
 
@@ -222,6 +224,7 @@ fn alone(method: &str, path: &str) -> Service {
         resource: String::new(),
         id: None,
         owner: Owner::Unseen,
+        hold: 0,
         anonymous: false,
         response: None,
         attributes: Attributes::default(),

@@ -5,11 +5,12 @@ use partywall_tenancy::{Condition, Owner, Place};
 
 use crate::directory::fields::{Report, listed, text};
 use crate::directory::headers;
+use crate::directory::response::size;
 use crate::directory::yaml::{At, Located, Node, Value};
 use crate::nearest::nearest;
 
 /// How each kind of place is written.
-const KINDS: [&str; 4] = ["path.", "query.", "header.", "id_prefix."];
+const KINDS: [&str; 5] = ["path.", "query.", "header.", "id_prefix.", "body."];
 /// What may stand between a tenant's id and the rest of a resource's.
 const SEPARATORS: [char; 6] = [':', '_', '.', '~', '|', '@'];
 
@@ -69,7 +70,7 @@ fn one(found: &Located<'_, String>, around: Around<'_>, report: &mut Report) -> 
     let Some((kind, name)) = kind else {
         let diagnostic = at.error(format!("`{written}` is no place where an owner can be seen"));
         return report.add(diagnostic.help(
-            "write `path.<parameter>`, `query.<parameter>`, `header.<name>` or `id_prefix.<separator>`, or `none` if nothing in the request shows it",
+            "write `path.<parameter>`, `query.<parameter>`, `header.<name>`, `id_prefix.<separator>` or `body.<JSON pointer>`, or `none` if nothing in the request shows it",
         ));
     };
     let grpc = around.http.is_some_and(|(method, _)| method == GRPC);
@@ -81,6 +82,17 @@ fn one(found: &Located<'_, String>, around: Around<'_>, report: &mut Report) -> 
         }
         "query." => query(at, name, report).map(Some),
         "header." => header(at, name, report).map(Some),
+        "body." if grpc => {
+            let message = format!("`{written}`: the body of a gRPC call is no JSON");
+            report.add(at.error(message).help("name a header, or write `owner: none`"))
+        }
+        "body." if !name.starts_with('/') => {
+            let message = format!("`{name}` is no JSON pointer: it must begin with `/`");
+            report.add(
+                at.error(message).help("write it as `body./customer/tenant_id`, with `*` for every member of a list"),
+            )
+        }
+        "body." => Some(Some(Place::Body(name.to_owned()))),
         _ => prefix(at, name, around, report).map(Some),
     }
 }
@@ -123,6 +135,36 @@ fn prefix(at: At<'_>, written: &str, around: Around<'_>, report: &mut Report) ->
         return report.add(at.error(message).help("write `id:` with the parameter that is the resource's id"));
     }
     Some(Place::IdPrefix(separator))
+}
+
+/// Reads `hold`, which goes with an owner in the body and with nothing else.
+pub(super) fn hold(node: Option<Node<'_>>, owner: Option<&Owner>, at: At<'_>, report: &mut Report) -> Option<u32> {
+    const MOST: u32 = 1024 * 1024;
+    let reads_body = owner.is_some_and(Owner::reads_body);
+    let Some(node) = node else {
+        if reads_body {
+            return report.add(at.error("the owner stands in the body, and nothing says how much of it is held").help(
+                "write `hold: 64 KiB`: as much is read before the service gets the request, and a larger one is denied",
+            ));
+        }
+        return Some(0);
+    };
+    let at = node.at;
+    let hold = size(node, "`hold`", report)?;
+    if owner.is_some() && !reads_body {
+        let message = "nobody looks into the body, so that it need not be held";
+        return report.add(at.error(message).help("take `hold` out, or name the owner's place, as `body./tenant_id`"));
+    }
+    if owner.is_some_and(Owner::may_be_hidden) {
+        let message = "where the owner stands in the body, every body must show it";
+        return report.add(at.error(message).help("take `none` out of `owner`, or the place in the body"));
+    }
+    if hold > MOST {
+        return report.add(
+            at.error("`hold` is more than 1024 KiB").help("Envoy keeps no more of a request by itself: write less"),
+        );
+    }
+    Some(hold)
 }
 
 /// Reads the mapping `query:` or `header:`, which says what must stand there.

@@ -193,6 +193,7 @@ mod tests {
             id: None,
             owner: Owner::Unseen,
             when: vec![],
+            hold: 0,
             anonymous: false,
             response: None,
             attributes: Attributes::default(),

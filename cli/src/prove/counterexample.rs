@@ -106,7 +106,7 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     let separator = named.and_then(|operation| {
         operation.owner.places().iter().find_map(|place| match place {
             Place::IdPrefix(separator) => Some(*separator),
-            Place::Path(_) | Place::Query(_) | Place::Header(_) => None,
+            Place::Path(_) | Place::Query(_) | Place::Header(_) | Place::Body(_) => None,
         })
     });
     let owner = case.owner.id.clone();

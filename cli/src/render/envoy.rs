@@ -212,15 +212,16 @@ impl<'a> Given<'a> {
     }
 
     /// Whether a response is held where this filter stands: beside the service, or at the edge for those it calls.
-    fn holds(&self, role: &str, service: Option<&str>) -> bool {
+    fn holds(&self, role: &str, service: Option<&str>) -> (bool, bool) {
         let edge = &self.deployment.edge.spiffe_id;
         let stands_for = |one: &&Service| match role {
             "edge" => one.callers.iter().any(|caller| caller.spiffe_id == *edge),
             "inbound" => service == Some(one.name.as_str()),
             _ => false,
         };
-        let operations = self.directory.services.iter().filter(stands_for).flat_map(|service| &service.operations);
-        operations.filter_map(|operation| operation.response.as_ref()).any(|response| response.hold > 0)
+        let operations = || self.directory.services.iter().filter(stands_for).flat_map(|service| &service.operations);
+        let responses = operations().filter_map(|operation| operation.response.as_ref()).any(|one| one.hold > 0);
+        (responses, operations().any(|operation| operation.hold > 0))
     }
 
     /// Purposes and variables of the edge's secrets.
@@ -290,12 +291,17 @@ fn filter(
         several => format!("approvals: {several}"),
     };
     let trust = fill(&trust, &[("approvals", approvals)]);
-    let (may_hold, hold) = if given.holds(role, service.map(|(name, _)| name)) {
-        let why = "# Of responses that are held the head waits, too.\n";
-        (format!("{why}allow_on_headers_stop_iteration: true"), "hold_responses: true".to_owned())
+    let (responses, requests) = given.holds(role, service.map(|(name, _)| name));
+    let may_hold = if responses || requests {
+        "# A head waits where a response, or the body of a request, is held.\nallow_on_headers_stop_iteration: true"
     } else {
-        (String::new(), String::new())
+        ""
     };
+    let hold: String = [("hold_responses: true\n", responses), ("hold_requests: true\n", requests)]
+        .into_iter()
+        .filter_map(|(line, holds)| holds.then_some(line))
+        .collect();
+    let may_hold = may_hold.to_owned();
     fill(
         FILTER,
         &[

@@ -124,6 +124,7 @@ fn when() -> Value {
                 ),
             ),
             may("headers", headers("Headers of the request, names in lower case", "x-account")),
+            may("body", any_text("The body of the request, of one that is held", &[r#"{"tenant_id":"acme"}"#])),
             may(
                 "route",
                 word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),

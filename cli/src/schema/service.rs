@@ -109,6 +109,14 @@ fn operation() -> Value {
             may("id", any_text("The parameter that is the resource's id", &["id"])),
             must("owner", owner()),
             may(
+                "hold",
+                text(
+                    "Where an owner stands in the body: the most bytes of it, 1 KiB to 1024 KiB, which are read before the service gets the request; needs `hold_requests` of the plugin",
+                    "^[1-9][0-9]* (KiB|MiB)$",
+                    &["64 KiB"],
+                ),
+            ),
+            may(
                 "anonymous",
                 json!({ "description": "Whether anybody may call it, without a credential", "type": "boolean", "default": false }),
             ),
@@ -123,12 +131,11 @@ fn operation() -> Value {
 
 /// One place, or a list of them.
 fn owner() -> Value {
-    const PLACE: &str =
-        r"^(none|path\..+|query\.[A-Za-z0-9_.~-]{1,64}|header\.(?!x-partywall-)[a-z0-9-]{1,64}|id_prefix\.[:_.~|@])$";
+    const PLACE: &str = r"^(none|path\..+|query\.[A-Za-z0-9_.~-]{1,64}|header\.(?!x-partywall-)[a-z0-9-]{1,64}|id_prefix\.[:_.~|@]|body\./.*)$";
     let place = || text("A place", PLACE, &["path.tenant"]);
     let places = at_most(9, list("Places, every one of which counts where a request has it", place(), 1));
     json!({
-        "description": "Where a request shows whose it is: `path.<parameter>`, `query.<parameter>`, `header.<name>`, `id_prefix.<separator>`, or a list of them, every one of which must show the context's tenant where the request has it; `none` where a request need not show it, so that the service itself must see to it",
+        "description": "Where a request shows whose it is: `path.<parameter>`, `query.<parameter>`, `header.<name>`, `id_prefix.<separator>`, `body.<JSON pointer>`, or a list of them, every one of which must show the context's tenant where the request has it; `none` where a request need not show it, so that the service itself must see to it",
         "anyOf": [place(), places],
         "examples": ["path.tenant", ["path.tenant", "query.tenant_id"], "id_prefix.:", "none"],
     })

@@ -15,6 +15,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::modes::MODES;
 use crate::overlay::{MAX_SIZE, Withdrawn};
 use crate::rehearsal::{Ask, Rehearsal};
+use crate::sent::SentBody;
 use crate::{arguments, files, lower};
 
 /// Say why a request is allowed or denied, and what would change that
@@ -34,6 +35,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
+  partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -65,6 +67,9 @@ pub(crate) struct Args {
     /// A header of the request, as `x-account: acme`; may be there more than once
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
     headers: Vec<(String, Vec<u8>)>,
+    /// The body of the request
+    #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true)]
+    body: String,
     /// What the metadata of the request's route say of the mode
     #[arg(long, value_parser = ["enforce", "shadow"])]
     route_mode: Option<String>,
@@ -78,13 +83,13 @@ pub(crate) struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "roles", "owner", "region", "time"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "time"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
     fingerprint_key: Option<PathBuf>,
     /// Say where the settings of this tenant come from
-    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "headers", "roles", "owner", "overlay", "log"])]
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, conflicts_with_all = ["tenant", "service", "method", "path", "headers", "body", "roles", "owner", "overlay", "log"])]
     settings: Option<TenantId>,
     /// Print JSON
     #[arg(long)]
@@ -140,6 +145,7 @@ fn ask(args: &Args) -> Option<Ask> {
         method: args.method.clone()?,
         path: args.path.clone()?,
         headers: args.headers.clone(),
+        body: SentBody::Whole(args.body.clone()),
         route: args
             .route_mode
             .as_deref()

@@ -26,6 +26,7 @@ pub(crate) fn services() -> Vec<Service> {
             method: method.into(),
             path: path.into(),
             when: vec![],
+            hold: 0,
             action: action.into(),
             resource: resource.into(),
             id: id.map(Into::into),

@@ -204,6 +204,7 @@ impl<'a> Wanted<'a> {
         if self.owner.is_some_and(|shown| shown != owner.id.as_str()) {
             return Err((Reason::ResourceForeign, "the request names another owner"));
         }
+        self.found.check_body(&owner.id)?;
         let operation = self.found.operation();
         Ok(RequestFacts {
             tenant: query.tenant,

@@ -35,7 +35,7 @@ mod value;
 mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
-pub use call::Call;
+pub use call::{Body, Call};
 pub use called::{GRPC, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;

@@ -1,6 +1,7 @@
 //! From a request to the operation of a service, and to the owner that it shows.
 
 mod alternatives;
+mod body;
 mod elsewhere;
 mod places;
 mod problem;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use partywall_tenancy::{Operation, Place, Reason, Service, TenantId};
 
-use crate::Call;
 use crate::guard::Guarded;
+use crate::{Body, Call, GRPC};
 pub use problem::{OperationError, OperationProblem};
 
 use alternatives::{Alternatives, Clash};
@@ -65,6 +66,8 @@ enum Evidence {
     Header(Box<str>),
     /// In this segment, before this character.
     Prefix(usize, char),
+    /// In the body.
+    Body(body::Pointer),
 }
 
 /// Why the request for an operation is denied before any policy is asked.
@@ -186,8 +189,21 @@ impl Route {
                 Place::Path(name) => Evidence::Segment(index(name)?),
                 Place::Query(name) => Evidence::Query(name.as_str().into()),
                 Place::Header(name) => Evidence::Header(name.as_str().into()),
+                Place::Body(pointer) => {
+                    Evidence::Body(body::Pointer::compile(pointer).map_err(OperationProblem::Body)?)
+                }
                 Place::IdPrefix(separator) => Evidence::Prefix(id.ok_or(OperationProblem::NoId)?, *separator),
             });
+        }
+        let reads_body = operation.owner.reads_body();
+        if (reads_body && operation.method == GRPC)
+            || (operation.hold > 0) != reads_body
+            || operation.hold > body::MAX_HOLD
+        {
+            return Err(OperationProblem::Hold);
+        }
+        if reads_body && operation.owner.may_be_hidden() {
+            return Err(OperationProblem::BodyOrNone);
         }
         let guarded = operation.response.as_ref().map(|response| {
             let guarded = Guarded::compile(response)?;
@@ -212,6 +228,8 @@ impl Route {
             Evidence::Prefix(at, separator) => {
                 Ok(template::split(path).nth(*at).map(|id| places::prefix(id, *separator).unwrap_or_default()))
             }
+            // Whose it is, is asked of the body when it is known for whom.
+            Evidence::Body(_) => Ok(None),
         })
     }
 
@@ -266,10 +284,33 @@ impl<'o, 'p> Found<'o, 'p> {
                 return Err((Reason::ResourceForeign, "the request names two owners"));
             }
         }
-        if owner.is_none() && !self.route.operation.owner.may_be_hidden() {
+        let Operation { owner: declared, .. } = &self.route.operation;
+        if owner.is_none() && !declared.may_be_hidden() && !declared.reads_body() {
             return Err((Reason::ResourceForeign, "the request does not show whose it is"));
         }
         Ok(owner)
+    }
+
+    /// Whether the body, where the operation looks there, names `tenant` and nobody else.
+    ///
+    /// INVARIANT: a body that nobody read, or that has no owner in it, is nobody's.
+    pub fn check_body(&self, tenant: &TenantId) -> Result<(), (Reason, &'static str)> {
+        self.route.evidence.iter().try_for_each(|evidence| {
+            let Evidence::Body(pointer) = evidence else { return Ok(()) };
+            match self.call.body {
+                Body::Elsewhere => Ok(()),
+                Body::Whole(body) => pointer.judge(body, tenant),
+                Body::Named(owner) if owner == tenant.as_str() => Ok(()),
+                Body::Named(_) => Err((Reason::ResourceForeign, "the body names another owner")),
+                Body::Unread => Err((Reason::AmbiguousRequest, "nobody read the body, in which the owner stands")),
+            }
+        })
+    }
+
+    /// The most bytes of the body, which must be read before this is decided on; `None` where nobody looks there.
+    pub fn hold(&self) -> Option<usize> {
+        let hold = self.route.operation.hold;
+        usize::try_from(hold).ok().filter(|hold| *hold > 0)
     }
 
     /// What the path says for the template parameter `name`, percent-encoded as it came.
@@ -293,6 +334,7 @@ mod tests {
                 action: http.to_string(),
                 resource: "Thing".into(),
                 id: path.contains("{id}").then(|| "id".into()),
+                hold: 0,
                 owner: if path.contains("{tenant}") { Owner::path("tenant") } else { Owner::Unseen },
                 anonymous: false,
                 response: None,

@@ -42,6 +42,7 @@ fn service() -> Service {
         method: method.into(),
         path: path.into(),
         when: vec![],
+        hold: 0,
         action: action.into(),
         resource: "Order".into(),
         id: id.map(Into::into),

@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) request_bytes: RequestBytes,
     /// Whether the head of a response may wait for its body: the listener says `allow_on_headers_stop_iteration` then.
     pub(crate) holds_responses: bool,
+    /// Whether a request may wait for its body, likewise.
+    pub(crate) holds_requests: bool,
 }
 
 /// Where bundle, overlay, grants and candidate are fetched from.
@@ -91,6 +93,8 @@ struct Raw {
     request_bytes: RawBytes,
     #[serde(default)]
     hold_responses: bool,
+    #[serde(default)]
+    hold_requests: bool,
     region: Option<String>,
     #[serde(default)]
     guard: GuardPlace,
@@ -360,6 +364,7 @@ impl Config {
             allows,
             request_bytes: raw.request_bytes.read()?,
             holds_responses: raw.hold_responses,
+            holds_requests: raw.hold_requests,
             passes,
             region: raw.region,
         })

@@ -213,6 +213,8 @@ pub struct Operation {
     pub id: Option<String>,
     /// Where the resource's owner can be seen.
     pub owner: Owner,
+    /// The most bytes of a request's body, which is held until it is decided on; 0 where no owner stands in it.
+    pub hold: u32,
     /// Whether it is open to callers without a credential (a login, say). They never get a root context.
     pub anonymous: bool,
     /// Where the owner stands in what it answers; `None` where responses pass as they are.

@@ -15,6 +15,8 @@ pub enum Place {
     Header(String),
     /// What stands in the resource's id before this character.
     IdPrefix(char),
+    /// What a JSON pointer (RFC 6901, `*` for every member) leads to in the body.
+    Body(String),
 }
 
 impl fmt::Display for Place {
@@ -25,6 +27,7 @@ impl fmt::Display for Place {
             Self::Query(name) => write!(f, "query.{name}"),
             Self::Header(name) => write!(f, "header.{name}"),
             Self::IdPrefix(separator) => write!(f, "id_prefix.{separator}"),
+            Self::Body(pointer) => write!(f, "body.{pointer}"),
         }
     }
 }
@@ -55,6 +58,11 @@ impl Owner {
             Self::Shown { places, .. } => places,
             Self::Unseen => &[],
         }
+    }
+
+    /// Whether it may stand in the body.
+    pub fn reads_body(&self) -> bool {
+        self.places().iter().any(|place| matches!(place, Place::Body(_)))
     }
 
     /// Whether a request may show no owner at all.

@@ -35,6 +35,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         method,
         path: request.path,
         headers: request.headers,
+        body: request.body,
         // The log does not say who put it there. Where the directory does not, the route did.
         route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
         region,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{MAX_OPERATIONS, MAX_PLACES, template, trie};
+use super::{MAX_OPERATIONS, MAX_PLACES, body, template, trie};
 use crate::guard::RuleError;
 
 /// Why the operations of a service cannot be told apart or found.
@@ -47,6 +47,12 @@ pub enum OperationProblem {
     Condition(String, String),
     /// No place of a request, or one that is there twice, or one too many.
     Place(String),
+    /// No pointer into a body.
+    Body(RuleError),
+    /// `hold` without an owner in the body, or the other way round, or too much of it, or a call of gRPC.
+    Hold,
+    /// The owner stands in the body, and need not.
+    BodyOrNone,
     /// An owner in the id of an operation that names none.
     NoId,
 }
@@ -89,6 +95,13 @@ impl fmt::Display for OperationProblem {
                 f,
                 "`{place}` cannot be a place of the owner: there may be {MAX_PLACES}, each once; a header in lower case, a parameter of plain letters, a separator that no tenant's id holds"
             ),
+            Self::Body(error) => write!(f, "the owner in the body: {error}"),
+            Self::Hold => write!(
+                f,
+                "an owner in the body needs `hold`, and `hold` such an owner: 1 KiB to {} KiB, and no call of gRPC",
+                body::MAX_HOLD / 1024
+            ),
+            Self::BodyOrNone => f.write_str("where the owner stands in the body, every body must show it"),
             Self::NoId => f.write_str("the owner is to stand in the id, and the operation names no `id`"),
         }
     }

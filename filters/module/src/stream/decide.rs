@@ -1,6 +1,6 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
+use partywall_authorization::{Across, Authorization, Body, Call, Decision, Query, called};
 use partywall_tenancy::{Cell, ProvedBy, Reason, Retention, Ruling, Tenant, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{CELL, FEATURES, Request, Role};
 
@@ -116,7 +116,12 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
     let (Ok(method), Ok(path)) = (str::from_utf8(request.method), str::from_utf8(request.path)) else {
         return Err("method or path is not text");
     };
-    Ok(Call { method: called(method, request.headers.all("content-type"))?, path, headers: request.headers.0 })
+    Ok(Call {
+        method: called(method, request.headers.all("content-type"))?,
+        path,
+        headers: request.headers.0,
+        body: Body::Unread,
+    })
 }
 
 /// Tells Envoy's routes which cell serves the request, and the app.
@@ -148,18 +153,46 @@ impl Deciding<'_> {
 
     /// Decides about an open request once more. What is still allowed leaves no trace; a denial is told as one of a
     /// request is.
-    pub(super) fn still_allows(&self, established: &Established, request: &Request<'_>) -> Result<(), Denied> {
+    pub(super) fn still_allows(
+        &self,
+        established: &Established,
+        request: &Request<'_>,
+        body: Body<'_>,
+    ) -> Result<(), Denied> {
         if let Ok(call) = asked(request) {
+            let call = Call { body: self.seen(body), ..call };
             let (answer, other) = self.ask(established, &call);
             let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
             if answer.outcome.is_ok() {
                 return Ok(());
             }
         }
-        self.authorize(established, request).map(|_| ())
+        self.authorize(established, request, body).map(|_| ())
     }
 
-    pub(super) fn authorize(&self, established: &Established, request: &Request<'_>) -> Result<Allowed, Denied> {
+    /// An outbound filter guards against mistakes alone: the body is read where the request comes in.
+    fn seen<'b>(&self, body: Body<'b>) -> Body<'b> {
+        if matches!(self.setup.config.role, Role::Edge | Role::Inbound) { body } else { Body::Elsewhere }
+    }
+
+    /// How much of the body must be there before this is decided; `None` where nobody asks for it, and where the request
+    /// is denied whatever stands in it.
+    pub(super) fn waits_for(&self, established: &Established, request: &Request<'_>) -> Option<usize> {
+        let call = asked(request).ok().filter(|_| matches!(self.seen(Body::Unread), Body::Unread))?;
+        let hold = |authorization: &Authorization| authorization.operation(&established.service, &call)?.hold();
+        let tried = self.tried.as_ref().and_then(|tried| hold(&tried.authorization));
+        let hold = hold(self.authorization).max(tried)?;
+        let (answer, other) = self.ask(established, &Call { body: Body::Elsewhere, ..call });
+        let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
+        answer.outcome.is_ok().then_some(hold)
+    }
+
+    pub(super) fn authorize(
+        &self,
+        established: &Established,
+        request: &Request<'_>,
+        body: Body<'_>,
+    ) -> Result<Allowed, Denied> {
         let context = &established.context;
         let known = |mut denied: Denied| {
             denied.proved = context.proved_by != ProvedBy::Nothing;
@@ -167,6 +200,7 @@ impl Deciding<'_> {
             denied
         };
         let call = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
+        let call = Call { body: self.seen(body), ..call };
         let (mut answer, other) = self.ask(established, &call);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
@@ -200,10 +234,11 @@ impl Deciding<'_> {
                     self.tell_features(tenant);
                 }
                 let granted = answer.granted;
-                let guarding = self.guarding(by.1, established, &call, granted);
+                let whose = whose(by.1, established, &call, granted);
+                let guarding = self.guarding(by.1, established, &call, &whose);
                 let retention = self.retention(by.1, established, &call);
-                let tenant = Some(context.tenant.clone());
-                Ok(Allowed { tenant, policy, granted, shadow, asked, beside, guarding, retention })
+                let (tenant, whose) = (Some(context.tenant.clone()), Some(whose));
+                Ok(Allowed { tenant, policy, granted, whose, shadow, asked, beside, guarding, retention })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }
@@ -236,21 +271,25 @@ impl Deciding<'_> {
         authorization: &Authorization,
         established: &Established,
         call: &Call<'_>,
-        granted: bool,
+        whose: &TenantId,
     ) -> Option<Guarding> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
             return None;
         }
         let found = authorization.operation(&established.service, call)?;
-        // A grant lets into the tenant that the request names, and only there.
-        let owner = found.owner().ok().flatten().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
-        let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
         if self.setup.config.passes.is_some() {
-            pass::leave(self.setup, &established.service, &tenant, &found, call);
+            pass::leave(self.setup, &established.service, whose, &found, call);
             return None;
         }
         let guarded = found.guarded()?.clone();
         let (service, path) = (established.service.clone(), call.path.to_owned());
-        Some(Guarding { guarded, tenant, service, path, of_head: call.method == "HEAD" })
+        Some(Guarding { guarded, tenant: whose.clone(), service, path, of_head: call.method == "HEAD" })
     }
+}
+
+/// Whose what is asked for is. A grant lets into the tenant that the request names, and only there.
+fn whose(authorization: &Authorization, established: &Established, call: &Call<'_>, granted: bool) -> TenantId {
+    let found = authorization.operation(&established.service, call).filter(|_| granted);
+    let owner = found.and_then(|found| found.owner().ok().flatten()).and_then(|owner| TenantId::parse(owner).ok());
+    owner.unwrap_or_else(|| established.context.tenant.clone())
 }

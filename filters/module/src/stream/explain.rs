@@ -1,6 +1,6 @@
 //! What a decision was made on, for the filter state `wasm.partywall.explain`: `partywall replay` and its kin read it.
 
-use partywall_authorization::{Authorization, Call, Id};
+use partywall_authorization::{Authorization, Body, Call, Id};
 use partywall_log_redaction::{Asked, Asking, Names};
 use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, View};
 
@@ -23,7 +23,11 @@ pub(super) fn asked(
     let owner = found.as_ref().map_or(Ok(None), |found| found.owner());
     // Nobody can decide again about what could be read in two ways.
     let found = found.filter(|_| !matches!(owner, Err((Reason::AmbiguousRequest, _))));
-    let shown = owner.ok().flatten();
+    let body = found.as_ref().map_or(Ok(()), |found| found.check_body(&context.tenant));
+    let read = matches!(call.body, Body::Whole(_)) && found.as_ref().is_some_and(|found| found.hold().is_some());
+    let found = found.filter(|_| !read || !matches!(body, Err((Reason::AmbiguousRequest, _))));
+    let named = Some(context.tenant.as_str()).filter(|_| read && body.is_ok());
+    let shown = owner.ok().flatten().or(named);
     let id = found.as_ref().and_then(|found| {
         let id: Vec<u8> = Id::of_segment(found.id()?).bytes().collect();
         Some(prints.of_resource(&found.operation().resource, &id))

@@ -177,13 +177,6 @@ fn link_again(setup: &Setup, trace: Option<&TraceParent>) -> Option<u64> {
 
 /// The request was allowed for one service and went to another: its answer is kept back, and this is why.
 pub(super) fn rerouted(setup: &Setup, trace: Option<&TraceParent>, decided_for: &str) -> Option<u64> {
-    host::set_property(DECISION, b"deny");
-    host::set_property("partywall.reason", Reason::AmbiguousRequest.code().as_bytes());
-    host::set_property(SHADOW, b"");
-    host::set_property(
-        DETAIL,
-        b"a route follows a header that this filter writes: it led to another service than was decided for",
-    );
     if setup.config.explain != Explain::Off {
         let policy = setup.policy.borrow();
         let decided = Decided {
@@ -201,41 +194,43 @@ pub(super) fn rerouted(setup: &Setup, trace: Option<&TraceParent>, decided_for: 
         host::set_property(EXPLAIN, decided.write().as_bytes());
     }
     setup.metrics.count("authorization_rerouted_total", &[("role", role(setup.config.role))]);
-    link_again(setup, trace)
+    let why = "a route follows a header that this filter writes: it led to another service than was decided for";
+    overrule(setup, trace, Reason::AmbiguousRequest, why)
 }
 
 /// What the service answered is too old to be shown, or may be.
-pub(super) fn outlived(setup: &Setup, detail: &str) {
-    host::set_property(DECISION, b"deny");
-    host::set_property("partywall.reason", Reason::Retention.code().as_bytes());
-    host::set_property("partywall.detail", detail.as_bytes());
+pub(super) fn outlived(setup: &Setup, trace: Option<&TraceParent>, detail: &str) -> Option<u64> {
     setup.metrics.count("authorization_outlived_total", &[("role", role(setup.config.role))]);
+    overrule(setup, trace, Reason::Retention, detail)
 }
 
 /// What the service answered is kept back, and this is why. What was decided about the request stays as it was told.
 pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, refused: Refused) -> Option<u64> {
-    host::set_property(DECISION, b"deny");
-    host::set_property("partywall.reason", reason.code().as_bytes());
-    host::set_property(SHADOW, b"");
-    host::set_property(DETAIL, refused.to_string().as_bytes());
     setup.metrics.count("guard_denials_total", &[("reason", refused.code()), ("role", role(setup.config.role))]);
-    link_again(setup, trace)
+    overrule(setup, trace, reason, &refused.to_string())
 }
 
 /// A request that was let in cannot be answered, since nobody could judge its response, and this is why.
-pub(super) fn unjudged(setup: &Setup, reason: Reason, detail: &str) {
-    host::set_property(DECISION, b"deny");
-    host::set_property("partywall.reason", reason.code().as_bytes());
-    host::set_property("partywall.detail", detail.as_bytes());
+pub(super) fn unjudged(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
     setup.metrics.count("guard_denials_total", &[("reason", "unjudged"), ("role", role(setup.config.role))]);
+    overrule(setup, trace, reason, detail)
 }
 
 /// The body of a request that was let in grew too large.
-pub(super) fn too_large(setup: &Setup, reason: Reason) {
+pub(super) fn too_large(setup: &Setup, trace: Option<&TraceParent>, reason: Reason) -> Option<u64> {
+    setup.metrics.count("authorization_requests_cut_total", &[("role", role(setup.config.role))]);
+    overrule(setup, trace, reason, "its body grew larger than `request_bytes` of its tenant")
+}
+
+/// What was let in is denied after all.
+///
+/// INVARIANT: the line's link vouches for what it says now, or it would read as altered.
+fn overrule(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", reason.code().as_bytes());
-    host::set_property("partywall.detail", b"its body grew larger than `request_bytes` of its tenant");
-    setup.metrics.count("authorization_requests_cut_total", &[("role", role(setup.config.role))]);
+    host::set_property(SHADOW, b"");
+    host::set_property(DETAIL, detail.as_bytes());
+    link_again(setup, trace)
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.

@@ -6,6 +6,7 @@ mod decide;
 mod explain;
 mod guard;
 mod handover;
+mod hold;
 mod log;
 mod mode;
 mod open;
@@ -18,7 +19,7 @@ pub(crate) use open::Open;
 use std::rc::Rc;
 
 use partywall_authorization::guard::Refused;
-use partywall_authorization::{Counted, GRPC};
+use partywall_authorization::{Body, Counted, GRPC};
 use partywall_tenancy::{Coarse, Reason, Retention, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -34,6 +35,8 @@ pub(crate) struct Stream {
     context_id: u32,
     /// What it was let in with, while it is open.
     kept: Option<Rc<open::Kept>>,
+    /// What waits for its body,
+    held: Option<Box<hold::Held>>,
     /// Where this request's context waits for its calls, to be closed with it.
     placed: context::Placed,
     /// The context it left for the filter that follows, to be forgotten with it.
@@ -90,6 +93,8 @@ struct Allowed {
     policy: String,
     /// Whether a grant let it cross into another tenant.
     granted: bool,
+    /// Whose what is asked for is, where authorization was asked.
+    whose: Option<TenantId>,
     /// Why it would be denied, were it not in shadow.
     shadow: Option<Reason>,
     /// What authorization was asked, as `explain` wrote it.
@@ -102,6 +107,14 @@ struct Allowed {
     retention: Option<Retention>,
 }
 
+/// What comes of the head of a request that is not denied.
+enum Ran {
+    /// It passes. With what it was established as, to be asked about again while it is open.
+    Passes(Allowed, Option<handover::Established>),
+    /// So many bytes of its body are read first.
+    Waits(handover::Established, usize),
+}
+
 impl Stream {
     pub(crate) fn new(setup: Rc<Setup>, context_id: u32) -> Self {
         let placed = context::Placed::default();
@@ -109,6 +122,7 @@ impl Stream {
             setup,
             context_id,
             kept: None,
+            held: None,
             placed,
             ticket: None,
             decided_for: None,
@@ -212,7 +226,7 @@ impl Stream {
     fn too_large(&mut self) -> Action {
         let reason = Reason::RequestTooLarge;
         self.counted = None;
-        log::too_large(&self.setup, reason);
+        self.numbers.extend(log::too_large(&self.setup, self.trace.as_ref(), reason));
         if self.kept.as_ref().is_some_and(|kept| kept.responding.get()) {
             host::reset_stream();
             return Action::Pause;
@@ -235,7 +249,7 @@ impl Stream {
                 Action::Continue
             }
             Err((reason, detail)) => {
-                log::unjudged(&self.setup, reason, detail);
+                self.numbers.extend(log::unjudged(&self.setup, self.trace.as_ref(), reason, detail));
                 self.answered = true;
                 answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
                 Action::Pause
@@ -246,7 +260,7 @@ impl Stream {
     /// Judges the head of what the service answered.
     fn guard_head(&mut self, ended: bool) -> Action {
         if let Some(detail) = self.retention.as_ref().and_then(retention::outlived) {
-            log::outlived(&self.setup, detail);
+            self.numbers.extend(log::outlived(&self.setup, self.trace.as_ref(), detail));
             self.guarding = None;
             self.answered = true;
             answer(&self.setup, Reason::Retention, true, self.trace.as_ref(), self.grpc);
@@ -288,13 +302,40 @@ impl Stream {
         Action::Pause
     }
 
-    /// Decides. With what is let in comes what it was established as, to be asked about again while it is open.
-    fn run(
+    /// Tells what was decided, and answers a denial.
+    fn conclude(&mut self, outcome: Result<Allowed, Denied>, request: &Request<'_>, now_ms: u64) -> Option<Allowed> {
+        let trace = self.trace;
+        let asked = log::Asked { request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
+        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
+        match outcome {
+            Ok(allowed) => Some(allowed),
+            Err(denied) => {
+                self.answered = true;
+                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
+                None
+            }
+        }
+    }
+
+    /// The request goes on, and is decided again while it is open. `body` is whose its body was, where that was read.
+    fn let_in(
         &mut self,
-        request: &Request<'_>,
-        trace: Option<&TraceParent>,
-        now: UnixSeconds,
-    ) -> Result<(Allowed, Option<handover::Established>), Denied> {
+        allowed: Allowed,
+        headers: host::Map,
+        established: handover::Established,
+        body: Option<TenantId>,
+    ) {
+        self.guarding = allowed.guarding;
+        self.retention = allowed.retention;
+        if let Some(guarding) = &self.guarding {
+            guarding.prepare_request();
+        }
+        let more = (self.trace, body);
+        self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
+    }
+
+    /// Decides, as far as the head goes.
+    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>, now: UnixSeconds) -> Result<Ran, Denied> {
         // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
         let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
         if let Some(why) = self.setup.misplaced() {
@@ -311,7 +352,7 @@ impl Stream {
         let established = match &taken {
             Some(_) if role == Role::Egress => {
                 context::let_out(request)?;
-                return Ok((Allowed::default(), None));
+                return Ok(Ran::Passes(Allowed::default(), None));
             }
             Some(taken) => {
                 let stage =
@@ -330,23 +371,41 @@ impl Stream {
             let route = mode::Route::Here;
             let by =
                 decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
-            let allowed = by.authorize(&established, request)?;
+            if let Some(hold) = by.waits_for(&established, request) {
+                let objection = hold::objection(request.headers, hold).map(|why| (Reason::AmbiguousRequest, why));
+                let cannot = (!self.setup.config.holds_requests).then_some((
+                    Reason::PolicyUnavailable,
+                    "the owner stands in the body, and the plugin configuration does not let it wait (`hold_requests`)",
+                ));
+                return match cannot.or(objection) {
+                    Some((reason, why)) => {
+                        let tenant = Some(established.context.tenant.clone());
+                        Err(Denied { proved: true, tenant, ..Denied::new(reason, why) })
+                    }
+                    None => {
+                        self.counted = self.begin_to_count(&established, request)?;
+                        Ok(Ran::Waits(established, hold))
+                    }
+                };
+            }
+            // INVARIANT: what does not wait has no owner in its body, or is denied whatever stands there.
+            let allowed = by.authorize(&established, request, Body::Elsewhere)?;
             self.counted = self.begin_to_count(&established, request)?;
-            return Ok((allowed, Some(established)));
+            return Ok(Ran::Passes(allowed, Some(established)));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);
         if self.ticket.is_none() {
             return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
         }
-        Ok((Allowed { tenant, ..Allowed::default() }, None))
+        Ok(Ran::Passes(Allowed { tenant, ..Allowed::default() }, None))
     }
 }
 
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let headers = host::request_headers();
         let request = Request::from_headers(&headers);
         self.grpc = is_grpc(&request);
@@ -357,41 +416,51 @@ impl HttpContext for Stream {
         let trace = self.trace;
         let now_ms = host::now_ms();
         let (outcome, established) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
-            Ok((allowed, established)) => (Ok(allowed), established),
+            Ok(Ran::Passes(allowed, established)) => (Ok(allowed), established),
+            Ok(Ran::Waits(established, hold)) => {
+                self.held = Some(Box::new(hold::Held { headers, established, hold, size: 0 }));
+                return if end_of_stream { self.decide_held() } else { Action::Pause };
+            }
             Err(denied) => (Err(denied), None),
         };
-        let asked =
-            log::Asked { request: &request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
-        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
-        match outcome {
-            Ok(allowed) => {
+        let Some(allowed) = self.conclude(outcome, &request, now_ms) else { return Action::Pause };
+        match established {
+            Some(established) => self.let_in(allowed, headers, established, None),
+            None => {
                 self.guarding = allowed.guarding;
                 self.retention = allowed.retention;
-                if let Some(guarding) = &self.guarding {
-                    guarding.prepare_request();
-                }
-                if let Some(established) = established {
-                    let kept = self.setup.open.keep(self.context_id, headers, established, allowed.granted, trace);
-                    self.kept = Some(kept);
-                }
-                Action::Continue
-            }
-            Err(denied) => {
-                self.answered = true;
-                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
-                Action::Pause
             }
         }
+        Action::Continue
     }
 
-    fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
-        match self.counted.as_mut().map(|counted| counted.more(size)) {
-            Some(Err(_)) => self.too_large(),
-            Some(Ok(())) | None => Action::Continue,
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(held) = &mut self.held else {
+            // INVARIANT: of a request that was denied while it waited, nothing goes on.
+            if self.answered {
+                return Action::Pause;
+            }
+            return match self.counted.as_mut().map(|counted| counted.more(size)) {
+                Some(Err(_)) => self.too_large(),
+                Some(Ok(())) | None => Action::Continue,
+            };
+        };
+        // All that came so far lies in the host's buffer.
+        held.size = size;
+        if self.counted.is_some_and(|mut counted| counted.more(size).is_err()) {
+            return self.deny_held(Reason::RequestTooLarge, "its body is larger than `request_bytes` of its tenant");
         }
+        if size > held.hold {
+            return self.deny_held(Reason::AmbiguousRequest, hold::TOO_LARGE);
+        }
+        if end_of_stream { self.decide_held() } else { Action::Pause }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // They end the body.
+        if self.held.is_some() && self.decide_held() == Action::Pause {
+            return Action::Pause;
+        }
         if self.setup.stages.context {
             let legacy = self.setup.policy.borrow().claims();
             for name in identity_names(&host::request_trailers(), &legacy) {

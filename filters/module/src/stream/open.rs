@@ -8,7 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use partywall_tenancy::{Reason, UnixSeconds};
+use partywall_authorization::Body;
+use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Passage, Request, Role, TraceParent};
 
 use super::decide::Deciding;
@@ -30,6 +31,8 @@ pub(crate) struct Kept {
     /// Whether a grant let it cross into another tenant. That one ends by itself, without any change of policy.
     granted: bool,
     trace: Option<TraceParent>,
+    /// Whose its body was, where that was read.
+    body: Option<TenantId>,
     /// Whether the response has begun, so that it is too late for an answer of ours.
     pub(super) responding: Cell<bool>,
     /// Whether it was ended here.
@@ -57,10 +60,10 @@ impl Open {
         headers: host::Map,
         established: Established,
         granted: bool,
-        trace: Option<TraceParent>,
+        (trace, body): (Option<TraceParent>, Option<TenantId>),
     ) -> Rc<Kept> {
         let (responding, ended, number) = (Cell::new(false), Cell::new(false), Cell::new(None));
-        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, responding, ended, number });
+        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, body, responding, ended, number });
         self.kept.borrow_mut().insert(context_id, kept.clone());
         kept
     }
@@ -145,6 +148,7 @@ impl Kept {
         self.established.standing.check(&self.established.context, passage, &view)?;
         let route = Route::Of { stream: self.context_id, root };
         let by = Deciding { setup, view: &view, authorization: &authorization, now, route, tried };
-        by.still_allows(&self.established, request)
+        let body = self.body.as_ref().map_or(Body::Unread, |owner| Body::Named(owner.as_str()));
+        by.still_allows(&self.established, request, body)
     }
 }
