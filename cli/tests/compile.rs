@@ -208,7 +208,10 @@ fn a_bundle_says_what_the_directory_says() {
     assert_eq!(body["services"][1]["max_context_age"], 120);
     assert_eq!(body["services"][1]["recover"], "Handle");
     assert_eq!(body["services"][1]["operations"][0]["anonymous"], false);
-    assert_eq!(body["services"][1]["operations"][1]["owner"], serde_json::json!({ "Path": "tenant" }));
+    assert_eq!(
+        body["services"][1]["operations"][1]["owner"],
+        serde_json::json!({ "Shown": { "places": [{ "Path": "tenant" }], "or_none": false } })
+    );
     assert_eq!(
         body["program"]["policies"],
         serde_json::json!([

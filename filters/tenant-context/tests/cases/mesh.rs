@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    ApiKey, Audience, BundleBody, Caller, ContextSigner, Issuer, IssuerKey, KeySource, MeshId, NameSet, Origin,
-    OverlayBody, PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys, Secrets, Service,
-    Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants, Trust, View,
+    ApiKey, Audience, BundleBody, Caller, Cell, CellPlace, ContextSigner, Issuer, IssuerKey, KeySource, MeshId,
+    NameSet, Origin, OverlayBody, PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys,
+    Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants,
+    Trust, View,
 };
 use partywall_tenant_context::api_key_digest;
 use serde::Deserialize;
@@ -55,6 +56,9 @@ struct TenantEntry {
     tier: String,
     residency: String,
     status: Status,
+    /// From one cell to the other.
+    #[serde(default)]
+    moving: Option<[String; 2]>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -236,7 +240,10 @@ impl Mesh {
                 Status::Quarantined => TenantStatus::Quarantined,
             },
             residency: entry.residency.as_str().into(),
-            cell: None,
+            cell: entry
+                .moving
+                .as_ref()
+                .map(|[from, to]| Cell::Moving { from: from.as_str().into(), to: to.as_str().into() }),
             features: NameSet::default(),
             consents: NameSet::default(),
         });
@@ -259,7 +266,7 @@ impl Mesh {
             issuers: self.issuers.iter().map(|(issuer, entry)| entry.read(issuer)).collect(),
             signers: self.signers.iter().map(|(id, entry)| entry.read(id)).collect(),
             gateways: self.gateways.iter().map(|id| SpiffeId::parse(id).unwrap()).collect(),
-            cells: vec![],
+            cells: ["eu-1", "eu-2"].map(|name| CellPlace { name: name.into(), region: "eu".into() }).into(),
             tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             modes: partywall_tenancy::Modes::default(),
