@@ -10,6 +10,7 @@ use crate::exit::Failure;
 use crate::lower::Case;
 use crate::lower::oracle::{Ruling, request};
 use crate::sent::Sent;
+use crate::time::rfc3339;
 
 /// A request that is permitted, and should not be.
 #[derive(Clone, Debug)]
@@ -68,6 +69,9 @@ impl Counterexample {
         }
         option("service", &self.sent[0]);
         self.headers.iter().for_each(|header| option("header", header));
+        if side.policies.iter().any(|policy| policy.to_string().contains("context.time")) {
+            option("time", &rfc3339(case.time));
+        }
         words.extend(self.sent[1..].iter().cloned());
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }

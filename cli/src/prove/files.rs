@@ -11,6 +11,7 @@ use super::{Claim, Pass, Report, Side, Task, Verdict};
 use crate::exit::Failure;
 use crate::files::replace;
 use crate::lower::schema;
+use crate::time::rfc3339;
 
 /// For whoever may read the directory.
 const MODE: u32 = 0o644;
@@ -32,7 +33,11 @@ pub(crate) fn write(task: &Task<'_>, report: &Report, folder: &Path) -> Result<V
             "principal": uid(request.principal()),
             "action": uid(request.action()),
             "resource": uid(request.resource()),
-            "context": { "service": { "__entity": { "type": "Workload", "id": found.case.service } } },
+            "context": {
+                "service": { "__entity": { "type": "Workload", "id": found.case.service } },
+                "purpose": found.case.attributes.purpose,
+                "time": { "__extn": { "fn": "datetime", "arg": rfc3339(found.case.time) } },
+            },
         });
         let files = [folder.join(format!("{number}.entities.json")), folder.join(format!("{number}.request.json"))];
         json_file(&files[0], &entities.to_json_value().map_err(Failure::invalid)?)?;

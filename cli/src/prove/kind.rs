@@ -1,9 +1,9 @@
 //! One kind of request, and what sidecars see to in each request of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::RequestEnv;
-use partywall_tenancy::{Operation, Service, Tenant, TenantStatus};
+use partywall_tenancy::{Attributes, Operation, Service, Tenant, TenantStatus};
 
 /// An action on a type of resource.
 pub(crate) struct Kind {
@@ -50,6 +50,26 @@ impl Kind {
         let ways: Vec<String> = ways.into_iter().flatten().collect();
         (!ways.is_empty()).then(|| format!("({})", ways.join(" || ")))
     }
+
+    /// What operations of this kind say of their data, as a condition: nothing else is ever said of a request.
+    pub(super) fn said(&self, services: &[Service]) -> String {
+        let mut said: BTreeMap<[&str; 3], BTreeSet<String>> = BTreeMap::new();
+        for (service, operation) in self.operations(services) {
+            let Attributes { dataset, classification, purpose, .. } = &operation.attributes;
+            let services = said.entry([dataset, classification, purpose]).or_default();
+            services.insert(entity("Workload", service.spiffe_id.as_str()));
+        }
+        let ways = said.into_iter().map(|([dataset, classification, purpose], services)| {
+            let services = services.into_iter().collect::<Vec<_>>().join(", ");
+            format!(
+                "([{services}].contains(context.service) && resource.dataset == {} && resource.classification == {} && context.purpose == {})",
+                text(dataset),
+                text(classification),
+                text(purpose)
+            )
+        });
+        format!("({})", ways.collect::<Vec<_>>().join(" || "))
+    }
 }
 
 /// What holds for the tenants and users of every request, as a condition. `users` are those that policies name.
@@ -57,6 +77,8 @@ pub(super) fn always<'u>(users: impl IntoIterator<Item = (&'u String, &'u String
     let known = TenantStatus::ALL.map(|status| text(status.name())).join(", ");
     let mut all: Vec<String> =
         ["principal", "resource"].map(|of| format!("[{known}].contains({of}.tenant.status)")).into_iter().collect();
+    // Sidecars have clocks of whole seconds since 1970, and none will see 9900.
+    all.push("context.time >= datetime(\"1970-01-01\") && context.time < datetime(\"9900-01-01\")".to_owned());
     // The id of a user begins with its tenant.
     all.extend(users.into_iter().map(|(user, tenant)| {
         format!("(principal != {} || principal.tenant == {})", entity("User", user), entity("Tenant", tenant))
