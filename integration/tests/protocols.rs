@@ -203,8 +203,8 @@ fn a_plain_post_reaches_no_operation_of_grpc_nor_a_call_one_of_http() {
         ("/shop.Orders/Plain", &["application/json"][..], 200, ""),
         ("/shop.Orders/Plain", &["application/grpc-web"], 200, ""),
         ("/shop.Orders/Get", &["application/json"], 403, "resource_unmapped"),
-        // Told as gRPC tells it, by headers.
-        ("/shop.Orders/Get", &["application/grpc-web"], 200, "resource_unmapped"),
+        // It is no gRPC, and is answered as plain HTTP.
+        ("/shop.Orders/Get", &["application/grpc-web"], 403, "resource_unmapped"),
         ("/shop.Orders/Get", &[], 403, "resource_unmapped"),
         ("/shop.Orders/Get", &["application/json", "application/grpc"], 400, "ambiguous_request"),
         ("/shop.Orders/Get", &["application/json,application/grpc"], 400, "ambiguous_request"),
