@@ -105,6 +105,8 @@ impl Play {
 
     /// What lies in `from` is refused by both, again and again, and told once; what is tried out stays.
     fn refused(&self, from: &Path, extension: &str, reason: &str, stays: (u64, u64)) {
+        // One Envoy alone may have answered so far: what is to stay must be there first.
+        self.tried(stays.0, stays.1);
         let labels = [("kind", "candidate"), ("reason", reason)];
         let word = format!("candidate refused ({reason})");
         let count = |workload| self.metric(workload, "partywall_bundle_refused_total", &labels);
