@@ -41,7 +41,7 @@ const WRONG: [(&str, &str); 22] = [
 /// What is done to a field itself.
 const FIELDS: [&str; 3] = ["left out", "there twice", "mistyped"];
 
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A step from the root of a document down.
 #[derive(Clone, Debug, PartialEq, Eq)]
