@@ -23,6 +23,7 @@ use crate::envoy::{self, Start};
 use crate::issuers::Issuers;
 use crate::ports;
 use crate::raw::{Request, Response};
+use crate::roots::secret;
 use crate::{artefacts, cli};
 
 /// The mesh of the sample tenancy directory.
@@ -119,6 +120,13 @@ impl Site {
     /// The environment of a workload's Envoy.
     pub fn environment(&self, workload: &str) -> Result<Vec<(String, String)>> {
         envoy::environment(&self.keys().join(format!("{workload}.env")))
+    }
+
+    /// The seed of the key by which the edge signs root contexts.
+    pub fn signing_seed(&self) -> Result<Vec<u8>> {
+        let environment = self.environment("edge")?;
+        let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING");
+        secret(&signing.context("the edge has no key that signs root contexts")?.1)
     }
 
     /// Where a hop listens.

@@ -1,7 +1,8 @@
 //! An app of a test's own in the place of a demo app: it keeps what reached it and answers what the test says.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{self, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -95,4 +96,15 @@ fn keep(kept: &Mutex<Vec<Seen>>, one: &Seen) -> usize {
     let before = kept.iter().filter(|seen| seen.path == one.path).count();
     kept.push(one.clone());
     before
+}
+
+/// An app of the test's own: hands each connection to `answer`, in a thread of its own, for as long as this process lives.
+pub fn connections(port: u16, answer: fn(TcpStream) -> Result<()>) -> Result<()> {
+    let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || answer(stream));
+        }
+    });
+    Ok(())
 }

@@ -10,7 +10,7 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::cli;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
 use partywall_integration::services::{App, headers};
 use partywall_integration::variant::{Running, Variant};
 use serde_json::json;
@@ -92,9 +92,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     variant
         .envoy("orders", configured, &configured.replace("service", "region: us\n                            service"))
         .unwrap();
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[App::Invoices, App::Orders]).unwrap();
     mesh.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound, Hop::OrdersInbound]).unwrap();
     Shop { mesh, seed }

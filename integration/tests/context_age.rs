@@ -13,7 +13,7 @@ use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
 use partywall_integration::stand_in::{Says, Seen, StandIn};
 use partywall_integration::variant::{Running, Variant};
 
@@ -46,9 +46,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
         Says(if seen.path.ends_with("flaky") && before < 2 { 503 } else { 200 }, Vec::new())
     })
     .unwrap();
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&Hop::ALL).unwrap();
     Shop { mesh, orders, seed }

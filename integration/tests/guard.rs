@@ -2,7 +2,7 @@
 //! tenant's own, byte by byte, and nothing of another's.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 
 /// What the sample says of an invoice, and what it says here.
@@ -51,15 +52,8 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     let configured = "role: inbound\n                            service";
     let holding = configured.replace("service", "hold_responses: true\n                            service");
     variant.envoy("invoices", configured, &holding).unwrap();
-    let app = TcpListener::bind((Ipv4Addr::LOCALHOST, variant.site.ports.invoices_app)).unwrap();
-    std::thread::spawn(move || {
-        for stream in app.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
     Shop { mesh, seed }

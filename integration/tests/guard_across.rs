@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,8 +11,8 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::{Token, accountant, viewer};
 use partywall_integration::mesh::unique;
-use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant, copy};
 use partywall_integration::{cli, wait};
 
@@ -45,12 +44,7 @@ fn answer(mut stream: TcpStream) -> Result<()> {
 fn start(name: &str, change: impl FnOnce(&mut Variant)) -> Running {
     let mut variant = Variant::prepare(name, &["edge", "invoices"]).unwrap();
     change(&mut variant);
-    let app = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-    thread::spawn(move || {
-        for stream in app.incoming().flatten() {
-            thread::spawn(move || answer(stream));
-        }
-    });
+    stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     mesh

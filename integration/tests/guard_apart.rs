@@ -2,16 +2,15 @@
 //! alone, and lets nothing in of which no filter left word.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::net::TcpStream;
 
 use anyhow::{Context, Result};
 use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
-use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 
 const BEGIN: &str = "                  # partywall: begin\n";
@@ -40,15 +39,8 @@ impl Shop {
         let mut variant = Variant::prepare(name, &["invoices"]).unwrap();
         variant.append("services/invoices.yaml", OPERATIONS).unwrap();
         variant.change("invoices", |text| apart(text, sidecar)).unwrap();
-        let app = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-        thread::spawn(move || {
-            for stream in app.incoming().flatten() {
-                thread::spawn(move || answer(stream));
-            }
-        });
-        let environment = variant.site.environment("edge").unwrap();
-        let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-        let seed = secret(&signing.1).unwrap();
+        stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
+        let seed = variant.site.signing_seed().unwrap();
         let mesh = variant.start(&[]).unwrap();
         mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
         Self { mesh, seed }

@@ -2,7 +2,7 @@
 //! is denied arrives at the app.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::http2::{self, Tls};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Connection, Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 
 const OPERATIONS: &str = r#"
@@ -41,15 +42,8 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     // What holding takes is rendered where a service asks for it.
     variant.render().unwrap();
     assert!(variant.text("invoices").unwrap().contains("hold_requests: true"));
-    let app = TcpListener::bind((Ipv4Addr::LOCALHOST, variant.site.ports.invoices_app)).unwrap();
-    std::thread::spawn(move || {
-        for stream in app.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
     Shop { mesh, seed }

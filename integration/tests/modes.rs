@@ -3,7 +3,7 @@
 //! `filters/authorization/cases/decide/mode-*`, played by `authorization_cases`.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use partywall_integration::access_log::{Hop, Line};
 use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
-use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
 use partywall_integration::site::{FIRST_REVISION, compile};
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant, copy};
 use partywall_integration::{cli, wait, websocket};
 use serde_json::Value;
@@ -42,12 +42,7 @@ fn mesh() -> Running {
     websocket::allow(&mut variant).unwrap();
     variant.envoy("edge", EDGE, &format!("{EDGE}{SHADOW}")).unwrap();
     variant.envoy("invoices", SIDECAR, &format!("{SIDECAR}{SHADOW}")).unwrap();
-    let listener = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || echo(stream));
-        }
-    });
+    stand_in::connections(variant.site.ports.invoices_app, echo).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     running

@@ -1,7 +1,7 @@
 //! What stays open is decided again: a WebSocket, a gRPC stream and a request without an answer yet end within 1.5 s of
 //! what takes away their permission, idle ones too, and nobody else's do.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::{Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
-use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::site::{FIRST_REVISION, compile};
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 use partywall_integration::{cli, grpc, wait, websocket};
 
@@ -50,12 +50,7 @@ static MESH: LazyLock<Running> = LazyLock::new(|| {
     variant.envoy("orders", http2::APP, http2::APP_WITH_HTTP2).unwrap();
     variant.envoy("orders", "{ cluster: app, timeout: 15s }", "{ cluster: app, timeout: 0s }").unwrap();
     websocket::allow(&mut variant).unwrap();
-    let listener = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || echo(stream));
-        }
-    });
+    stand_in::connections(variant.site.ports.invoices_app, echo).unwrap();
     App::start(variant.site.ports.orders_app, order).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound, Hop::OrdersInbound]).unwrap();

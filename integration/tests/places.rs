@@ -2,7 +2,7 @@
 //! and operations of one path that query and headers tell apart. What is denied never arrives at the app.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{LazyLock, Mutex};
 
 use anyhow::Result;
@@ -10,7 +10,8 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 
 const OPERATIONS: &str = r#"
@@ -32,15 +33,8 @@ static ARRIVED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     let variant = Variant::prepare("places", &["invoices"]).unwrap();
     variant.append("services/invoices.yaml", OPERATIONS).unwrap();
-    let app = TcpListener::bind((Ipv4Addr::LOCALHOST, variant.site.ports.invoices_app)).unwrap();
-    std::thread::spawn(move || {
-        for stream in app.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
     Shop { mesh, seed }

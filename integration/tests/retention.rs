@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,8 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::{Root, secret};
+use partywall_integration::roots::Root;
+use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
 
 const DATASETS: &str = "
@@ -34,15 +35,8 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     };
     let operations = ["GET /tenants/{tenant}/invoices/old/{id}", "POST /tenants/{tenant}/invoices/old/{id}"];
     variant.append("services/invoices.yaml", &operations.map(operation).concat()).unwrap();
-    let app = TcpListener::bind((Ipv4Addr::LOCALHOST, variant.site.ports.invoices_app)).unwrap();
-    std::thread::spawn(move || {
-        for stream in app.incoming().flatten() {
-            std::thread::spawn(move || answer(stream));
-        }
-    });
-    let environment = variant.site.environment("edge").unwrap();
-    let signing = environment.iter().find(|(name, _)| name == "PARTYWALL_CONTEXT_SIGNING").unwrap();
-    let seed = secret(&signing.1).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     Shop { mesh, seed }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::step::{cargo, root, run as run_command};
+use crate::step::{cargo, run as run_command};
 use crate::{artefacts, tools};
 
-/// Builds what is needed and plays `integration/tests/global_limits.rs`.
+/// Builds what is needed and plays `integration/src/bin/limits-global.rs`.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if let Some(argument) = arguments.first() {
         bail!("`{argument}`: this task takes no arguments; REDIS_SERVER names a redis-server that is not in PATH");
@@ -17,8 +17,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let redis = redis()?;
     let (envoy, service) = (tools::envoy()?, tools::ratelimit()?);
     let built = artefacts::build()?;
-    let mut test = cargo(&["test", "--locked", "--package", "partywall-integration", "--test", "global_limits"]);
-    test.args(["--", "--ignored", "--nocapture"]).current_dir(root());
+    let mut test =
+        cargo(&["run", "--locked", "--quiet", "--package", "partywall-integration", "--bin", "limits-global"]);
     test.env("ENVOY", envoy).env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module);
     test.env("REDIS_SERVER", redis).env("RATELIMIT", service);
     run_command(test)?;

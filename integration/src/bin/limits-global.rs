@@ -64,9 +64,8 @@ fn ask(running: &Running, port: u16, tenant: &'static str, more: &[(&str, &str)]
     Ok(more.iter().fold(request, |request, (name, value)| request.header(name, *value)).send(local(port))?.status)
 }
 
-#[test]
-#[ignore = "needs Redis and Envoy's rate limit service: cargo xtask limits-global"]
-fn two_edges_share_the_limit_of_a_tenant() {
+/// Two edges share the limit of a tenant, or this panics.
+fn main() {
     let mut variant = Variant::prepare("limits-global", &["edge", "orders"]).unwrap();
     variant.append("tenants/globex.yaml", &format!("limits: {{ mesh_requests_per_second: {LIMIT} }}\n")).unwrap();
     variant.append("profiles/bronze.yaml", "profile: bronze\nlimits: { mesh_requests_per_second: 15 }\n").unwrap();
