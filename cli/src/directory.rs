@@ -29,6 +29,7 @@ mod response;
 mod retired;
 mod service;
 mod settings;
+mod share;
 mod signing;
 mod sources;
 mod template;
@@ -40,7 +41,8 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId, Tenant, TenantId,
+    ApiKey, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Share, Sources, SpiffeId, Tenant,
+    TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -83,6 +85,8 @@ pub struct Directory<'r> {
     pub services: &'r [Service],
     /// What is in shadow.
     pub modes: &'r Modes,
+    /// What tenants let others read, sorted by name.
+    pub shares: &'r [Share],
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -136,6 +140,7 @@ pub struct Reading {
     grantable: Vec<(String, Place)>,
     services: Vec<Service>,
     modes: Modes,
+    shares: Vec<Share>,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -146,8 +151,8 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, modes, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, modes, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, shares, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, modes, shares, policies, digest: *digest })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -226,7 +231,9 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
-    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
+    let share = |source| document(source, &mut report).and_then(|node| share::read(source, node, &mut report));
+    let shares: Vec<_> = sources.shares.iter().filter_map(share).collect();
+    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
@@ -239,6 +246,8 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     let limits = Limits::of(&tenants, &profiles);
     let modes = modes::all(&mesh, &services, &tenants);
+    let mut shares: Vec<Share> = shares.iter().map(|share| share.to_share(&tenants)).collect();
+    shares.sort_by(|a, b| a.name.cmp(&b.name));
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -272,6 +281,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         grantable,
         services,
         modes,
+        shares,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

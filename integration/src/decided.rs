@@ -144,8 +144,10 @@ impl Topic {
                 copy(&self.folder.join(part), &to.join(part))?;
             }
         }
-        if self.folder.join("profiles").is_dir() {
-            copy(&self.folder.join("profiles"), &to.join("profiles"))?;
+        for part in ["profiles", "shares"] {
+            if self.folder.join(part).is_dir() {
+                copy(&self.folder.join(part), &to.join(part))?;
+            }
         }
         if let Ok(more) = fs::read_to_string(self.folder.join("mesh.append.yaml")) {
             let mesh = to.join("mesh.yaml");

@@ -122,9 +122,12 @@ fn add(slice: &BundleBody, parts: &mut Parts) {
             }
         }
     }
-    for (kind, member, name) in
-        [("tenant", "tenants", "id"), ("API key", "api_keys", "id"), ("signer", "signers", "id")]
-    {
+    for (kind, member, name) in [
+        ("tenant", "tenants", "id"),
+        ("API key", "api_keys", "id"),
+        ("signer", "signers", "id"),
+        ("share", "shares", "name"),
+    ] {
         for one in list(&mut bundle, member) {
             parts.insert((kind, text(&one, name)), one);
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId, TenantId,
+    ApiKey, Attributes, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Share, Sources, SpiffeId, TenantId,
     Tenants, UnixSeconds,
 };
 
@@ -55,6 +55,8 @@ pub struct BundleBody {
     pub services: Vec<Service>,
     /// What is in shadow.
     pub modes: Modes,
+    /// What tenants let others read, sorted by name.
+    pub shares: Vec<Share>,
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,

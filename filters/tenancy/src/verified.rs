@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::loading::Loading;
 use crate::statement::{Kind, TrustedKey};
 use crate::{
-    ApiKey, BundleBody, ContextSigner, Issuer, Refusal, RoleKeys, Rollout, Service, SpiffeId, Tenant, TenantId,
+    ApiKey, BundleBody, ContextSigner, Issuer, Refusal, RoleKeys, Rollout, Service, Share, SpiffeId, Tenant, TenantId,
 };
 
 /// A verified bundle with its indexes.
@@ -47,6 +47,7 @@ impl Bundle {
             return Err(Refusal::Inconsistent(format!("gateway `{gateway}` lies outside the trust domain")));
         }
         body.modes.check()?;
+        Share::check(&body.shares)?;
         let keys = Keys::of(&body.keys)?;
         let issuers = unique("issuer", body.issuers.iter().map(|i| i.issuer.as_str()).enumerate())?;
         let signers = unique("signer", body.signers.iter().map(|s| s.id.as_str()).enumerate())?;

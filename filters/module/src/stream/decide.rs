@@ -1,7 +1,7 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Call, Decision, Query, called};
-use partywall_tenancy::{ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenancy::{Crossing, Leave, ProvedBy, Reason, Ruling, Tenant, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
@@ -28,9 +28,10 @@ pub(super) struct Deciding<'a> {
 /// What one policy state answers.
 pub(super) struct Answer {
     pub(super) outcome: Result<(), (Reason, &'static str)>,
-    /// The policy or grant that settled it.
+    /// The policy, grant or share that settled it.
     pub(super) policy: String,
-    granted: bool,
+    /// By what it crosses into another tenant, where it does.
+    leave: Option<Leave>,
     /// Why it would be denied, where it is let in because it is in shadow.
     pub(super) shadow: Option<Reason>,
     /// Whether its route asks for shadow, and the bundle does not let it.
@@ -42,7 +43,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
         let (policy, outcome) = (String::new(), Err((reason, detail)));
-        Self { outcome, policy, granted: false, shadow: None, route_refused: false, tenant: None }
+        Self { outcome, policy, leave: None, shadow: None, route_refused: false, tenant: None }
     }
 
     pub(super) fn of(
@@ -61,18 +62,18 @@ impl Answer {
         };
         let query =
             Query { context, tenant: &tenant, service: &established.service, call: *call, region: setup.region() };
-        let granted = |owner: &str, action: &str| view.grant(context, owner, action);
-        let across = partywall_authorization::authorize_across(authorization, &query, granted);
+        let leave = |crossing: &Crossing<'_>| view.leave(context, crossing);
+        let across = partywall_authorization::authorize_across(authorization, &query, leave);
         // INVARIANT: what would cross into another tenant is no matter of modes.
         let crosses = !matches!(across, Across::Decided(_));
-        let (denied, policy, granted) = match across {
-            Across::Granted { grant, .. } => (None, format!("grant:{grant}"), true),
+        let (denied, policy, leave) = match across {
+            Across::Granted { leave, .. } => (None, leave.to_string(), Some(leave)),
             Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
-                (None, policy.to_owned(), false)
+                (None, policy.to_owned(), None)
             }
             Across::Decided(Decision::Deny { reason, policy, detail, .. })
             | Across::Kept(Decision::Deny { reason, policy, detail, .. }) => {
-                (Some((reason, detail)), policy.unwrap_or_default().to_owned(), false)
+                (Some((reason, detail)), policy.unwrap_or_default().to_owned(), None)
             }
         };
         let modes = &view.bundle().body().modes;
@@ -86,7 +87,7 @@ impl Answer {
             _ => Ok(()),
         };
         let route_refused = ruling == Ruling::RouteRefused;
-        Self { outcome, policy, granted, shadow, route_refused, tenant: Some(tenant) }
+        Self { outcome, policy, leave, shadow, route_refused, tenant: Some(tenant) }
     }
 }
 
@@ -105,8 +106,8 @@ impl Deciding<'_> {
         let other = self.tried.as_ref().map(|tried| {
             let other = candidate::answer(self.setup, tried, established, call, self.route);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
-            // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
-            let crosses = other.granted && answer.outcome.is_err();
+            // a tenant that the bundle in force keeps them from: its owner is in no rollout by a grant or share.
+            let crosses = other.leave.is_some() && answer.outcome.is_err();
             let decides = tried.trial.decides_for(&established.context.tenant);
             let by_candidate = answer.tenant.is_some() && !crosses && decides;
             (other, by_candidate)
@@ -148,8 +149,10 @@ impl Deciding<'_> {
         let wanted = self.setup.config.explain.wants(answer.outcome.is_ok() && answer.shadow.is_none());
         let asked =
             wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
-        if answer.granted {
-            self.setup.metrics.count("authorization_grants_used_total", &[]);
+        match &answer.leave {
+            Some(Leave::Grant(_)) => self.setup.metrics.count("authorization_grants_used_total", &[]),
+            Some(Leave::Share { .. }) => self.setup.metrics.count("authorization_shares_used_total", &[]),
+            None => {}
         }
         let role = log::role(self.setup.config.role);
         if answer.route_refused {
@@ -165,7 +168,7 @@ impl Deciding<'_> {
                 if let Some(tenant) = &answer.tenant {
                     self.tell_features(tenant);
                 }
-                let granted = answer.granted;
+                let granted = answer.leave.is_some();
                 let guarding = self.guarding(by.1, established, &call, granted);
                 Ok(Allowed { tenant: Some(context.tenant.clone()), policy, granted, shadow, asked, beside, guarding })
             }
@@ -194,7 +197,7 @@ impl Deciding<'_> {
         }
         let found = authorization.operation(&established.service, call)?;
         let guarded = found.guarded()?.clone();
-        // A grant lets into the tenant that the request names, and only there.
+        // A grant or share lets into the tenant that the request names, and only there.
         let owner = found.owner().ok().flatten().filter(|_| granted).and_then(|owner| TenantId::parse(owner).ok());
         let tenant = owner.unwrap_or_else(|| established.context.tenant.clone());
         Some(Guarding { guarded, tenant, service: established.service.clone(), of_head: call.method == "HEAD" })

@@ -130,6 +130,7 @@ pub fn body() -> BundleBody {
             ),
         ],
         modes: partywall_tenancy::Modes::default(),
+        shares: vec![],
         program: vec![],
     }
 }
