@@ -141,9 +141,7 @@ pub(crate) fn check(
                 let diagnostic = until.at.error(format!("share `{name}` has ended"));
                 report.push(diagnostic.help("take its file out, or write another `until` if it is still wanted"));
             } else if until.value - now < NEAR {
-                let days = (until.value - now).div_ceil(86_400);
-                let message =
-                    format!("share `{name}` ends within {days} days, and then what it lets through is denied");
+                let message = format!("share `{name}` ends within 14 days, and then what it lets through is denied");
                 report.push(until.at.warning(message).help("write another `until` if it is still wanted"));
             }
         }
