@@ -52,6 +52,7 @@ use crate::directory::grants::GrantsEntry;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::published::Published;
 use crate::directory::service::ServiceEntry;
+use crate::directory::share::ShareEntry;
 use crate::directory::tenant::Inherits;
 use crate::lower::Vocabulary;
 
@@ -138,6 +139,7 @@ pub struct Reading {
     retired: Vec<TenantId>,
     operations: Vec<(String, String, Place)>,
     grantable: Vec<(String, Place)>,
+    shareable: Vec<(String, String, Place)>,
     services: Vec<Service>,
     modes: Modes,
     shares: Vec<Share>,
@@ -184,6 +186,11 @@ impl Reading {
     /// Where `grants` of mesh.yaml names an action.
     pub(crate) fn grantable_place(&self, action: &str) -> Option<&Place> {
         self.grantable.iter().find(|(name, _)| name == action).map(|(_, place)| place)
+    }
+
+    /// Where a share, by its name, names an action.
+    pub(crate) fn shareable_place(&self, share: &str, action: &str) -> Option<&Place> {
+        self.shareable.iter().find(|(of, name, _)| of == share && name == action).map(|(.., place)| place)
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -246,6 +253,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     let limits = Limits::of(&tenants, &profiles);
     let modes = modes::all(&mesh, &services, &tenants);
+    let shareable = shares.iter().flat_map(ShareEntry::places).collect();
     let mut shares: Vec<Share> = shares.iter().map(|share| share.to_share(&tenants)).collect();
     shares.sort_by(|a, b| a.name.cmp(&b.name));
     for file in tenants {
@@ -279,6 +287,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         retired: retired.into_iter().map(|former| former.tenant.value).collect(),
         operations,
         grantable,
+        shareable,
         services,
         modes,
         shares,

@@ -105,3 +105,30 @@ fn what_was_shared_is_decided_again_by_the_shares_of_each_side() {
         assert!(flipped.contains("resource_foreign") && flipped.contains("share:globex/to-globex"), "{flipped}");
     }
 }
+
+#[test]
+fn a_share_that_every_policy_keeps_out_is_told() {
+    let here = sharing("shares-forbidden", Some(SHARE));
+    let good = partywall(&["check", path(&here)]).succeeds();
+    assert!(!good.stdout().contains("lets nobody do"), "{}", good.stdout());
+    fs::copy(sample().join("policies/wall.cedar"), here.join("policies/wall.cedar")).unwrap();
+    partywall(&["check", path(&here)])
+        .succeeds()
+        .says("shares/to-globex.yaml:4:11: warning: share `to-globex` lets nobody do `orders:list`")
+        .says("`own-tenant-only` forbids it: except it there");
+}
+
+/// Where permits are for what is a tenant's own, a share is all that crosses, and the proof says so.
+#[test]
+fn a_proof_stands_beside_the_shares_that_it_names() {
+    assert!(std::env::var_os("CVC5").is_some(), "CVC5 names no solver: `cargo xtask test` fetches one and sets it");
+    let here = sharing("shares-prove", Some(SHARE));
+    let readers = here.join("policies/readers.cedar");
+    let own = "@id(\"viewers-read\") permit (principal in Role::\"viewer\", action == Action::\"orders:list\", resource)\nwhen { principal.tenant == resource.tenant };\n";
+    fs::write(&readers, own).unwrap();
+    fs::remove_file(here.join("policies/accountants.cedar")).unwrap();
+    partywall(&["prove", path(&here)]).succeeds().says(&format!("assumed   {WORDS}")).says("Proved, in");
+    // A permit that leaves it out permits across, and that is no share's doing.
+    fs::write(&readers, own.replace("when { principal.tenant == resource.tenant }", "")).unwrap();
+    partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
+}

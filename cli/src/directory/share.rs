@@ -4,7 +4,7 @@ use std::path::Path;
 
 use partywall_tenancy::{Owner, Share, TenantId, UnixSeconds, reads};
 
-use crate::diagnostic::Source;
+use crate::diagnostic::{Place, Source};
 use crate::directory::fields::{Fields, Report, list, once_each, text, texts};
 use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
@@ -247,6 +247,11 @@ impl ShareEntry<'_> {
                 );
             }
         }
+    }
+
+    /// Its name and each action, with the place where that stands.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (String, String, Place)> {
+        self.actions.iter().map(|action| (self.name.value.clone(), action.value.clone(), action.at.place()))
     }
 
     /// As the bundle says it: cohorts are written out.
