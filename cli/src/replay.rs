@@ -412,7 +412,7 @@ fn leave(material: &Material, record: &Record, tenant: &TenantId, crossing: &Cro
     if let Some(share) = shared {
         let owner = TenantId::parse(crossing.owner).ok()?;
         let owner = material.tenant(&owner).filter(|owner| owner.status == TenantStatus::Active)?;
-        let leave = Leave::Share { owner: owner.id.clone(), name: share.name.as_str().into() };
+        let leave = Leave::Share { name: share.name.as_str().into() };
         return Some((leave, without(owner, &record.owner_withdrawn)));
     }
     let (grant, owner) = granted(material, record, crossing.owner, crossing.action)?;

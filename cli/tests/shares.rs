@@ -41,8 +41,8 @@ fn explained(directory: &Path, tenant: &str, owner: &str, more: &[&str]) -> Valu
 fn explain_names_the_share_and_who_lifts_it() {
     let directory = sharing("shares-explain", Some(SHARE));
     let found = explained(&directory, "globex", "acme", &[]);
-    assert_eq!((&found["decision"], &found["policy"]), (&"allow".into(), &"share:acme/to-globex".into()));
-    assert_eq!(found["facts"]["crosses"], "share:acme/to-globex; in place of a permit");
+    assert_eq!((&found["decision"], &found["policy"]), (&"allow".into(), &"share:to-globex".into()));
+    assert_eq!(found["facts"]["crosses"], "share:to-globex; in place of a permit");
     for (tenant, owner) in [("initech", "acme"), ("acme", "globex"), ("globex", "initech")] {
         let found = explained(&directory, tenant, owner, &[]);
         assert_eq!((&found["decision"], &found["reason"]), (&"deny".into(), &"resource_foreign".into()), "{tenant}");
@@ -91,7 +91,7 @@ fn what_was_shared_is_decided_again_by_the_shares_of_each_side() {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text.replace("owner: acme", "owner: globex").replace("to: [globex]", "to: [acme]")).unwrap();
     }
-    let line = of_acme.line("allow", "share:globex/to-globex");
+    let line = of_acme.line("allow", "share:to-globex");
     let folder = with.parent().unwrap();
     let log = logs::write(folder, &[line]);
     let key = key_file(folder);
@@ -102,7 +102,7 @@ fn what_was_shared_is_decided_again_by_the_shares_of_each_side() {
     assert!(!same.contains("resource_foreign"), "{same}");
     for other in [&without, &ended] {
         let flipped = replay(&with, other).ends_with(1).json().to_string();
-        assert!(flipped.contains("resource_foreign") && flipped.contains("share:globex/to-globex"), "{flipped}");
+        assert!(flipped.contains("resource_foreign") && flipped.contains("share:to-globex"), "{flipped}");
     }
 }
 

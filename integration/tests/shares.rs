@@ -17,7 +17,7 @@ use partywall_integration::variant::{Running, Variant};
 use partywall_integration::wait;
 
 const SHARE: &str = "share: for-acme\nowner: globex\nto: [acme]\nactions: [\"invoices:list\"]\nservices: [invoices]\n";
-const SHARED: &str = "share:globex/for-acme";
+const SHARED: &str = "share:for-acme";
 /// A bundle is asked for every three seconds.
 const SOON: Duration = Duration::from_secs(20);
 /// So many answers in a row are those of every worker.
@@ -135,7 +135,7 @@ fn a_share_is_for_reading_by_whom_it_names_while_both_may_act() {
     .unwrap();
     fs::remove_file(tenancy.join("shares/for-acme.yaml")).unwrap();
     compile(&tenancy, &play.mesh.site.keys(), &play.mesh.site.bundles(), Some(FIRST_REVISION + 10)).unwrap();
-    play.until(SOON, "shared for a while", "initech", |told| told.2 == "share:initech/for-a-while");
+    play.until(SOON, "shared for a while", "initech", |told| told.2 == "share:for-a-while");
     play.until(SOON, "shared no more", "globex", foreign);
     play.until(Duration::from_secs(40), "over", "initech", foreign);
     assert_eq!(play.mesh.client("acme", "/tenants/acme/invoices").unwrap().status, 200);

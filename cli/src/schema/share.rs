@@ -12,7 +12,7 @@ pub(super) fn share() -> Value {
         [
             must(
                 "share",
-                label("Its name, as the file is called; logs say `share:<owner>/<name>`", &["orders-for-the-auditor"]),
+                label("Its name, as the file is called; logs say `share:<name>`", &["orders-for-the-auditor"]),
             ),
             must(
                 "owner",

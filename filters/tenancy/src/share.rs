@@ -92,8 +92,6 @@ pub enum Leave {
     Grant(GrantId),
     /// A share.
     Share {
-        /// Whose resources it is that are read.
-        owner: TenantId,
         /// Its name.
         name: Box<str>,
     },
@@ -111,11 +109,12 @@ impl Leave {
     }
 }
 
+/// INVARIANT: as logs tell it, so it names no tenant; whose resource it was stands in `owner` of `explain`, as a fingerprint.
 impl fmt::Display for Leave {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Grant(id) => write!(f, "{}{id}", Self::GRANT),
-            Self::Share { owner, name } => write!(f, "{}{owner}/{name}", Self::SHARE),
+            Self::Share { name } => write!(f, "{}{name}", Self::SHARE),
         }
     }
 }

@@ -84,7 +84,7 @@ impl View {
         let share = shares.find(|share| share.covers(&context.tenant, crossing, self.now))?;
         self.active_tenant(&context.tenant).ok()?;
         let owner = self.active_tenant(&TenantId::parse(crossing.owner).ok()?).ok()?;
-        Some((Leave::Share { owner: owner.id.clone(), name: share.name.as_str().into() }, owner))
+        Some((Leave::Share { name: share.name.as_str().into() }, owner))
     }
 
     /// The live grant by which this context may do `action` in the tenant called `owner`, with that tenant.
