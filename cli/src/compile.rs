@@ -194,6 +194,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         tenants,
         services: directory.services.to_vec(),
         modes: directory.modes.clone(),
+        shares: directory.shares.to_vec(),
         program: program.to_vec(),
     })
 }

@@ -30,6 +30,7 @@ mod response;
 mod retired;
 mod service;
 mod settings;
+mod share;
 mod signing;
 mod sources;
 mod template;
@@ -41,8 +42,8 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Sources, SpiffeId,
-    Tenant, TenantId,
+    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Share, Sources,
+    SpiffeId, Tenant, TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -52,6 +53,7 @@ use crate::directory::grants::GrantsEntry;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::published::Published;
 use crate::directory::service::ServiceEntry;
+use crate::directory::share::ShareEntry;
 use crate::directory::tenant::Inherits;
 use crate::lower::Vocabulary;
 
@@ -85,6 +87,8 @@ pub struct Directory<'r> {
     pub services: &'r [Service],
     /// What is in shadow.
     pub modes: &'r Modes,
+    /// What tenants let others read, sorted by name.
+    pub shares: &'r [Share],
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -138,8 +142,10 @@ pub struct Reading {
     retired: Vec<TenantId>,
     operations: Vec<(String, String, Place)>,
     grantable: Vec<(String, Place)>,
+    shareable: Vec<(String, String, Place)>,
     services: Vec<Service>,
     modes: Modes,
+    shares: Vec<Share>,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -150,8 +156,8 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, modes, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, modes, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, shares, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, modes, shares, policies, digest: *digest })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -183,6 +189,11 @@ impl Reading {
     /// Where `grants` of mesh.yaml names an action.
     pub(crate) fn grantable_place(&self, action: &str) -> Option<&Place> {
         self.grantable.iter().find(|(name, _)| name == action).map(|(_, place)| place)
+    }
+
+    /// Where a share, by its name, names an action.
+    pub(crate) fn shareable_place(&self, share: &str, action: &str) -> Option<&Place> {
+        self.shareable.iter().find(|(of, name, _)| of == share && name == action).map(|(.., place)| place)
     }
 
     /// The tenants whose files are good, sorted by id, whatever else is wrong.
@@ -230,7 +241,9 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
-    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &mut report);
+    let share = |source| document(source, &mut report).and_then(|node| share::read(source, node, &mut report));
+    let shares: Vec<_> = sources.shares.iter().filter_map(share).collect();
+    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
@@ -243,6 +256,9 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let (mut record, mut places, mut all) = (None, Vec::new(), Vec::new());
     let limits = Limits::of(&tenants, &profiles);
     let modes = modes::all(&mesh, &services, &tenants);
+    let shareable = shares.iter().flat_map(ShareEntry::places).collect();
+    let mut shares: Vec<Share> = shares.iter().map(|share| share.to_share(&tenants)).collect();
+    shares.sort_by(|a, b| a.name.cmp(&b.name));
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -274,8 +290,10 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         retired: retired.into_iter().map(|former| former.tenant.value).collect(),
         operations,
         grantable,
+        shareable,
         services,
         modes,
+        shares,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

@@ -54,6 +54,7 @@ mod revisions;
 mod schema;
 mod sent;
 mod server;
+mod shares;
 mod show;
 mod slices;
 mod time;

@@ -10,10 +10,12 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{
+    Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize_across,
+};
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
-    SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
+    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
+    RoleKeys, Ruling, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
 };
 
 use crate::compile::{Issue, body};
@@ -140,9 +142,15 @@ impl Rehearsal {
         }
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
-        match authorize(&self.policy, &query) {
-            Decision::Allow { policy, .. } => Settled::permitted_by(policy.to_owned()),
-            Decision::Deny { reason, policy, detail, .. } => {
+        match authorize_across(&self.policy, &query, |crossing| self.view.leave(&context, crossing)) {
+            Across::Granted { leave, .. } => Settled::permitted_by(leave.to_string()),
+            Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
+                Settled::permitted_by(policy.to_owned())
+            }
+            Across::Kept(Decision::Deny { reason, policy, detail, .. }) => {
+                Settled::denied(reason, policy.map(str::to_owned), detail)
+            }
+            Across::Decided(Decision::Deny { reason, policy, detail, .. }) => {
                 let settled = Settled::denied(reason, policy.map(str::to_owned), detail);
                 match self.body().modes.rule(reason, &ask.service, &id, || ask.route) {
                     Ruling::LetThrough => Settled { reason: None, shadow: Some(reason), ..settled },
@@ -201,9 +209,27 @@ impl Rehearsal {
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
         match &ask.owner {
-            None => self.policy.verdicts(&query, None),
+            None => {
+                let crossed = self.crosses(ask, &context);
+                self.policy.verdicts(&query, crossed.as_ref().map(|(_, owner)| owner))
+            }
             Some(owner) => self.policy.verdicts(&query, Some(&self.view.tenant(owner)?)),
         }
+    }
+
+    /// The share by which it crosses into another tenant, with that tenant; policies may forbid it all the same.
+    fn crosses(&self, ask: &Ask, context: &TenantContext) -> Option<(Leave, Tenant)> {
+        let found = self.policy.operation(&ask.service, &call(ask))?;
+        let owner = found.owner().ok()?.filter(|owner| *owner != context.tenant.as_str())?;
+        let operation = found.operation();
+        let reads = reads(&operation.method) && reads(&ask.method);
+        self.view.leave(context, &Crossing { owner, action: &operation.action, service: &ask.service, reads })
+    }
+
+    /// The share by which it crosses into another tenant, as logs name it.
+    pub(crate) fn share(&self, ask: &Ask) -> Option<String> {
+        let tenant = self.view.active_tenant(&TenantId::parse(&ask.tenant).ok()?).ok()?;
+        self.crosses(ask, &context(ask, &tenant)).map(|(leave, _)| leave.to_string())
     }
 
     /// What the policies say where nothing is built in: of a resource that is another tenant's.

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    Cell, GrantId, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant, TenantContext, TenantId,
-    TenantStatus,
+    Cell, Crossing, GrantId, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant,
+    TenantContext, TenantId, TenantStatus,
 };
 
 use crate::material::Material;
@@ -383,8 +383,11 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
     let query =
         Query { context: &context, tenant, service: &record.service, call, region: &record.region, time: record.time };
-    let granted = |owner: &str, action: &str| granted(material, record, owner, action);
-    match authorize_across(&material.authorization, &query, granted) {
+    let leave = |crossing: &Crossing<'_>| leave(material, record, &found.tenant, crossing);
+    match authorize_across(&material.authorization, &query, leave) {
+        Across::Granted { leave: leave @ Leave::Share { .. }, .. } => {
+            Verdict::Decided { allowed: true, reason: "", policy: leave.to_string() }
+        }
         Across::Granted { .. } => {
             let policy = if record.policy.starts_with(GRANT) { record.policy.clone() } else { "grant".to_owned() };
             Verdict::Decided { allowed: true, reason: "", policy }
@@ -401,6 +404,19 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
             Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
         }
     }
+}
+
+/// By what the tenant may cross: a share of the bundle that had not ended at the time, or a grant.
+fn leave(material: &Material, record: &Record, tenant: &TenantId, crossing: &Crossing<'_>) -> Option<(Leave, Tenant)> {
+    let shared = material.body.shares.iter().find(|share| share.covers(tenant, crossing, record.time));
+    if let Some(share) = shared {
+        let owner = TenantId::parse(crossing.owner).ok()?;
+        let owner = material.tenant(&owner).filter(|owner| owner.status == TenantStatus::Active)?;
+        let leave = Leave::Share { name: share.name.as_str().into() };
+        return Some((leave, without(owner, &record.owner_withdrawn)));
+    }
+    let (grant, owner) = granted(material, record, crossing.owner, crossing.action)?;
+    Some((Leave::Grant(grant), owner))
 }
 
 /// The leave that the principal had at the time, as far as the bundle still lets it be given. Only with one are

@@ -14,6 +14,7 @@ mod mesh;
 mod overlay;
 mod service;
 mod shape;
+mod share;
 mod sources;
 mod tenant;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "retired", files: "tenants/retired.yaml", root: tenant::retired },
     Kind { name: "profile", files: "profiles/*.yaml", root: tenant::profile },
     Kind { name: "service", files: "services/*.yaml", root: service::service },
+    Kind { name: "share", files: "shares/*.yaml", root: share::share },
     Kind { name: "links", files: "policies/links.yaml", root: links::links },
     Kind { name: "api-keys", files: "api-keys.yaml", root: api_keys::api_keys },
     Kind { name: "datasets", files: "datasets.yaml", root: data::datasets },

@@ -9,8 +9,8 @@ use partywall_tenancy::{
 use serde_json::{Value, json};
 
 use crate::command::say;
-use crate::modes;
 use crate::time::rfc3339;
+use crate::{modes, shares};
 
 /// One line of a list of names and values.
 pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
@@ -69,6 +69,7 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("tenant", format_args!("{}, {status}, tier {tier}, residency {residency}{more}", tenant.id));
     }
     body.services.iter().for_each(service);
+    body.shares.iter().for_each(|one| line("share", shares::words(one)));
     modes::in_shadow(&body.modes).iter().for_each(|what| line("IN SHADOW", what));
     match policies(body) {
         // Only who decides requests has a program.

@@ -77,6 +77,7 @@ pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
             signers: Vec::new(),
             services: Vec::new(),
             modes: Modes::default(),
+            shares: Vec::new(),
             program: Vec::new(),
             ..whole
         },
@@ -152,7 +153,7 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Recover, RoleKeys, SpiffeId, Tenant, TenantId,
+        ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Recover, RoleKeys, Share, SpiffeId, Tenant, TenantId,
         TenantScope, TenantStatus, Tenants,
     };
 
@@ -213,7 +214,7 @@ mod tests {
             gateways: vec![workload("gateway")],
             cells: vec![],
             tenants: Tenants::pack([Tenant {
-                id: tenant,
+                id: tenant.clone(),
                 tier: "gold".into(),
                 status: TenantStatus::Active,
                 residency: "eu".into(),
@@ -234,6 +235,14 @@ mod tests {
                 operations: vec![],
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
+            shares: vec![Share {
+                name: "s".into(),
+                owners: vec![tenant.clone()],
+                to: vec![tenant],
+                actions: vec![],
+                services: vec![],
+                until: None,
+            }],
             program: vec![1],
         }
     }
@@ -255,6 +264,7 @@ mod tests {
             let other = slice(&whole(), audience);
             assert!(other.issuers.is_empty() && other.api_keys.is_empty() && other.signers.is_empty());
             assert!(other.services.is_empty() && other.program.is_empty() && !other.tenants.is_empty());
+            assert!(other.shares.is_empty() && !edge.shares.is_empty() && !workload.shares.is_empty());
             assert!(other.modes.is_empty() && !edge.modes.is_empty() && !workload.modes.is_empty());
         }
         for audience in Audience::ALL {

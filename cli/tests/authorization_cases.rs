@@ -30,8 +30,10 @@ fn lay(topic: &Path, to: &Path) {
             copy(&topic.join(part), &to.join(part));
         }
     }
-    if topic.join("profiles").is_dir() {
-        copy(&topic.join("profiles"), &to.join("profiles"));
+    for part in ["profiles", "shares"] {
+        if topic.join(part).is_dir() {
+            copy(&topic.join(part), &to.join(part));
+        }
     }
     if topic.join("datasets.yaml").is_file() {
         fs::copy(topic.join("datasets.yaml"), to.join("datasets.yaml")).unwrap();

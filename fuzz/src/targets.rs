@@ -512,6 +512,7 @@ fn body() -> BundleBody {
             ),
         ],
         modes: partywall_tenancy::Modes::default(),
+        shares: vec![],
         program: vec![],
     }
 }

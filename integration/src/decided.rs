@@ -144,8 +144,10 @@ impl Topic {
                 copy(&self.folder.join(part), &to.join(part))?;
             }
         }
-        if self.folder.join("profiles").is_dir() {
-            copy(&self.folder.join("profiles"), &to.join("profiles"))?;
+        for part in ["profiles", "shares"] {
+            if self.folder.join(part).is_dir() {
+                copy(&self.folder.join(part), &to.join(part))?;
+            }
         }
         if self.folder.join("datasets.yaml").is_file() {
             fs::copy(self.folder.join("datasets.yaml"), to.join("datasets.yaml"))?;

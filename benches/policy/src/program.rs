@@ -60,7 +60,7 @@ impl Judge {
     }
 
     fn authorized(&self, at: usize) -> bool {
-        let decided = authorize_across(&self.authorization, &self.query(at), |_, _| None);
+        let decided = authorize_across(&self.authorization, &self.query(at), |_| None);
         matches!(decided, Across::Decided(Decision::Allow { .. }))
     }
 

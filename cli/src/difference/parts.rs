@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use partywall_tenancy::{Audience, BundleBody};
 
 use crate::material::Material;
+use crate::shares;
 use crate::show::bundle_json;
 
 /// One thing that is not as it was.
@@ -128,6 +129,10 @@ fn add(slice: &BundleBody, parts: &mut Parts) {
         for one in list(&mut bundle, member) {
             parts.insert((kind, text(&one, name)), one);
         }
+    }
+    // In words: who gains or loses by one that comes or goes is what there is to say of it.
+    for (share, written) in slice.shares.iter().zip(list(&mut bundle, "shares")) {
+        parts.insert(("share", shares::words(share)), written);
     }
     for (name, rest) in bundle.as_object_mut().into_iter().flat_map(std::mem::take) {
         if !ITS_OWN.contains(&name.as_str()) {

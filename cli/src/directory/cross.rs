@@ -10,10 +10,11 @@ use crate::directory::fields::Report;
 use crate::directory::mesh::MeshEntry;
 use crate::directory::profile::Profile;
 use crate::directory::service::ServiceEntry;
+use crate::directory::share::ShareEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
-use crate::directory::{cells, grants};
+use crate::directory::{cells, grants, share};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -23,6 +24,7 @@ pub(crate) fn check(
     tenants: &[TenantFile<'_>],
     profiles: &[Profile<'_>],
     services: &[ServiceEntry<'_>],
+    shares: &[ShareEntry<'_>],
     report: &mut Report,
 ) {
     let known = known_tenants(tenants, report);
@@ -45,6 +47,7 @@ pub(crate) fn check(
     if let Some(grants) = &mesh.grants {
         grants.tenants.check(&known, report);
     }
+    share::check(shares, tenants, &known, services, report);
     grants::check(mesh.grants.as_ref(), services, report);
     cells::check(mesh, tenants, profiles, report);
     useless(mesh, api_keys, report);

@@ -41,6 +41,8 @@ pub(crate) struct Sources {
     pub(crate) profiles: Vec<Source>,
     /// `services/*.yaml`.
     pub(crate) services: Vec<Source>,
+    /// `shares/*.yaml`, where there is such a folder.
+    pub(crate) shares: Vec<Source>,
     /// `policies/*.cedar`, and `policies/links.yaml`.
     pub(crate) policies: Vec<Source>,
     /// SHA-256 over the names and contents of all of them.
@@ -58,8 +60,9 @@ pub(crate) const RETIRED: &str = "retired.yaml";
 pub(crate) const CASES: &str = "cases";
 
 const FOLDERS: [(&str, &str); 3] = [("policies", ".cedar"), ("services", ".yaml"), ("tenants", ".yaml")];
-/// A folder that need not be there.
+/// Folders that need not be there.
 const PROFILES: (&str, &str) = ("profiles", ".yaml");
+const SHARES: (&str, &str) = ("shares", ".yaml");
 
 /// Reads all files below `directory`. Hidden files and `README.md` are let be; anything else that
 /// nobody would read is a mistake: a policy in a file with a mistyped ending protects nothing.
@@ -79,6 +82,9 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     }
     if directory.join(PROFILES.0).exists() {
         sources.profiles = reader.folder(PROFILES.0, PROFILES.1);
+    }
+    if directory.join(SHARES.0).exists() {
+        sources.shares = reader.folder(SHARES.0, SHARES.1);
     }
     let retired = sources.tenants.iter().position(|source| Path::new(source.path()).ends_with(RETIRED));
     sources.retired = retired.map(|at| sources.tenants.remove(at));
@@ -102,12 +108,13 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            let known = ["mesh.yaml", API_KEYS, DATASETS, "tenants", "services", "policies", PROFILES.0, CASES];
+            let known =
+                ["mesh.yaml", API_KEYS, DATASETS, "tenants", "services", "policies", PROFILES.0, SHARES.0, CASES];
             if !known.contains(&name.as_str()) {
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `tenants/`, `profiles/`, `services/`, `policies/` and `cases/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `tenants/`, `profiles/`, `services/`, `policies/`, `shares/` and `cases/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);
@@ -144,7 +151,11 @@ impl Reader<'_> {
         }
         if found.is_empty() {
             let path = self.directory.join(folder);
-            let so = if folder == PROFILES.0 { "no tenant inherits anything" } else { "every request is denied" };
+            let so = match folder {
+                "profiles" => "no tenant inherits anything",
+                "shares" => "nothing is shared",
+                _ => "every request is denied",
+            };
             let message = format!("holds no `*{ending}`, so that {so}");
             self.report.push(Diagnostic::warning_of_file(path.to_string_lossy(), message));
         }

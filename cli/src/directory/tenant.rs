@@ -27,6 +27,8 @@ pub(crate) struct TenantFile<'s> {
     pub(crate) named: Option<TenantId>,
     /// `mode`.
     pub(crate) mode: Option<Located<'s, Mode>>,
+    /// `cohort`, of its record or its profile.
+    pub(crate) cohort: Option<String>,
     /// `limits` of its own record.
     pub(crate) limits: Option<Vec<Limit>>,
     /// `cell` of its own record.
@@ -108,6 +110,8 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
     fields.finish(report);
     let cell = own.cell.clone();
     let limits = own.limits.as_ref().map(|limits| limits.value.clone());
+    let cohort = own.cohort.as_ref().or_else(|| profile.and_then(|profile| profile.cohort.as_ref()));
+    let cohort = cohort.map(|cohort| cohort.value.clone());
     let (tenant, record) = match (&id, tier, status, residency) {
         (Some(id), Some(tier), Some(status), Some((of_record, residency))) => {
             let word = STATUSES.iter().find(|(_, known)| *known == status.value).map_or("", |(word, _)| word);
@@ -132,7 +136,7 @@ fn document<'s>(node: Node<'s>, inherits: Inherits<'_, 's>, report: &mut Report)
         }
         _ => (None, None),
     };
-    Some(TenantFile { tenant, record, id, named: None, mode, limits, cell })
+    Some(TenantFile { tenant, record, id, named: None, mode, cohort, limits, cell })
 }
 
 fn cell_of(own: &Settings<'_>, profile: Option<&Settings<'_>>) -> Option<Cell> {

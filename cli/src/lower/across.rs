@@ -1,4 +1,4 @@
-//! Grants that let nobody across: actions within the ceilings of `mesh.yaml` that policies forbid to every operator of
+//! Grants and shares that let nobody across: actions within the ceilings of `mesh.yaml` that policies forbid to every operator of
 //! another tenant, or of which no request shows whose the resource is.
 //!
 //! Goes through every request that can make a difference, as [`reach`](super::reach) does, with an owner who is another
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use partywall_authorization::{
     ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
 };
-use partywall_tenancy::{Attributes, GrantCeilings, Owner, Tenant, TenantStatus};
+use partywall_tenancy::{Attributes, GrantCeilings, Owner, Share, Tenant, TenantScope, TenantStatus};
 
 use super::cover::domain::Named;
 use super::reach::{Apart, Asking, shape};
@@ -33,6 +33,18 @@ pub(crate) fn useless(
 ) -> Vec<(String, Useless)> {
     let search = Search { vocabulary, parsed, program, names: Names::of(program), ceilings };
     ceilings.actions.iter().filter_map(|action| Some((action.clone(), search.hindrance(action)?))).collect()
+}
+
+/// The same of a share: its actions, for what is of its owners.
+pub(crate) fn of_share(
+    vocabulary: &Vocabulary<'_>,
+    parsed: &[Parsed<'_>],
+    program: &Program,
+    share: &Share,
+) -> Vec<(String, Useless)> {
+    let Share { actions, owners, .. } = share.clone();
+    let as_granted = GrantCeilings { longest: 0, actions, tenants: TenantScope::Only(owners), at_once: 0 };
+    useless(vocabulary, parsed, program, &as_granted)
 }
 
 struct Search<'a> {

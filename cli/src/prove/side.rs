@@ -13,6 +13,7 @@ use crate::directory;
 use crate::exit::Failure;
 use crate::lower::{Valid, Vocabulary, named, valid};
 use crate::modes::in_shadow;
+use crate::shares;
 
 /// One directory.
 pub(crate) struct Side {
@@ -52,7 +53,10 @@ impl Side {
             tenants: directory.tenants.to_vec(),
             services: directory.services.to_vec(),
             policies: translated.policies,
-            assumed: directory.mesh.grants.iter().map(granted).collect(),
+            assumed: {
+                let shared = directory.shares.iter().map(shares::words);
+                directory.mesh.grants.iter().map(granted).chain(shared).collect()
+            },
             in_shadow: in_shadow(directory.modes),
             users,
         })

@@ -162,6 +162,7 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
         ("mesh", "mesh: 3f6c1e0a\n"),
         ("deployment", "admin: { address: \"x y\", port: 0 }\n"),
         ("service", "service: orders\n"),
+        ("share", "share: x\nowner: acme\nto: all\nactions: [a]\nservices: [s]\n"),
     ];
     for (name, text) in mistakes {
         let schema = Kind::named(name).unwrap().schema();
@@ -252,6 +253,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
             ("tenants", _) => "tenant",
             ("profiles", _) => "profile",
             ("services", _) => "service",
+            ("shares", _) => "share",
             ("cases", _) => "cases",
             _ => return None,
         },

@@ -285,6 +285,7 @@ mod tests {
             tenants: Tenants::default(),
             services: vec![],
             modes: partywall_tenancy::Modes::default(),
+            shares: vec![],
             program: vec![],
         };
         for audience in Audience::ALL {

@@ -13,7 +13,7 @@ use crate::compile::{Checked, check};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::lower::across::{Useless, useless};
+use crate::lower::across::{self, Useless, useless};
 use crate::lower::{Vocabulary, parse, reach};
 
 /// Tell every mistake of a tenancy directory, with its place and what to write instead
@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
 /// So many tenants are told by name: where nothing is permitted to more, one mistake is behind all of it.
 const MOST_TENANTS: usize = 100;
 
-/// Policies and tenants that no request reaches, and actions that no grant can give.
+/// Policies and tenants that no request reaches, and actions that no grant can give, or no share.
 fn unreached(checked: &Checked) -> Vec<Diagnostic> {
     let Some((directory, program)) = checked.good() else { return Vec::new() };
     let Ok(program) = Program::read(program) else { return Vec::new() };
@@ -121,7 +121,17 @@ fn unreached(checked: &Checked) -> Vec<Diagnostic> {
         let place = checked.reading().grantable_place(&action)?;
         Some(place.warning(format!("no grant of `{action}` lets anybody across")).help(remedy(&action, why)))
     });
-    found.policies.into_iter().chain(tenants).chain(places).collect()
+    let shared = directory.shares.iter().flat_map(|share| {
+        let useless = across::of_share(&vocabulary, &parsed, &program, share);
+        let forbidden = useless.into_iter().filter(|(_, why)| matches!(why, Useless::Forbidden(_)));
+        forbidden.filter_map(|(action, why)| {
+            let place = checked.reading().shareable_place(&share.name, &action)?;
+            let message = format!("share `{}` lets nobody do `{action}`", share.name);
+            Some(place.warning(message).help(remedy(&action, why)))
+        })
+    });
+    let shared: Vec<_> = shared.collect();
+    found.policies.into_iter().chain(tenants).chain(places).chain(shared).collect()
 }
 
 fn remedy(action: &str, why: Useless) -> String {

@@ -1,6 +1,8 @@
 //! From a tenant context and a request to one decision.
 
-use partywall_tenancy::{Bundle, GrantId, Reason, Refusal, Service, Tenant, TenantContext, TenantId, UnixSeconds};
+use partywall_tenancy::{
+    Bundle, Crossing, Leave, Reason, Refusal, Service, Tenant, TenantContext, TenantId, UnixSeconds, reads,
+};
 
 use crate::operations::Denial;
 use crate::rules::{self, Asked};
@@ -51,18 +53,18 @@ pub enum Decision<'a> {
 }
 
 /// What came of a request that may be one into another tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Across<'a> {
-    /// Nothing was granted, or nothing need be.
+    /// There is no leave, or none is needed.
     Decided(Decision<'a>),
-    /// It may pass, by this grant.
+    /// It may pass, by this grant or share.
     Granted {
-        /// The grant.
-        grant: GrantId,
+        /// The grant or share.
+        leave: Leave,
         /// How many policies could not be evaluated.
         errors: u32,
     },
-    /// A grant would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it into the other
+    /// A grant or share would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it into the other
     /// tenant.
     Kept(Decision<'a>),
 }
@@ -194,13 +196,13 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant
-    /// lets it cross into.
+    /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant or a
+    /// share lets it cross into.
     ///
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     #[inline(always)]
     fn facts(&'a self, query: &Query<'a>, owner: &'a Tenant) -> Result<RequestFacts<'a>, Denial> {
-        // INVARIANT: a grant stands for its own tenant alone.
+        // INVARIANT: leave is for one tenant alone.
         if self.owner.is_some_and(|shown| shown != owner.id.as_str()) {
             return Err((Reason::ResourceForeign, "the request names another owner"));
         }
@@ -213,7 +215,7 @@ impl<'a> Wanted<'a> {
             action: &operation.action,
             resource_type: &operation.resource,
             resource_id: Id::of_segment(self.found.id().unwrap_or_default()),
-            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant says so.
+            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant or a share says so.
             owner,
             service: &self.service.spiffe_id,
             attributes: &operation.attributes,
@@ -236,25 +238,31 @@ impl CalledService {
     }
 }
 
-/// Decides one request whose owner may be another tenant: `grant` is asked for leave to do an action there, and gives
-/// the tenant. It stands in for a permit; a policy that forbids is heard all the same.
+/// Decides one request whose owner may be another tenant: `leave` is asked for a grant or share that lets it cross, and
+/// gives the tenant. It stands in for a permit; a policy that forbids is heard all the same.
 pub fn authorize_across<'a>(
     policy: &'a Authorization,
     query: &Query<'_>,
-    grant: impl FnOnce(&str, &str) -> Option<(GrantId, Tenant)>,
+    leave: impl FnOnce(&Crossing<'_>) -> Option<(Leave, Tenant)>,
 ) -> Across<'a> {
     let wanted = match policy.wanted(query) {
         Ok(wanted) => wanted,
         Err(denial) => return Across::Decided(told(Err(denial))),
     };
     let foreign = wanted.owner.filter(|owner| *owner != query.tenant.id.as_str());
-    let granted = foreign.and_then(|owner| grant(owner, &wanted.found.operation().action));
+    let operation = wanted.found.operation();
+    let granted = foreign.and_then(|owner| {
+        let reads = reads(&operation.method) && reads(query.call.method);
+        let given = leave(&Crossing { owner, action: &operation.action, service: query.service, reads });
+        // INVARIANT: nobody writes by a share, whatever is said of it.
+        given.filter(|(leave, _)| reads || !leave.reads_only())
+    });
     let owner = granted.as_ref().map_or(query.tenant, |(_, owner)| owner);
     match (&granted, decide(policy, query, &wanted, owner)) {
-        (Some((grant, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
-            Across::Granted { grant: *grant, errors }
+        (Some((leave, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
+            Across::Granted { leave: leave.clone(), errors }
         }
-        // INVARIANT: whatever denies what a grant would let across is kept apart from what a mode may let through.
+        // INVARIANT: whatever denies what a grant or share would let across is kept apart from what a mode may let through.
         (Some(_), decided) => Across::Kept(told(decided)),
         (None, decided) => Across::Decided(told(decided)),
     }

@@ -5,7 +5,7 @@ use partywall_authorization::{
     Scope, Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    Attributes, GrantId, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant,
+    Attributes, GrantId, Leave, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant,
     TenantContext, TenantId, TenantStatus,
 };
 
@@ -227,7 +227,7 @@ fn an_operation_whose_action_the_program_lacks_is_refused() {
 #[test]
 fn a_grant_lets_one_cross_and_do_what_it_says() {
     let (policy, context, own) = (authorization(), context("acme", &[]), tenant("acme"));
-    let grant = GrantId::new([7; 16]);
+    let grant = Leave::Grant(GrantId::new([7; 16]));
     let ask = |method: &str, path: &str| {
         let query = Query {
             context: &context,
@@ -237,12 +237,12 @@ fn a_grant_lets_one_cross_and_do_what_it_says() {
             region: "",
             time: 0,
         };
-        authorize_across(&policy, &query, |owner, action| {
-            (owner == "globex" && action == "orders:list").then(|| (grant, tenant("globex")))
+        authorize_across(&policy, &query, |crossing| {
+            (crossing.owner == "globex" && crossing.action == "orders:list").then(|| (grant.clone(), tenant("globex")))
         })
     };
     // `broken` cannot be evaluated, which is counted here, too.
-    assert_eq!(ask("GET", "/tenants/globex/orders"), Across::Granted { grant, errors: 1 });
+    assert_eq!(ask("GET", "/tenants/globex/orders"), Across::Granted { leave: grant.clone(), errors: 1 });
     let foreign =
         |path| matches!(ask("GET", path), Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. }));
     assert!(foreign("/tenants/initech/orders"));
@@ -272,7 +272,7 @@ fn no_grant_is_heard_over_a_policy_that_forbids() {
         region: "",
         time: 0,
     };
-    match authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("globex")))) {
+    match authorize_across(&policy, &query, |_| Some((Leave::Grant(GrantId::new([7; 16])), tenant("globex")))) {
         Across::Kept(Decision::Deny { policy, .. }) => assert_eq!(policy, Some("viewers-stay-at-home")),
         other => panic!("{other:?}"),
     }
@@ -289,6 +289,36 @@ fn a_grant_for_one_tenant_opens_no_other() {
         region: "",
         time: 0,
     };
-    let across = authorize_across(&policy, &query, |_, _| Some((GrantId::new([7; 16]), tenant("initech"))));
+    let across = authorize_across(&policy, &query, |_| Some((Leave::Grant(GrantId::new([7; 16])), tenant("initech"))));
     assert!(matches!(across, Across::Kept(Decision::Deny { reason: Reason::ResourceForeign, .. })));
+}
+
+#[test]
+fn nobody_writes_by_a_share() {
+    let share = || Leave::Share { name: "s".into() };
+    let (context, own) = (context("acme", &[]), tenant("acme"));
+    let ask = |of_operation: &str, method: &str, given: Leave| {
+        let mut service = service();
+        service.operations.iter_mut().for_each(|operation| {
+            if operation.action == "orders:list" {
+                operation.method = of_operation.into();
+            }
+        });
+        let policy = Authorization::from_parts(Program::new(body()).unwrap(), &[service]).unwrap();
+        let call = Call::plain(method, "/tenants/globex/orders");
+        let query = Query { context: &context, tenant: &own, service: "orders", call, region: "", time: 0 };
+        // Whoever gives leave may be wrong about it.
+        match authorize_across(&policy, &query, |_| Some((given, tenant("globex")))) {
+            Across::Granted { .. } => "crosses",
+            Across::Decided(Decision::Deny { reason: Reason::ResourceForeign, .. }) => "foreign",
+            _ => "something else",
+        }
+    };
+    for method in ["GET", "HEAD"] {
+        assert_eq!(ask(method, method, share()), "crosses", "{method}");
+    }
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] {
+        assert_eq!(ask(method, method, share()), "foreign", "{method}");
+        assert_eq!(ask(method, method, Leave::Grant(GrantId::new([7; 16]))), "crosses", "{method} by a grant");
+    }
 }

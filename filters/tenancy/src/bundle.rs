@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Sources, SpiffeId,
-    TenantId, Tenants, UnixSeconds,
+    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Share, Sources,
+    SpiffeId, TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -57,6 +57,8 @@ pub struct BundleBody {
     pub services: Vec<Service>,
     /// What is in shadow.
     pub modes: Modes,
+    /// What tenants let others read, sorted by name.
+    pub shares: Vec<Share>,
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,

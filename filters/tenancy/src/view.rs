@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::context::ProvedBy;
 use crate::{
-    Bundle, Cell, Grant, GrantId, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus, UnixSeconds,
-    WithdrawnConsent,
+    Bundle, Cell, Crossing, Grant, GrantId, Leave, Overlay, Reason, Tenant, TenantContext, TenantId, TenantStatus,
+    UnixSeconds, WithdrawnConsent,
 };
 
 /// A fresh bundle with the overlay over it: what one request is decided against.
@@ -64,6 +64,27 @@ impl View {
             TenantStatus::Suspended => Err(Reason::TenantSuspended),
             TenantStatus::Quarantined => Err(Reason::TenantQuarantined),
         }
+    }
+
+    /// By what this context may cross into the tenant that a request names, with that tenant: a live grant, or a share.
+    /// A share is told where both would let it: nobody uses up a grant for what is shared.
+    pub fn leave(&self, context: &TenantContext, crossing: &Crossing<'_>) -> Option<(Leave, Tenant)> {
+        self.share(context, crossing).or_else(|| {
+            let (grant, owner) = self.grant(context, crossing.owner, crossing.action)?;
+            Some((Leave::Grant(grant), owner))
+        })
+    }
+
+    /// INVARIANT: a share lets an active tenant read in an active one, whatever the overlay has made of either.
+    fn share(&self, context: &TenantContext, crossing: &Crossing<'_>) -> Option<(Leave, Tenant)> {
+        if context.proved_by == ProvedBy::Nothing {
+            return None;
+        }
+        let mut shares = self.bundle.body().shares.iter();
+        let share = shares.find(|share| share.covers(&context.tenant, crossing, self.now))?;
+        self.active_tenant(&context.tenant).ok()?;
+        let owner = self.active_tenant(&TenantId::parse(crossing.owner).ok()?).ok()?;
+        Some((Leave::Share { name: share.name.as_str().into() }, owner))
     }
 
     /// The live grant by which this context may do `action` in the tenant called `owner`, with that tenant.

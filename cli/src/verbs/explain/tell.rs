@@ -146,6 +146,9 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
         facts.push(("action", format!("Action::\"{action}\"")));
         facts.push(("resource", format!("{kind}::\"{id}\"")));
     }
+    if let Some(share) = rehearsal.share(ask).filter(|_| ask.owner.is_none()) {
+        facts.push(("crosses", format!("{share}; in place of a permit")));
+    }
     facts.extend(rehearsal.attributes(ask));
     facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
     facts

@@ -1,7 +1,9 @@
 //! The authorization stage: hands context and request to `authorization`.
 
 use partywall_authorization::{Across, Authorization, Body, Call, Decision, Query, called};
-use partywall_tenancy::{Cell, ProvedBy, Reason, Retention, Ruling, Tenant, TenantId, UnixSeconds, View};
+use partywall_tenancy::{
+    Cell, Crossing, Leave, ProvedBy, Reason, Retention, Ruling, Tenant, TenantId, UnixSeconds, View,
+};
 use partywall_tenant_context::{CELL, FEATURES, Request, Role};
 
 use super::candidate::{self, Beside};
@@ -28,9 +30,10 @@ pub(super) struct Deciding<'a> {
 /// What one policy state answers.
 pub(super) struct Answer {
     pub(super) outcome: Result<(), (Reason, &'static str)>,
-    /// The policy or grant that settled it.
+    /// The policy, grant or share that settled it.
     pub(super) policy: String,
-    granted: bool,
+    /// By what it crosses into another tenant, where it does.
+    leave: Option<Leave>,
     /// Why it would be denied, where it is let in because it is in shadow.
     pub(super) shadow: Option<Reason>,
     /// Whether its route asks for shadow, and the bundle does not let it.
@@ -44,7 +47,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn denied(reason: Reason, detail: &'static str) -> Self {
         let (policy, outcome) = (String::new(), Err((reason, detail)));
-        Self { outcome, policy, granted: false, crossed_to: None, shadow: None, route_refused: false, tenant: None }
+        Self { outcome, policy, leave: None, crossed_to: None, shadow: None, route_refused: false, tenant: None }
     }
 
     /// What `view` answers at a filter that stands `here`.
@@ -72,22 +75,22 @@ impl Answer {
             time: now,
         };
         let mut owner = None;
-        let granted = |name: &str, action: &str| {
-            let (grant, tenant) = view.grant(context, name, action)?;
+        let leave = |crossing: &Crossing<'_>| {
+            let (leave, tenant) = view.leave(context, crossing)?;
             owner = Some(tenant.clone());
-            Some((grant, tenant))
+            Some((leave, tenant))
         };
-        let across = partywall_authorization::authorize_across(authorization, &query, granted);
+        let across = partywall_authorization::authorize_across(authorization, &query, leave);
         // INVARIANT: what would cross into another tenant is no matter of modes.
         let crosses = !matches!(across, Across::Decided(_));
-        let (denied, policy, granted) = match across {
-            Across::Granted { grant, .. } => (None, format!("grant:{grant}"), true),
+        let (denied, policy, leave) = match across {
+            Across::Granted { leave, .. } => (None, leave.to_string(), Some(leave)),
             Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
-                (None, policy.to_owned(), false)
+                (None, policy.to_owned(), None)
             }
             Across::Decided(Decision::Deny { reason, policy, detail, .. })
             | Across::Kept(Decision::Deny { reason, policy, detail, .. }) => {
-                (Some((reason, detail)), policy.unwrap_or_default().to_owned(), false)
+                (Some((reason, detail)), policy.unwrap_or_default().to_owned(), None)
             }
         };
         let modes = &view.bundle().body().modes;
@@ -100,14 +103,14 @@ impl Answer {
             Some(denied) if shadow.is_none() => Err(denied),
             _ => Ok(()),
         };
-        // Whose data it is about: a grant leads to the owner's cell.
-        let whose = owner.as_ref().filter(|_| granted).unwrap_or(&tenant);
+        // Whose data it is about: a grant or share leads to the owner's cell.
+        let whose = owner.as_ref().filter(|_| leave.is_some()).unwrap_or(&tenant);
         if let Err(reason) = setup.here().serves(whose, view.bundle()) {
             return Self::denied(reason, "the tenant is not served in this cell or region");
         }
-        let crossed_to = owner.filter(|_| granted).and_then(|owner| owner.cell);
+        let crossed_to = owner.filter(|_| leave.is_some()).and_then(|owner| owner.cell);
         let route_refused = ruling == Ruling::RouteRefused;
-        Self { outcome, policy, granted, crossed_to, shadow, route_refused, tenant: Some(tenant) }
+        Self { outcome, policy, leave, crossed_to, shadow, route_refused, tenant: Some(tenant) }
     }
 }
 
@@ -142,8 +145,8 @@ impl Deciding<'_> {
         let other = self.tried.as_ref().map(|tried| {
             let other = candidate::answer(self.setup, tried, established, call, self.route, self.now);
             // INVARIANT: who may not act under the bundle in force is not let in by a candidate, and nobody crosses into
-            // a tenant that the bundle in force keeps them from: its owner is in no rollout by asking for a grant.
-            let crosses = other.granted && answer.outcome.is_err();
+            // a tenant that the bundle in force keeps them from: its owner is in no rollout by a grant or share.
+            let crosses = other.leave.is_some() && answer.outcome.is_err();
             let decides = tried.trial.decides_for(&established.context.tenant);
             let by_candidate = answer.tenant.is_some() && !crosses && decides;
             (other, by_candidate)
@@ -214,8 +217,12 @@ impl Deciding<'_> {
         let wanted = self.setup.config.explain.wants(answer.outcome.is_ok() && answer.shadow.is_none());
         let asked =
             wanted.then(|| explain::asked(self.setup, by.1, (by.0, answer.tenant.as_ref()), established, &call));
-        if answer.granted {
-            self.setup.metrics.count("authorization_grants_used_total", &[]);
+        match &answer.leave {
+            Some(Leave::Grant(_)) => self.setup.metrics.count("authorization_grants_used_total", &[]),
+            Some(Leave::Share { .. }) => self.setup.metrics.count("authorization_shares_used_total", &[]),
+            None => {}
+        }
+        if answer.leave.is_some() {
             // Its owner's cell holds what it is about; where that tenant is in none, no route by cell is meant.
             tell_cell(answer.crossed_to.as_ref());
         }
@@ -233,7 +240,7 @@ impl Deciding<'_> {
                 if let Some(tenant) = &answer.tenant {
                     self.tell_features(tenant);
                 }
-                let granted = answer.granted;
+                let granted = answer.leave.is_some();
                 let whose = whose(by.1, established, &call, granted);
                 let guarding = self.guarding(by.1, established, &call, &whose);
                 let retention = self.retention(by.1, established, &call);
@@ -287,7 +294,7 @@ impl Deciding<'_> {
     }
 }
 
-/// Whose what is asked for is. A grant lets into the tenant that the request names, and only there.
+/// Whose what is asked for is. A grant or share lets into the tenant that the request names, and only there.
 fn whose(authorization: &Authorization, established: &Established, call: &Call<'_>, granted: bool) -> TenantId {
     let found = authorization.operation(&established.service, call).filter(|_| granted);
     let owner = found.and_then(|found| found.owner().ok().flatten()).and_then(|owner| TenantId::parse(owner).ok());

@@ -3,6 +3,7 @@
 mod candidates;
 mod cells;
 mod grants;
+mod shares;
 
 use ed25519_dalek::SigningKey;
 
@@ -60,6 +61,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         tenants: tenants(TenantStatus::Active),
         services: vec![],
         modes: crate::Modes::default(),
+        shares: vec![],
         program: vec![],
     };
     change(&mut body);

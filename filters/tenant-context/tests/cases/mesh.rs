@@ -270,6 +270,7 @@ impl Mesh {
             tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             modes: partywall_tenancy::Modes::default(),
+            shares: vec![],
             program: vec![],
         }
     }

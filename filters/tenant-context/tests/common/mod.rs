@@ -132,6 +132,7 @@ pub fn body() -> BundleBody {
             ),
         ],
         modes: partywall_tenancy::Modes::default(),
+        shares: vec![],
         program: vec![],
     }
 }
