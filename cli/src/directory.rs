@@ -28,6 +28,7 @@ mod public_key;
 mod published;
 mod response;
 mod retired;
+mod scope;
 mod service;
 mod settings;
 mod signing;

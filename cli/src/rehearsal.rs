@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling,
+    Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling, Scope,
     SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
 };
 
@@ -234,14 +234,26 @@ impl Rehearsal {
     /// What the operation says of its data, and the region where that is bound to one.
     pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
         let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
-        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature, retention } =
-            &found.operation().attributes;
+        let Attributes {
+            scope,
+            dataset,
+            classification,
+            purpose,
+            residency,
+            needs_consent,
+            cleared,
+            feature,
+            retention,
+        } = &found.operation().attributes;
         let mut told = Vec::new();
         let mut tell = |name, value: String| {
             if !value.is_empty() {
                 told.push((name, value));
             }
         };
+        if *scope != Scope::Tenant {
+            tell("scope", scope.name().to_owned());
+        }
         tell("dataset", dataset.clone());
         let among = |roles: &Vec<String>| format!("; cleared: {}", or_nobody(&roles.join(", ")));
         tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));

@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Service, Source, TenantScope,
-    UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Scope, Service, Source,
+    TenantScope, UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -138,7 +138,12 @@ fn service(service: &Service) {
         let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
         let held =
             if operation.hold > 0 { format!(", bodies of {} bytes held", operation.hold) } else { String::new() };
-        line("", format_args!("{method} {path}{when} is {action}, {owner}{held}{anybody}{guarded}"));
+        let scope = match operation.attributes.scope {
+            Scope::Tenant => "",
+            Scope::GlobalRead => ", nobody's",
+            Scope::Platform => ", the platform's",
+        };
+        line("", format_args!("{method} {path}{when} is {action}{scope}, {owner}{held}{anybody}{guarded}"));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use partywall_authorization::GRPC;
-use partywall_tenancy::{Owner, Place, TenantId};
+use partywall_tenancy::{Owner, Place, Scope, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
@@ -13,7 +13,7 @@ use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
-use crate::directory::{cells, grants};
+use crate::directory::{cells, grants, scope};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -42,6 +42,7 @@ pub(crate) fn check(
         operations(mesh, service, report);
         forwarders(mesh, service, report);
     }
+    scope::once_each(services, report);
     if let Some(grants) = &mesh.grants {
         grants.tenants.check(&known, report);
     }
@@ -109,7 +110,7 @@ fn operations(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Rep
             );
         }
         let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC);
-        if writes && value.owner.may_be_hidden() {
+        if writes && value.attributes.scope == Scope::Tenant && value.owner.may_be_hidden() {
             let message = if value.owner == Owner::Unseen {
                 format!("nothing in the request shows whose `{}` it is that `{}` changes", value.resource, value.action)
             } else {

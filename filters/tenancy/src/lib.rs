@@ -41,7 +41,7 @@ mod tenants;
 mod verified;
 mod view;
 
-pub use attributes::{Attributes, Feature, Residency, Retention};
+pub use attributes::{Attributes, Feature, Residency, Retention, Scope};
 pub use bundle::{
     Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
 };
