@@ -102,6 +102,7 @@ fn service(n: usize) -> Service {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
         operations: (0..VERBS.len()).map(operation).collect(),
     }
 }

@@ -23,6 +23,7 @@ mod mesh;
 mod modes;
 mod operation;
 mod place;
+mod platform;
 mod profile;
 mod public_key;
 mod published;

@@ -10,12 +10,15 @@
 use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
-use partywall_authorization::{Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize};
+use partywall_authorization::{
+    Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize, authorize_platform, is_platform,
+};
 use partywall_tenancy::{
     Attributes, Audience, BundleBody, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys, Ruling, Scope,
     SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
 };
 
+use crate::cases::Case;
 use crate::compile::{Issue, body};
 use crate::credentials::{Credentials, Shown};
 use crate::directory::Directory;
@@ -192,6 +195,26 @@ impl Rehearsal {
                 Err(Settled::denied(Reason::CallerDenied, None, "the service does not list who calls for this tenant"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a workload that calls for no tenant may, as an inbound filter says it.
+    pub(crate) fn platform(&self, caller: &SpiffeId, case: &Case<'_>) -> Settled {
+        let headers: Vec<_> =
+            case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        let name = &case.service.value;
+        let call = Call { headers: &headers, ..Call::plain(&case.method, &case.path) };
+        let Some(service) = self.view.bundle().service(name) else {
+            return Settled::denied(Reason::ResourceUnmapped, None, "the bundle knows no such service");
+        };
+        if !is_platform(&self.policy, name, &call) {
+            let listed = service.callers.iter().any(|one| one.spiffe_id == *caller);
+            let reason = if listed { Reason::TenantMissing } else { Reason::CallerDenied };
+            return Settled::denied(reason, None, "it is a tenant's, and no root context comes with it");
+        }
+        match authorize_platform(&self.policy, service, &call, caller, &case.region) {
+            Ok(_) => Settled::permitted_by(format!("platform:{caller}")),
+            Err((reason, detail)) => Settled::denied(reason, None, detail),
         }
     }
 

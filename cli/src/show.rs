@@ -127,6 +127,10 @@ fn service(service: &Service) {
     for caller in &service.callers {
         line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
     }
+    for principal in &service.platform {
+        let actions = principal.actions.join(", ");
+        line("", format_args!("called by {}, of the platform, for {actions}", principal.spiffe_id));
+    }
     for operation in &service.operations {
         let owner = match &operation.owner {
             Owner::Shown { .. } => format!("owner in {}", operation.owner),

@@ -91,7 +91,13 @@ fn edge(whole: BundleBody) -> BundleBody {
     };
     let signers = whole.signers.iter().filter(|signer| !acts(signer)).cloned().collect();
     let services = whole.services.iter().cloned();
-    let services = services.map(|service| Service { callers: vec![], own_tenant: None, act_for: None, ..service });
+    let services = services.map(|service| Service {
+        callers: vec![],
+        own_tenant: None,
+        act_for: None,
+        platform: vec![],
+        ..service
+    });
     let services = services.collect();
     let sources = Sources { inbound: Vec::new(), ..whole.sources };
     let (issuers, api_keys) = read_by(&sources.edge, whole.issuers, whole.api_keys);
@@ -231,6 +237,7 @@ mod tests {
                 recover: Recover::Handle,
                 own_tenant: None,
                 act_for: Some(TenantScope::All),
+                platform: vec![],
                 operations: vec![],
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },

@@ -432,6 +432,7 @@ fn body() -> BundleBody {
         recover: Recover::TraceParent,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
         operations: vec![],
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");

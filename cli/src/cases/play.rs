@@ -127,6 +127,7 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
             Ok(Ask { body: SentBody::Whole(case.body.clone()), time: case.time, ..ask })
         }
+        Given::Platform(caller) => Err(rehearsal.platform(caller, case)),
         Given::Proved { tenant, subject, roles, caller, .. } => {
             let service = case.service.value.clone();
             if let Some(caller) = caller {

@@ -13,7 +13,7 @@ use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
-use crate::directory::{cells, grants, scope};
+use crate::directory::{cells, grants, platform, scope};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -42,6 +42,7 @@ pub(crate) fn check(
         operations(mesh, service, report);
         forwarders(mesh, service, report);
     }
+    platform::check(mesh, services, report);
     scope::once_each(services, report);
     if let Some(grants) = &mesh.grants {
         grants.tenants.check(&known, report);

@@ -253,6 +253,7 @@ fn service_of(operations: Vec<Operation>) -> Service {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
         operations,
     }
 }

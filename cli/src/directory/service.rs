@@ -4,9 +4,10 @@ use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, Ten
 
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
+use crate::directory::platform::PlatformEntry;
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{modes, operation};
+use crate::directory::{modes, operation, platform};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) shadow_routes: Option<At<'s>>,
     /// `callers`.
     pub(crate) callers: Vec<CallerEntry<'s>>,
+    /// `platform`.
+    pub(crate) platform: Vec<PlatformEntry<'s>>,
     /// `operations`.
     pub(crate) operations: Vec<Located<'s, Operation>>,
 }
@@ -60,6 +63,7 @@ impl ServiceEntry<'_> {
             recover: self.recover?,
             own_tenant: self.own_tenant.as_ref().map(|t| t.value.clone()),
             act_for: self.act_for.as_ref().map(|scope| scope.value.to_tenant_scope()),
+            platform: self.platform.iter().map(PlatformEntry::to_principal).collect(),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
         })
     }
@@ -105,6 +109,7 @@ pub(crate) fn read<'s>(
             report,
         )
         .map_or(vec![], |node| list(node, "`callers`", report, |item, report| caller(item, trust_domain, report)));
+    let platform = fields.optional("platform").map_or(vec![], |node| platform::read(node, trust_domain, report));
     let operations = fields
         .required(
             "operations",
@@ -126,6 +131,7 @@ pub(crate) fn read<'s>(
         mode,
         shadow_routes,
         callers,
+        platform,
         operations,
     })
 }

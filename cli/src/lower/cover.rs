@@ -207,6 +207,7 @@ mod tests {
             recover: Recover::Handle,
             own_tenant: None,
             act_for: None,
+            platform: vec![],
             operations: vec![operation],
         }]
     }

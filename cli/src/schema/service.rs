@@ -55,6 +55,10 @@ pub(super) fn service() -> Value {
                 }),
             ),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
+            may(
+                "platform",
+                list("Platform principals, which are of no tenant, and what they may do here", platform(), 1),
+            ),
             must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
         ],
     )
@@ -65,6 +69,15 @@ fn caller() -> Value {
         "a caller",
         "A workload that may call this service",
         [must("spiffe_id", spiffe_id("Its SPIFFE ID")), must("tenants", scope("For which tenants: `all`, or a list"))],
+    )
+}
+
+fn platform() -> Value {
+    let action = text("An action of scope `platform`", "^[A-Za-z0-9:._-]{1,64}$", &["metrics:scrape"]);
+    object(
+        "a platform principal",
+        "A workload of the platform that may call this service for no tenant",
+        [must("spiffe_id", spiffe_id("Its SPIFFE ID")), must("actions", list("What it may do", action, 1))],
     )
 }
 

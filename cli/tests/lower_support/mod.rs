@@ -45,6 +45,7 @@ pub(crate) fn services() -> Vec<Service> {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
         operations,
     };
     let invoices = vec![

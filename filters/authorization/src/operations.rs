@@ -365,6 +365,7 @@ mod tests {
             recover: partywall_tenancy::Recover::Handle,
             own_tenant: None,
             act_for: None,
+            platform: vec![],
             operations: operations.iter().map(operation).collect(),
         }
     }

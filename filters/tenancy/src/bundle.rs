@@ -167,6 +167,8 @@ pub struct Service {
     pub own_tenant: Option<TenantId>,
     /// The tenants it may name in `x-partywall-act-for`; its sidecar needs a signing key then.
     pub act_for: Option<TenantScope>,
+    /// Platform principals that may call it, and for what; never also callers of any service.
+    pub platform: Vec<PlatformPrincipal>,
     /// What it does.
     pub operations: Vec<Operation>,
 }
@@ -185,6 +187,21 @@ impl Service {
     pub fn lists(&self, caller: &SpiffeId, tenant: &TenantId) -> bool {
         self.callers.iter().any(|one| one.spiffe_id == *caller && one.tenants.contains(tenant))
     }
+
+    /// Whether `caller` is a platform principal that may do `action`.
+    pub fn lets(&self, caller: &SpiffeId, action: &str) -> bool {
+        let of = |one: &PlatformPrincipal| one.spiffe_id == *caller && one.actions.iter().any(|may| may == action);
+        self.platform.iter().any(of)
+    }
+}
+
+/// A workload of the platform, which is of no tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformPrincipal {
+    /// Its SPIFFE ID.
+    pub spiffe_id: SpiffeId,
+    /// Which actions of scope `platform` it may do.
+    pub actions: Vec<String>,
 }
 
 /// A workload that may call a service.

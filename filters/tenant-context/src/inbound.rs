@@ -121,7 +121,7 @@ fn caller(request: &Request<'_>, evidence: &Evidence<'_>) -> Result<SpiffeId, Re
     Ok(caller)
 }
 
-fn peer(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
+pub(crate) fn peer(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
     let unknown = |what: &'static str| Rejection::new(Reason::CallerUnknown, what);
     if evidence.peer.uri.is_empty() {
         return Err(unknown("the peer showed no certificate with a URI"));

@@ -198,7 +198,7 @@ impl Stage<'_> {
         Ok(signer.mint(context, self.view, self.now, host::random)?)
     }
 
-    fn with_evidence<T>(
+    pub(super) fn with_evidence<T>(
         &self,
         request: &Request<'_>,
         sources: &[Source],
@@ -243,7 +243,7 @@ impl Stage<'_> {
         self.authorization.operation(service, &call).is_some_and(|found| found.operation().anonymous)
     }
 
-    fn own_service(&self) -> Result<&Service, Denied> {
+    pub(super) fn own_service(&self) -> Result<&Service, Denied> {
         let name = self.setup.config.service.as_deref().unwrap_or_default();
         self.view
             .bundle()
@@ -282,7 +282,7 @@ pub(super) fn destination(bundle: &Bundle) -> Option<String> {
 }
 
 /// Rewrites `tracestate` when it holds our members or is to hold one.
-fn write_trace_state(request: &Request<'_>, handle: Option<&Handle>) {
+pub(super) fn write_trace_state(request: &Request<'_>, handle: Option<&Handle>) {
     let state = TraceState::of(request.headers);
     if state.ours.is_empty() && !state.unreadable && handle.is_none() {
         return;

@@ -72,6 +72,7 @@ pub fn body() -> BundleBody {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
         operations: vec![],
     };
     let record = |id: &str, status| Tenant {
