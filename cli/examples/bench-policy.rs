@@ -103,6 +103,8 @@ fn service(n: usize) -> Service {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: (0..VERBS.len()).map(operation).collect(),
     }
 }

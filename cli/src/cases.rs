@@ -73,7 +73,7 @@ pub(crate) enum Given {
         withdrawn: Vec<String>,
     },
     /// A workload that brings the request to the service's sidecar, for no tenant.
-    Platform(SpiffeId),
+    Workload(SpiffeId),
     /// Somebody who shows this at the edge.
     Shows(Box<Shown>),
 }

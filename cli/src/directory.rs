@@ -38,6 +38,7 @@ mod template;
 mod tenant;
 mod tenant_sources;
 mod values;
+mod without_context;
 mod yaml;
 
 use std::path::Path;

@@ -198,6 +198,15 @@ impl Rehearsal {
         }
     }
 
+    /// The tenant that a workload is taken for that brings no context, where the service takes it so.
+    pub(crate) fn without_context(&self, caller: &SpiffeId, case: &Case<'_>) -> Option<String> {
+        let now = case.time.unwrap_or_else(|| now_millis() / 1000);
+        let service = self.view.bundle().service(&case.service.value)?;
+        let call = Call::plain(&case.method, &case.path);
+        let of_platform = is_platform(&self.policy, service, &call);
+        service.without_context(caller, now).filter(|_| !of_platform).map(TenantId::to_string)
+    }
+
     /// Whether a workload that calls for no tenant may, as an inbound filter says it.
     pub(crate) fn platform(&self, caller: &SpiffeId, case: &Case<'_>) -> Settled {
         let headers: Vec<_> =
@@ -207,7 +216,7 @@ impl Rehearsal {
         let Some(service) = self.view.bundle().service(name) else {
             return Settled::denied(Reason::ResourceUnmapped, None, "the bundle knows no such service");
         };
-        if !is_platform(&self.policy, name, &call) {
+        if !is_platform(&self.policy, service, &call) {
             let listed = service.callers.iter().any(|one| one.spiffe_id == *caller);
             let reason = if listed { Reason::TenantMissing } else { Reason::CallerDenied };
             return Settled::denied(reason, None, "it is a tenant's, and no root context comes with it");

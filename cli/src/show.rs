@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
     BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Scope, Service, Source,
-    TenantScope, UnixSeconds,
+    TenantScope, UnixSeconds, WithoutContext,
 };
 use serde_json::{Value, json};
 
@@ -126,6 +126,12 @@ fn service(service: &Service) {
     }
     for caller in &service.callers {
         line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
+    }
+    if let Some(WithoutContext { peer, tenant, until }) = &service.without_context {
+        line("", format_args!("takes {peer} WITHOUT A CONTEXT, for {tenant}, until {}", time(*until)));
+    }
+    if service.tenantless {
+        line("", "serves no tenant: called without a context");
     }
     for principal in &service.platform {
         let actions = principal.actions.join(", ");

@@ -96,6 +96,7 @@ fn edge(whole: BundleBody) -> BundleBody {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
         ..service
     });
     let services = services.collect();
@@ -238,6 +239,8 @@ mod tests {
                 own_tenant: None,
                 act_for: Some(TenantScope::All),
                 platform: vec![],
+                without_context: None,
+                tenantless: false,
                 operations: vec![],
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },

@@ -433,6 +433,8 @@ fn body() -> BundleBody {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![],
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");

@@ -70,7 +70,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
                 let message = format!("`{name}` stands beside `tenant`, and here a workload calls for no tenant");
                 return mistakes.add(node.at.error(message).help("write `tenant`, or take it out"));
             }
-            Some(Given::Platform(spiffe_id(caller?, None, mistakes)?.value))
+            Some(Given::Workload(spiffe_id(caller?, None, mistakes)?.value))
         }
         (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
         (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),

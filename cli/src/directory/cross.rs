@@ -13,7 +13,7 @@ use crate::directory::service::ServiceEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
-use crate::directory::{cells, grants, platform, scope};
+use crate::directory::{cells, grants, platform, scope, without_context};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -39,6 +39,7 @@ pub(crate) fn check(
         let acts_for = service.act_for.iter().map(|scope| &scope.value);
         service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
         service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
+        without_context::check(service, &known, report);
         operations(mesh, service, report);
         forwarders(mesh, service, report);
     }

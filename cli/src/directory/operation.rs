@@ -254,6 +254,8 @@ fn service_of(operations: Vec<Operation>) -> Service {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations,
     }
 }

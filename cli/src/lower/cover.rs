@@ -208,6 +208,8 @@ mod tests {
             own_tenant: None,
             act_for: None,
             platform: vec![],
+            without_context: None,
+            tenantless: false,
             operations: vec![operation],
         }]
     }

@@ -46,6 +46,8 @@ pub(crate) fn services() -> Vec<Service> {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations,
     };
     let invoices = vec![

@@ -366,6 +366,8 @@ mod tests {
             own_tenant: None,
             act_for: None,
             platform: vec![],
+            without_context: None,
+            tenantless: false,
             operations: operations.iter().map(operation).collect(),
         }
     }

@@ -5,9 +5,11 @@ use partywall_tenancy::{Operation, Reason, Residency, Scope, Service, SpiffeId};
 
 use crate::{Authorization, Call};
 
-/// Whether a request is for an operation of scope `platform`.
-pub fn is_platform(policy: &Authorization, service: &str, call: &Call<'_>) -> bool {
-    policy.operation(service, call).is_some_and(|found| found.operation().attributes.scope == Scope::Platform)
+/// Whether a request is for an operation of scope `platform` that a platform principal of the service may ask for. Where it
+/// lists none, nobody may, and the operation is not looked for.
+pub fn is_platform(policy: &Authorization, service: &Service, call: &Call<'_>) -> bool {
+    let of_platform = || policy.operation(&service.name, call).map(|found| found.operation().attributes.scope);
+    !service.platform.is_empty() && of_platform() == Some(Scope::Platform)
 }
 
 /// Decides one request of the platform principal `caller` to `service`, in `region` (empty where nobody knows it). Gives

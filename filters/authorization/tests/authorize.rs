@@ -61,6 +61,8 @@ fn service() -> Service {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![
             operation("GET", "/orders/{id}", "orders:read", Some("id"), Owner::Unseen),
             operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::path("tenant")),

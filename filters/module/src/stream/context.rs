@@ -129,6 +129,10 @@ impl Stage<'_> {
             Single::Once(root) => str::from_utf8(root).unwrap_or_default(),
             Single::Absent | Single::Repeated => "",
         };
+        // What a workload says of itself comes from `accept_without_context` alone here.
+        if context.proved_by == ProvedBy::Workload {
+            self.setup.metrics.count("tenant_context_without_context_total", &[]);
+        }
         self.place(&context, service, root, placed)?;
         if !root.is_empty() {
             host::set_request_header(CONTEXT, root);

@@ -13,6 +13,7 @@ mod open;
 mod pass;
 mod platform;
 mod retention;
+mod tenantless;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -362,6 +363,10 @@ impl Stream {
                     context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
                 if let Some(decided) = stage.platform(request, taken) {
                     return Ok(Ran::Passes(decided?, None));
+                }
+                if let Some((service, let_out)) = stage.tenantless(request) {
+                    self.decided_for = Some(service);
+                    return Ok(Ran::Passes(let_out?, None));
                 }
                 stage.establish(request, taken, &mut self.placed)?
             }

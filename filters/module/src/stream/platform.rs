@@ -16,8 +16,8 @@ impl Stage<'_> {
     /// every other one, what is the platform's is denied to whoever asks.
     pub(super) fn platform(&self, request: &Request<'_>, taken: &TakenOut) -> Option<Result<Allowed, Denied>> {
         let decides = self.setup.config.role == Role::Inbound && self.setup.stages.authorization;
-        let call = asked(request).ok().filter(|_| decides)?;
-        let service = self.setup.config.service.as_deref().unwrap_or_default();
+        let service = self.own_service().ok().filter(|_| decides)?;
+        let call = asked(request).ok()?;
         authorization::is_platform(self.authorization, service, &call).then(|| self.decide(request, taken, &call))
     }
 

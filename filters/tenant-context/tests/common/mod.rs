@@ -73,6 +73,8 @@ pub fn body() -> BundleBody {
         own_tenant: None,
         act_for: None,
         platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![],
     };
     let record = |id: &str, status| Tenant {
