@@ -139,8 +139,8 @@ impl Bench {
             let told = seen.all("x-partywall-tenant");
             let tenant = case.given.tenant.as_deref();
             ensure!(tenant.is_none_or(|tenant| told == [tenant]), "the app is told {told:?}");
-            let for_nobody = case.given.caller.is_some() && tenant.is_none();
-            ensure!(!for_nobody || told.is_empty(), "the app of a platform principal is told {told:?}");
+            let of_platform = then.policy.as_ref().is_some_and(|policy| policy.starts_with("platform:"));
+            ensure!(!of_platform || told.is_empty(), "the app of a platform principal is told {told:?}");
         }
         Ok(())
     }
