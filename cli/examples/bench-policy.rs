@@ -102,6 +102,9 @@ fn service(n: usize) -> Service {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: (0..VERBS.len()).map(operation).collect(),
     }
 }

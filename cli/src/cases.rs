@@ -72,6 +72,8 @@ pub(crate) enum Given {
         /// Consents that the overlay withdraws from the tenant.
         withdrawn: Vec<String>,
     },
+    /// A workload that brings the request to the service's sidecar, for no tenant.
+    Workload(SpiffeId),
     /// Somebody who shows this at the edge.
     Shows(Box<Shown>),
 }

@@ -11,13 +11,15 @@ use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{
-    Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize_across,
+    Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize_across, authorize_platform,
+    is_platform,
 };
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
-    RoleKeys, Ruling, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
+    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys,
+    Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
 };
 
+use crate::cases::Case;
 use crate::compile::{Issue, body};
 use crate::credentials::{Credentials, Shown};
 use crate::directory::Directory;
@@ -203,6 +205,35 @@ impl Rehearsal {
         }
     }
 
+    /// The tenant that a workload is taken for that brings no context, where the service takes it so.
+    pub(crate) fn without_context(&self, caller: &SpiffeId, case: &Case<'_>) -> Option<String> {
+        let now = case.time.unwrap_or_else(|| now_millis() / 1000);
+        let service = self.view.bundle().service(&case.service.value)?;
+        let call = Call::plain(&case.method, &case.path);
+        let of_platform = is_platform(&self.policy, service, &call);
+        service.without_context(caller, now).filter(|_| !of_platform).map(TenantId::to_string)
+    }
+
+    /// Whether a workload that calls for no tenant may, as an inbound filter says it.
+    pub(crate) fn platform(&self, caller: &SpiffeId, case: &Case<'_>) -> Settled {
+        let headers: Vec<_> =
+            case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        let name = &case.service.value;
+        let call = Call { headers: &headers, ..Call::plain(&case.method, &case.path) };
+        let Some(service) = self.view.bundle().service(name) else {
+            return Settled::denied(Reason::ResourceUnmapped, None, "the bundle knows no such service");
+        };
+        if !is_platform(&self.policy, service, &call) {
+            let listed = service.callers.iter().any(|one| one.spiffe_id == *caller);
+            let reason = if listed { Reason::TenantMissing } else { Reason::CallerDenied };
+            return Settled::denied(reason, None, "it is a tenant's, and no root context comes with it");
+        }
+        match authorize_platform(&self.policy, service, &call, caller, &case.region) {
+            Ok(_) => Settled::permitted_by(format!("platform:{caller}")),
+            Err((reason, detail)) => Settled::denied(reason, None, detail),
+        }
+    }
+
     /// What each policy that can apply says, whoever settles it; `None` where none is asked.
     pub(crate) fn verdicts(&self, ask: &Ask) -> Option<Vec<(&PolicyBody, Verdict)>> {
         let tenant = self.view.active_tenant(&TenantId::parse(&ask.tenant).ok()?).ok()?;
@@ -260,14 +291,26 @@ impl Rehearsal {
     /// What the operation says of its data, and the region where that is bound to one.
     pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
         let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
-        let Attributes { dataset, classification, purpose, residency, needs_consent, cleared, feature, retention } =
-            &found.operation().attributes;
+        let Attributes {
+            scope,
+            dataset,
+            classification,
+            purpose,
+            residency,
+            needs_consent,
+            cleared,
+            feature,
+            retention,
+        } = &found.operation().attributes;
         let mut told = Vec::new();
         let mut tell = |name, value: String| {
             if !value.is_empty() {
                 told.push((name, value));
             }
         };
+        if *scope != Scope::Tenant {
+            tell("scope", scope.name().to_owned());
+        }
         tell("dataset", dataset.clone());
         let among = |roles: &Vec<String>| format!("; cleared: {}", or_nobody(&roles.join(", ")));
         tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
 use partywall_tenancy::{
-    Cell, Crossing, GrantId, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Ruling, Service, Tenant,
-    TenantContext, TenantId, TenantStatus,
+    Cell, Crossing, GrantId, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling, Scope, Service,
+    SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
 };
 
 use crate::material::Material;
@@ -25,6 +25,8 @@ use crate::sent::{Sent, SentBody};
 const UNKNOWN: &str = "~unknown";
 /// How the log names a grant in the place of a policy.
 pub(crate) const GRANT: &str = "grant:";
+/// How the log names a platform principal in the place of a policy.
+const PLATFORM: &str = "platform:";
 /// An owner that is no tenant of either program.
 const STRANGER: &str = "~stranger";
 
@@ -132,6 +134,9 @@ impl<'m> Judge<'m> {
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
     pub(crate) fn judge(&self, record: &Record) -> Result<(Verdict, Verdict), String> {
+        if let Some(caller) = record.policy.strip_prefix(PLATFORM) {
+            return Ok((platform(self.old, record, caller), platform(self.new, record, caller)));
+        }
         let mut found = self.find(record)?;
         let mut old = decide(self.old, record, &found, &record.roles);
         if !record.shadow.is_empty() && !old.is(record) {
@@ -352,6 +357,22 @@ fn encoded(id: &str) -> String {
         "." => "%2E".to_owned(),
         ".." => "%2E%2E".to_owned(),
         _ => out,
+    }
+}
+
+/// What the directory says of a platform principal that was let in.
+fn platform(material: &Material, record: &Record, caller: &str) -> Verdict {
+    let service = material.body.services.iter().find(|service| service.name == record.service);
+    let operation = material.operation(record).filter(|operation| operation.attributes.scope == Scope::Platform);
+    let (Some(service), Some(operation)) = (service, operation) else {
+        return Verdict::denied(Reason::ResourceUnmapped);
+    };
+    if !SpiffeId::parse(caller).is_ok_and(|caller| service.lets(&caller, &operation.action)) {
+        return Verdict::denied(Reason::CallerDenied);
+    }
+    match &operation.attributes.residency {
+        Residency::Only(regions) if !regions.contains(&record.region) => Verdict::denied(Reason::Residency),
+        _ => Verdict::Decided { allowed: true, reason: "", policy: record.policy.clone() },
     }
 }
 

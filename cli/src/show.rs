@@ -3,8 +3,8 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Service, Source, TenantScope,
-    UnixSeconds,
+    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Scope, Service, Source,
+    TenantScope, UnixSeconds, WithoutContext,
 };
 use serde_json::{Value, json};
 
@@ -128,6 +128,16 @@ fn service(service: &Service) {
     for caller in &service.callers {
         line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
     }
+    if let Some(WithoutContext { peer, tenant, until }) = &service.without_context {
+        line("", format_args!("takes {peer} WITHOUT A CONTEXT, for {tenant}, until {}", time(*until)));
+    }
+    if service.tenantless {
+        line("", "serves no tenant: called without a context");
+    }
+    for principal in &service.platform {
+        let actions = principal.actions.join(", ");
+        line("", format_args!("called by {}, of the platform, for {actions}", principal.spiffe_id));
+    }
     for operation in &service.operations {
         let owner = match &operation.owner {
             Owner::Shown { .. } => format!("owner in {}", operation.owner),
@@ -139,7 +149,12 @@ fn service(service: &Service) {
         let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
         let held =
             if operation.hold > 0 { format!(", bodies of {} bytes held", operation.hold) } else { String::new() };
-        line("", format_args!("{method} {path}{when} is {action}, {owner}{held}{anybody}{guarded}"));
+        let scope = match operation.attributes.scope {
+            Scope::Tenant => "",
+            Scope::GlobalRead => ", nobody's",
+            Scope::Platform => ", the platform's",
+        };
+        line("", format_args!("{method} {path}{when} is {action}{scope}, {owner}{held}{anybody}{guarded}"));
     }
 }
 

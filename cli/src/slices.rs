@@ -92,7 +92,14 @@ fn edge(whole: BundleBody) -> BundleBody {
     };
     let signers = whole.signers.iter().filter(|signer| !acts(signer)).cloned().collect();
     let services = whole.services.iter().cloned();
-    let services = services.map(|service| Service { callers: vec![], own_tenant: None, act_for: None, ..service });
+    let services = services.map(|service| Service {
+        callers: vec![],
+        own_tenant: None,
+        act_for: None,
+        platform: vec![],
+        without_context: None,
+        ..service
+    });
     let services = services.collect();
     let sources = Sources { inbound: Vec::new(), ..whole.sources };
     let (issuers, api_keys) = read_by(&sources.edge, whole.issuers, whole.api_keys);
@@ -232,6 +239,9 @@ mod tests {
                 recover: Recover::Handle,
                 own_tenant: None,
                 act_for: Some(TenantScope::All),
+                platform: vec![],
+                without_context: None,
+                tenantless: false,
                 operations: vec![],
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },

@@ -432,6 +432,9 @@ fn body() -> BundleBody {
         recover: Recover::TraceParent,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![],
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");

@@ -168,10 +168,12 @@ fn listener(door: &Door, port: u16) -> String {
         None => ("edge", "edge", ""),
     };
     let service = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("service: {name}, "));
+    // A directory may have several sidecars.
+    let of = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("-{name}"));
     let routes: String = door.services.iter().map(|name| routes(name)).collect();
     LISTENER
         .replace("${port}", &port.to_string())
-        .replace("${name}", &format!("{}-{role}", door.directory))
+        .replace("${name}", &format!("{}-{role}{of}", door.directory))
         .replace("${tls}", tls)
         .replace("${hop}", hop)
         .replace("${role}", role)

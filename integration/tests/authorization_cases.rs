@@ -89,7 +89,9 @@ impl Bench {
             asked = asked.header("content-type", "application/grpc").header("content-length", "0");
         }
         let subject = given.subject.as_deref().unwrap_or("somebody");
-        let answer = if let Some(caller) = &given.caller {
+        let answer = if let (Some(caller), None) = (&given.caller, &given.tenant) {
+            asked.send_as(&self.callers[caller], to)
+        } else if let Some(caller) = &given.caller {
             let root = Root::of(given.tenant.as_deref().unwrap_or_default(), 0);
             let root = root.claim("rol", given.roles.clone()).claim("sub", subject).signed(&self.seed)?;
             asked.header("x-partywall-context", root).send_as(&self.callers[caller], to)
@@ -137,6 +139,8 @@ impl Bench {
             let told = seen.all("x-partywall-tenant");
             let tenant = case.given.tenant.as_deref();
             ensure!(tenant.is_none_or(|tenant| told == [tenant]), "the app is told {told:?}");
+            let of_platform = then.policy.as_ref().is_some_and(|policy| policy.starts_with("platform:"));
+            ensure!(!of_platform || told.is_empty(), "the app of a platform principal is told {told:?}");
         }
         Ok(())
     }

@@ -127,26 +127,35 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
             Ok(Ask { body: SentBody::Whole(case.body.clone()), time: case.time, ..ask })
         }
-        Given::Proved { tenant, subject, roles, caller, .. } => {
-            let service = case.service.value.clone();
-            if let Some(caller) = caller {
-                rehearsal.called_by(caller, &service, tenant)?;
-            }
-            Ok(Ask {
-                tenant: tenant.clone(),
-                subject: subject.clone(),
-                roles: roles.clone(),
-                owner: None,
-                service,
-                method: case.method.clone(),
-                path: case.path.clone(),
-                headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
-                body: SentBody::Whole(case.body.clone()),
-                route: None,
-                region: case.region.clone(),
-                time: case.time,
-            })
+        Given::Workload(caller) => {
+            let tenant = rehearsal.without_context(caller, case).ok_or_else(|| rehearsal.platform(caller, case))?;
+            rehearsal.called_by(caller, &case.service.value, &tenant)?;
+            Ok(proved(case, &tenant, &caller.to_string(), &[]))
         }
+        Given::Proved { tenant, subject, roles, caller, .. } => {
+            if let Some(caller) = caller {
+                rehearsal.called_by(caller, &case.service.value, tenant)?;
+            }
+            Ok(proved(case, tenant, subject, roles))
+        }
+    }
+}
+
+/// What somebody asks for who was proved.
+fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String]) -> Ask {
+    Ask {
+        tenant: tenant.to_owned(),
+        subject: subject.to_owned(),
+        roles: roles.to_vec(),
+        owner: None,
+        service: case.service.value.clone(),
+        method: case.method.clone(),
+        path: case.path.clone(),
+        headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+        body: SentBody::Whole(case.body.clone()),
+        route: None,
+        region: case.region.clone(),
+        time: case.time,
     }
 }
 

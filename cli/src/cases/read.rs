@@ -64,6 +64,14 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     fields.finish(mistakes);
     let both = "either the tenant was proved before, or what is shown proves it";
     match (tenant, shown) {
+        (None, None) if caller.is_some() => {
+            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn")];
+            if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
+                let message = format!("`{name}` stands beside `tenant`, and here a workload calls for no tenant");
+                return mistakes.add(node.at.error(message).help("write `tenant`, or take it out"));
+            }
+            Some(Given::Workload(spiffe_id(caller?, None, mistakes)?.value))
+        }
         (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
         (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),
         (None, Some(shown)) => {

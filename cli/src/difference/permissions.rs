@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
-use partywall_tenancy::{Attributes, Reason, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Attributes, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
 use serde::Serialize;
 
 use crate::material::Material;
@@ -286,7 +286,7 @@ impl<'m> Side<'m> {
     fn new(material: &'m Material) -> Self {
         let mut known: BTreeMap<Asked<'m>, BTreeSet<&'m Attributes>> = BTreeMap::new();
         for service in &material.body.services {
-            for o in &service.operations {
+            for o in service.operations.iter().filter(|o| o.attributes.scope != Scope::Platform) {
                 let asked = Asked {
                     service: &service.name,
                     action: &o.action,

@@ -84,7 +84,7 @@ fn entry<'s>(node: Node<'s>, report: &mut Report) -> Option<ApiKeyEntry<'s>> {
             "write `expires: 2027-01-31T00:00:00Z`: a key for ever is a key nobody looks after",
             report,
         )
-        .and_then(|node| expires(node, report));
+        .and_then(|node| instant(node, "`expires`", report));
     fields.finish(report);
     Some(ApiKeyEntry {
         id: id?,
@@ -158,8 +158,9 @@ fn names(node: Node<'_>, what: &str, report: &mut Report) -> Vec<String> {
     once_each(found, what, report).into_iter().map(|found| found.value).collect()
 }
 
-fn expires<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, UnixSeconds>> {
-    let found = text(node, "`expires`", report)?;
+/// A time, as it ends something.
+pub(crate) fn instant<'s>(node: Node<'s>, what: &'static str, report: &mut Report) -> Option<Located<'s, UnixSeconds>> {
+    let found = text(node, what, report)?;
     match time::parse_rfc3339(&found.value) {
         Some(value) => Some(Located { value, at: found.at }),
         None => {

@@ -1,6 +1,6 @@
 //! `dataset`, `classification`, `purpose` and `feature` of an operation, worked out by what `datasets.yaml` says.
 
-use partywall_tenancy::{Attributes, Feature, Residency};
+use partywall_tenancy::{Attributes, Feature, Residency, Scope};
 
 use crate::directory::data::{Data, Dataset, classification};
 use crate::directory::fields::{Fields, Report, listed};
@@ -46,6 +46,7 @@ pub(crate) fn read<'s>(
     };
     let word = |at: usize| data.classifications.get(at).cloned().unwrap_or_default();
     Some(Attributes {
+        scope: Scope::Tenant,
         dataset: named.map(|named| named.value).unwrap_or_default(),
         classification: classification.map(word).unwrap_or_default(),
         purpose: purpose.map(|purpose| purpose.value).unwrap_or_default(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use partywall_authorization::GRPC;
-use partywall_tenancy::{Owner, Place, TenantId};
+use partywall_tenancy::{Owner, Place, Scope, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
 use crate::directory::fields::Report;
@@ -14,7 +14,7 @@ use crate::directory::share::ShareEntry;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::is_known;
 use crate::directory::yaml::{At, Located};
-use crate::directory::{cells, grants, share};
+use crate::directory::{cells, grants, platform, scope, share, without_context};
 use crate::overlay;
 
 /// Reports what does not fit together.
@@ -41,9 +41,12 @@ pub(crate) fn check(
         let acts_for = service.act_for.iter().map(|scope| &scope.value);
         service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
         service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
+        without_context::check(service, &known, report);
         operations(mesh, service, report);
         forwarders(mesh, service, report);
     }
+    platform::check(mesh, services, report);
+    scope::once_each(services, report);
     if let Some(grants) = &mesh.grants {
         grants.tenants.check(&known, report);
     }
@@ -112,7 +115,7 @@ fn operations(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Rep
             );
         }
         let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC);
-        if writes && value.owner.may_be_hidden() {
+        if writes && value.attributes.scope == Scope::Tenant && value.owner.may_be_hidden() {
             let message = if value.owner == Owner::Unseen {
                 format!("nothing in the request shows whose `{}` it is that `{}` changes", value.resource, value.action)
             } else {

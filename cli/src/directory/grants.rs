@@ -69,10 +69,16 @@ pub(crate) fn read<'s>(node: Node<'s>, keys: &KeyRoles<'_>, report: &mut Report)
 
 /// Reports actions that no operation has: a mistyped one would be a grant that helps nobody.
 pub(crate) fn check(grants: Option<&GrantsEntry<'_>>, services: &[ServiceEntry<'_>], report: &mut Report) {
-    let known = || services.iter().flat_map(|s| &s.operations).map(|operation| operation.value.action.as_str());
+    let all = || services.iter().flat_map(|s| &s.operations).map(|operation| &operation.value);
+    let known = || all().map(|operation| operation.action.as_str());
     for Located { value, at } in grants.iter().flat_map(|grants| &grants.actions) {
         if !known().any(|action| action == value) {
             unknown(*at, value, nearest(value, known()), report);
+        } else if all().any(|one| one.action == *value && one.attributes.scope == partywall_tenancy::Scope::Platform) {
+            let message = format!("`{value}` is of scope `platform`, and a grant is for what is a tenant's");
+            report.push(
+                at.error(message).help("take it out: platform principals are listed in `platform` of their service"),
+            );
         }
     }
 }

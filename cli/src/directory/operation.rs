@@ -9,8 +9,8 @@ use crate::directory::attributes;
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::place::{self, Around};
-use crate::directory::response;
 use crate::directory::yaml::{Located, Node};
+use crate::directory::{response, scope};
 use crate::lower::schema;
 use crate::nearest::nearest;
 
@@ -51,6 +51,7 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
         let method = http.as_ref().map(|http| http.value.0.as_str());
         response::read(node, method, report)
     });
+    let scope = fields.optional("scope").map(|node| scope::read(node, report));
     let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
     let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
@@ -69,9 +70,19 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
         None => None,
     };
     let (method, path) = http.value;
-    let attributes = attributes?;
+    let mut attributes = attributes?;
+    let scope = match scope {
+        Some(found) => Some(found?),
+        None => None,
+    };
+    if let Some(scope) = &scope {
+        attributes.scope = scope.value;
+    }
     let operation =
         Operation { method, path, when, action, resource, id, owner, hold, anonymous, response, attributes };
+    if let Some(scope) = &scope {
+        scope::fits(scope, &operation, report)?;
+    }
     Some(Located { value: operation, at: http.at })
 }
 
@@ -242,6 +253,9 @@ fn service_of(operations: Vec<Operation>) -> Service {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations,
     }
 }

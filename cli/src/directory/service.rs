@@ -4,9 +4,11 @@ use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, Ten
 
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
+use crate::directory::platform::PlatformEntry;
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
+use crate::directory::without_context::WithoutContextEntry;
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{modes, operation};
+use crate::directory::{modes, operation, platform, without_context};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -31,6 +33,12 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) shadow_routes: Option<At<'s>>,
     /// `callers`.
     pub(crate) callers: Vec<CallerEntry<'s>>,
+    /// `platform`.
+    pub(crate) platform: Vec<PlatformEntry<'s>>,
+    /// `accept_without_context`.
+    pub(crate) without_context: Option<WithoutContextEntry<'s>>,
+    /// Where `tenantless: true` stands.
+    pub(crate) tenantless: Option<At<'s>>,
     /// `operations`.
     pub(crate) operations: Vec<Located<'s, Operation>>,
 }
@@ -60,6 +68,9 @@ impl ServiceEntry<'_> {
             recover: self.recover?,
             own_tenant: self.own_tenant.as_ref().map(|t| t.value.clone()),
             act_for: self.act_for.as_ref().map(|scope| scope.value.to_tenant_scope()),
+            platform: self.platform.iter().map(PlatformEntry::to_principal).collect(),
+            without_context: self.without_context.as_ref().map(WithoutContextEntry::to_exception),
+            tenantless: self.tenantless.is_some(),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
         })
     }
@@ -105,6 +116,10 @@ pub(crate) fn read<'s>(
             report,
         )
         .map_or(vec![], |node| list(node, "`callers`", report, |item, report| caller(item, trust_domain, report)));
+    let platform = fields.optional("platform").map_or(vec![], |node| platform::read(node, trust_domain, report));
+    let without_context =
+        fields.optional("accept_without_context").and_then(|node| without_context::read(node, trust_domain, report));
+    let tenantless = without_context::tenantless(&mut fields, report);
     let operations = fields
         .required(
             "operations",
@@ -126,6 +141,9 @@ pub(crate) fn read<'s>(
         mode,
         shadow_routes,
         callers,
+        platform,
+        without_context,
+        tenantless,
         operations,
     })
 }

@@ -207,6 +207,9 @@ mod tests {
             recover: Recover::Handle,
             own_tenant: None,
             act_for: None,
+            platform: vec![],
+            without_context: None,
+            tenantless: false,
             operations: vec![operation],
         }]
     }

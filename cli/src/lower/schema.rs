@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use cedar_policy::Schema;
-use partywall_tenancy::Service;
+use partywall_tenancy::{Operation, Scope, Service};
 
 use crate::diagnostic::Diagnostic;
 
@@ -54,10 +54,12 @@ pub fn action_problem(name: &str) -> Option<&'static str> {
     (!is_action_name(name)).then_some("must be 1 to 64 of `a-z A-Z 0-9 : . _ -`, as `invoices:read`")
 }
 
-/// The resource types of each action.
+/// The resource types of each action that policies are asked about. What is the platform's is none of them: its services
+/// list who may do it.
 pub(crate) fn actions(services: &[Service]) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for operation in services.iter().flat_map(|s| &s.operations) {
+    let asked = |operation: &&Operation| operation.attributes.scope != Scope::Platform;
+    for operation in services.iter().flat_map(|s| &s.operations).filter(asked) {
         actions.entry(&operation.action).or_default().insert(&operation.resource);
     }
     actions

@@ -176,7 +176,9 @@ fn sidecar(envoy: &Rendered, service: &Service, options: &Options<'_>) -> Vec<Va
     }
     all.push(patches(&name, &service.name, &directions, options));
     let principal = |id: &SpiffeId| id.to_string().trim_start_matches("spiffe://").to_owned();
-    let callers: Vec<String> = service.callers.iter().map(|caller| principal(&caller.spiffe_id)).collect();
+    let of_platform = service.platform.iter().map(|platform| &platform.spiffe_id);
+    let callers: Vec<String> =
+        service.callers.iter().map(|caller| &caller.spiffe_id).chain(of_platform).map(principal).collect();
     let policy = head("security.istio.io/v1", "AuthorizationPolicy", &name, options);
     all.push(with(
         policy,

@@ -45,7 +45,7 @@ fn given() -> Value {
             may(
                 "caller",
                 spiffe_id(
-                    "The workload that brings the request to the service's sidecar; one that it lists where left out",
+                    "The workload that brings the request to the service's sidecar; one that it lists where left out. Alone: it calls for no tenant, as a platform principal does",
                 ),
             ),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
@@ -63,8 +63,10 @@ fn given() -> Value {
     let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
     given["if"] = json!({ "required": ["tenant"] });
     given["then"] = json!({ "not": { "anyOf": any(&SHOWN) } });
-    given["else"] =
-        json!({ "anyOf": any(&SHOWN), "not": { "anyOf": any(&["subject", "roles", "caller", "withdrawn"]) } });
+    let of_tenant = any(&["subject", "roles", "withdrawn"]);
+    let shows = json!({ "anyOf": any(&SHOWN), "not": { "required": ["caller"] } });
+    let calls = json!({ "required": ["caller"], "not": { "anyOf": any(&SHOWN) } });
+    given["else"] = json!({ "oneOf": [shows, calls], "not": { "anyOf": of_tenant } });
     given
 }
 

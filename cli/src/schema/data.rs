@@ -1,8 +1,9 @@
 //! `datasets.yaml`, and where operations name what is in it.
 
+use partywall_tenancy::Scope;
 use serde_json::{Value, json};
 
-use super::shape::{Field, any_text, at_most, list, may, must, object, text};
+use super::shape::{Field, any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{LABEL, NAME, duration, label};
 use crate::directory::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 
@@ -19,8 +20,18 @@ pub(super) fn datasets() -> Value {
 }
 
 /// What an operation says about data.
-pub(super) fn of_operation() -> [Field; 5] {
+pub(super) fn of_operation() -> [Field; 6] {
     [
+        may(
+            "scope",
+            or_else(
+                "tenant",
+                word(
+                    "Whose it is about: a tenant's; nobody's, so that every verified tenant may read it where policies permit it (`global-read`); or the platform's, for platform principals alone",
+                    Scope::ALL.iter().map(|(word, _)| *word),
+                ),
+            ),
+        ),
         may("dataset", text("The dataset that it reads or writes, of datasets.yaml", NAME, &["orders"])),
         may(
             "classification",

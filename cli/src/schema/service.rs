@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
-use super::values::{duration, label, mode, scope, spiffe_id, tenant_id};
+use super::values::{duration, label, mode, scope, spiffe_id, tenant_id, time};
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
 
@@ -55,6 +55,19 @@ pub(super) fn service() -> Value {
                 }),
             ),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
+            may("accept_without_context", without_context()),
+            may(
+                "tenantless",
+                json!({
+                    "description": "Whether it serves no tenant, as an identity provider or a collector: its callers' sidecars let calls to it out without a context",
+                    "type": "boolean",
+                    "default": false,
+                }),
+            ),
+            may(
+                "platform",
+                list("Platform principals, which are of no tenant, and what they may do here", platform(), 1),
+            ),
             must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
         ],
     )
@@ -65,6 +78,27 @@ fn caller() -> Value {
         "a caller",
         "A workload that may call this service",
         [must("spiffe_id", spiffe_id("Its SPIFFE ID")), must("tenants", scope("For which tenants: `all`, or a list"))],
+    )
+}
+
+fn without_context() -> Value {
+    object(
+        "`accept_without_context`",
+        "A caller whose requests are taken without a context, for one tenant, while it moves in",
+        [
+            must("peer", spiffe_id("Its SPIFFE ID, one of `callers`")),
+            must("tenant", tenant_id("For whom its requests are taken to be")),
+            must("until", time("When this ends")),
+        ],
+    )
+}
+
+fn platform() -> Value {
+    let action = text("An action of scope `platform`", "^[A-Za-z0-9:._-]{1,64}$", &["metrics:scrape"]);
+    object(
+        "a platform principal",
+        "A workload of the platform that may call this service for no tenant",
+        [must("spiffe_id", spiffe_id("Its SPIFFE ID")), must("actions", list("What it may do", action, 1))],
     )
 }
 

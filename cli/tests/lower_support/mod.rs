@@ -45,6 +45,9 @@ pub(crate) fn services() -> Vec<Service> {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations,
     };
     let invoices = vec![

@@ -1,7 +1,8 @@
 //! From a tenant context and a request to one decision.
 
 use partywall_tenancy::{
-    Bundle, Crossing, Leave, Reason, Refusal, Service, Tenant, TenantContext, TenantId, UnixSeconds, reads,
+    Bundle, Crossing, Leave, Operation, ProvedBy, Reason, Refusal, Scope, Service, Tenant, TenantContext, TenantId,
+    UnixSeconds, reads,
 };
 
 use crate::operations::Denial;
@@ -83,8 +84,8 @@ pub struct Authorization {
 struct CalledService {
     spiffe_id: Box<str>,
     operations: Operations,
-    /// The action of each operation, by its position.
-    actions: Box<[ActionIndex]>,
+    /// The action of each operation, by its position; none of what is the platform's, of which policies say nothing.
+    actions: Box<[Option<ActionIndex>]>,
 }
 
 impl Authorization {
@@ -175,7 +176,16 @@ impl Authorization {
         let Some(found) = found else {
             return Err((Reason::ResourceUnmapped, "no operation of the service covers the request"));
         };
-        let Some(action) = service.actions.get(found.position()).copied() else {
+        let operation = found.operation();
+        match operation.attributes.scope {
+            // INVARIANT: no tenant's principal reaches what is the platform's, whatever policies, grants and modes say.
+            Scope::Platform => return Err((Reason::CallerDenied, "the operation is for platform principals alone")),
+            Scope::GlobalRead if query.context.proved_by == ProvedBy::Nothing => {
+                return Err((Reason::TenantMissing, "what is nobody's is for those who proved a tenant"));
+            }
+            Scope::GlobalRead | Scope::Tenant => {}
+        }
+        let Some(action) = service.actions.get(found.position()).copied().flatten() else {
             return Err((Reason::ResourceUnmapped, "the operation has no action"));
         };
         if query.context.tenant != query.tenant.id {
@@ -233,7 +243,11 @@ impl CalledService {
                 .and_then(|action| program.action(action))
                 .ok_or_else(|| format!("the program knows no action `{name}`"))
         };
-        let actions = service.operations.iter().map(|o| action(&o.action)).collect::<Result<_, _>>()?;
+        let action = |operation: &Operation| match operation.attributes.scope {
+            Scope::Platform => Ok(None),
+            Scope::Tenant | Scope::GlobalRead => action(&operation.action).map(Some),
+        };
+        let actions = service.operations.iter().map(action).collect::<Result<_, _>>()?;
         Ok(Self { spiffe_id: service.spiffe_id.as_str().into(), operations, actions })
     }
 }

@@ -26,6 +26,7 @@ pub mod guard;
 mod id;
 mod names;
 mod operations;
+mod platform;
 mod program;
 mod request_size;
 pub mod retention;
@@ -41,6 +42,7 @@ pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;
 pub use operations::{Found, OperationError, OperationProblem, Operations};
+pub use platform::{authorize_platform, is_platform};
 pub use program::{
     ActionBody, ActionIndex, Answer, Binary, Effect, Expression, Function, List, NameList, Node, Outcome,
     PRINCIPAL_SCOPE, PolicyBody, Program, ProgramBody, ProgramError, RESOURCE_SCOPE, Reading, Scope, Scratch, Unary,

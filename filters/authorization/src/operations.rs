@@ -11,7 +11,7 @@ mod trie;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Place, Reason, Service, TenantId};
+use partywall_tenancy::{Operation, Owner, Place, Reason, Residency, Scope, Service, TenantId};
 
 use crate::guard::Guarded;
 use crate::{Body, Call, GRPC};
@@ -167,6 +167,20 @@ fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
     }
 }
 
+/// INVARIANT: what is of no tenant has no owner that somebody could look for in vain, is open to nobody without a
+/// credential, and asks for nothing that only an owner has; of nobody's data nothing is changed.
+fn check_scope(operation: &Operation) -> Result<(), OperationProblem> {
+    let attributes = &operation.attributes;
+    let of_an_owner = attributes.needs_consent || attributes.residency == Residency::Owners;
+    let of_nobody = operation.owner == Owner::Unseen && !operation.anonymous && operation.response.is_none();
+    let fits = match attributes.scope {
+        Scope::Tenant => true,
+        Scope::GlobalRead => of_nobody && !of_an_owner && matches!(operation.method.as_str(), "GET" | "HEAD"),
+        Scope::Platform => of_nobody && !of_an_owner && attributes.cleared.is_none() && attributes.feature.is_none(),
+    };
+    if fits { Ok(()) } else { Err(OperationProblem::Scope(attributes.scope)) }
+}
+
 impl Route {
     fn new(operation: &Operation) -> Result<(Self, Template), OperationProblem> {
         if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
@@ -178,6 +192,7 @@ impl Route {
         };
         let id = operation.id.as_ref().map(index).transpose()?;
         alternatives::check(&operation.when)?;
+        check_scope(operation)?;
         let places = operation.owner.places();
         let mut evidence = Vec::with_capacity(places.len());
         for (at, place) in places.iter().enumerate() {
@@ -322,7 +337,7 @@ impl<'o, 'p> Found<'o, 'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Attributes, Owner, SpiffeId};
+    use partywall_tenancy::{Attributes, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -350,6 +365,9 @@ mod tests {
             recover: partywall_tenancy::Recover::Handle,
             own_tenant: None,
             act_for: None,
+            platform: vec![],
+            without_context: None,
+            tenantless: false,
             operations: operations.iter().map(operation).collect(),
         }
     }

@@ -60,6 +60,9 @@ fn service() -> Service {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![
             operation("GET", "/orders/{id}", "orders:read", Some("id"), Owner::Unseen),
             operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::path("tenant")),

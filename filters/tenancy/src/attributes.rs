@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The attributes of one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Attributes {
+    /// Whose what it is about is.
+    pub scope: Scope,
     /// The dataset that it reads or writes; empty for none.
     pub dataset: String,
     /// How confidential that is; empty where nothing says it.
@@ -28,6 +30,7 @@ pub struct Attributes {
 }
 
 static NONE: Attributes = Attributes {
+    scope: Scope::Tenant,
     dataset: String::new(),
     classification: String::new(),
     purpose: String::new(),
@@ -42,6 +45,33 @@ impl Attributes {
     /// Those of an operation that says nothing.
     pub fn none() -> &'static Self {
         &NONE
+    }
+}
+
+/// Whose what an operation is about is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// A tenant's.
+    #[default]
+    Tenant,
+    /// Nobody's: reference data that every verified tenant may read, where policies permit it.
+    GlobalRead,
+    /// The platform's: for platform principals, and for no tenant.
+    Platform,
+}
+
+impl Scope {
+    /// All of them, with the words by which directories name them.
+    pub const ALL: &'static [(&'static str, Self)] =
+        &[("tenant", Self::Tenant), ("global-read", Self::GlobalRead), ("platform", Self::Platform)];
+
+    /// The word, as `global-read`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::GlobalRead => "global-read",
+            Self::Platform => "platform",
+        }
     }
 }
 

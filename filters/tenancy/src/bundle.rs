@@ -169,6 +169,12 @@ pub struct Service {
     pub own_tenant: Option<TenantId>,
     /// The tenants it may name in `x-partywall-act-for`; its sidecar needs a signing key then.
     pub act_for: Option<TenantScope>,
+    /// Platform principals that may call it, and for what; never also callers of any service.
+    pub platform: Vec<PlatformPrincipal>,
+    /// From whom it takes requests without a context while that workload moves in.
+    pub without_context: Option<WithoutContext>,
+    /// Whether it serves no tenant, as an identity provider or a collector: calls to it say nothing of tenants.
+    pub tenantless: bool,
     /// What it does.
     pub operations: Vec<Operation>,
 }
@@ -187,6 +193,38 @@ impl Service {
     pub fn lists(&self, caller: &SpiffeId, tenant: &TenantId) -> bool {
         self.callers.iter().any(|one| one.spiffe_id == *caller && one.tenants.contains(tenant))
     }
+
+    /// The tenant that requests of `caller` without a context are taken to be for, at this time.
+    pub fn without_context(&self, caller: &SpiffeId, now: UnixSeconds) -> Option<&TenantId> {
+        let exception = self.without_context.as_ref()?;
+        (exception.peer == *caller && now < exception.until).then_some(&exception.tenant)
+    }
+
+    /// Whether `caller` is a platform principal that may do `action`.
+    pub fn lets(&self, caller: &SpiffeId, action: &str) -> bool {
+        let of = |one: &PlatformPrincipal| one.spiffe_id == *caller && one.actions.iter().any(|may| may == action);
+        self.platform.iter().any(of)
+    }
+}
+
+/// A workload that may call a service without a context, for one tenant and for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithoutContext {
+    /// Its SPIFFE ID; one of the service's callers.
+    pub peer: SpiffeId,
+    /// For whom its requests are taken to be.
+    pub tenant: TenantId,
+    /// From then on it may not.
+    pub until: UnixSeconds,
+}
+
+/// A workload of the platform, which is of no tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformPrincipal {
+    /// Its SPIFFE ID.
+    pub spiffe_id: SpiffeId,
+    /// Which actions of scope `platform` it may do.
+    pub actions: Vec<String>,
 }
 
 /// A workload that may call a service.

@@ -42,9 +42,10 @@ mod tenants;
 mod verified;
 mod view;
 
-pub use attributes::{Attributes, Feature, Residency, Retention};
+pub use attributes::{Attributes, Feature, Residency, Retention, Scope};
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, Recover, RoleKeys, Service, TenantScope,
+    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, PlatformPrincipal, Recover, RoleKeys,
+    Service, TenantScope, WithoutContext,
 };
 pub use candidate::Rollout;
 pub use cell::{Cell, CellPlace, Here};

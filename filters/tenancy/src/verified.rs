@@ -17,6 +17,7 @@ pub struct Bundle {
     signers: HashMap<Box<str>, usize>,
     services: HashMap<Box<str>, usize>,
     clusters: HashMap<Box<str>, usize>,
+    tenantless: bool,
 }
 
 impl Bundle {
@@ -63,7 +64,8 @@ impl Bundle {
             "cluster",
             body.services.iter().enumerate().flat_map(|(i, s)| s.clusters.iter().map(move |c| (i, c.as_str()))),
         )?;
-        Ok(Self { body, keys, issuers, signers, services, clusters })
+        let tenantless = body.services.iter().any(|service| service.tenantless);
+        Ok(Self { body, keys, issuers, signers, services, clusters, tenantless })
     }
 
     /// What it says.
@@ -126,6 +128,11 @@ impl Bundle {
     /// The service with this name; O(1).
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.body.services.get(*self.services.get(name)?)
+    }
+
+    /// Whether some service serves no tenant.
+    pub fn has_tenantless(&self) -> bool {
+        self.tenantless
     }
 
     /// The service that this Envoy cluster leads to; O(1).

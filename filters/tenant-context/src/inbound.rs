@@ -12,7 +12,7 @@ use crate::{Rejection, Request, Single, TakenOut};
 /// evidence's peer sent to `service`, or forwarded where it is a gateway.
 ///
 /// INVARIANT: the tenant was signed by a key that may name it, or stands in the peer's own
-/// certificate, and who calls is listed by this service for this tenant. A stolen root is worth
+/// certificate, or the directory takes its one peer for this tenant's until a date; and who calls is listed by this service for this tenant. A stolen root is worth
 /// nothing to others.
 pub fn establish(
     request: &Request<'_>,
@@ -36,6 +36,9 @@ pub fn establish(
     let mut gathered = Gathered::from(&evidence.view.bundle().body().sources.inbound, request, evidence)?;
     // The root names the principal: it stands for whom the edge let in.
     gathered.proven.splice(0..0, root);
+    if gathered.proven.is_empty() && !anonymous {
+        gathered.proven.extend(without_context(service, &caller, evidence));
+    }
     let established = if gathered.proven.is_empty() {
         if !anonymous {
             return Err(Rejection::new(Reason::TenantMissing, "no root context"));
@@ -52,6 +55,24 @@ pub fn establish(
     let (Established::Proved(context, _) | Established::Anonymous(context)) = &established;
     listed(service, &caller, &context.tenant)?;
     Ok(established)
+}
+
+/// A workload that moves in, and that the directory takes for one tenant's until then.
+///
+/// INVARIANT: nothing of the request chooses the tenant, and its time ends it, also where no newer bundle comes.
+fn without_context(service: &Service, caller: &SpiffeId, evidence: &Evidence<'_>) -> Option<Proven> {
+    let tenant = service.without_context(caller, evidence.now)?;
+    Some(Proven {
+        by: ProvedBy::Workload,
+        source: "`accept_without_context`",
+        tenants: vec![tenant.clone()],
+        principal: caller.to_string(),
+        roles: Vec::new(),
+        scopes: Vec::new(),
+        token_id: String::new(),
+        expires: service.without_context.as_ref()?.until,
+        ground: Some(Ground::Exception { service: service.name.clone(), peer: caller.clone() }),
+    })
 }
 
 fn for_caller(context: TenantContext, caller: &SpiffeId) -> TenantContext {
@@ -121,7 +142,7 @@ fn caller(request: &Request<'_>, evidence: &Evidence<'_>) -> Result<SpiffeId, Re
     Ok(caller)
 }
 
-fn peer(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
+pub(crate) fn peer(evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
     let unknown = |what: &'static str| Rejection::new(Reason::CallerUnknown, what);
     if evidence.peer.uri.is_empty() {
         return Err(unknown("the peer showed no certificate with a URI"));

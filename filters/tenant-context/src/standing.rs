@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use partywall_tenancy::{Reason, TenantContext, TenantId, View};
+use partywall_tenancy::{Reason, SpiffeId, TenantContext, TenantId, View};
 
 use crate::root::Proved;
 use crate::{Rejection, jwt};
@@ -21,6 +21,13 @@ pub(crate) enum Ground {
     ApiKey(String),
     /// A root context.
     Root(Rc<Proved>),
+    /// None: this service takes this peer without a context.
+    Exception {
+        /// The service.
+        service: String,
+        /// The peer.
+        peer: SpiffeId,
+    },
 }
 
 /// Who brought an open request where.
@@ -86,6 +93,12 @@ impl Ground {
                 key.map(|_| ()).ok_or_else(|| invalid("its API key is not in the bundle any more"))
             }
             Self::Root(proved) => proved.check_signer(view),
+            Self::Exception { service, peer } => {
+                let exception = view.bundle().service(service).and_then(|found| found.without_context.as_ref());
+                let stands = exception.is_some_and(|found| found.peer == *peer && found.tenant == *tenant);
+                let why = "its peer is not taken without a context any more";
+                if stands { Ok(()) } else { Err(Rejection::new(Reason::TenantMissing, why)) }
+            }
         }
     }
 }

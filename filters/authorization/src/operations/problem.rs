@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use partywall_tenancy::Scope;
+
 use super::{MAX_OPERATIONS, MAX_PLACES, body, template, trie};
 use crate::guard::RuleError;
 
@@ -55,6 +57,8 @@ pub enum OperationProblem {
     BodyOrNone,
     /// An owner in the id of an operation that names none.
     NoId,
+    /// Its scope is at odds with what else it says.
+    Scope(Scope),
 }
 
 impl fmt::Display for OperationProblem {
@@ -102,6 +106,11 @@ impl fmt::Display for OperationProblem {
                 body::MAX_HOLD / 1024
             ),
             Self::BodyOrNone => f.write_str("where the owner stands in the body, every body must show it"),
+            Self::Scope(scope) => write!(
+                f,
+                "what is of scope `{}` shows no owner, is open to nobody without a credential, and asks for nothing of a tenant; what is nobody's is only read",
+                scope.name()
+            ),
             Self::NoId => f.write_str("the owner is to stand in the id, and the operation names no `id`"),
         }
     }

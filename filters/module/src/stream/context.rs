@@ -129,6 +129,10 @@ impl Stage<'_> {
             Single::Once(root) => str::from_utf8(root).unwrap_or_default(),
             Single::Absent | Single::Repeated => "",
         };
+        // What a workload says of itself comes from `accept_without_context` alone here.
+        if context.proved_by == ProvedBy::Workload {
+            self.setup.metrics.count("tenant_context_without_context_total", &[]);
+        }
         self.place(&context, service, root, placed)?;
         if !root.is_empty() {
             host::set_request_header(CONTEXT, root);
@@ -198,7 +202,7 @@ impl Stage<'_> {
         Ok(signer.mint(context, self.view, self.now, host::random)?)
     }
 
-    fn with_evidence<T>(
+    pub(super) fn with_evidence<T>(
         &self,
         request: &Request<'_>,
         sources: &[Source],
@@ -243,7 +247,7 @@ impl Stage<'_> {
         self.authorization.operation(service, &call).is_some_and(|found| found.operation().anonymous)
     }
 
-    fn own_service(&self) -> Result<&Service, Denied> {
+    pub(super) fn own_service(&self) -> Result<&Service, Denied> {
         let name = self.setup.config.service.as_deref().unwrap_or_default();
         self.view
             .bundle()
@@ -282,7 +286,7 @@ pub(super) fn destination(bundle: &Bundle) -> Option<String> {
 }
 
 /// Rewrites `tracestate` when it holds our members or is to hold one.
-fn write_trace_state(request: &Request<'_>, handle: Option<&Handle>) {
+pub(super) fn write_trace_state(request: &Request<'_>, handle: Option<&Handle>) {
     let state = TraceState::of(request.headers);
     if state.ours.is_empty() && !state.unreadable && handle.is_none() {
         return;

@@ -245,7 +245,18 @@ impl Deciding<'_> {
                 let guarding = self.guarding(by.1, established, &call, &whose);
                 let retention = self.retention(by.1, established, &call);
                 let (tenant, whose) = (Some(context.tenant.clone()), Some(whose));
-                Ok(Allowed { tenant, policy, granted, whose, shadow, asked, beside, guarding, retention })
+                Ok(Allowed {
+                    tenant,
+                    policy,
+                    granted,
+                    of_platform: false,
+                    whose,
+                    shadow,
+                    asked,
+                    beside,
+                    guarding,
+                    retention,
+                })
             }
             Err((reason, detail)) => Err(Denied { policy, asked, beside, ..known(Denied::new(reason, detail)) }),
         }

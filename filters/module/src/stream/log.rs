@@ -150,12 +150,12 @@ pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, 
     number
 }
 
-/// Whether the decision is written down: a denial, also one in shadow, the use of a grant and what a
-/// candidate says otherwise always are.
+/// Whether the decision is written down: a denial, also one in shadow, the use of a grant, what a platform principal does
+/// and what a candidate says otherwise always are.
 fn is_logged(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>, told: &str) -> bool {
     let Ok(allowed) = outcome else { return true };
     let share = setup.config.allows;
-    let always = share >= 1.0 || allowed.granted || allowed.shadow.is_some() || !told.is_empty();
+    let always = share >= 1.0 || allowed.granted || allowed.of_platform || allowed.shadow.is_some() || !told.is_empty();
     // By the trace, so that all hops of a request are written down or none is.
     always || about.trace.is_some_and(|trace| setup.config.fingerprint.in_share(trace.trace_id(), share))
 }

@@ -11,7 +11,9 @@ mod log;
 mod mode;
 mod open;
 mod pass;
+mod platform;
 mod retention;
+mod tenantless;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -93,6 +95,8 @@ struct Allowed {
     policy: String,
     /// Whether a grant let it cross into another tenant.
     granted: bool,
+    /// Whether it is a platform principal's, of no tenant.
+    of_platform: bool,
     /// Whose what is asked for is, where authorization was asked.
     whose: Option<TenantId>,
     /// Why it would be denied, were it not in shadow.
@@ -357,6 +361,13 @@ impl Stream {
             Some(taken) => {
                 let stage =
                     context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
+                if let Some(decided) = stage.platform(request, taken) {
+                    return Ok(Ran::Passes(decided?, None));
+                }
+                if let Some((service, let_out)) = stage.tenantless(request) {
+                    self.decided_for = Some(service);
+                    return Ok(Ran::Passes(let_out?, None));
+                }
                 stage.establish(request, taken, &mut self.placed)?
             }
             None => handover::take().ok_or_else(|| {

@@ -25,6 +25,8 @@ const NO_DETAILS: &[(&str, &str)] = &[
 
 /// A case is one look at a request.
 const OPEN: &str = "said of requests that are open already: tests/standing.rs";
+const PLATFORM: &str =
+    "cases here are of tenants; `cases/decide/scope` of `authorization` asks for what is the platform's";
 /// Details that no case can reach, and why.
 pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the API key", "the name of a source, which stands in the details of conflicts"),
@@ -39,6 +41,9 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("the overlay revokes its API key", OPEN),
     ("its API key is not in the bundle any more", OPEN),
     ("its signer may no longer sign for this tenant", OPEN),
+    ("its peer is not taken without a context any more", OPEN),
+    ("a gateway is no platform principal, nor is who is behind it", PLATFORM),
+    ("what is the platform's is asked for without a root context", PLATFORM),
 ];
 
 /// All texts of at least three words in the code of `sources`, but for tests and comments.

@@ -72,6 +72,9 @@ pub fn body() -> BundleBody {
         recover: Recover::Handle,
         own_tenant: None,
         act_for: None,
+        platform: vec![],
+        without_context: None,
+        tenantless: false,
         operations: vec![],
     };
     let record = |id: &str, status| Tenant {

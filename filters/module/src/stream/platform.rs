@@ -1,0 +1,67 @@
+//! What is the platform's: a request of no tenant, from a workload that the service lists for it.
+
+use partywall_authorization::{self as authorization, Call};
+use partywall_log_redaction::{Asked, Asking, Names};
+use partywall_tenancy::{Operation, SpiffeId};
+use partywall_tenant_context::{self as tenant_context, Request, Role, TakenOut};
+
+use super::context::{Stage, write_trace_state};
+use super::decide::asked;
+use super::{Allowed, Denied};
+
+impl Stage<'_> {
+    /// Decides a request for what is the platform's; `None` for every other one, which is a tenant's.
+    ///
+    /// INVARIANT: only where the request comes to the service itself, by mTLS, and where this filter decides as well: at
+    /// every other one, what is the platform's is denied to whoever asks.
+    pub(super) fn platform(&self, request: &Request<'_>, taken: &TakenOut) -> Option<Result<Allowed, Denied>> {
+        let decides = self.setup.config.role == Role::Inbound && self.setup.stages.authorization;
+        let service = self.own_service().ok().filter(|_| decides)?;
+        let call = asked(request).ok()?;
+        authorization::is_platform(self.authorization, service, &call).then(|| self.decide(request, taken, &call))
+    }
+
+    fn decide(&self, request: &Request<'_>, taken: &TakenOut, call: &Call<'_>) -> Result<Allowed, Denied> {
+        let outcome = self.authorized(request, taken, call);
+        let decision = if outcome.is_ok() { "allow" } else { "deny" };
+        self.setup.metrics.count("authorization_platform_requests_total", &[("decision", decision)]);
+        let (caller, operation) = outcome?;
+        write_trace_state(request, None);
+        let explains = self.setup.config.explain.wants(true);
+        Ok(Allowed {
+            // A SPIFFE ID is the name of a program, and of no person.
+            policy: format!("platform:{caller}"),
+            of_platform: true,
+            asked: explains.then(|| explain(operation, self.setup.region())),
+            ..Allowed::default()
+        })
+    }
+
+    fn authorized(
+        &self,
+        request: &Request<'_>,
+        taken: &TakenOut,
+        call: &Call<'_>,
+    ) -> Result<(SpiffeId, &Operation), Denied> {
+        let service = self.own_service()?;
+        let caller =
+            self.with_evidence(request, &[], |evidence| tenant_context::platform_caller(request, taken, evidence))?;
+        let region = self.setup.region();
+        let decided = authorization::authorize_platform(self.authorization, service, call, &caller, region);
+        match decided {
+            Ok(operation) => Ok((caller, operation)),
+            Err((reason, what)) => Err(Denied::new(reason, format!("`{caller}`: {what}"))),
+        }
+    }
+}
+
+/// What it was decided on. The caller stands in the place of the policy, and there is no tenant.
+fn explain(operation: &Operation, region: &str) -> String {
+    let Operation { method, path, action, resource, .. } = operation;
+    let operation_asked = Asking { method, path, action, resource, id: "", owner: "" };
+    let mut text = String::with_capacity(256);
+    Asked { principal: "", operation: Some(operation_asked), region }.write(&mut text);
+    let when: Vec<String> = operation.when.iter().map(ToString::to_string).collect();
+    Names::When.write(when.iter().map(String::as_str), &mut text);
+    text
+}
