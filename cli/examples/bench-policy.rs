@@ -103,6 +103,7 @@ fn service(n: usize) -> Service {
         own_tenant: None,
         act_for: None,
         operations: (0..VERBS.len()).map(operation).collect(),
+        routes: None,
     }
 }
 

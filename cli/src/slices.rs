@@ -232,6 +232,7 @@ mod tests {
                 own_tenant: None,
                 act_for: Some(TenantScope::All),
                 operations: vec![],
+                routes: None,
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
             program: vec![1],

@@ -1,12 +1,12 @@
 //! `services/*.yaml`: one service per file.
 
-use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, TenantId};
+use partywall_tenancy::{Caller, Mode, Operation, Recover, RouteWords, Service, SpiffeId, TenantId};
 
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{modes, operation};
+use crate::directory::{modes, named, operation};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) callers: Vec<CallerEntry<'s>>,
     /// `operations`.
     pub(crate) operations: Vec<Located<'s, Operation>>,
+    /// `routes`: what their words mean.
+    pub(crate) routes: Option<RouteWords>,
 }
 
 /// One of `callers`.
@@ -61,6 +63,7 @@ impl ServiceEntry<'_> {
             own_tenant: self.own_tenant.as_ref().map(|t| t.value.clone()),
             act_for: self.act_for.as_ref().map(|scope| scope.value.to_tenant_scope()),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
+            routes: self.routes.clone(),
         })
     }
 }
@@ -98,6 +101,7 @@ pub(crate) fn read<'s>(
     });
     let mode = modes::mode(&mut fields, report);
     let shadow_routes = modes::shadow_routes(&mut fields, report);
+    let (listens, routes) = named::routes(&mut fields, data, report);
     let callers = fields
         .required(
             "callers",
@@ -114,6 +118,7 @@ pub(crate) fn read<'s>(
         .map_or(vec![], |node| list(node, "`operations`", report, |item, report| operation::read(item, data, report)));
     fields.finish(report);
     callers_once_each(&callers, report);
+    named::check(&operations, listens, report);
     let operations = operation::apart(operations, report);
     Some(ServiceEntry {
         name,
@@ -127,6 +132,7 @@ pub(crate) fn read<'s>(
         shadow_routes,
         callers,
         operations,
+        routes,
     })
 }
 

@@ -208,6 +208,7 @@ mod tests {
             own_tenant: None,
             act_for: None,
             operations: vec![operation],
+            routes: None,
         }]
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id};
+use crate::directory::named::ROUTES;
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
 
@@ -54,6 +55,13 @@ pub(super) fn service() -> Value {
                     "default": false,
                 }),
             ),
+            may(
+                "routes",
+                word(
+                    "That routes which lead here may say in their metadata what a request asks for, where no operation does",
+                    ROUTES.iter().map(|(word, ())| *word),
+                ),
+            ),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
             must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
         ],
@@ -93,6 +101,13 @@ fn operation() -> Value {
                 ),
             ),
             may(
+                "route",
+                json!({
+                    "description": "Instead of `http`: that a route which leads here asks for it by naming action and resource; needs `routes: fill`",
+                    "const": true,
+                }),
+            ),
+            may(
                 "query",
                 conditions(
                     "What the query must have, by parameter, for this operation to cover a request",
@@ -125,7 +140,7 @@ fn operation() -> Value {
         .into_iter()
         .chain(data::of_operation()),
     );
-    operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
+    operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }, { "required": ["route"] }]);
     operation
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn services() -> Vec<Service> {
         own_tenant: None,
         act_for: None,
         operations,
+        routes: None,
     };
     let invoices = vec![
         operation("GET /invoices/{id}", "invoices:read", "Invoice", Some("id"), None),

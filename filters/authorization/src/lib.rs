@@ -29,6 +29,7 @@ mod operations;
 mod program;
 mod request_size;
 pub mod retention;
+mod routes;
 mod rules;
 mod table;
 mod value;
@@ -36,7 +37,7 @@ mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
 pub use call::{Body, Call};
-pub use called::{GRPC, called};
+pub use called::{GRPC, ROUTE, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;
@@ -47,6 +48,7 @@ pub use program::{
     Verdict,
 };
 pub use request_size::{Counted, RequestBytes, TooLarge};
+pub use routes::RouteSays;
 pub use rules::is_region;
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

@@ -11,10 +11,10 @@ mod trie;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Place, Reason, Service, TenantId};
+use partywall_tenancy::{Operation, Owner, Place, Reason, Service, TenantId};
 
 use crate::guard::Guarded;
-use crate::{Body, Call, GRPC};
+use crate::{Body, Call, GRPC, ROUTE};
 pub use problem::{OperationError, OperationProblem};
 
 use alternatives::{Alternatives, Clash};
@@ -42,6 +42,8 @@ pub struct Operations {
     /// The operations of one method and template, by their position in `routes`.
     leaves: Vec<Alternatives>,
     elsewhere: Elsewhere,
+    /// Those that a route may name, by their position in `routes`; none where nobody listens to routes.
+    named: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,13 +104,25 @@ impl Operations {
         }
         let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
         let elsewhere = Elsewhere::of(&routes);
-        Ok(Self { routes, methods, leaves, elsewhere })
+        let listens = service.routes.is_some();
+        let named = routes.iter().enumerate().filter(|(_, route)| listens && route.operation.method == ROUTE);
+        let named = named.map(|(position, _)| position).collect();
+        Ok(Self { routes, methods, leaves, elsewhere, named })
     }
 
     /// The operation that covers a request. `Ok(None)` also for a path that could be read in two ways: nothing is
     /// repaired here. The error says what else of the request, that an operation asks for, could be.
+    ///
+    /// Where none covers it, the request's route may name one that has no method and path of its own.
     pub fn find<'p>(&self, call: &Call<'p>) -> Result<Option<Found<'_, 'p>>, &'static str> {
         let Some(path) = bare(call.path) else { return Ok(None) };
+        let covering = self.covering(path, call)?;
+        let Some(position) = covering.or_else(|| self.named_by_route(path, call)) else { return Ok(None) };
+        let Some(route) = self.routes.get(position) else { return Ok(None) };
+        Ok(Some(Found { route, position, path, call: *call }))
+    }
+
+    fn covering(&self, path: &str, call: &Call<'_>) -> Result<Option<usize>, &'static str> {
         let at = self.methods.binary_search_by(|(known, _)| (**known).cmp(call.method));
         let Some((_, trie)) = at.ok().and_then(|at| self.methods.get(at)) else { return Ok(None) };
         let mut picked = Ok(None);
@@ -116,9 +130,33 @@ impl Operations {
             picked = self.leaves.get(leaf).map_or(Ok(None), |leaf| leaf.pick(call));
             !matches!(picked, Ok(None))
         });
-        let Some(position) = picked? else { return Ok(None) };
-        let Some(route) = self.routes.get(position) else { return Ok(None) };
-        Ok(Some(Found { route, position, path, call: *call }))
+        picked
+    }
+
+    /// INVARIANT: a route adds nothing to a path that the bundle knows, with whatever method and conditions, nor to one
+    /// that a service could take for such a path.
+    fn named_by_route(&self, path: &str, call: &Call<'_>) -> Option<usize> {
+        let says = call.route.filter(|_| !self.named.is_empty())?;
+        let (action, resource) = (says.action.as_deref()?, says.resource.as_deref()?);
+        if !is_plain(path) || self.knows(path) {
+            return None;
+        }
+        self.named.iter().copied().find(|at| {
+            let operation = self.routes.get(*at).map(|route| &route.operation);
+            operation.is_some_and(|operation| operation.action == action && operation.resource == resource)
+        })
+    }
+
+    /// Whether some operation has this path, with any method, query and headers.
+    fn knows(&self, path: &str) -> bool {
+        self.methods.iter().filter(|(method, _)| **method != *ROUTE).any(|(_, trie)| {
+            let mut known = false;
+            trie.find(path, &mut |_| {
+                known = true;
+                true
+            });
+            known
+        })
     }
 
     /// Whether `path`, with any method and query, is one of another tenant than `tenant`, or begins as one that names another.
@@ -152,6 +190,21 @@ fn bare(path: &str) -> Option<&str> {
     (!doubtful).then_some(path)
 }
 
+/// Whether a route may name it: there is nothing that only a request's own path could show.
+fn is_named(operation: &Operation) -> bool {
+    let Operation { path, when, action, resource, id, owner, anonymous, response, .. } = operation;
+    *path == format!("/{action}/{resource}")
+        && (when.is_empty() && id.is_none() && *owner == Owner::Unseen && !anonymous && response.is_none())
+}
+
+/// Whether nobody could read this path, which has lost its leading slash, in another way: no empty segment, no dot segment,
+/// nothing encoded, no parameters within a segment.
+fn is_plain(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'@');
+    let mut segments = template::split(path);
+    path.is_empty() || segments.all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain))
+}
+
 fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
     let name = |at: usize| {
         routes.get(at).map_or_else(String::new, |route| {
@@ -171,6 +224,9 @@ impl Route {
     fn new(operation: &Operation) -> Result<(Self, Template), OperationProblem> {
         if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
             return Err(OperationProblem::Method(operation.method.clone()));
+        }
+        if operation.method == ROUTE && !is_named(operation) {
+            return Err(OperationProblem::Named);
         }
         let template = Template::parse(&operation.path)?;
         let index = |name: &String| {
@@ -257,6 +313,11 @@ impl<'o, 'p> Found<'o, 'p> {
         &self.route.operation
     }
 
+    /// Whether nothing but its route says that the request asks for it.
+    pub(crate) fn is_named_by_route(&self) -> bool {
+        self.route.operation.method == ROUTE && self.call.method != ROUTE
+    }
+
     /// Its position in the service's list.
     pub fn position(&self) -> usize {
         self.position
@@ -322,7 +383,7 @@ impl<'o, 'p> Found<'o, 'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Attributes, Owner, SpiffeId};
+    use partywall_tenancy::{Attributes, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -351,6 +412,7 @@ mod tests {
             own_tenant: None,
             act_for: None,
             operations: operations.iter().map(operation).collect(),
+            routes: None,
         }
     }
 

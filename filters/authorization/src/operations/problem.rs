@@ -53,6 +53,8 @@ pub enum OperationProblem {
     Hold,
     /// The owner stands in the body, and need not.
     BodyOrNone,
+    /// One that routes name, with something that only a path could show.
+    Named,
     /// An owner in the id of an operation that names none.
     NoId,
 }
@@ -102,6 +104,9 @@ impl fmt::Display for OperationProblem {
                 body::MAX_HOLD / 1024
             ),
             Self::BodyOrNone => f.write_str("where the owner stands in the body, every body must show it"),
+            Self::Named => f.write_str(
+                "an operation that routes name has no method, path, condition, id, owner or response, and a credential",
+            ),
             Self::NoId => f.write_str("the owner is to stand in the id, and the operation names no `id`"),
         }
     }

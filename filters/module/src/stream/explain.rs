@@ -51,6 +51,10 @@ pub(super) fn asked(
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);
+    if authorization.listens_to_routes(&established.service) {
+        let says: Vec<String> = call.route.map_or_else(Vec::new, |says| says.words().collect());
+        Names::Route.write(says.iter().map(String::as_str), &mut text);
+    }
     Names::Roles.write(roles, &mut text);
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);

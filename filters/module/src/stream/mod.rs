@@ -16,6 +16,7 @@ mod retention;
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use partywall_authorization::guard::Refused;
@@ -369,8 +370,15 @@ impl Stream {
         if self.setup.stages.authorization {
             let tried = self.setup.policy.borrow().tried(&view);
             let route = mode::Route::Here;
-            let by =
-                decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
+            let by = decide::Deciding {
+                setup: &self.setup,
+                view: &view,
+                authorization: &authorization,
+                now,
+                route,
+                says: OnceCell::new(),
+                tried,
+            };
             if let Some(hold) = by.waits_for(&established, request) {
                 let objection = hold::objection(request.headers, hold).map(|why| (Reason::AmbiguousRequest, why));
                 let cannot = (!self.setup.config.holds_requests).then_some((

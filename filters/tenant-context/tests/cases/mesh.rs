@@ -417,6 +417,7 @@ impl ServiceEntry {
             own_tenant: self.own_tenant.as_deref().map(tenant),
             act_for: self.act_for.as_ref().map(Scope::read),
             operations: vec![],
+            routes: None,
         }
     }
 }

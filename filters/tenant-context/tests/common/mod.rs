@@ -73,6 +73,7 @@ pub fn body() -> BundleBody {
         own_tenant: None,
         act_for: None,
         operations: vec![],
+        routes: None,
     };
     let record = |id: &str, status| Tenant {
         id: tenant(id),
