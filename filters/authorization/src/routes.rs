@@ -141,7 +141,8 @@ fn asks_consent(dataset: &RouteDataset, purpose: &String) -> Result<bool, &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Residency, Retention};
+    use crate::{Call, OperationProblem, Operations};
+    use partywall_tenancy::{Condition, Owner, Place, Recover, Residency, Retention, Service, SpiffeId};
 
     fn words() -> RouteWords {
         let dataset = |name: &str, classification: &str| RouteDataset {
@@ -174,6 +175,96 @@ mod tests {
 
     fn tried(own: &Attributes, says: &[&str]) -> Result<Attributes, &'static str> {
         filled(&words(), &said(says), own).map(|filled| filled.map_or_else(|| own.clone(), |filled| *filled))
+    }
+
+    fn service(routes: Option<RouteWords>) -> Service {
+        let operation = |method: &str, path: &str, action: &str| Operation {
+            method: method.into(),
+            path: path.into(),
+            when: vec![],
+            action: action.into(),
+            resource: "R".into(),
+            id: None,
+            owner: Owner::Unseen,
+            hold: 0,
+            anonymous: false,
+            response: None,
+            attributes: Attributes::default(),
+        };
+        Service {
+            name: "reports".into(),
+            spiffe_id: SpiffeId::parse("spiffe://mesh.example/ns/shop/sa/reports").unwrap(),
+            clusters: vec![],
+            callers: vec![],
+            max_context_age: 120,
+            recover: Recover::Handle,
+            own_tenant: None,
+            act_for: None,
+            operations: vec![operation("GET", "/known/{x}", "a"), operation("ROUTE", "/b/R", "b")],
+            routes,
+        }
+    }
+
+    fn named(operations: &Operations, path: &str, says: &[&str]) -> bool {
+        let says = said(says);
+        let call = Call { route: Some(&says), ..Call::plain("GET", path) };
+        operations.find(&call).unwrap().is_some_and(|found| found.is_named_by_route())
+    }
+
+    #[test]
+    fn a_route_names_what_has_no_path_where_the_bundle_knows_none() {
+        let operations = Operations::compile(&service(Some(words()))).unwrap();
+        let both = ["action=b", "resource=R"];
+        for path in ["/", "/new", "/new/7?x=%37", "/known", "/known/a/b", "/a-b_c.d~e:f@g"] {
+            assert!(named(&operations, path, &both), "{path}");
+        }
+        for path in [
+            "/known/a",
+            "//new",
+            "/new/",
+            "/new//7",
+            "/new/.",
+            "/new/..",
+            "/new/%37",
+            "/new/%2e%2e",
+            "/new;a",
+            "/new,a",
+            "/new#",
+            "/new\\a",
+            "/new é",
+            "new",
+            "",
+            "*",
+        ] {
+            assert!(!named(&operations, path, &both), "{path}");
+        }
+        for says in [&["action=b"][..], &["resource=R"], &["action=a", "resource=R"], &["action=b", "resource=S"], &[]]
+        {
+            assert!(!named(&operations, "/new", says), "{says:?}");
+        }
+        // A path by another method is known, too.
+        let says = said(&both);
+        let post = Call { route: Some(&says), ..Call::plain("POST", "/known/a") };
+        assert!(operations.find(&post).unwrap().is_none());
+        let deaf = Operations::compile(&service(None)).unwrap();
+        assert!(!named(&deaf, "/new", &both));
+    }
+
+    #[test]
+    fn what_only_a_path_could_show_is_no_operation_that_routes_name() {
+        type Change = fn(&mut Operation);
+        let changes: [Change; 4] = [
+            |operation| operation.path = "/b/S".into(),
+            |operation| operation.anonymous = true,
+            |operation| operation.owner = Owner::Shown { places: vec![Place::Query("t".into())], or_none: false },
+            |operation| operation.when = vec![Condition { place: Place::Query("a".into()), value: "b".into() }],
+        ];
+        for (nth, change) in changes.into_iter().enumerate() {
+            let mut service = service(Some(words()));
+            service.operations.iter_mut().skip(1).for_each(change);
+            let error = Operations::compile(&service).unwrap_err();
+            assert_eq!((error.position, error.problem), (1, OperationProblem::Named), "{nth}");
+        }
     }
 
     #[test]
