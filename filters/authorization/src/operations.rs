@@ -314,7 +314,7 @@ impl<'o, 'p> Found<'o, 'p> {
     }
 
     /// Whether nothing but its route says that the request asks for it.
-    pub(crate) fn is_named_by_route(&self) -> bool {
+    pub fn is_named_by_route(&self) -> bool {
         self.route.operation.method == ROUTE && self.call.method != ROUTE
     }
 

@@ -20,6 +20,9 @@ pub(super) fn asked(
     let principal =
         (context.proved_by != ProvedBy::Nothing).then(|| prints.of_principal(&context.tenant, &context.principal));
     let found = authorization.operation(&established.service, call);
+    // Nor about what a route named on a path of somebody else, which is denied for the path, and that stands in no log.
+    let elsewhere = || authorization.leads_elsewhere(&established.service, call.path, &context.tenant);
+    let found = found.filter(|found| !found.is_named_by_route() || !elsewhere());
     let owner = found.as_ref().map_or(Ok(None), |found| found.owner());
     // Nobody can decide again about what could be read in two ways.
     let found = found.filter(|_| !matches!(owner, Err((Reason::AmbiguousRequest, _))));
