@@ -154,7 +154,8 @@ fn what_a_route_names_is_decided_asked_again_and_recorded() {
     };
     let same: Value = serde_json::from_str(&replay(&before, &["--json"]).unwrap()).unwrap();
     assert_eq!(same["not_reproduced"], json!([]), "{same:#}");
-    assert!(same["replayed"].as_u64().unwrap() >= 2, "{same:#}");
+    // Which hop tells the end of the stream is left to them.
+    assert!(same["replayed"].as_u64().unwrap() >= 1, "{same:#}");
     let stricter = replay(&now, &[]).unwrap_err().to_string();
     assert!(stricter.contains("deny resource_unmapped"), "{stricter}");
 }
