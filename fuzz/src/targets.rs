@@ -433,6 +433,7 @@ fn body() -> BundleBody {
         own_tenant: None,
         act_for: None,
         operations: vec![],
+        routes: None,
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");
     let both = || TenantScope::Only(vec![tenant("acme"), tenant("globex")]);
