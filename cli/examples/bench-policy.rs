@@ -106,6 +106,7 @@ fn service(n: usize) -> Service {
         without_context: None,
         tenantless: false,
         operations: (0..VERBS.len()).map(operation).collect(),
+        routes: None,
     }
 }
 

@@ -15,8 +15,10 @@
 mod junit;
 mod play;
 mod read;
+mod route;
 mod shown;
 
+use partywall_authorization::RouteSays;
 use partywall_tenancy::{Mode, Reason, SpiffeId, UnixSeconds};
 
 use crate::credentials::Shown;
@@ -48,6 +50,8 @@ pub(crate) struct Case<'s> {
     pub(crate) body: String,
     /// What the metadata of the request's route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// What else they say.
+    pub(crate) says: RouteSays,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
     /// When it is decided; `None` for now.

@@ -37,7 +37,7 @@ enum Verb {
     Import(verbs::import::Args),
     Check(verbs::check::Args),
     Test(verbs::test::Args),
-    Explain(verbs::explain::Args),
+    Explain(Box<verbs::explain::Args>),
     Export(verbs::export::Args),
     Compile(verbs::compile::Args),
     Approve(verbs::approve::Args),

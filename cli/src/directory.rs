@@ -21,6 +21,7 @@ mod limits;
 pub(crate) mod links;
 mod mesh;
 mod modes;
+pub(crate) mod named;
 mod operation;
 mod place;
 mod platform;

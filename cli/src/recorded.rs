@@ -54,6 +54,8 @@ pub(crate) struct Record {
     pub(crate) path: String,
     /// What else it asks for, as `query.view=full`.
     pub(crate) when: Vec<String>,
+    /// What its route says of it, as `purpose=service`, where somebody listens.
+    pub(crate) route: Vec<String>,
     /// Its action.
     pub(crate) action: String,
     /// The type of its resource.

@@ -11,12 +11,12 @@ use std::borrow::Cow;
 
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{
-    Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, Verdict, authorize_across, authorize_platform,
-    is_platform,
+    Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, RouteSays, Verdict, authorize_across,
+    authorize_platform, is_platform,
 };
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency, RoleKeys,
-    Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
+    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
+    RoleKeys, Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
 };
 
 use crate::cases::Case;
@@ -58,6 +58,8 @@ pub(crate) struct Ask {
     pub(crate) body: SentBody,
     /// What the metadata of its route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// What else they say.
+    pub(crate) says: RouteSays,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
     /// When it is decided; `None` for now.
@@ -188,6 +190,7 @@ impl Rehearsal {
             headers,
             body: SentBody::default(),
             route: None,
+            says: RouteSays::default(),
             region: region.to_owned(),
             time: None,
         })
@@ -290,7 +293,7 @@ impl Rehearsal {
 
     /// What the operation says of its data, and the region where that is bound to one.
     pub(crate) fn attributes(&self, ask: &Ask) -> Vec<(&'static str, String)> {
-        let Some(found) = self.policy.operation(&ask.service, &call(ask)) else { return Vec::new() };
+        let Some(attributes) = self.policy.attributes(&ask.service, &call(ask)) else { return Vec::new() };
         let Attributes {
             scope,
             dataset,
@@ -301,7 +304,7 @@ impl Rehearsal {
             cleared,
             feature,
             retention,
-        } = &found.operation().attributes;
+        } = &*attributes;
         let mut told = Vec::new();
         let mut tell = |name, value: String| {
             if !value.is_empty() {
@@ -374,7 +377,7 @@ fn query<'q>(ask: &'q Ask, context: &'q TenantContext, tenant: &'q partywall_ten
 fn call(ask: &Ask) -> Call<'_> {
     // By policies alone, nothing of the request says whose it is.
     let body = if ask.owner.is_some() { Body::Elsewhere } else { ask.body.as_body() };
-    Call { method: &ask.method, path: &ask.path, headers: &ask.headers, body }
+    Call { method: &ask.method, path: &ask.path, headers: &ask.headers, body, route: Some(&ask.says) }
 }
 
 /// A key that is gone when this process is.

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::{Across, Call, Decision, Operations, Query, authorize_across};
+use partywall_authorization::{Across, Call, Decision, Operations, Query, RouteSays, authorize_across};
 use partywall_tenancy::{
     Cell, Crossing, GrantId, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling, Scope, Service,
     SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
@@ -100,6 +100,8 @@ struct Found {
     operation: Operation,
     /// What its route said, as far as that made a difference.
     route: Option<Mode>,
+    /// What else it said.
+    says: RouteSays,
 }
 
 /// A segment of the path, and what is known about it.
@@ -181,7 +183,9 @@ impl<'m> Judge<'m> {
         if owner.is_none() && record.reason != Reason::ResourceForeign.code() {
             sent.body = SentBody::Elsewhere;
         }
-        Ok(Found { subject, segments, tenant, sent, operation: operation.clone(), route: None })
+        let says = RouteSays::of_words(record.route.iter().map(String::as_str));
+        let says = says.ok_or("of a route that says what this build does not know")?;
+        Ok(Found { subject, segments, tenant, sent, operation: operation.clone(), route: None, says })
     }
 
     fn segment(&self, template: &str, operation: &Operation, record: &Record, tenant: &TenantId) -> Segment {
@@ -224,8 +228,7 @@ impl<'m> Judge<'m> {
         }
         let path = found.sent.to_path(&found.path());
         let operations = Operations::compile(service).ok()?;
-        let call =
-            Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
+        let call = found.call(&record.method, &path);
         let operation = operations.find(&call).ok()??.operation();
         let segment = |name: &str| {
             let at = operation.path.split('/').position(|segment| parameter(segment) == Some(name))?;
@@ -283,6 +286,11 @@ impl<'m> Judge<'m> {
 }
 
 impl Found {
+    fn call<'f>(&'f self, method: &'f str, path: &'f str) -> Call<'f> {
+        let (headers, body) = (&self.sent.headers, self.sent.body.as_body());
+        Call { method, path, headers, body, route: Some(&self.says) }
+    }
+
     fn path(&self) -> String {
         self.segments.iter().map(Segment::text).collect::<Vec<_>>().join("/")
     }
@@ -400,8 +408,7 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     };
     let tenant = &without(tenant, &record.withdrawn);
     let path = found.sent.to_path(&found.path());
-    let call =
-        Call { method: &record.method, path: &path, headers: &found.sent.headers, body: found.sent.body.as_body() };
+    let call = found.call(&record.method, &path);
     let query =
         Query { context: &context, tenant, service: &record.service, call, region: &record.region, time: record.time };
     let leave = |crossing: &Crossing<'_>| leave(material, record, &found.tenant, crossing);

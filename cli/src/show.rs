@@ -125,6 +125,9 @@ fn service(service: &Service) {
     if let Some(tenants) = &service.act_for {
         line("", format_args!("may act for {}", scope(tenants)));
     }
+    if service.routes.is_some() {
+        line("", "ROUTES THAT LEAD TO IT say what requests ask for, where no operation does");
+    }
     for caller in &service.callers {
         line("", format_args!("called by {}, {}", caller.spiffe_id, scope(&caller.tenants)));
     }

@@ -243,6 +243,7 @@ mod tests {
                 without_context: None,
                 tenantless: false,
                 operations: vec![],
+                routes: None,
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
             shares: vec![Share {

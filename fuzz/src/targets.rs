@@ -436,6 +436,7 @@ fn body() -> BundleBody {
         without_context: None,
         tenantless: false,
         operations: vec![],
+        routes: None,
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");
     let both = || TenantScope::Only(vec![tenant("acme"), tenant("globex")]);

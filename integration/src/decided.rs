@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::artefacts;
 use crate::site::tenancy;
@@ -86,9 +86,19 @@ pub struct When {
     pub service: String,
     /// Method and path.
     pub request: String,
-    /// What the metadata of the route say of the mode.
+    /// What the metadata of the route say: a mode, or several words.
     #[serde(default)]
-    pub route: Option<String>,
+    pub route: Option<Value>,
+}
+
+impl When {
+    /// All that the metadata of the route say; `None` for nothing.
+    pub fn said(&self) -> Option<Value> {
+        match self.route.as_ref()? {
+            Value::String(mode) => Some(json!({ "mode": mode })),
+            said => Some(said.clone()),
+        }
+    }
 }
 
 /// What is decided.

@@ -1,5 +1,5 @@
 //! One Envoy with many doors: a listener for each directory, all of one VM, each with a bundle of its own. Routes go by the
-//! header `x-case-service`, and by `x-case-route` to one whose metadata say that mode.
+//! header `x-case-service`, and by `x-case-route` to one with these metadata.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use axum::Router;
 use axum::extract::Request as AxumRequest;
 use axum::http::StatusCode;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -38,6 +39,8 @@ pub struct Door {
     pub directory: String,
     /// The services that its routes lead to.
     pub services: Vec<String>,
+    /// What metadata of routes say; `x-case-route` is the position of one.
+    pub said: Vec<Value>,
     /// The service whose sidecar it is; the edge where there is none.
     pub sidecar_of: Option<String>,
 }
@@ -170,7 +173,7 @@ fn listener(door: &Door, port: u16) -> String {
     let service = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("service: {name}, "));
     // A directory may have several sidecars.
     let of = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("-{name}"));
-    let routes: String = door.services.iter().map(|name| routes(name)).collect();
+    let routes: String = door.services.iter().map(|name| routes(name, &door.said)).collect();
     LISTENER
         .replace("${port}", &port.to_string())
         .replace("${name}", &format!("{}-{role}{of}", door.directory))
@@ -184,19 +187,18 @@ fn listener(door: &Door, port: u16) -> String {
 }
 
 /// By a header, since cases ask for the same paths of several services.
-fn routes(service: &str) -> String {
-    let route = |mode: Option<&str>| {
-        let by_mode =
-            mode.map_or(String::new(), |mode| format!(", {{ name: x-case-route, string_match: {{ exact: {mode} }} }}"));
-        let metadata = mode.map_or(String::new(), |mode| {
-            format!(", metadata: {{ filter_metadata: {{ partywall: {{ mode: {mode} }} }} }}")
+fn routes(service: &str, said: &[Value]) -> String {
+    let route = |at: Option<(usize, &Value)>| {
+        let (by, metadata) = at.map_or_else(Default::default, |(at, said)| {
+            let by = format!(", {{ name: x-case-route, string_match: {{ exact: \"{at}\" }} }}");
+            (by, format!(", metadata: {{ filter_metadata: {{ partywall: {said} }} }}"))
         });
         format!(
             "                        - {{ match: {{ prefix: /, headers: [{{ name: x-case-service, string_match: {{ exact: \
-             {service} }} }}{by_mode}] }}, route: {{ cluster: {service} }}{metadata} }}\n"
+             {service} }} }}{by}] }}, route: {{ cluster: {service} }}{metadata} }}\n"
         )
     };
-    [Some("shadow"), Some("enforce"), None].map(route).concat()
+    said.iter().enumerate().map(Some).chain([None]).map(route).collect()
 }
 
 const TLS: &str = r#"

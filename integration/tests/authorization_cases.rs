@@ -18,7 +18,7 @@ use partywall_integration::site::{Site, compile};
 use partywall_integration::stand_in::{Says, StandIn};
 use partywall_integration::wait;
 use rcgen::SanType;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const REVISION: u64 = 7;
 /// What a client claims to be; nobody may ever be told it.
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     /// Asks, and gives the id of the request; and whether a call of gRPC got its status for a denial.
-    fn ask(&self, case: &Case, door: usize) -> Result<(String, Option<String>)> {
+    fn ask(&self, case: &Case, door: usize, route: &[Value]) -> Result<(String, Option<String>)> {
         let id = unique();
         let to = *self.doors.addresses.get(door).context("no such door")?;
         let (method, path, grpc) = request(&case.when.request)?;
@@ -82,8 +82,9 @@ impl Bench {
         for (name, value) in &given.headers {
             asked = asked.header(name, value.as_str());
         }
-        if let Some(mode) = &case.when.route {
-            asked = asked.header("x-case-route", mode.as_str());
+        if let Some(said) = case.when.said() {
+            let at = route.iter().position(|one| *one == said).context("no such route")?;
+            asked = asked.header("x-case-route", at.to_string());
         }
         if grpc {
             asked = asked.header("content-type", "application/grpc").header("content-length", "0");
@@ -168,10 +169,22 @@ fn age(text: Option<&str>) -> Result<u64> {
     Ok(hours.parse::<u64>()? * 3600)
 }
 
+/// What routes of the topic's cases say, each once.
+fn said(topic: &Topic) -> Vec<Value> {
+    let mut all = Vec::new();
+    for said in topic.cases.iter().filter_map(|case| case.when.said()) {
+        if !all.contains(&said) {
+            all.push(said);
+        }
+    }
+    all
+}
+
 fn doors(topics: &[Topic]) -> Vec<Door> {
     let of = |topic: &Topic, sidecar_of: Option<&str>| Door {
         directory: topic.name.clone(),
         services: topic.services.clone(),
+        said: said(topic),
         sidecar_of: sidecar_of.map(str::to_owned),
     };
     let edges = topics.iter().map(|topic| of(topic, None));
@@ -191,7 +204,7 @@ fn play() -> Result<()> {
             let wanted = case.given.caller.as_ref().map(|_| &case.when.service);
             let door = doors.iter().position(|d| d.directory == topic.name && d.sidecar_of.as_ref() == wanted);
             let door = door.context("no door for a case")?;
-            let (id, grpc) = bench.ask(case, door)?;
+            let (id, grpc) = bench.ask(case, door, &doors.get(door).context("no door")?.said)?;
             asked.push((format!("{}: {}", topic.name, case.name), case, id, grpc));
         }
     }
@@ -214,8 +227,9 @@ fn play() -> Result<()> {
     let shadows = asked.iter().filter(|(_, case, ..)| case.then.shadow.is_some()).count();
     ensure!(metric("partywall_authorization_shadow_denials_total")? == shadows as f64, "shadows are counted");
     let refused = metric("partywall_authorization_route_modes_refused_total")?;
+    let contradicted = metric("partywall_authorization_route_contradictions_total")?;
     println!(
-        "{} cases of {} topics in {:.1} s; {shadows} in shadow, {refused} routes refused",
+        "{} cases of {} topics in {:.1} s; {shadows} in shadow, {refused} routes refused, {contradicted} contradictions",
         asked.len(),
         topics.len(),
         started.elapsed().as_secs_f64()
@@ -224,6 +238,7 @@ fn play() -> Result<()> {
         bail!("{} of {}:\n{}", wrong.len(), asked.len(), wrong.join("\n"));
     }
     ensure!(asked.len() >= 200 && refused == 2.0, "{} cases, {refused} routes", asked.len());
+    ensure!(contradicted == 14.0, "{contradicted} routes that contradict the bundle");
     Ok(())
 }
 

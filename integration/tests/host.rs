@@ -1,5 +1,6 @@
 //! The module in the counting host: what it answers there is what it answers in Envoy, and what it asks for is bounded.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +12,8 @@ use partywall_integration::host::{Host, Outcome};
 use partywall_integration::issuers::{Fault, Provider, Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::served::{Served, served};
-use partywall_integration::site::Site;
+use partywall_integration::site::{FIRST_REVISION, Site, compile, tenancy};
+use partywall_integration::variant::copy;
 use serde_json::{Value, json};
 
 struct Sample {
@@ -128,6 +130,47 @@ fn a_request_asks_little_of_the_host() {
     for callback in ["context_create", "done", "log", "delete"] {
         assert_eq!(total(&warm, callback), 0, "{callback}");
     }
+}
+
+/// What a route says is asked for in one call where it says nothing, and in seven where it says something; nobody asks where
+/// the bundle does not listen.
+#[test]
+fn a_route_costs_what_it_says_and_only_where_the_bundle_listens() {
+    let Sample { site, served: silent, now } = &*SAMPLE;
+    let directory = site.directory.join("listening");
+    copy(&tenancy(), &directory).unwrap();
+    let orders = directory.join("services/orders.yaml");
+    fs::write(&orders, fs::read_to_string(&orders).unwrap() + "routes: fill\n").unwrap();
+    let folder = site.directory.join("bundles-listening");
+    compile(&directory, &site.keys(), &folder, Some(FIRST_REVISION)).unwrap();
+    let listening = served(&folder, &site.keys(), &site.directory.join("logs")).unwrap();
+    let namespace = ["xds", "route_metadata", "filter_metadata", "partywall"];
+    let cost = |served: &Served, words: &[(&str, &str)]| {
+        let module = artefacts::module().unwrap();
+        let place = Place { module: &module, keys: &site.keys(), served, secrets: &[], now: *now };
+        let mut host = edge(&place).unwrap();
+        if !words.is_empty() {
+            host.world_mut().set_property(&namespace, "a map");
+        }
+        for (name, value) in words {
+            host.world_mut().set_property(&[&namespace[..], &[*name]].concat(), *value);
+        }
+        let token = token(&viewer(Provider::Shared, "acme"));
+        ask(&mut host, Some(&token));
+        let asked = ask(&mut host, Some(&token));
+        (calls(&asked, "request_headers", "get_property"), asked.field("partywall.reason"))
+    };
+    let (same, other) = ([("action", "orders:read"), ("resource", "Order")], [("action", "orders:list")]);
+    let (before, _) = cost(silent, &[]);
+    assert_eq!(cost(silent, &other), (before, String::new()), "nobody listens");
+    assert_eq!(cost(&listening, &[]), (before + 1, String::new()));
+    assert_eq!(cost(&listening, &same), (before + 7, String::new()));
+    assert_eq!(cost(&listening, &other), (before + 7, "resource_unmapped".to_owned()));
+    println!(
+        "property reads: {before} where nobody listens, {} of a silent route, {} of one that speaks",
+        before + 1,
+        before + 7
+    );
 }
 
 #[test]

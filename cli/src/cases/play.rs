@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use partywall_authorization::RouteSays;
 use partywall_authorization::{Effect, Verdict};
 use partywall_tenancy::Reason;
 use serde::Serialize;
@@ -70,7 +71,7 @@ impl<'r> Player<'r> {
     /// Plays one; with `other`, on the same directory under another overlay.
     pub(crate) fn play(&mut self, case: &Case<'_>, other: Option<&Rehearsal>) -> Played {
         let rehearsal = other.unwrap_or(self.rehearsal);
-        let asked = ask(rehearsal, case).map(|ask| Ask { route: case.route, ..ask });
+        let asked = ask(rehearsal, case).map(|ask| Ask { route: case.route, says: case.says.clone(), ..ask });
         let (settled, verdicts) = match asked {
             Ok(ask) => (rehearsal.decide(&ask), rehearsal.verdicts(&ask).unwrap_or_default()),
             // No policy is asked about nobody.
@@ -154,6 +155,7 @@ fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String]) -> Ask
         headers: case.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
         body: SentBody::Whole(case.body.clone()),
         route: None,
+        says: RouteSays::default(),
         region: case.region.clone(),
         time: case.time,
     }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
+use partywall_authorization::RouteSays;
 use partywall_tenancy::{Mode, Reason, TenantId, UnixSeconds};
 
-use crate::cases::{Case, DECISIONS, Given, Then, shown};
+use crate::cases::{Case, DECISIONS, Given, Then, route, shown};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
     At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
 };
-use crate::modes::MODES;
 use crate::time::parse_rfc3339;
 
 /// The cases of a file, or everything that is wrong with it.
@@ -49,8 +49,21 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body, route, region, time } = when?;
-    Some(Case { name: name?, given: given?, service, method, path, headers, body, route, region, time, then: then? })
+    let When { service, method, path, headers, body, route, says, region, time } = when?;
+    Some(Case {
+        name: name?,
+        given: given?,
+        service,
+        method,
+        path,
+        headers,
+        body,
+        route,
+        says,
+        region,
+        time,
+        then: then?,
+    })
 }
 
 fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
@@ -110,6 +123,7 @@ struct When<'s> {
     headers: Vec<(String, String)>,
     body: String,
     route: Option<Mode>,
+    says: RouteSays,
     region: String,
     time: Option<UnixSeconds>,
 }
@@ -124,7 +138,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         .and_then(|node| text(node, "`request`", mistakes));
     let headers = fields.optional("headers").map(|node| shown::headers(node, mistakes));
     let body = fields.optional("body").map(|node| text(node, "a body", mistakes).map(|found| found.value));
-    let route = fields.optional("route").map(|node| choice(node, "`route`", MODES, mistakes));
+    let route = fields.optional("route").map(|node| route::read(node, mistakes));
     let region = match fields.optional("region") {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
         None => Some(String::new()),
@@ -136,13 +150,14 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         Some(found) => Some(found?),
         None => None,
     };
-    let (headers, route) = (headers.unwrap_or(Some(Vec::new()))?, once_read(route)?);
+    let headers = headers.unwrap_or(Some(Vec::new()))?;
+    let (route, says) = once_read(route)?.unwrap_or_default();
     let body = body.unwrap_or(Some(String::new()))?;
     let upper = |method: &str| !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, body, route, region, time })
+            Some(When { service: service?, method, path, headers, body, route, says, region, time })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

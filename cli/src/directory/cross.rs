@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_authorization::GRPC;
+use partywall_authorization::{GRPC, ROUTE};
 use partywall_tenancy::{Owner, Place, Scope, TenantId};
 
 use crate::directory::api_keys::ApiKeys;
@@ -114,14 +114,16 @@ fn operations(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Rep
                     .help("no root context goes with it: the service learns at most which tenant was selected"),
             );
         }
-        let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC);
+        let writes = matches!(value.method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE" | GRPC | ROUTE);
         if writes && value.attributes.scope == Scope::Tenant && value.owner.may_be_hidden() {
             let message = if value.owner == Owner::Unseen {
                 format!("nothing in the request shows whose `{}` it is that `{}` changes", value.resource, value.action)
             } else {
                 format!("a request need not show whose `{}` it is that `{}` changes", value.resource, value.action)
             };
-            report.push(at.warning(message).help(if value.method == GRPC {
+            report.push(at.warning(message).help(if value.method == ROUTE {
+                "the service itself must keep tenants apart here, if a route with this operation changes anything"
+            } else if value.method == GRPC {
                 "the service itself must keep tenants apart here, if it changes anything: no path of gRPC shows an owner"
             } else {
                 "the service itself must keep tenants apart here; a path with `{tenant}` and `owner: path.tenant` lets the sidecar do it"

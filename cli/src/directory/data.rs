@@ -5,7 +5,7 @@ use crate::directory::settings::name;
 use crate::directory::values::{duration, word};
 use crate::directory::yaml::{Located, Node, Value};
 use crate::nearest::nearest;
-use partywall_tenancy::{Residency, Retention};
+use partywall_tenancy::{Residency, Retention, RouteDataset, RouteWords};
 
 /// The classifications where `datasets.yaml` names none of its own, from what anybody may see to what hardly anybody may.
 pub(crate) const CLASSIFICATIONS: [&str; 4] = ["public", "internal", "confidential", "restricted"];
@@ -64,6 +64,26 @@ impl Data<'_> {
         let mut roles: Vec<String> = up_to.map(|(role, _)| role.clone()).collect();
         roles.sort();
         Some(roles)
+    }
+}
+
+impl Data<'_> {
+    /// All that words of routes could mean.
+    pub(crate) fn route_words(&self) -> RouteWords {
+        let word = |at: usize| self.classifications.get(at).cloned().unwrap_or_default();
+        let dataset = |dataset: &Dataset<'_>| RouteDataset {
+            name: dataset.name.value.clone(),
+            classification: dataset.classification.map(word).unwrap_or_default(),
+            residency: dataset.residency.clone(),
+            retention: dataset.retention.clone(),
+            purposes: dataset.purposes.clone(),
+            consent: dataset.consent.clone(),
+        };
+        let classifications = self.classifications.iter().enumerate();
+        RouteWords {
+            datasets: self.datasets.iter().map(dataset).collect(),
+            classifications: classifications.map(|(at, name)| (name.clone(), self.cleared(at))).collect(),
+        }
     }
 }
 

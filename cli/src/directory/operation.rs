@@ -8,6 +8,7 @@ use partywall_tenancy::{Attributes, Condition, Operation, Owner, Recover, Servic
 use crate::directory::attributes;
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
+use crate::directory::named;
 use crate::directory::place::{self, Around};
 use crate::directory::yaml::{Located, Node};
 use crate::directory::{response, scope};
@@ -18,6 +19,9 @@ use crate::nearest::nearest;
 pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> Option<Located<'s, Operation>> {
     let at = node.at;
     let mut fields = Fields::of(node, "an operation", report)?;
+    if let Some(route) = fields.optional("route") {
+        return named::read((at, route), fields, data, report);
+    }
     let http = match (fields.optional("http"), fields.optional("grpc")) {
         (Some(node), None) => http(node, report),
         (None, Some(node)) => grpc(node, report),
@@ -26,7 +30,7 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
             report.add(diagnostic.help("write two operations; both may have the same action"))
         }
         (None, None) => {
-            let diagnostic = at.error("an operation must have `http` or `grpc`");
+            let diagnostic = at.error("an operation must have `http`, `grpc` or `route`");
             report.add(diagnostic.help("write `http: GET /orders/{id}` or `grpc: shop.Orders/Get`"))
         }
     };
@@ -136,7 +140,7 @@ fn grpc<'s>(node: Node<'s>, report: &mut Report) -> Option<Located<'s, (String, 
     Some(Located { value: (GRPC.to_owned(), path), at: found.at })
 }
 
-fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
+pub(crate) fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
     let found = text(node, "an action", report)?;
     if schema::is_action_name(&found.value) {
         return Some(found.value);
@@ -145,7 +149,7 @@ fn action(node: Node<'_>, report: &mut Report) -> Option<String> {
     report.add(diagnostic.help("write a thing and what is done to it, as `orders:read`"))
 }
 
-fn resource(node: Node<'_>, report: &mut Report) -> Option<String> {
+pub(crate) fn resource(node: Node<'_>, report: &mut Report) -> Option<String> {
     let found = text(node, "a resource", report)?;
     if !schema::is_type_name(&found.value) {
         let diagnostic = found.at.error(format!("resource `{}` is no type name of Cedar", found.value));
@@ -257,5 +261,6 @@ fn service_of(operations: Vec<Operation>) -> Service {
         without_context: None,
         tenantless: false,
         operations,
+        routes: None,
     }
 }

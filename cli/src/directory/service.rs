@@ -1,6 +1,6 @@
 //! `services/*.yaml`: one service per file.
 
-use partywall_tenancy::{Caller, Mode, Operation, Recover, Service, SpiffeId, TenantId};
+use partywall_tenancy::{Caller, Mode, Operation, Recover, RouteWords, Service, SpiffeId, TenantId};
 
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
@@ -8,7 +8,7 @@ use crate::directory::platform::PlatformEntry;
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::without_context::WithoutContextEntry;
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{modes, operation, platform, without_context};
+use crate::directory::{modes, named, operation, platform, without_context};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) tenantless: Option<At<'s>>,
     /// `operations`.
     pub(crate) operations: Vec<Located<'s, Operation>>,
+    /// `routes`: what their words mean.
+    pub(crate) routes: Option<RouteWords>,
 }
 
 /// One of `callers`.
@@ -72,6 +74,7 @@ impl ServiceEntry<'_> {
             without_context: self.without_context.as_ref().map(WithoutContextEntry::to_exception),
             tenantless: self.tenantless.is_some(),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
+            routes: self.routes.clone(),
         })
     }
 }
@@ -109,6 +112,7 @@ pub(crate) fn read<'s>(
     });
     let mode = modes::mode(&mut fields, report);
     let shadow_routes = modes::shadow_routes(&mut fields, report);
+    let (listens, routes) = named::routes(&mut fields, data, report);
     let callers = fields
         .required(
             "callers",
@@ -129,6 +133,7 @@ pub(crate) fn read<'s>(
         .map_or(vec![], |node| list(node, "`operations`", report, |item, report| operation::read(item, data, report)));
     fields.finish(report);
     callers_once_each(&callers, report);
+    named::check(&operations, listens, report);
     let operations = operation::apart(operations, report);
     Some(ServiceEntry {
         name,
@@ -145,6 +150,7 @@ pub(crate) fn read<'s>(
         without_context,
         tenantless,
         operations,
+        routes,
     })
 }
 

@@ -211,6 +211,7 @@ mod tests {
             without_context: None,
             tenantless: false,
             operations: vec![operation],
+            routes: None,
         }]
     }
 

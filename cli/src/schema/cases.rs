@@ -1,5 +1,6 @@
 //! `cases/*.yaml`.
 
+use partywall_authorization::RouteSays;
 use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
@@ -110,6 +111,15 @@ fn certificate() -> Value {
     certificate
 }
 
+fn mode() -> Value {
+    word("Whether what policies deny is denied", MODES.iter().map(|(word, _)| *word))
+}
+
+fn route() -> Value {
+    let says = RouteSays::NAMES.map(|name| may(name, any_text("What the request asks for, by its route", &[])));
+    object("`route`", "All that the metadata of the route say", [may("mode", mode())].into_iter().chain(says))
+}
+
 fn when() -> Value {
     let methods = METHODS.join("|");
     object(
@@ -129,7 +139,10 @@ fn when() -> Value {
             may("body", any_text("The body of the request, of one that is held", &[r#"{"tenant_id":"acme"}"#])),
             may(
                 "route",
-                word("What the metadata of the request's route say of the mode", MODES.iter().map(|(word, _)| *word)),
+                json!({
+                    "description": "What the metadata of the request's route say: a mode, or several words",
+                    "anyOf": [mode(), route()],
+                }),
             ),
             may("time", time("When it is decided, in UTC; now where left out")),
             may(

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id, time};
+use crate::directory::named::ROUTES;
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
 use crate::lower::schema::TAKEN;
 
@@ -53,6 +54,13 @@ pub(super) fn service() -> Value {
                     "type": "boolean",
                     "default": false,
                 }),
+            ),
+            may(
+                "routes",
+                word(
+                    "That routes which lead here may say in their metadata what a request asks for, where no operation does",
+                    ROUTES.iter().map(|(word, ())| *word),
+                ),
             ),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
             may("accept_without_context", without_context()),
@@ -127,6 +135,13 @@ fn operation() -> Value {
                 ),
             ),
             may(
+                "route",
+                json!({
+                    "description": "Instead of `http`: that a route which leads here asks for it by naming action and resource; needs `routes: fill`",
+                    "const": true,
+                }),
+            ),
+            may(
                 "query",
                 conditions(
                     "What the query must have, by parameter, for this operation to cover a request",
@@ -159,7 +174,7 @@ fn operation() -> Value {
         .into_iter()
         .chain(data::of_operation()),
     );
-    operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
+    operation["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }, { "required": ["route"] }]);
     operation
 }
 

@@ -92,7 +92,7 @@ fn others() {
     let link = "[{ template_id: t, link_id: l, args: { '?principal': 'Role::\"viewer\"' } }]";
     assert!(directory::links::links(&Source::new("links.yaml", link)).is_ok());
     let case = |name: &str, given: &str| {
-        let when = "when: { service: s, request: GET / }, then: { decision: allow }";
+        let when = "when: { service: s, request: GET /, route: { mode: shadow } }, then: { decision: allow }";
         format!("{{ name: {name}, given: {{ {given} }}, {when} }}")
     };
     let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";

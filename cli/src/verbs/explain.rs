@@ -7,6 +7,7 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
+use partywall_authorization::RouteSays;
 use partywall_tenancy::{TenantId, UnixSeconds, WithdrawnConsent};
 
 use crate::compile::check;
@@ -36,6 +37,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
+  partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /reports/7
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -73,6 +75,9 @@ pub(crate) struct Args {
     /// What the metadata of the request's route say of the mode
     #[arg(long, value_parser = ["enforce", "shadow"])]
     route_mode: Option<String>,
+    /// What else they say, as `action=orders:report`, where the service listens; may be there more than once
+    #[arg(long = "route", value_name = "WORD", value_parser = route)]
+    route: Vec<String>,
     /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
     #[arg(long, default_value = "", hide_default_value = true)]
     region: String,
@@ -83,7 +88,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "time"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "route", "time"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -151,9 +156,16 @@ fn ask(args: &Args) -> Option<Ask> {
             .as_deref()
             .and_then(|word| MODES.iter().find(|(w, _)| *w == word))
             .map(|(_, mode)| *mode),
+        says: RouteSays::of_words(args.route.iter().map(String::as_str))?,
         region: args.region.clone(),
         time: args.time,
     })
+}
+
+/// `name=value`.
+fn route(text: &str) -> Result<String, String> {
+    let help = || format!("write one of {} and what it says, as `action=orders:report`", RouteSays::NAMES.join(", "));
+    RouteSays::of_words([text]).map(|_| text.to_owned()).ok_or_else(help)
 }
 
 /// `name: value`.

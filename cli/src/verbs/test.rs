@@ -41,10 +41,11 @@ What a client shows, instead of what was proved; issuers and API keys sign with 
       given: { api_key: nightly-export, host: acme.shop.example }
       given: { certificate: { uri: \"spiffe://mesh.example/tenant/acme/sa/jobs\" } }
 
-Who brings it to the service's sidecar; what is in shadow; what a route's metadata say of the mode:
+Who brings it to the service's sidecar; what is in shadow; what a route's metadata say:
       given: { tenant: acme, roles: [viewer], caller: \"spiffe://mesh.example/ns/shop/sa/invoices\" }
       then: { decision: allow, shadow: policy_denied }
-      when: { service: orders, request: GET /orders/7, route: shadow }"
+      when: { service: orders, request: GET /orders/7, route: shadow }
+      when: { service: orders, request: GET /reports/7, route: { action: \"orders:report\", resource: Report } }"
 )]
 pub(crate) struct Args {
     /// The tenancy directory

@@ -49,6 +49,7 @@ pub(crate) fn services() -> Vec<Service> {
         without_context: None,
         tenantless: false,
         operations,
+        routes: None,
     };
     let invoices = vec![
         operation("GET /invoices/{id}", "invoices:read", "Invoice", Some("id"), None),

@@ -1,11 +1,14 @@
 //! From a tenant context and a request to one decision.
 
+use std::borrow::Cow;
+
 use partywall_tenancy::{
-    Bundle, Crossing, Leave, Operation, ProvedBy, Reason, Refusal, Scope, Service, Tenant, TenantContext, TenantId,
-    UnixSeconds, reads,
+    Attributes, Bundle, Crossing, Leave, Operation, ProvedBy, Reason, Refusal, RouteWords, Scope, Service, Tenant,
+    TenantContext, TenantId, UnixSeconds, reads,
 };
 
 use crate::operations::Denial;
+use crate::routes;
 use crate::rules::{self, Asked};
 use crate::table::Table;
 use crate::{
@@ -86,6 +89,8 @@ struct CalledService {
     operations: Operations,
     /// The action of each operation, by its position; none of what is the platform's, of which policies say nothing.
     actions: Box<[Option<ActionIndex>]>,
+    /// What words of routes mean; `None` where nobody listens to them.
+    routes: Option<RouteWords>,
 }
 
 impl Authorization {
@@ -118,6 +123,26 @@ impl Authorization {
     /// The operation of `service` that covers a request. `None` also where nobody can say which one does.
     pub fn operation<'p>(&self, service: &str, call: &Call<'p>) -> Option<Found<'_, 'p>> {
         self.services.get(service)?.operations.find(call).ok()?
+    }
+
+    /// Whether what routes that lead to `service` say counts for anything.
+    pub fn listens_to_routes(&self, service: &str) -> bool {
+        self.services.get(service).is_some_and(|called| called.routes.is_some())
+    }
+
+    /// Whether bundle and route contradict each other in what the request asks for, so that it is denied.
+    pub fn contradicts_route(&self, service: &str, call: &Call<'_>) -> bool {
+        let found = self.services.get(service).zip(self.operation(service, call));
+        found.is_some_and(|(called, found)| called.agreed(&found, call).is_err())
+    }
+
+    /// What the operation that covers a request touches, with what the request's route fills in. `None` where there is no
+    /// such operation, or bundle and route contradict each other.
+    pub fn attributes(&self, service: &str, call: &Call<'_>) -> Option<Cow<'_, Attributes>> {
+        let called = self.services.get(service)?;
+        let found = called.operations.find(call).ok()??;
+        let filled = called.agreed(&found, call).ok()?;
+        Some(filled.map_or(Cow::Borrowed(&found.operation().attributes), |filled| Cow::Owned(*filled)))
     }
 
     /// Whether `path` of `service` is one of another tenant than `tenant`, with whatever method.
@@ -191,8 +216,12 @@ impl Authorization {
         if query.context.tenant != query.tenant.id {
             return Err((Reason::TenantConflict, "the context is of another tenant"));
         }
+        let filled = service.agreed(&found, &query.call).map_err(|what| (Reason::ResourceUnmapped, what))?;
+        if found.is_named_by_route() && service.operations.leads_elsewhere(query.call.path, &query.tenant.id) {
+            return Err((Reason::ResourceForeign, "its route names the operation, and its path another owner"));
+        }
         let owner = found.owner()?;
-        Ok(Wanted { service, found, action, owner })
+        Ok(Wanted { service, found, action, owner, filled })
     }
 }
 
@@ -203,9 +232,16 @@ struct Wanted<'a> {
     action: ActionIndex,
     /// The owner that the request shows.
     owner: Option<&'a str>,
+    /// What it touches, where its route says some of that.
+    filled: Option<Box<Attributes>>,
 }
 
 impl<'a> Wanted<'a> {
+    #[inline(always)]
+    fn attributes(&self) -> &Attributes {
+        self.filled.as_deref().unwrap_or(&self.found.operation().attributes)
+    }
+
     /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant or a
     /// share lets it cross into.
     ///
@@ -228,7 +264,7 @@ impl<'a> Wanted<'a> {
             // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant or a share says so.
             owner,
             service: &self.service.spiffe_id,
-            attributes: &operation.attributes,
+            attributes: self.attributes(),
             time: query.time,
         })
     }
@@ -248,7 +284,16 @@ impl CalledService {
             Scope::Tenant | Scope::GlobalRead => action(&operation.action).map(Some),
         };
         let actions = service.operations.iter().map(action).collect::<Result<_, _>>()?;
-        Ok(Self { spiffe_id: service.spiffe_id.as_str().into(), operations, actions })
+        Ok(Self { spiffe_id: service.spiffe_id.as_str().into(), operations, actions, routes: service.routes.clone() })
+    }
+
+    /// What the route of `call` fills in; the error says in what it contradicts the bundle.
+    #[inline(always)]
+    fn agreed(&self, found: &Found<'_, '_>, call: &Call<'_>) -> Result<Option<Box<Attributes>>, &'static str> {
+        match (&self.routes, call.route) {
+            (Some(words), Some(says)) => routes::agreed(words, says, found),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -295,7 +340,7 @@ fn decide<'a>(
     owner: &Tenant,
 ) -> Result<(Outcome<'a>, u32), Denial> {
     let facts = wanted.facts(query, owner)?;
-    rules::judge(&wanted.found.operation().attributes, query, owner)?;
+    rules::judge(wanted.attributes(), query, owner)?;
     let Some(world) = RequestWorld::new(&facts, &policy.names) else {
         return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
     };

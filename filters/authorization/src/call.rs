@@ -1,5 +1,7 @@
 //! What a request says of itself.
 
+use crate::RouteSays;
+
 /// A request, as far as operations ask about it. What a peer sent stands here as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -11,6 +13,8 @@ pub struct Call<'a> {
     pub headers: &'a [(String, Vec<u8>)],
     /// Its body.
     pub body: Body<'a>,
+    /// What its route says of it. It counts where the service's bundle listens to routes, and nowhere else.
+    pub route: Option<&'a RouteSays>,
 }
 
 /// The body of a request, as far as an owner may stand in it.
@@ -29,6 +33,6 @@ pub enum Body<'a> {
 impl<'a> Call<'a> {
     /// A request of which no more than this is known.
     pub fn plain(method: &'a str, path: &'a str) -> Self {
-        Self { method, path, headers: &[], body: Body::Unread }
+        Self { method, path, headers: &[], body: Body::Unread, route: None }
     }
 }

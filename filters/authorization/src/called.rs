@@ -3,6 +3,10 @@
 /// Where a method of HTTP stands, this says that it is a call of gRPC. Its path is `/package.Service/Method`.
 pub const GRPC: &str = "GRPC";
 
+/// Where a method of HTTP stands, this says that no operation covers the request, and its route says what it asks for. Its
+/// path is the action and the resource, as `/orders:report/Report`.
+pub const ROUTE: &str = "ROUTE";
+
 const TYPE: &[u8] = b"application/grpc";
 
 /// The method by which a request of HTTP's `method` with these values of `content-type` is looked for: [`GRPC`] for a call
@@ -16,6 +20,9 @@ pub fn called<'m, 'v>(
 ) -> Result<&'m str, &'static str> {
     if method == GRPC {
         return Err("`GRPC` is no method of HTTP");
+    }
+    if method == ROUTE {
+        return Err("`ROUTE` is no method of HTTP");
     }
     if method != "POST" {
         return Ok(method);
@@ -82,7 +89,7 @@ mod tests {
         ] {
             assert_eq!(of("POST", content_types), Err(()), "{content_types:?}");
         }
-        assert_eq!(of("GRPC", &[]), Err(()));
+        assert_eq!((of("GRPC", &[]), of("ROUTE", &[])), (Err(()), Err(())));
         assert_eq!(of("GRPC", &["application/grpc"]), Err(()));
     }
 }

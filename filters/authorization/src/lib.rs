@@ -30,6 +30,7 @@ mod platform;
 mod program;
 mod request_size;
 pub mod retention;
+mod routes;
 mod rules;
 mod table;
 mod value;
@@ -37,7 +38,7 @@ mod world;
 
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
 pub use call::{Body, Call};
-pub use called::{GRPC, called};
+pub use called::{GRPC, ROUTE, called};
 pub use facts::{RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;
@@ -49,6 +50,7 @@ pub use program::{
     Verdict,
 };
 pub use request_size::{Counted, RequestBytes, TooLarge};
+pub use routes::RouteSays;
 pub use rules::is_region;
 pub use value::{Entity, Place, Slice, Text, Value};
 pub use world::{Lookup, Variable, World};

@@ -3,30 +3,28 @@
 mod alternatives;
 mod body;
 mod elsewhere;
+mod found;
 mod places;
 mod problem;
+mod route;
 mod template;
 mod trie;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Owner, Place, Reason, Residency, Scope, Service, TenantId};
+use partywall_tenancy::{Operation, Reason, Service, TenantId};
 
-use crate::guard::Guarded;
-use crate::{Body, Call, GRPC};
+use crate::{Call, ROUTE};
+pub use found::Found;
 pub use problem::{OperationError, OperationProblem};
 
 use alternatives::{Alternatives, Clash};
 use elsewhere::Elsewhere;
-use template::Template;
+use route::Route;
 use trie::Trie;
 
 /// The most operations of one service.
 const MAX_OPERATIONS: usize = 4096;
-/// The most places in which one operation looks for an owner.
-const MAX_PLACES: usize = 8;
-
 /// The operations of one service, ready to be searched.
 ///
 /// A literal segment goes before a parameter, judged from the left: of `/invoices/latest` and
@@ -42,32 +40,8 @@ pub struct Operations {
     /// The operations of one method and template, by their position in `routes`.
     leaves: Vec<Alternatives>,
     elsewhere: Elsewhere,
-}
-
-#[derive(Clone, Debug)]
-struct Route {
-    operation: Operation,
-    /// Segment that is the resource's id.
-    id: Option<usize>,
-    /// Where the resource's owner can be seen.
-    evidence: Box<[Evidence]>,
-    /// How what it answers is judged.
-    guarded: Option<Arc<Guarded>>,
-}
-
-/// A place where the owner of a resource can be seen.
-#[derive(Clone, Debug)]
-enum Evidence {
-    /// In this segment.
-    Segment(usize),
-    /// In this parameter of the query.
-    Query(Box<str>),
-    /// In this header.
-    Header(Box<str>),
-    /// In this segment, before this character.
-    Prefix(usize, char),
-    /// In the body.
-    Body(body::Pointer),
+    /// Those that a route may name, by their position in `routes`; none where nobody listens to routes.
+    named: Vec<usize>,
 }
 
 /// Why the request for an operation is denied before any policy is asked.
@@ -102,13 +76,25 @@ impl Operations {
         }
         let methods = methods.into_iter().map(|(method, trie)| (method.into(), trie)).collect();
         let elsewhere = Elsewhere::of(&routes);
-        Ok(Self { routes, methods, leaves, elsewhere })
+        let listens = service.routes.is_some();
+        let named = routes.iter().enumerate().filter(|(_, route)| listens && route.operation.method == ROUTE);
+        let named = named.map(|(position, _)| position).collect();
+        Ok(Self { routes, methods, leaves, elsewhere, named })
     }
 
     /// The operation that covers a request. `Ok(None)` also for a path that could be read in two ways: nothing is
     /// repaired here. The error says what else of the request, that an operation asks for, could be.
+    ///
+    /// Where none covers it, the request's route may name one that has no method and path of its own.
     pub fn find<'p>(&self, call: &Call<'p>) -> Result<Option<Found<'_, 'p>>, &'static str> {
         let Some(path) = bare(call.path) else { return Ok(None) };
+        let covering = self.covering(path, call)?;
+        let Some(position) = covering.or_else(|| self.named_by_route(path, call)) else { return Ok(None) };
+        let Some(route) = self.routes.get(position) else { return Ok(None) };
+        Ok(Some(Found { route, position, path, call: *call }))
+    }
+
+    fn covering(&self, path: &str, call: &Call<'_>) -> Result<Option<usize>, &'static str> {
         let at = self.methods.binary_search_by(|(known, _)| (**known).cmp(call.method));
         let Some((_, trie)) = at.ok().and_then(|at| self.methods.get(at)) else { return Ok(None) };
         let mut picked = Ok(None);
@@ -116,9 +102,33 @@ impl Operations {
             picked = self.leaves.get(leaf).map_or(Ok(None), |leaf| leaf.pick(call));
             !matches!(picked, Ok(None))
         });
-        let Some(position) = picked? else { return Ok(None) };
-        let Some(route) = self.routes.get(position) else { return Ok(None) };
-        Ok(Some(Found { route, position, path, call: *call }))
+        picked
+    }
+
+    /// INVARIANT: a route adds nothing to a path that the bundle knows, with whatever method and conditions, nor to one
+    /// that a service could take for such a path.
+    fn named_by_route(&self, path: &str, call: &Call<'_>) -> Option<usize> {
+        let says = call.route.filter(|_| !self.named.is_empty())?;
+        let (action, resource) = (says.action.as_deref()?, says.resource.as_deref()?);
+        if !is_plain(path) || self.knows(path) {
+            return None;
+        }
+        self.named.iter().copied().find(|at| {
+            let operation = self.routes.get(*at).map(|route| &route.operation);
+            operation.is_some_and(|operation| operation.action == action && operation.resource == resource)
+        })
+    }
+
+    /// Whether some operation has this path, with any method, query and headers.
+    fn knows(&self, path: &str) -> bool {
+        self.methods.iter().filter(|(method, _)| **method != *ROUTE).any(|(_, trie)| {
+            let mut known = false;
+            trie.find(path, &mut |_| {
+                known = true;
+                true
+            });
+            known
+        })
     }
 
     /// Whether `path`, with any method and query, is one of another tenant than `tenant`, or begins as one that names another.
@@ -152,6 +162,14 @@ fn bare(path: &str) -> Option<&str> {
     (!doubtful).then_some(path)
 }
 
+/// Whether nobody could read this path, which has lost its leading slash, in another way: no empty segment, no dot segment,
+/// nothing encoded, no parameters within a segment.
+fn is_plain(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'@');
+    let mut segments = template::split(path);
+    path.is_empty() || segments.all(|segment| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain))
+}
+
 fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
     let name = |at: usize| {
         routes.get(at).map_or_else(String::new, |route| {
@@ -167,177 +185,10 @@ fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
     }
 }
 
-/// INVARIANT: what is of no tenant has no owner that somebody could look for in vain, is open to nobody without a
-/// credential, and asks for nothing that only an owner has; of nobody's data nothing is changed.
-fn check_scope(operation: &Operation) -> Result<(), OperationProblem> {
-    let attributes = &operation.attributes;
-    let of_an_owner = attributes.needs_consent || attributes.residency == Residency::Owners;
-    let of_nobody = operation.owner == Owner::Unseen && !operation.anonymous && operation.response.is_none();
-    let fits = match attributes.scope {
-        Scope::Tenant => true,
-        Scope::GlobalRead => of_nobody && !of_an_owner && matches!(operation.method.as_str(), "GET" | "HEAD"),
-        Scope::Platform => of_nobody && !of_an_owner && attributes.cleared.is_none() && attributes.feature.is_none(),
-    };
-    if fits { Ok(()) } else { Err(OperationProblem::Scope(attributes.scope)) }
-}
-
-impl Route {
-    fn new(operation: &Operation) -> Result<(Self, Template), OperationProblem> {
-        if operation.method.is_empty() || !operation.method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
-            return Err(OperationProblem::Method(operation.method.clone()));
-        }
-        let template = Template::parse(&operation.path)?;
-        let index = |name: &String| {
-            template::parameter(&operation.path, name).ok_or_else(|| OperationProblem::NoParameter(name.clone()))
-        };
-        let id = operation.id.as_ref().map(index).transpose()?;
-        alternatives::check(&operation.when)?;
-        check_scope(operation)?;
-        let places = operation.owner.places();
-        let mut evidence = Vec::with_capacity(places.len());
-        for (at, place) in places.iter().enumerate() {
-            alternatives::check_place(place)?;
-            if at >= MAX_PLACES || places.iter().take(at).any(|other| other == place) {
-                return Err(OperationProblem::Place(place.to_string()));
-            }
-            evidence.push(match place {
-                Place::Path(name) => Evidence::Segment(index(name)?),
-                Place::Query(name) => Evidence::Query(name.as_str().into()),
-                Place::Header(name) => Evidence::Header(name.as_str().into()),
-                Place::Body(pointer) => {
-                    Evidence::Body(body::Pointer::compile(pointer).map_err(OperationProblem::Body)?)
-                }
-                Place::IdPrefix(separator) => Evidence::Prefix(id.ok_or(OperationProblem::NoId)?, *separator),
-            });
-        }
-        let reads_body = operation.owner.reads_body();
-        if (reads_body && operation.method == GRPC)
-            || (operation.hold > 0) != reads_body
-            || operation.hold > body::MAX_HOLD
-        {
-            return Err(OperationProblem::Hold);
-        }
-        if reads_body && operation.owner.may_be_hidden() {
-            return Err(OperationProblem::BodyOrNone);
-        }
-        let guarded = operation.response.as_ref().map(|response| {
-            let guarded = Guarded::compile(response)?;
-            guarded.goes_with(&operation.method).map(|()| guarded)
-        });
-        let guarded = guarded.transpose().map_err(OperationProblem::Response)?;
-        let evidence = evidence.into();
-        Ok((Self { operation: operation.clone(), id, evidence, guarded: guarded.map(Arc::new) }, template))
-    }
-
-    /// What each place shows, percent-encoded as it came; `None` for one that the request does not have.
-    fn shown<'p>(
-        &self,
-        path: &'p str,
-        call: &Call<'p>,
-    ) -> impl Iterator<Item = Result<Option<&'p str>, places::Unclear>> {
-        self.evidence.iter().map(move |evidence| match evidence {
-            Evidence::Segment(at) => Ok(template::split(path).nth(*at)),
-            Evidence::Query(name) => places::query(call.path, name),
-            Evidence::Header(name) => places::header(call.headers, name),
-            // An id without the separator is nobody's.
-            Evidence::Prefix(at, separator) => {
-                Ok(template::split(path).nth(*at).map(|id| places::prefix(id, *separator).unwrap_or_default()))
-            }
-            // Whose it is, is asked of the body when it is known for whom.
-            Evidence::Body(_) => Ok(None),
-        })
-    }
-
-    /// Whether some place names another tenant, or could.
-    fn shows_another<'p>(&self, path: &'p str, call: &Call<'p>, tenant: &str) -> bool {
-        self.shown(path, call).any(|shown| match shown {
-            Ok(shown) => shown.is_some_and(|shown| shown != tenant),
-            Err(_) => true,
-        })
-    }
-}
-
-/// An operation that covers a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Found<'o, 'p> {
-    route: &'o Route,
-    position: usize,
-    path: &'p str,
-    call: Call<'p>,
-}
-
-impl<'o, 'p> Found<'o, 'p> {
-    /// The operation.
-    pub fn operation(&self) -> &'o Operation {
-        &self.route.operation
-    }
-
-    /// Its position in the service's list.
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// How what it answers is judged; `None` where that passes as it is.
-    pub fn guarded(&self) -> Option<&'o Arc<Guarded>> {
-        self.route.guarded.as_ref()
-    }
-
-    /// The resource's id, percent-encoded as it came; `None` where the operation names none.
-    pub fn id(&self) -> Option<&'p str> {
-        template::split(self.path).nth(self.route.id?)
-    }
-
-    /// The resource's owner, percent-encoded as it came; `None` where the request does not show it, and need not. The
-    /// error says why nobody can say whose it is.
-    ///
-    /// INVARIANT: every place that the request has shows this owner, and no other one.
-    pub fn owner(&self) -> Result<Option<&'p str>, (Reason, &'static str)> {
-        let mut owner = None;
-        for shown in self.route.shown(self.path, &self.call) {
-            let Some(shown) = shown.map_err(|what| (Reason::AmbiguousRequest, what))? else { continue };
-            if *owner.get_or_insert(shown) != shown {
-                return Err((Reason::ResourceForeign, "the request names two owners"));
-            }
-        }
-        let Operation { owner: declared, .. } = &self.route.operation;
-        if owner.is_none() && !declared.may_be_hidden() && !declared.reads_body() {
-            return Err((Reason::ResourceForeign, "the request does not show whose it is"));
-        }
-        Ok(owner)
-    }
-
-    /// Whether the body, where the operation looks there, names `tenant` and nobody else.
-    ///
-    /// INVARIANT: a body that nobody read, or that has no owner in it, is nobody's.
-    pub fn check_body(&self, tenant: &TenantId) -> Result<(), (Reason, &'static str)> {
-        self.route.evidence.iter().try_for_each(|evidence| {
-            let Evidence::Body(pointer) = evidence else { return Ok(()) };
-            match self.call.body {
-                Body::Elsewhere => Ok(()),
-                Body::Whole(body) => pointer.judge(body, tenant),
-                Body::Named(owner) if owner == tenant.as_str() => Ok(()),
-                Body::Named(_) => Err((Reason::ResourceForeign, "the body names another owner")),
-                Body::Unread => Err((Reason::AmbiguousRequest, "nobody read the body, in which the owner stands")),
-            }
-        })
-    }
-
-    /// The most bytes of the body, which must be read before this is decided on; `None` where nobody looks there.
-    pub fn hold(&self) -> Option<usize> {
-        let hold = self.route.operation.hold;
-        usize::try_from(hold).ok().filter(|hold| *hold > 0)
-    }
-
-    /// What the path says for the template parameter `name`, percent-encoded as it came.
-    pub fn parameter(&self, name: &str) -> Option<&'p str> {
-        template::split(self.path).nth(template::parameter(&self.route.operation.path, name)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Attributes, SpiffeId};
+    use partywall_tenancy::{Attributes, Owner, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
@@ -369,6 +220,7 @@ mod tests {
             without_context: None,
             tenantless: false,
             operations: operations.iter().map(operation).collect(),
+            routes: None,
         }
     }
 

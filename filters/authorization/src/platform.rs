@@ -33,7 +33,20 @@ pub fn authorize_platform<'a>(
             "the service does not list who calls as a platform principal for this action",
         ));
     }
-    match &operation.attributes.residency {
+    // INVARIANT: what a route adds is asked for here as well, and what only a tenant could give is given to none.
+    let Some(attributes) = policy.attributes(&service.name, call) else {
+        return Err((
+            Reason::ResourceUnmapped,
+            "its route says something else than the operation that covers the request",
+        ));
+    };
+    if attributes.needs_consent || attributes.cleared.is_some() {
+        return Err((
+            Reason::CallerDenied,
+            "its route says a dataset that asks for consent or clearance, which no platform principal has",
+        ));
+    }
+    match &attributes.residency {
         Residency::Anywhere => Ok(operation),
         Residency::Only(regions) if regions.iter().any(|one| one == region) => Ok(operation),
         Residency::Only(_) | Residency::Owners => Err((

@@ -59,6 +59,12 @@ impl Asked {
     /// What the operations of these services ask for.
     pub(crate) fn of(services: &[Service]) -> Self {
         let mut asked = Self::default();
+        for words in services.iter().filter_map(|service| service.routes.as_ref()) {
+            let cleared = words.classifications.iter().filter_map(|(_, cleared)| cleared.as_ref());
+            asked.roles.extend(cleared.flatten().map(|role| role.as_str().into()));
+            let consents = words.datasets.iter().flat_map(|dataset| &dataset.consent);
+            asked.consents.extend(consents.map(|consent| consent.as_str().into()));
+        }
         for attributes in services.iter().flat_map(|s| &s.operations).map(|o| &o.attributes) {
             asked.roles.extend(attributes.cleared.iter().flatten().map(|role| role.as_str().into()));
             asked.features.extend(attributes.feature.iter().map(|feature| feature.name.as_str().into()));

@@ -68,6 +68,7 @@ fn service() -> Service {
             operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::path("tenant")),
             operation("DELETE", "/orders/{id}", "orders:delete", Some("id"), Owner::Unseen),
         ],
+        routes: None,
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Asking<'a> {
 pub enum Names {
     /// What the operation asks for beside method and path, as `query.view=full`.
     When,
+    /// What the request's route says of it, as `purpose=service`, where the service listens to routes.
+    Route,
     /// The principal's roles, those that policies name.
     Roles,
     /// Features of the principal's tenant, those that policies name.
@@ -106,6 +108,7 @@ impl Names {
     fn member(self) -> &'static str {
         match self {
             Self::When => "when",
+            Self::Route => "route",
             Self::Roles => "roles",
             Self::Features => "features",
             Self::Consents => "consents",
@@ -241,6 +244,7 @@ mod tests {
         let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu" };
         whole.write(&mut asked);
         Names::When.write(["query.view=full"], &mut asked);
+        Names::Route.write(["purpose=service"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
         Names::Features.write([], &mut asked);
         Names::Consents.write(["analytics"], &mut asked);
@@ -252,7 +256,7 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""region":"eu","when":["query.view=full"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, Share, Sources,
-    SpiffeId, TenantId, Tenants, UnixSeconds,
+    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, RouteWords, Share,
+    Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -177,6 +177,8 @@ pub struct Service {
     pub tenantless: bool,
     /// What it does.
     pub operations: Vec<Operation>,
+    /// What words of routes mean that lead to it; `None` where nobody listens to them.
+    pub routes: Option<RouteWords>,
 }
 
 /// How the context of an outgoing call is found.
@@ -239,9 +241,10 @@ pub struct Caller {
 /// One operation of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// HTTP method, upper case, or `GRPC` for a call of gRPC.
+    /// HTTP method, upper case, or `GRPC` for a call of gRPC, or `ROUTE` where a route says that it is asked for.
     pub method: String,
-    /// Path template, as `/tenants/{tenant}/invoices/{id}`; of gRPC `/package.Service/Method`.
+    /// Path template, as `/tenants/{tenant}/invoices/{id}`; of gRPC `/package.Service/Method`,
+    /// and of `ROUTE` its action and resource, as `/orders:report/Report`.
     pub path: String,
     /// What else a request must have for this operation to cover it.
     pub when: Vec<Condition>,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use partywall_authorization::RouteSays;
 use partywall_tenancy::Mode;
 
 use crate::exit::Failure;
@@ -38,6 +39,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         body: request.body,
         // The log does not say who put it there. Where the directory does not, the route did.
         route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
+        says: RouteSays::of_words(record.route.iter().map(String::as_str)).unwrap_or_default(),
         region,
         time: Some(record.time),
     };

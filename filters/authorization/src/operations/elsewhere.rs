@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use partywall_tenancy::TenantId;
 
-use super::{Evidence, Route, template};
+use super::route::{Evidence, Route};
+use super::template;
+use crate::ROUTE;
 
 /// How paths begin that name a tenant: the segments up to it, `None` for a parameter.
 #[derive(Clone, Debug)]
@@ -29,7 +31,11 @@ impl Elsewhere {
         };
         let owned: BTreeSet<_> = routes.iter().flat_map(named).collect();
         let lengths: BTreeSet<usize> = owned.iter().map(Vec::len).collect();
-        let words = lengths.iter().flat_map(|length| routes.iter().map(|route| begins(&route.operation.path, *length)));
+        let words = lengths.iter().flat_map(|length| {
+            // What routes name has no path.
+            let with_path = routes.iter().filter(|route| route.operation.method != ROUTE);
+            with_path.map(|route| begins(&route.operation.path, *length))
+        });
         let words: BTreeSet<_> = words.filter(|begin| begin.last().is_some_and(Option::is_some)).collect();
         Self { owned: owned.into_iter().collect(), words: words.into_iter().collect() }
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use partywall_tenancy::Scope;
 
-use super::{MAX_OPERATIONS, MAX_PLACES, body, template, trie};
+use super::route::MAX_PLACES;
+use super::{MAX_OPERATIONS, body, template, trie};
 use crate::guard::RuleError;
 
 /// Why the operations of a service cannot be told apart or found.
@@ -55,6 +56,8 @@ pub enum OperationProblem {
     Hold,
     /// The owner stands in the body, and need not.
     BodyOrNone,
+    /// One that routes name, with something that only a path could show.
+    Named,
     /// An owner in the id of an operation that names none.
     NoId,
     /// Its scope is at odds with what else it says.
@@ -110,6 +113,9 @@ impl fmt::Display for OperationProblem {
                 f,
                 "what is of scope `{}` shows no owner, is open to nobody without a credential, and asks for nothing of a tenant; what is nobody's is only read",
                 scope.name()
+            ),
+            Self::Named => f.write_str(
+                "an operation that routes name has no method, path, condition, id, owner or response, a credential, and a tenant's scope",
             ),
             Self::NoId => f.write_str("the owner is to stand in the id, and the operation names no `id`"),
         }

@@ -1,6 +1,8 @@
 //! The authorization stage: hands context and request to `authorization`.
 
-use partywall_authorization::{Across, Authorization, Body, Call, Decision, Query, called};
+use std::cell::OnceCell;
+
+use partywall_authorization::{Across, Authorization, Body, Call, Decision, Query, RouteSays, called};
 use partywall_tenancy::{
     Cell, Crossing, Leave, ProvedBy, Reason, Retention, Ruling, Tenant, TenantId, UnixSeconds, View,
 };
@@ -23,6 +25,8 @@ pub(super) struct Deciding<'a> {
     pub(super) now: UnixSeconds,
     /// Where the mode of the request's route stands.
     pub(super) route: Route,
+    /// What else that route says, once somebody asked.
+    pub(super) says: OnceCell<Option<RouteSays>>,
     /// The candidate beside it, where there is one.
     pub(super) tried: Option<Tried>,
 }
@@ -124,6 +128,7 @@ pub(super) fn asked<'r>(request: &Request<'r>) -> Result<Call<'r>, &'static str>
         path,
         headers: request.headers.0,
         body: Body::Unread,
+        route: None,
     })
 }
 
@@ -163,7 +168,7 @@ impl Deciding<'_> {
         body: Body<'_>,
     ) -> Result<(), Denied> {
         if let Ok(call) = asked(request) {
-            let call = Call { body: self.seen(body), ..call };
+            let call = Call { body: self.seen(body), route: self.says(established), ..call };
             let (answer, other) = self.ask(established, &call);
             let answer = other.filter(|(_, decides)| *decides).map_or(answer, |(other, _)| other);
             if answer.outcome.is_ok() {
@@ -171,6 +176,16 @@ impl Deciding<'_> {
             }
         }
         self.authorize(established, request, body).map(|_| ())
+    }
+
+    /// What the request's route says of it, where bundle or candidate listen to routes of the service.
+    fn says(&self, established: &Established) -> Option<&RouteSays> {
+        let service = &established.service;
+        let tried = self.tried.as_ref().is_some_and(|tried| tried.authorization.listens_to_routes(service));
+        if !tried && !self.authorization.listens_to_routes(service) {
+            return None;
+        }
+        self.says.get_or_init(|| self.route.says()).as_ref()
     }
 
     /// An outbound filter guards against mistakes alone: the body is read where the request comes in.
@@ -182,6 +197,7 @@ impl Deciding<'_> {
     /// is denied whatever stands in it.
     pub(super) fn waits_for(&self, established: &Established, request: &Request<'_>) -> Option<usize> {
         let call = asked(request).ok().filter(|_| matches!(self.seen(Body::Unread), Body::Unread))?;
+        let call = Call { route: self.says(established), ..call };
         let hold = |authorization: &Authorization| authorization.operation(&established.service, &call)?.hold();
         let tried = self.tried.as_ref().and_then(|tried| hold(&tried.authorization));
         let hold = hold(self.authorization).max(tried)?;
@@ -203,7 +219,7 @@ impl Deciding<'_> {
             denied
         };
         let call = asked(request).map_err(|detail| known(Denied::new(Reason::AmbiguousRequest, detail)))?;
-        let call = Call { body: self.seen(body), ..call };
+        let call = Call { body: self.seen(body), route: self.says(established), ..call };
         let (mut answer, other) = self.ask(established, &call);
         let mut by = (self.view, self.authorization);
         let mut beside = None;
@@ -227,6 +243,11 @@ impl Deciding<'_> {
             tell_cell(answer.crossed_to.as_ref());
         }
         let role = log::role(self.setup.config.role);
+        if let Err((Reason::ResourceUnmapped, _)) = answer.outcome
+            && by.1.contradicts_route(&established.service, &call)
+        {
+            self.setup.metrics.count("authorization_route_contradictions_total", &[("role", role)]);
+        }
         if answer.route_refused {
             self.setup.metrics.count("authorization_route_modes_refused_total", &[("role", role)]);
         }
@@ -280,7 +301,7 @@ impl Deciding<'_> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) || !matches!(call.method, "GET" | "HEAD") {
             return None;
         }
-        authorization.operation(&established.service, call)?.operation().attributes.retention.clone()
+        authorization.attributes(&established.service, call)?.retention.clone()
     }
 
     /// How the response is to be judged: where the app answers and where clients are answered.

@@ -20,6 +20,9 @@ pub(super) fn asked(
     let principal =
         (context.proved_by != ProvedBy::Nothing).then(|| prints.of_principal(&context.tenant, &context.principal));
     let found = authorization.operation(&established.service, call);
+    // Nor about what a route named on a path of somebody else, which is denied for the path, and that stands in no log.
+    let elsewhere = || authorization.leads_elsewhere(&established.service, call.path, &context.tenant);
+    let found = found.filter(|found| !found.is_named_by_route() || !elsewhere());
     let owner = found.as_ref().map_or(Ok(None), |found| found.owner());
     // Nobody can decide again about what could be read in two ways.
     let found = found.filter(|_| !matches!(owner, Err((Reason::AmbiguousRequest, _))));
@@ -51,6 +54,10 @@ pub(super) fn asked(
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);
+    if authorization.listens_to_routes(&established.service) {
+        let says: Vec<String> = call.route.map_or_else(Vec::new, |says| says.words().collect());
+        Names::Route.write(says.iter().map(String::as_str), &mut text);
+    }
     Names::Roles.write(roles, &mut text);
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);

@@ -6,6 +6,8 @@
 //! body, up to `hold` ┴► all of it is there ─► decided anew, with it ─► head and body go on, or neither does
 //! ```
 
+use std::cell::OnceCell;
+
 use partywall_authorization::Body;
 use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Headers, Passage, Request, Role, Single};
@@ -99,7 +101,15 @@ impl Stream {
         let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
         let passage = Passage { service: &held.established.service, calling };
         held.established.standing.check(&held.established.context, passage, &view)?;
-        let by = Deciding { setup, view: &view, authorization: &authorization, now, route: Route::Here, tried };
+        let by = Deciding {
+            setup,
+            view: &view,
+            authorization: &authorization,
+            now,
+            route: Route::Here,
+            says: OnceCell::new(),
+            tried,
+        };
         by.authorize(&held.established, request, Body::Whole(body))
     }
 }

@@ -6,12 +6,15 @@ mod decide;
 mod explain;
 mod guard;
 mod handover;
+mod head;
 mod hold;
 mod log;
 mod mode;
 mod open;
+mod outcome;
 mod pass;
 mod platform;
+mod response;
 mod retention;
 mod tenantless;
 
@@ -20,14 +23,16 @@ pub(crate) use open::Open;
 
 use std::rc::Rc;
 
-use partywall_authorization::guard::Refused;
-use partywall_authorization::{Body, Counted, GRPC};
-use partywall_tenancy::{Coarse, Reason, Retention, TenantId, UnixSeconds};
+use partywall_authorization::{Counted, GRPC};
+use partywall_tenancy::{Coarse, Reason, Retention};
 use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::denial::{self, Denial};
+use outcome::{Allowed, Denied, Ran};
+use response::take_out_of_response;
+
+use crate::denial::Denial;
 use crate::plugin::Setup;
 use crate::{host, slots};
 
@@ -59,64 +64,6 @@ pub(crate) struct Stream {
     answered: bool,
     /// What its body may still have.
     counted: Option<Counted>,
-}
-
-/// Why a request is turned away, with what the log needs.
-struct Denied {
-    reason: Reason,
-    detail: String,
-    proved: bool,
-    policy: String,
-    tenant: Option<TenantId>,
-    /// What authorization was asked, as `explain` wrote it.
-    asked: Option<String>,
-    /// What a candidate says, where there is one.
-    beside: Option<Box<candidate::Beside>>,
-}
-
-impl Denied {
-    fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
-            proved: false,
-            policy: String::new(),
-            tenant: None,
-            asked: None,
-            beside: None,
-        }
-    }
-}
-
-/// What lets a request pass.
-#[derive(Default)]
-struct Allowed {
-    tenant: Option<TenantId>,
-    policy: String,
-    /// Whether a grant let it cross into another tenant.
-    granted: bool,
-    /// Whether it is a platform principal's, of no tenant.
-    of_platform: bool,
-    /// Whose what is asked for is, where authorization was asked.
-    whose: Option<TenantId>,
-    /// Why it would be denied, were it not in shadow.
-    shadow: Option<Reason>,
-    /// What authorization was asked, as `explain` wrote it.
-    asked: Option<String>,
-    /// What a candidate says, where there is one.
-    beside: Option<Box<candidate::Beside>>,
-    /// How the response is to be judged.
-    guarding: Option<guard::Guarding>,
-    /// How old what is answered may be.
-    retention: Option<Retention>,
-}
-
-/// What comes of the head of a request that is not denied.
-enum Ran {
-    /// It passes. With what it was established as, to be asked about again while it is open.
-    Passes(Allowed, Option<handover::Established>),
-    /// So many bytes of its body are read first.
-    Waits(handover::Established, usize),
 }
 
 impl Stream {
@@ -151,50 +98,6 @@ impl Stream {
         Some(trace)
     }
 
-    /// At the edge: what services and sidecars say to each other about tenants stays in the mesh, and a
-    /// denial by an inner hop is told as coarsely as one of our own.
-    fn leave_the_mesh(&mut self) -> Action {
-        let headers = host::response_headers();
-        let value = |name: &str| {
-            let found = headers.iter().find(|(n, _)| n == name);
-            found.map(|(_, v)| String::from_utf8_lossy(v).into_owned())
-        };
-        if let Some(word) = value(denial::REASON)
-            && !self.setup.config.reveal
-        {
-            // A newer sidecar may give a reason that this build does not know; its status says enough.
-            let status = value(":status").and_then(|s| s.parse().ok()).unwrap_or(403);
-            // The root that the edge signed is proof that the caller proved a credential.
-            let told = Reason::from_code(&word);
-            let coarse = match told {
-                Some(reason) if self.grpc && guard::is_of_response(reason) => Coarse::Forbidden,
-                Some(reason) => reason.coarse(true),
-                None => Coarse::of_status(status),
-            };
-            self.deny(coarse, None, coarse.status(), told.and_then(Reason::retry_after));
-            return Action::Pause;
-        }
-        for name in identity_names(&headers, &[]) {
-            host::remove_response_header(&name);
-        }
-        Action::Continue
-    }
-
-    /// Whether the request went to another service than it was decided for. Envoy looks for the route again
-    /// after any header was written, and only when this filter is done; it tells the new one with the response.
-    /// The service that got the request has an inbound filter of its own; its answer goes no further.
-    fn went_elsewhere(&self) -> bool {
-        let Some(decided) = &self.decided_for else { return false };
-        let policy = self.setup.policy.borrow();
-        policy.bundle().and_then(context::destination).is_some_and(|actual| actual != *decided)
-    }
-
-    /// Whether the response is an answer of ours, by this filter or by a stage after it.
-    fn is_own_answer(&self) -> bool {
-        let decided_later = !self.setup.stages.authorization;
-        self.was_denied() || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
-    }
-
     /// Whether it was denied by this filter, at once or later.
     fn was_denied(&self) -> bool {
         self.answered || self.kept.as_ref().is_some_and(|kept| kept.ended.get())
@@ -205,25 +108,6 @@ impl Stream {
         let revealed = reason.filter(|_| self.setup.config.reveal);
         let (trace, grpc) = (self.trace.as_ref(), self.grpc);
         Denial { coarse, revealed, status, retry_after, exact: None, trace, grpc }.send();
-    }
-
-    /// How large the body may be, where the request comes in and where the app gets it.
-    fn begin_to_count(
-        &self,
-        established: &handover::Established,
-        request: &Request<'_>,
-    ) -> Result<Option<Counted>, Denied> {
-        if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) {
-            return Ok(None);
-        }
-        let context = &established.context;
-        let lengths = request.headers.all("content-length");
-        let counted = self.setup.config.request_bytes.begin(context.tenant.as_str(), &context.tier, lengths);
-        counted.map_err(|_| Denied {
-            proved: true,
-            tenant: Some(context.tenant.clone()),
-            ..Denied::new(Reason::RequestTooLarge, "its head says more than `request_bytes` of its tenant")
-        })
     }
 
     /// The body grew larger than its tenant may send: what passed of it is cut off from the app.
@@ -238,178 +122,6 @@ impl Stream {
         self.answered = true;
         answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
         Action::Pause
-    }
-
-    /// A request that other filters let in, whose response is judged here.
-    fn await_response(&mut self, request: &Request<'_>) -> Action {
-        self.trace = TraceParent::of(request.headers);
-        let why = self.setup.misplaced().map(|why| (Reason::PolicyUnavailable, why));
-        match why.map_or_else(|| pass::take(&self.setup, request), Err) {
-            Ok(guarding) => {
-                self.guarding = guarding;
-                if let Some(guarding) = &self.guarding {
-                    guarding.prepare_request();
-                }
-                Action::Continue
-            }
-            Err((reason, detail)) => {
-                self.numbers.extend(log::unjudged(&self.setup, self.trace.as_ref(), reason, detail));
-                self.answered = true;
-                answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
-                Action::Pause
-            }
-        }
-    }
-
-    /// Judges the head of what the service answered.
-    fn guard_head(&mut self, ended: bool) -> Action {
-        if let Some(detail) = self.retention.as_ref().and_then(retention::outlived) {
-            self.numbers.extend(log::outlived(&self.setup, self.trace.as_ref(), detail));
-            self.guarding = None;
-            self.answered = true;
-            answer(&self.setup, Reason::Retention, true, self.trace.as_ref(), self.grpc);
-            return Action::Pause;
-        }
-        let Some(guarding) = &self.guarding else { return Action::Continue };
-        // Envoy's own answers (no upstream, a limit) tell of no tenant.
-        if host::property(&["response", "code_details"]).is_some_and(|details| details != b"via_upstream") {
-            return Action::Continue;
-        }
-        match guarding.judge(&self.setup, ended) {
-            Ok(answering) => {
-                let waits = answering.as_ref().is_some_and(guard::Answering::holds);
-                self.answering = answering;
-                if waits { Action::Pause } else { Action::Continue }
-            }
-            Err(refused) => self.refuse(refused),
-        }
-    }
-
-    /// What came back is denied: by an answer of ours, or, where some of it left, by an end that no client takes for one.
-    fn refuse(&mut self, refused: Refused) -> Action {
-        let reason = guard::reason(refused);
-        self.numbers.extend(log::refused(&self.setup, self.trace.as_ref(), reason, refused));
-        if let Some(answering) = self.answering.take() {
-            answering.count(&self.setup);
-        }
-        self.guarding = None;
-        self.answered = true;
-        if self.grpc {
-            // As `leave_the_mesh` tells it.
-            let exact = Some(reason).filter(|_| self.setup.config.role == Role::Inbound);
-            let revealed = Some(reason).filter(|_| self.setup.config.reveal);
-            let (coarse, trace) = (Coarse::Forbidden, self.trace.as_ref());
-            Denial { coarse, revealed, status: 403, retry_after: None, exact, trace, grpc: true }.send();
-        } else {
-            answer(&self.setup, reason, true, self.trace.as_ref(), false);
-        }
-        Action::Pause
-    }
-
-    /// Tells what was decided, and answers a denial.
-    fn conclude(&mut self, outcome: Result<Allowed, Denied>, request: &Request<'_>, now_ms: u64) -> Option<Allowed> {
-        let trace = self.trace;
-        let asked = log::Asked { request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
-        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
-        match outcome {
-            Ok(allowed) => Some(allowed),
-            Err(denied) => {
-                self.answered = true;
-                answer(&self.setup, denied.reason, denied.proved, self.trace.as_ref(), self.grpc);
-                None
-            }
-        }
-    }
-
-    /// The request goes on, and is decided again while it is open. `body` is whose its body was, where that was read.
-    fn let_in(
-        &mut self,
-        allowed: Allowed,
-        headers: host::Map,
-        established: handover::Established,
-        body: Option<TenantId>,
-    ) {
-        self.guarding = allowed.guarding;
-        self.retention = allowed.retention;
-        if let Some(guarding) = &self.guarding {
-            guarding.prepare_request();
-        }
-        let more = (self.trace, body);
-        self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
-    }
-
-    /// Decides, as far as the head goes.
-    fn run(&mut self, request: &Request<'_>, trace: Option<&TraceParent>, now: UnixSeconds) -> Result<Ran, Denied> {
-        // INVARIANT: first of all, before any branch: no identity header that came with the request stays.
-        let taken = self.setup.stages.context.then(|| context::take_out(&self.setup, request));
-        if let Some(why) = self.setup.misplaced() {
-            return Err(Denied::new(Reason::PolicyUnavailable, why));
-        }
-        let (view, authorization) = self
-            .setup
-            .policy
-            .borrow()
-            .view(now)
-            .map_err(|reason| Denied::new(reason, "no bundle and overlay to decide by"))?;
-
-        let role = self.setup.config.role;
-        let established = match &taken {
-            Some(_) if role == Role::Egress => {
-                context::let_out(request)?;
-                return Ok(Ran::Passes(Allowed::default(), None));
-            }
-            Some(taken) => {
-                let stage =
-                    context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
-                if let Some(decided) = stage.platform(request, taken) {
-                    return Ok(Ran::Passes(decided?, None));
-                }
-                if let Some((service, let_out)) = stage.tenantless(request) {
-                    self.decided_for = Some(service);
-                    return Ok(Ran::Passes(let_out?, None));
-                }
-                stage.establish(request, taken, &mut self.placed)?
-            }
-            None => handover::take().ok_or_else(|| {
-                Denied::new(Reason::TenantMissing, "no `tenant_context` filter of this VM ran before")
-            })?,
-        };
-        if matches!(role, Role::Edge | Role::Outbound) {
-            self.decided_for = Some(established.service.clone());
-        }
-        if self.setup.stages.authorization {
-            let tried = self.setup.policy.borrow().tried(&view);
-            let route = mode::Route::Here;
-            let by =
-                decide::Deciding { setup: &self.setup, view: &view, authorization: &authorization, now, route, tried };
-            if let Some(hold) = by.waits_for(&established, request) {
-                let objection = hold::objection(request.headers, hold).map(|why| (Reason::AmbiguousRequest, why));
-                let cannot = (!self.setup.config.holds_requests).then_some((
-                    Reason::PolicyUnavailable,
-                    "the owner stands in the body, and the plugin configuration does not let it wait (`hold_requests`)",
-                ));
-                return match cannot.or(objection) {
-                    Some((reason, why)) => {
-                        let tenant = Some(established.context.tenant.clone());
-                        Err(Denied { proved: true, tenant, ..Denied::new(reason, why) })
-                    }
-                    None => {
-                        self.counted = self.begin_to_count(&established, request)?;
-                        Ok(Ran::Waits(established, hold))
-                    }
-                };
-            }
-            // INVARIANT: what does not wait has no owner in its body, or is denied whatever stands there.
-            let allowed = by.authorize(&established, request, Body::Elsewhere)?;
-            self.counted = self.begin_to_count(&established, request)?;
-            return Ok(Ran::Passes(allowed, Some(established)));
-        }
-        let tenant = Some(established.context.tenant.clone());
-        self.ticket = handover::leave(established);
-        if self.ticket.is_none() {
-            return Err(Denied::new(Reason::PolicyUnavailable, "too many requests wait for their second stage"));
-        }
-        Ok(Ran::Passes(Allowed { tenant, ..Allowed::default() }, None))
     }
 }
 
@@ -580,12 +292,6 @@ fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParen
     };
     let revealed = Some(reason).filter(|_| setup.config.reveal);
     Denial { coarse, revealed, status, retry_after: reason.retry_after(), exact, trace, grpc }.send();
-}
-
-fn take_out_of_response() {
-    for name in identity_names(&host::response_headers(), &[]) {
-        host::remove_response_header(&name);
-    }
 }
 
 /// The names of all headers that claim an identity.

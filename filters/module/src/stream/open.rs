@@ -4,7 +4,7 @@
 //! grant and candidate that comes into force, and when the policy becomes stale; where the answer is a denial by then,
 //! the stream ends, also an idle one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -147,7 +147,8 @@ impl Kept {
         let passage = Passage { service: &self.established.service, calling };
         self.established.standing.check(&self.established.context, passage, &view)?;
         let route = Route::Of { stream: self.context_id, root };
-        let by = Deciding { setup, view: &view, authorization: &authorization, now, route, tried };
+        let by =
+            Deciding { setup, view: &view, authorization: &authorization, now, route, says: OnceCell::new(), tried };
         let body = self.body.as_ref().map_or(Body::Unread, |owner| Body::Named(owner.as_str()));
         by.still_allows(&self.established, request, body)
     }

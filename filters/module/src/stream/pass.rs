@@ -5,6 +5,7 @@ use partywall_tenancy::{Operation, Reason, TenantId};
 use partywall_tenant_context::{Pass, Request};
 
 use super::guard::Guarding;
+use super::mode::Route;
 use crate::host;
 use crate::plugin::Setup;
 
@@ -49,6 +50,8 @@ pub(super) fn take(setup: &Setup, request: &Request<'_>) -> Result<Option<Guardi
         setup.policy.borrow().view(host::now()).map_err(|reason| (reason, "no bundle and overlay to judge by"))?;
     let unknown = (Reason::PolicyUnavailable, "the operation is unknown to the bundle that responses are judged by");
     // A header that an operation asks for may have gone since then, or another bundle be in force here.
+    let says = authorization.listens_to_routes(&pass.service).then(|| Route::Here.says()).flatten();
+    let call = Call { route: says.as_ref(), ..call };
     let found = authorization.operation(&pass.service, &call).filter(|found| name(found) == pass.operation);
     let found = found.ok_or(unknown)?;
     let Some(guarded) = found.guarded() else { return Ok(None) };

@@ -7,6 +7,7 @@ use partywall_tenant_context::{self as tenant_context, Request, Role, TakenOut};
 
 use super::context::{Stage, write_trace_state};
 use super::decide::asked;
+use super::mode::Route;
 use super::{Allowed, Denied};
 
 impl Stage<'_> {
@@ -17,7 +18,8 @@ impl Stage<'_> {
     pub(super) fn platform(&self, request: &Request<'_>, taken: &TakenOut) -> Option<Result<Allowed, Denied>> {
         let decides = self.setup.config.role == Role::Inbound && self.setup.stages.authorization;
         let service = self.own_service().ok().filter(|_| decides)?;
-        let call = asked(request).ok()?;
+        let says = self.authorization.listens_to_routes(&service.name).then(|| Route::Here.says()).flatten();
+        let call = Call { route: says.as_ref(), ..asked(request).ok()? };
         authorization::is_platform(self.authorization, service, &call).then(|| self.decide(request, taken, &call))
     }
 

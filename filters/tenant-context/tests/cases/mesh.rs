@@ -421,6 +421,7 @@ impl ServiceEntry {
             without_context: None,
             tenantless: false,
             operations: vec![],
+            routes: None,
         }
     }
 }

@@ -76,6 +76,7 @@ pub fn body() -> BundleBody {
         without_context: None,
         tenantless: false,
         operations: vec![],
+        routes: None,
     };
     let record = |id: &str, status| Tenant {
         id: tenant(id),
