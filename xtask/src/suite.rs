@@ -40,8 +40,8 @@ pub(crate) fn run_all_but(package: &str, environment: &[(&str, &Path)]) -> Resul
     })
 }
 
-/// Builds all test programs, and the programs that they start, then runs those of `package`, a few at once, and after them
-/// those whose names are in `alone`, one after the other. What each prints is shown when it ended.
+/// Builds all test programs, and the programs that they start, then runs those of `package`, a few at once, and after
+/// them those whose names are in `alone`, one after the other. What each prints is shown when it ended.
 pub(crate) fn run_side_by_side(package: &str, alone: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
     let (programs, _) = parted(package)?;
     if let Some(unknown) = alone.iter().find(|name| !programs.iter().any(|program| program.is(name))) {

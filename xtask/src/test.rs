@@ -106,7 +106,8 @@ fn integration() -> Result<()> {
     )
 }
 
-/// Tests of [`INTEGRATION`] that say how soon something is to come, or how much of it: another one beside them would count.
+/// Tests of [`INTEGRATION`] that say how soon something is to come, or how much of it: another one beside them would
+/// count.
 const ALONE: &[&str] =
     &["behind", "candidates", "cells", "consents", "key_sets", "limits", "live", "open_streams", "scale", "startup"];
 
