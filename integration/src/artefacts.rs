@@ -41,10 +41,34 @@ pub fn docker_api() -> Result<PathBuf> {
     find("DOCKER_API", &["tools/docker-api-v1.57.0/swagger.yaml"], "`cargo xtask setup`")
 }
 
+/// The folder of Apache Kafka's jars.
+pub fn kafka() -> Result<PathBuf> {
+    folder("KAFKA_JARS", "kafka-4.4.0")
+}
+
+/// The folder of Kafka's clients for Python, as `PYTHONPATH` takes it.
+pub fn kafka_clients() -> Result<PathBuf> {
+    folder("KAFKA_CLIENTS", "kafka-clients-4.4.0-cpython-")
+}
+
+/// The command `kcat`.
+pub fn kcat() -> Result<PathBuf> {
+    find("KCAT", &["tools/kcat/kcat"], "`cargo xtask setup`")
+}
+
 /// What a bench needs: it is where this variable says, and nowhere else.
 pub fn from_variable(variable: &str) -> Result<PathBuf> {
     let path = env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     path.with_context(|| format!("{variable} names nothing that is there: `cargo xtask bench` builds it and sets it"))
+}
+
+/// The folder that a variable names, or the one of the tools whose name begins so.
+fn folder(variable: &str, begins: &str) -> Result<PathBuf> {
+    let named = env::var_os(variable).map(PathBuf::from);
+    let tools = || Some(target().join("tools").read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path())));
+    let fits = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begins));
+    let found = named.or_else(|| tools()?.find(fits)).filter(|path| path.is_dir());
+    found.with_context(|| format!("{variable} names no folder: run `cargo xtask setup`, or set it"))
 }
 
 /// Absent is an error, never a reason to skip: a test that does not run proves nothing.

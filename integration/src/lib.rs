@@ -25,6 +25,7 @@
 //! decided    requests and what is decided about them, as files that `partywall test` plays, too
 //! many_listeners one Envoy with a listener for each of many directories
 //! many_policies a directory with thousands of them
+//! kafka      brokers, and clients of several makes
 //! bad_bundle what a bundle server does wrong, as files under cases/bundles
 //!   bad_server the server that does it
 //! ```
@@ -50,6 +51,7 @@ pub mod grpc;
 pub mod host;
 pub mod http2;
 pub mod issuers;
+pub mod kafka;
 pub mod many_listeners;
 pub mod many_policies;
 pub mod mesh;

@@ -8,6 +8,7 @@ mod differential;
 mod example;
 mod fuzz;
 mod house;
+mod kafka;
 mod limits_global;
 mod mutants;
 mod openapi;

@@ -100,5 +100,13 @@ pub(crate) const CARGO_DENY: &str = "0.20.2";
 pub(crate) const RUST: (u32, u32) = (1, 95);
 /// The oldest Go that builds Compose.
 pub(crate) const GO: (u32, u32) = (1, 24);
-/// The oldest Python whose pip and zipfile do what is asked of them.
-pub(crate) const PYTHON: (u32, u32) = (3, 9);
+/// The oldest Java on which Apache Kafka's broker runs.
+pub(crate) const JAVA: (u32, u32) = (17, 0);
+/// The oldest Python for which Kafka's clients are pinned.
+pub(crate) const PYTHON: (u32, u32) = (3, 10);
+
+/// Apache Kafka, the broker and its tools; `kafka/pom.xml` and `kafka/jars.sha256` hold the rest.
+pub(crate) const KAFKA: &str = "4.4.0";
+
+/// kcat, a client of Kafka, with the libraries that it needs, as Debian packs them: what is signed is pinned by the system.
+pub(crate) const KCAT: &[&str] = &["kcat", "librdkafka1", "libyajl2"];

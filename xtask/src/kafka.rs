@@ -1,0 +1,114 @@
+//! Apache Kafka and its clients, as tests start them: by pinned version and hash, into `target/tools`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::pinned::{KAFKA, KCAT};
+use crate::step::{command, run, step};
+use crate::tools::{fresh, tools};
+
+/// What Maven is to resolve: the broker, its tools, a logger.
+const POM: &str = include_str!("kafka/pom.xml");
+/// What must come of it, as `sha256sum` writes it.
+const JARS: &str = include_str!("kafka/jars.sha256");
+/// The clients for Python, each with the hashes of its wheels.
+const CLIENTS: &str = include_str!("kafka/requirements.txt");
+
+/// The folder of Kafka's jars, fetched by Maven when it is not there yet. A jar with another hash, one too many or one too
+/// few is an error.
+pub(crate) fn jars() -> Result<PathBuf> {
+    let folder = tools().join(format!("kafka-{KAFKA}"));
+    if !folder.exists() {
+        step(&format!("fetch Apache Kafka {KAFKA}"), || {
+            let work = fresh(&tools().join("kafka.part"))?;
+            let (pom, libs) = (work.join("pom.xml"), work.join("libs"));
+            fs::write(&pom, POM)?;
+            fs::write(work.join("jars.sha256"), JARS)?;
+            let mut maven = command("mvn", &["--quiet", "--batch-mode", "--file", &pom.to_string_lossy()]);
+            maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useBaseVersion=false"]);
+            maven.arg(format!("-DoutputDirectory={}", libs.display()));
+            run(maven).context("Maven cannot fetch Apache Kafka: `cargo xtask setup` says what it needs")?;
+            let mut check = command("sha256sum", &["--check", "--strict", "--quiet", "../jars.sha256"]);
+            check.current_dir(&libs);
+            run(check).context("what Maven fetched is not what is pinned")?;
+            let (fetched, pinned) = (fs::read_dir(&libs)?.count(), JARS.lines().count());
+            anyhow::ensure!(fetched == pinned, "Maven fetched {fetched} files, and {pinned} are pinned");
+            fs::rename(&libs, &folder).with_context(|| format!("cannot put {} in place", folder.display()))?;
+            fs::remove_dir_all(work).context("cannot remove what Maven left")
+        })?;
+    }
+    Ok(folder)
+}
+
+/// The folder of the clients for Python, to be named by `PYTHONPATH`.
+pub(crate) fn clients() -> Result<PathBuf> {
+    // The wheels are for one version of Python alone.
+    let python =
+        crate::step::output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
+    let folder = tools().join(format!("kafka-clients-{KAFKA}-{python}"));
+    if !folder.exists() {
+        step("fetch Kafka's clients for Python", || {
+            let work = fresh(&tools().join("kafka-clients.part"))?;
+            let list = work.join("requirements.txt");
+            fs::write(&list, CLIENTS)?;
+            let (list, target) = (list.to_string_lossy(), work.join("site"));
+            let target = target.to_string_lossy();
+            let options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"];
+            let mut pip = command("python3", &["-m", "pip", "install"]);
+            // Nothing of the system's is touched.
+            pip.env("PIP_ROOT_USER_ACTION", "ignore").args(options).args([
+                "--require-hashes",
+                "--target",
+                &target,
+                "--requirement",
+                &list,
+            ]);
+            run(pip).context("cannot fetch Kafka's clients for this Python and platform")?;
+            fs::rename(work.join("site"), &folder)
+                .with_context(|| format!("cannot put {} in place", folder.display()))?;
+            fs::remove_dir_all(work).context("cannot remove what pip left")
+        })?;
+    }
+    Ok(folder)
+}
+
+/// The command `kcat` of Debian's packages, which apt knows by their signature; unpacked, and not installed.
+pub(crate) fn kcat() -> Result<PathBuf> {
+    let folder = tools().join("kcat");
+    let binary = folder.join("kcat");
+    if !binary.exists() {
+        step("fetch kcat", || {
+            let work = fresh(&tools().join("kcat.part"))?;
+            // Lists of its own: those of the system may be missing, and are not ours to change.
+            let (lists, cache) = (work.join("lists"), work.join("cache"));
+            fs::create_dir_all(lists.join("partial"))?;
+            fs::create_dir_all(cache.join("archives/partial"))?;
+            let apt = |verb: &str| {
+                let mut apt = command("apt-get", &["--quiet", "--quiet"]);
+                apt.arg(format!("--option=Dir::State::lists={}", lists.display()));
+                apt.arg(format!("--option=Dir::Cache={}", cache.display()));
+                apt.args(["--option=APT::Sandbox::User=", verb]).current_dir(&work);
+                apt
+            };
+            let mut download = apt("download");
+            download.args(KCAT);
+            run(apt("update")).and_then(|()| run(download)).context("cannot fetch Debian's packages of kcat")?;
+            fs::remove_dir_all(lists)?;
+            fs::remove_dir_all(cache)?;
+            let packages = fs::read_dir(&work)?.filter_map(|entry| Some(entry.ok()?.path()));
+            for package in packages.filter(|path| path.extension().is_some_and(|e| e == "deb")) {
+                let mut unpack = command("dpkg-deb", &["--extract"]);
+                unpack.arg(&package).arg(work.join("root"));
+                run(unpack)?;
+            }
+            // Its libraries lie beside it.
+            let start = "#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=$(echo \"$here\"/root/usr/lib/*-linux-gnu) exec \"$here/root/usr/bin/kcat\" \"$@\"\n";
+            fs::write(work.join("kcat"), start)?;
+            crate::tools::make_executable(&work.join("kcat"))?;
+            fs::rename(&work, &folder).with_context(|| format!("cannot put {} in place", folder.display()))
+        })?;
+    }
+    Ok(binary)
+}
