@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::pinned::{KAFKA, KCAT};
-use crate::step::{command, run, step};
+use crate::pinned::KAFKA;
+use crate::step::{command, output, run, step};
 use crate::tools::{fresh, tools};
 
 /// What Maven is to resolve: the broker, its tools, a logger.
@@ -45,8 +45,7 @@ pub(crate) fn jars() -> Result<PathBuf> {
 /// The folder of the clients for Python, to be named by `PYTHONPATH`.
 pub(crate) fn clients() -> Result<PathBuf> {
     // The wheels are for one version of Python alone.
-    let python =
-        crate::step::output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
+    let python = output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
     let folder = tools().join(format!("kafka-clients-{KAFKA}-{python}"));
     if !folder.exists() {
         step("fetch Kafka's clients for Python", || {
@@ -72,43 +71,4 @@ pub(crate) fn clients() -> Result<PathBuf> {
         })?;
     }
     Ok(folder)
-}
-
-/// The command `kcat` of Debian's packages, which apt knows by their signature; unpacked, and not installed.
-pub(crate) fn kcat() -> Result<PathBuf> {
-    let folder = tools().join("kcat");
-    let binary = folder.join("kcat");
-    if !binary.exists() {
-        step("fetch kcat", || {
-            let work = fresh(&tools().join("kcat.part"))?;
-            // Lists of its own: those of the system may be missing, and are not ours to change.
-            let (lists, cache) = (work.join("lists"), work.join("cache"));
-            fs::create_dir_all(lists.join("partial"))?;
-            fs::create_dir_all(cache.join("archives/partial"))?;
-            let apt = |verb: &str| {
-                let mut apt = command("apt-get", &["--quiet", "--quiet"]);
-                apt.arg(format!("--option=Dir::State::lists={}", lists.display()));
-                apt.arg(format!("--option=Dir::Cache={}", cache.display()));
-                apt.args(["--option=APT::Sandbox::User=", verb]).current_dir(&work);
-                apt
-            };
-            let mut download = apt("download");
-            download.args(KCAT);
-            run(apt("update")).and_then(|()| run(download)).context("cannot fetch Debian's packages of kcat")?;
-            fs::remove_dir_all(lists)?;
-            fs::remove_dir_all(cache)?;
-            let packages = fs::read_dir(&work)?.filter_map(|entry| Some(entry.ok()?.path()));
-            for package in packages.filter(|path| path.extension().is_some_and(|e| e == "deb")) {
-                let mut unpack = command("dpkg-deb", &["--extract"]);
-                unpack.arg(&package).arg(work.join("root"));
-                run(unpack)?;
-            }
-            // Its libraries lie beside it.
-            let start = "#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=$(echo \"$here\"/root/usr/lib/*-linux-gnu) exec \"$here/root/usr/bin/kcat\" \"$@\"\n";
-            fs::write(work.join("kcat"), start)?;
-            crate::tools::make_executable(&work.join("kcat"))?;
-            fs::rename(&work, &folder).with_context(|| format!("cannot put {} in place", folder.display()))
-        })?;
-    }
-    Ok(binary)
 }

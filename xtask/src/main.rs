@@ -3,6 +3,7 @@
 mod artefacts;
 mod bench;
 mod coverage;
+mod debian;
 mod demo;
 mod differential;
 mod example;
@@ -38,11 +39,7 @@ const TASKS: &[Task] = &[
     ("differential", "1,000,000 comparisons of the decision program with Cedar's interpreter", differential::run),
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("mutants", "makes the evaluator and the lowering wrong, line by line; the tests must notice", mutants::run),
-    (
-        "limits-global",
-        "limits over all Envoys together, by Envoy's rate limit service; needs redis-server",
-        limits_global::run,
-    ),
+    ("limits-global", "limits over all Envoys together, by Envoy's rate limit service and a Redis", limits_global::run),
     ("openapi", "a public API of 108 operations, imported from its description and enforced in Envoy", openapi::run),
     ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),

