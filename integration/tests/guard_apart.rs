@@ -6,6 +6,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context, Result};
 use partywall_integration::access_log::Hop;
+use partywall_integration::audit;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
@@ -47,10 +48,16 @@ impl Shop {
     }
 
     fn ask(&self, path: &str, says: &str) -> Result<(Response, String)> {
-        let (root, id) = (Root::of("acme", 0).signed(&self.seed)?, unique());
+        let id = unique();
+        Ok((self.ask_as(&id, path, says)?, id))
+    }
+
+    /// The same under this id, by which the request is found where no answer comes.
+    fn ask_as(&self, id: &str, path: &str, says: &str) -> Result<Response> {
+        let root = Root::of("acme", 0).signed(&self.seed)?;
         let request = Request::get(path).header("host", "invoices").header("x-partywall-context", root);
-        let request = request.header("x-say", says).header("x-request-id", id.as_str());
-        Ok((self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)?, id))
+        let request = request.header("x-say", says).header("x-request-id", id);
+        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
     }
 
     fn metric(&self, name: &str, label: (&str, &str)) -> f64 {
@@ -100,7 +107,7 @@ fn shown(answer: &Response) -> (u16, String) {
 
 #[test]
 fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
-    let shop = Shop::open("guard-apart", "guard: apart");
+    let mut shop = Shop::open("guard-apart", "guard: apart");
     // Its bundle comes when it comes.
     shop.mesh.wait_for("the guard", || Ok(shop.ask("/mine/0", r#"["acme"]"#)?.0)).unwrap();
     for n in 0..12 {
@@ -109,9 +116,13 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
         let (dropped, _) = shop.ask(&format!("/dropped/{n}?x"), r#"["globex","acme"]"#).unwrap();
         assert_eq!(shown(&dropped), (200, r#"["acme"]"#.into()));
     }
-    let foreign = shop.ask("/mine/1", r#"["acme","globex"]"#);
-    let whole = foreign.as_ref().is_ok_and(|(answer, _)| answer.status == 200);
-    assert!(!whole, "{:?}", foreign.map(|(answer, _)| shown(&answer)));
+    let id = unique();
+    let foreign = shop.ask_as(&id, "/mine/1", r#"["acme","globex"]"#);
+    let whole = foreign.as_ref().is_ok_and(|answer| answer.status == 200);
+    assert!(!whole, "{:?}", foreign.as_ref().map(shown));
+    let told = shop.mesh.line(Hop::InvoicesInbound, &id).unwrap();
+    println!("{}", told.text());
+    assert_eq!(["decision", "reason"].map(|name| told.field(name)), ["deny", "response_foreign"]);
     let dropped = shop.metric("partywall_guard_elements_total", ("outcome", "dropped"));
     assert_eq!(dropped, 12.0, "the sidecar judges none of it, and the guard all");
     // An operation without a guard passes; what the sidecar denies is denied by it.
@@ -120,6 +131,11 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
     let (unmapped, id) = shop.ask("/nowhere", "anything").unwrap();
     assert_eq!(unmapped.status, 403);
     assert_eq!(shop.mesh.line(Hop::InvoicesInbound, &id).unwrap().field("reason"), "resource_unmapped");
+
+    // One line, one link: of the VM that let it in.
+    shop.mesh.stop();
+    println!("{} decisions", audit::is_whole(&shop.mesh.site, &["invoices"]).unwrap());
+    audit::changes_are_found(&shop.mesh.site, "invoices", &told, &["decision", "reason", "detail", "explain"]).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use partywall_tenancy::{Bundle, Reason, TenantId};
 use partywall_tenant_context::{Request, Role, TraceParent};
 
 use super::candidate::CANDIDATE;
-use super::{Allowed, Denied};
+use super::{Allowed, Denied, verdict};
 use crate::chain::link_so_far;
 use crate::config::Explain;
 use crate::host;
@@ -216,6 +216,12 @@ pub(super) fn unjudged(setup: &Setup, trace: Option<&TraceParent>, reason: Reaso
     overrule(setup, trace, reason, detail)
 }
 
+/// A guard in another VM said why a request that was let in here is not answered, or not to its end.
+pub(super) fn judged_apart(setup: &Setup, trace: Option<&TraceParent>) -> Option<u64> {
+    let (reason, detail) = verdict::take()?;
+    overrule(setup, trace, reason, &detail)
+}
+
 /// The body of a request that was let in grew too large.
 pub(super) fn too_large(setup: &Setup, trace: Option<&TraceParent>, reason: Reason) -> Option<u64> {
     setup.metrics.count("authorization_requests_cut_total", &[("role", role(setup.config.role))]);
@@ -226,6 +232,10 @@ pub(super) fn too_large(setup: &Setup, trace: Option<&TraceParent>, reason: Reas
 ///
 /// INVARIANT: the line's link vouches for what it says now, or it would read as altered.
 fn overrule(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
+    if setup.stages.guards_alone() {
+        verdict::leave(reason, detail);
+        return None;
+    }
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", reason.code().as_bytes());
     host::set_property(SHADOW, b"");

@@ -17,6 +17,7 @@ mod platform;
 mod response;
 mod retention;
 mod tenantless;
+mod verdict;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -250,6 +251,14 @@ impl HttpContext for Stream {
             }
         }
         Action::Continue
+    }
+
+    /// The request is over, and its line not written yet.
+    fn on_log(&mut self) {
+        let judges = matches!(self.setup.config.role, Role::Edge | Role::Inbound);
+        if judges && self.kept.as_ref().is_some_and(|kept| !kept.ended.get()) {
+            self.numbers.extend(log::judged_apart(&self.setup, self.trace.as_ref()));
+        }
     }
 }
 
