@@ -65,6 +65,8 @@ pub(crate) struct Stream {
     answered: bool,
     /// What its body may still have.
     counted: Option<Counted>,
+    /// Whether its line is being written.
+    logged: bool,
 }
 
 impl Stream {
@@ -86,6 +88,7 @@ impl Stream {
             answering: None,
             answered: false,
             counted: None,
+            logged: false,
         }
     }
 
@@ -255,6 +258,7 @@ impl HttpContext for Stream {
 
     /// The request is over, and its line not written yet.
     fn on_log(&mut self) {
+        self.logged = true;
         let judges = matches!(self.setup.config.role, Role::Edge | Role::Inbound);
         if judges && self.kept.as_ref().is_some_and(|kept| !kept.ended.get()) {
             self.numbers.extend(log::judged_apart(&self.setup, self.trace.as_ref()));
@@ -277,7 +281,10 @@ impl Drop for Stream {
             self.numbers.extend(kept.number.get());
         }
         if let Some(chain) = &self.setup.chain {
-            self.numbers.iter().for_each(|number| chain.over(*number));
+            let now_ms = if self.logged { 0 } else { host::now_ms() };
+            for number in &self.numbers {
+                if self.logged { chain.over(*number) } else { chain.left(*number, now_ms) }
+            }
         }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };
