@@ -7,7 +7,7 @@ use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent};
 use proxy_wasm::types::Action;
 
-use super::{Allowed, Denied, Ran, Stream, answer, context, decide, handover, hold, log, mode, pass};
+use super::{Allowed, Basis, Denied, Ran, Stream, answer, context, decide, handover, hold, log, mode, pass};
 use crate::host;
 
 impl Stream {
@@ -72,20 +72,14 @@ impl Stream {
     }
 
     /// The request goes on, and is decided again while it is open. `body` is whose its body was, where that was read.
-    pub(super) fn let_in(
-        &mut self,
-        allowed: Allowed,
-        headers: host::Map,
-        established: handover::Established,
-        body: Option<TenantId>,
-    ) {
+    pub(super) fn let_in(&mut self, allowed: Allowed, headers: host::Map, basis: Basis, body: Option<TenantId>) {
         self.guarding = allowed.guarding;
         self.retention = allowed.retention;
         if let Some(guarding) = &self.guarding {
             guarding.prepare_request();
         }
         let more = (self.trace, body);
-        self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
+        self.kept = Some(self.setup.open.keep(self.context_id, headers, basis, allowed.crosses, more));
     }
 
     /// Decides, as far as the head goes.
@@ -117,11 +111,12 @@ impl Stream {
                 let stage =
                     context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
                 if let Some(decided) = stage.platform(request, taken) {
-                    return Ok(Ran::Passes(decided?, None));
+                    let (allowed, caller) = decided?;
+                    return Ok(Ran::Passes(allowed, Some(Basis::Platform(caller))));
                 }
                 if let Some((service, let_out)) = stage.tenantless(request) {
-                    self.decided_for = Some(service);
-                    return Ok(Ran::Passes(let_out?, None));
+                    self.decided_for = Some(service.clone());
+                    return Ok(Ran::Passes(let_out?, Some(Basis::Tenantless(service))));
                 }
                 stage.establish(request, taken, &mut self.placed)?
             }
@@ -164,7 +159,7 @@ impl Stream {
             // INVARIANT: what does not wait has no owner in its body, or is denied whatever stands there.
             let allowed = by.authorize(&established, request, Body::Elsewhere)?;
             self.counted = self.begin_to_count(&established, request)?;
-            return Ok(Ran::Passes(allowed, Some(established)));
+            return Ok(Ran::Passes(allowed, Some(Basis::Context(established))));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);

@@ -30,7 +30,7 @@ use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use outcome::{Allowed, Denied, Ran};
+use outcome::{Allowed, Basis, Denied, Ran};
 use response::take_out_of_response;
 
 use crate::denial::Denial;
@@ -142,8 +142,8 @@ impl HttpContext for Stream {
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
         let now_ms = host::now_ms();
-        let (outcome, established) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
-            Ok(Ran::Passes(allowed, established)) => (Ok(allowed), established),
+        let (outcome, basis) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
+            Ok(Ran::Passes(allowed, basis)) => (Ok(allowed), basis),
             Ok(Ran::Waits(established, hold)) => {
                 self.held = Some(Box::new(hold::Held { headers, established, hold, size: 0 }));
                 return if end_of_stream { self.decide_held() } else { Action::Pause };
@@ -151,8 +151,8 @@ impl HttpContext for Stream {
             Err(denied) => (Err(denied), None),
         };
         let Some(allowed) = self.conclude(outcome, &request, now_ms) else { return Action::Pause };
-        match established {
-            Some(established) => self.let_in(allowed, headers, established, None),
+        match basis {
+            Some(basis) => self.let_in(allowed, headers, basis, None),
             None => {
                 self.guarding = allowed.guarding;
                 self.retention = allowed.retention;
