@@ -10,6 +10,25 @@ use serde_json::Value;
 use crate::access_log::Line;
 use crate::artefacts;
 use crate::site::Site;
+use crate::variant::Variant;
+
+const FLOOR: &str = "                            floor: 1\n";
+const LOGGER: &str = "- name: envoy.access_loggers.stdout\n";
+/// As docs/audit.md has it.
+const FILTER: &str = r#"                    filter:
+                      extension_filter:
+                        name: envoy.access_loggers.extension_filters.cel
+                        typed_config:
+                          "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
+                          expression: "filter_state['wasm.partywall.log'] != b'no' || !('wasm.partywall.log' in filter_state)"
+"#;
+
+/// Lets `workload` tell this share of its allows.
+pub fn keep_allows(variant: &mut Variant, workload: &str, share: f64) -> Result<()> {
+    let told = format!("{FLOOR}                            log: {{ allows: {share} }}\n");
+    variant.envoy(workload, FLOOR, &told)?;
+    variant.envoy(workload, LOGGER, &format!("{LOGGER}{FILTER}"))
+}
 
 /// Access log and Envoy's own log of a workload.
 pub fn logs(site: &Site, workload: &str) -> [PathBuf; 2] {

@@ -4,6 +4,8 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use partywall_integration::access_log::{Hop, Line};
@@ -15,8 +17,9 @@ use partywall_integration::play::LIVE;
 use partywall_integration::raw::{self, Request};
 use partywall_integration::roots::Root;
 use partywall_integration::stand_in::{Says, StandIn};
-use partywall_integration::variant::{Running, Variant};
-use partywall_integration::{audit, cli, stand_in, wait, websocket};
+use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::{artefacts, audit, cli, stand_in, wait, websocket};
+use serde_json::{Value, json};
 
 const INVOICES: &str = r#"
   - { http: "GET /invoices/{id}/live", action: "invoices:read", resource: Invoice, id: id, owner: none }
@@ -42,16 +45,6 @@ const BY_TENANT: &str = r#"                        - match:
                             headers: [{ name: x-partywall-tenant, string_match: { exact: initech } }]
                           route: { cluster: invoices, timeout: 15s }
 "#;
-const LOGGER: &str = "- name: envoy.access_loggers.stdout\n";
-/// As docs/audit.md has it.
-const FILTER: &str = r#"                    filter:
-                      extension_filter:
-                        name: envoy.access_loggers.extension_filters.cel
-                        typed_config:
-                          "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
-                          expression: "filter_state['wasm.partywall.log'] != b'no' || !('wasm.partywall.log' in filter_state)"
-"#;
-
 /// A mesh with a guarded operation, a platform principal, a share and a bound for what `globex` sends; `change` does the rest.
 fn start(name: &str, change: impl FnOnce(&mut Variant)) -> Running {
     let mut variant = Variant::prepare(name, &["edge", "invoices", "orders"]).unwrap();
@@ -212,10 +205,7 @@ fn what_is_written_at_two_moments_verifies_and_each_change_is_found() {
 fn what_is_always_told_is_told_where_no_allow_is() {
     let mut mesh = start("linked-always", |variant| {
         for workload in ["edge", "invoices", "orders"] {
-            let floor = "                            floor: 1\n";
-            let none = format!("{floor}                            log: {{ allows: 0 }}\n");
-            variant.envoy(workload, floor, &none).unwrap();
-            variant.envoy(workload, LOGGER, &format!("{LOGGER}{FILTER}")).unwrap();
+            audit::keep_allows(variant, workload, 0.0).unwrap();
         }
     });
     let lines = |workload: &str| mesh.envoy(workload).unwrap().log().lines();
@@ -252,8 +242,33 @@ fn what_is_always_told_is_told_where_no_allow_is() {
     assert_eq!((denied("orders", "caller_denied"), denied("edge", "resource_foreign")), (5, 5));
     assert_eq!((denied("invoices", "response_foreign"), denied("edge", "request_too_large")), (1, 1));
 
+    platform_records_are_replayed(&mesh);
     mesh.stop();
     println!("{} decisions", audit::is_whole(&mesh.site, &["edge", "invoices", "orders"]).unwrap());
     audit::changes_are_found(&mesh.site, "invoices", &refused, &["decision", "reason"]).unwrap();
     audit::changes_are_found(&mesh.site, "edge", &large, &["decision", "reason"]).unwrap();
+}
+
+/// What the platform principal did is decided again as it was, and flips where it is not listed.
+fn platform_records_are_replayed(mesh: &Running) {
+    let site = &mesh.site;
+    let [log, _] = audit::logs(site, "orders");
+    let replay = |new: &Path| {
+        let mut command = Command::new(artefacts::command().unwrap());
+        command.args(["replay", "--json", "--log"]).arg(&log).arg(site.bundles()).arg(new);
+        let output = command.arg("--fingerprint-key").arg(site.keys().join("edge.env")).output().unwrap();
+        let found = serde_json::from_slice::<Value>(&output.stdout);
+        found.unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let same = replay(&site.bundles());
+    assert_eq!((&same["flips"], &same["not_reproduced"]), (&json!([]), &json!([])), "{same:#}");
+    assert!(same["replayed"].as_u64().unwrap() >= 5, "{same:#}");
+    let new = site.directory.join("without");
+    copy(&site.directory.join("tenancy"), &new).unwrap();
+    let file = new.join("services/orders.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("sa/reports", "sa/nobody")).unwrap();
+    let flips = &replay(&new)["flips"];
+    let to = &flips[0]["to"];
+    assert_eq!((&flips[0]["count"], &to["reason"]), (&json!(5), &json!("caller_denied")), "{flips:#}");
 }
