@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::access_log::Line;
-use crate::artefacts;
+use crate::cli;
 use crate::site::Site;
 use crate::variant::Variant;
 
@@ -37,12 +36,9 @@ pub fn logs(site: &Site, workload: &str) -> [PathBuf; 2] {
 
 /// Verifies these logs under the keys in the folder `keys`, with more arguments: the exit status, and what was found.
 pub fn verify(keys: &Path, logs: &[&Path], more: &[&str]) -> Result<(i32, Value)> {
-    let mut command = Command::new(artefacts::command()?);
-    command.args(["audit", "verify", "--json", "--key"]).arg(keys.join("audit.keys")).args(logs).args(more);
-    let output = command.output()?;
-    let found = serde_json::from_slice(&output.stdout);
-    let found = found.with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    Ok((output.status.code().context("it was killed")?, found))
+    let key = keys.join("audit.keys");
+    let logs = logs.iter().map(|log| cli::text(log)).collect::<Result<Vec<_>>>()?;
+    cli::json(&[&["audit", "verify", "--json", "--key", cli::text(&key)?], &logs[..], more].concat())
 }
 
 /// How many numbers are not there for this reason.

@@ -11,8 +11,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
-use partywall_integration::stand_in;
 use partywall_integration::variant::{Running, Variant};
+use partywall_integration::{cli, stand_in};
+use serde_json::json;
 
 const BEGIN: &str = "                  # partywall: begin\n";
 const END: &str = "                  # partywall: end\n";
@@ -121,7 +122,6 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
     let whole = foreign.as_ref().is_ok_and(|answer| answer.status == 200);
     assert!(!whole, "{:?}", foreign.as_ref().map(shown));
     let told = shop.mesh.line(Hop::InvoicesInbound, &id).unwrap();
-    println!("{}", told.text());
     assert_eq!(["decision", "reason"].map(|name| told.field(name)), ["deny", "response_foreign"]);
     let dropped = shop.metric("partywall_guard_elements_total", ("outcome", "dropped"));
     assert_eq!(dropped, 12.0, "the sidecar judges none of it, and the guard all");
@@ -131,6 +131,18 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
     let (unmapped, id) = shop.ask("/nowhere", "anything").unwrap();
     assert_eq!(unmapped.status, 403);
     assert_eq!(shop.mesh.line(Hop::InvoicesInbound, &id).unwrap().field("reason"), "resource_unmapped");
+
+    // Who refused it, and why, is told as if the guard stood in the sidecar; what was decided about the request stays.
+    let site = &shop.mesh.site;
+    let [log, _] = audit::logs(site, "invoices");
+    let (bundles, key, trace) = (site.bundles(), site.keys().join("invoices.env"), told.trace_id().unwrap());
+    let [log, bundles, key] = [&log, &bundles, &key].map(|path| cli::text(path).unwrap());
+    let (status, steps) = cli::json(&["lineage", "--json", "--trace", &trace, log]).unwrap();
+    let step = ["hop", "role", "decision", "reason"].map(|name| steps[0][name].as_str().unwrap_or_default());
+    assert_eq!((status, step), (1, ["invoices", "inbound", "deny", "response_foreign"]), "{steps:#}");
+    let asked = ["replay", "--json", "--log", log, bundles, bundles, "--fingerprint-key", key];
+    let (status, again) = cli::json(&asked).unwrap();
+    assert_eq!((status, &again["flips"], &again["not_reproduced"]), (0, &json!([]), &json!([])), "{again:#}");
 
     // One line, one link: of the VM that let it in.
     shop.mesh.stop();

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Result;
 use partywall_integration::access_log::{Hop, Line};
@@ -18,8 +17,8 @@ use partywall_integration::raw::{self, Request};
 use partywall_integration::roots::Root;
 use partywall_integration::stand_in::{Says, StandIn};
 use partywall_integration::variant::{Running, Variant, copy};
-use partywall_integration::{artefacts, audit, cli, stand_in, wait, websocket};
-use serde_json::{Value, json};
+use partywall_integration::{audit, cli, stand_in, wait, websocket};
+use serde_json::json;
 
 const INVOICES: &str = r#"
   - { http: "GET /invoices/{id}/live", action: "invoices:read", resource: Invoice, id: id, owner: none }
@@ -36,6 +35,12 @@ const ORDERS: &str = r#"
 platform:
   - { spiffe_id: spiffe://mesh.example/ns/shop/sa/reports, actions: ["metrics:scrape"] }
 "#;
+const MOVING: &str = "accept_without_context: { peer: spiffe://mesh.example/ns/shop/sa/invoices, tenant: acme, \
+                      until: 2099-01-01T00:00:00Z }\n";
+const OF_MOVING: &str = "
+@id(\"moving-in\")
+permit (principal == User::\"acme/spiffe://mesh.example/ns/shop/sa/invoices\", action == Action::\"orders:read\", resource);
+";
 const SHARE: &str = "share: for-acme\nowner: globex\nto: [acme]\nactions: [\"invoices:list\"]\nservices: [invoices]\n";
 const FLOOR: &str = "                            floor: 1\n";
 /// The way of an order leads elsewhere once the filter has written `initech` into the request.
@@ -49,7 +54,8 @@ const BY_TENANT: &str = r#"                        - match:
 fn start(name: &str, change: impl FnOnce(&mut Variant)) -> Running {
     let mut variant = Variant::prepare(name, &["edge", "invoices", "orders"]).unwrap();
     variant.append("services/invoices.yaml", INVOICES).unwrap();
-    variant.append("services/orders.yaml", ORDERS).unwrap();
+    variant.append("services/orders.yaml", &format!("{ORDERS}{MOVING}")).unwrap();
+    variant.append("policies/readers.cedar", OF_MOVING).unwrap();
     let wall = "unless { principal.tenant == resource.tenant };";
     let leave = "unless { principal.tenant == resource.tenant || action == Action::\"invoices:list\" };";
     variant.replace("policies/wall.cedar", wall, leave).unwrap();
@@ -220,6 +226,12 @@ fn what_is_always_told_is_told_where_no_allow_is() {
         assert_eq!(mesh.client("acme", "/tenants/globex/invoices").unwrap().status, 200);
         assert_eq!(mesh.client("acme", "/tenants/initech/invoices").unwrap().status, 404);
     }
+    // A peer that moves in brings no context.
+    for _ in 0..3 {
+        let order = Request::get("/orders/7").header("host", "orders");
+        assert_eq!(mesh.send(Hop::OrdersInbound, Workload::Invoices, &order).unwrap().status, 200);
+    }
+    assert_eq!(metric("orders", "tenant_context_without_context", &[]), 3.0);
     let (_, refused) = parts(&mesh);
     let large = too_large(&mesh);
     assert_eq!(before, 0.0, "`wait_for_policy` asks for nothing of the platform");
@@ -254,11 +266,9 @@ fn platform_records_are_replayed(mesh: &Running) {
     let site = &mesh.site;
     let [log, _] = audit::logs(site, "orders");
     let replay = |new: &Path| {
-        let mut command = Command::new(artefacts::command().unwrap());
-        command.args(["replay", "--json", "--log"]).arg(&log).arg(site.bundles()).arg(new);
-        let output = command.arg("--fingerprint-key").arg(site.keys().join("edge.env")).output().unwrap();
-        let found = serde_json::from_slice::<Value>(&output.stdout);
-        found.unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&output.stderr)))
+        let (old, key) = (site.bundles(), site.keys().join("edge.env"));
+        let [log, old, new, key] = [&log, &old, new, &key].map(|path| cli::text(path).unwrap());
+        cli::json(&["replay", "--json", "--log", log, old, new, "--fingerprint-key", key]).unwrap().1
     };
     let same = replay(&site.bundles());
     assert_eq!((&same["flips"], &same["not_reproduced"]), (&json!([]), &json!([])), "{same:#}");
