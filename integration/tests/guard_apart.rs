@@ -28,6 +28,10 @@ const OPERATIONS: &str = r#"
     resource: Invoice
     owner: none
     response: { owner: "/*", foreign: drop }
+  - { http: "GET /metrics", scope: platform, action: "metrics:scrape", resource: Metrics, owner: none }
+
+platform:
+  - { spiffe_id: spiffe://mesh.example/ns/shop/sa/reports, actions: ["metrics:scrape"] }
 "#;
 
 struct Shop {
@@ -38,9 +42,14 @@ struct Shop {
 impl Shop {
     /// A sidecar of `invoices` with this in its configuration, and a guard behind it.
     fn open(name: &str, sidecar: &str) -> Self {
+        Self::open_with(name, sidecar, "")
+    }
+
+    /// The same with a filter between the two.
+    fn open_with(name: &str, sidecar: &str, between: &str) -> Self {
         let mut variant = Variant::prepare(name, &["invoices"]).unwrap();
         variant.append("services/invoices.yaml", OPERATIONS).unwrap();
-        variant.change("invoices", |text| apart(text, sidecar)).unwrap();
+        variant.change("invoices", |text| apart(text, sidecar, between)).unwrap();
         stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
         let seed = variant.site.signing_seed().unwrap();
         let mesh = variant.start(&[]).unwrap();
@@ -67,7 +76,7 @@ impl Shop {
 }
 
 /// The bootstrap with a second filter behind the first one of ours: the same, but for the root id and the VM.
-fn apart(text: &str, sidecar: &str) -> Result<String> {
+fn apart(text: &str, sidecar: &str, between: &str) -> Result<String> {
     let (before, rest) = text.split_once(BEGIN).context("a filter of ours")?;
     let (ours, after) = rest.split_once(END).context("its end")?;
     let role = "role: inbound\n";
@@ -83,7 +92,7 @@ fn apart(text: &str, sidecar: &str) -> Result<String> {
     ] {
         guard = guard.replace(from, to);
     }
-    Ok([before, BEGIN, &told(sidecar), &guard, END, after].concat())
+    Ok([before, BEGIN, &told(sidecar), between, &guard, END, after].concat())
 }
 
 /// The app: answers with what the header `x-say` holds.
@@ -132,6 +141,13 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
     assert_eq!(unmapped.status, 403);
     assert_eq!(shop.mesh.line(Hop::InvoicesInbound, &id).unwrap().field("reason"), "resource_unmapped");
 
+    // What is no tenant's cannot be judged. That is a verdict, too.
+    let scrape = Request::get("/metrics").header("host", "invoices").header("x-request-id", "scrape-1");
+    assert_eq!(shop.mesh.send(Hop::InvoicesInbound, Workload::Reports, &scrape).unwrap().status, 503);
+    let unjudged = shop.mesh.line(Hop::InvoicesInbound, "scrape-1").unwrap();
+    assert_eq!(["decision", "reason"].map(|name| unjudged.field(name)), ["deny", "policy_unavailable"]);
+    assert!(unjudged.field("policy").starts_with("platform:"), "{}", unjudged.text());
+
     // Who refused it, and why, is told as if the guard stood in the sidecar; what was decided about the request stays.
     let site = &shop.mesh.site;
     let [log, _] = audit::logs(site, "invoices");
@@ -147,7 +163,10 @@ fn a_guard_in_a_vm_of_its_own_judges_what_the_sidecar_let_in() {
     // One line, one link: of the VM that let it in.
     shop.mesh.stop();
     println!("{} decisions", audit::is_whole(&shop.mesh.site, &["invoices"]).unwrap());
-    audit::changes_are_found(&shop.mesh.site, "invoices", &told, &["decision", "reason", "detail", "explain"]).unwrap();
+    for line in [&told, &unjudged] {
+        let fields = ["decision", "reason", "detail", "explain"];
+        audit::changes_are_found(&shop.mesh.site, "invoices", line, &fields).unwrap();
+    }
 }
 
 #[test]
@@ -162,4 +181,34 @@ fn without_word_of_a_request_nothing_is_let_in() {
         assert!(line.field("detail").contains("guard: apart"), "{}", line.field("detail"));
     }
     assert!(shop.metric("partywall_guard_denials_total", ("reason", "unjudged")) >= 2.0);
+}
+
+/// Only what the first filter wrote is linked again: what another one put into the line meanwhile reads as altered.
+#[test]
+fn what_another_filter_wrote_into_the_line_gets_no_link() {
+    const BETWEEN: &str = r#"                  - name: envoy.filters.http.set_filter_state
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config
+                      on_request_headers:
+                        - object_key: wasm.partywall.tenant
+                          factory_key: envoy.string
+                          format_string: { text_format_source: { inline_string: "t1_0000000000000000" } }
+"#;
+    let mut shop = Shop::open_with("guard-between", "guard: apart", BETWEEN);
+    shop.mesh.wait_for("the guard", || Ok(shop.ask("/mine/0", r#"["acme"]"#)?.0)).unwrap();
+    let id = unique();
+    let _ = shop.ask_as(&id, "/mine/1", r#"["globex"]"#);
+    let line = shop.mesh.line(Hop::InvoicesInbound, &id).unwrap();
+    let told = ["tenant", "decision", "reason"].map(|name| line.field(name));
+    assert_eq!(told, ["t1_0000000000000000", "deny", "response_foreign"]);
+    shop.mesh.stop();
+    let logs = audit::logs(&shop.mesh.site, "invoices");
+    let logs: Vec<_> = logs.iter().map(|path| path.as_path()).collect();
+    let (status, found) = audit::verify(&shop.mesh.site.keys(), &logs, &["--ended"]).unwrap();
+    let says = found["findings"].as_array().unwrap();
+    let number = says.iter().filter(|one| one["what"] == "altered").count();
+    // Those that were let in say the other tenant, too.
+    let lines = shop.mesh.envoy("invoices").unwrap().log().lines();
+    let let_in = lines.iter().filter(|line| line.field("tenant") == told[0]).count();
+    assert_eq!((status, number), (1, let_in), "{found:#}");
 }

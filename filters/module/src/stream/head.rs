@@ -24,7 +24,7 @@ impl Stream {
                 Action::Continue
             }
             Err((reason, detail)) => {
-                self.numbers.extend(log::unjudged(&self.setup, self.trace.as_ref(), reason, detail));
+                log::unjudged(&self.setup, reason, detail);
                 self.answered = true;
                 answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
                 Action::Pause
@@ -60,7 +60,9 @@ impl Stream {
     ) -> Option<Allowed> {
         let trace = self.trace;
         let asked = log::Asked { request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
-        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
+        let told = log::write(&self.setup, &asked, &outcome, false);
+        self.numbers.extend(told.number);
+        self.told = told.fields;
         match outcome {
             Ok(allowed) => Some(allowed),
             Err(denied) => {

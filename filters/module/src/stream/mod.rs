@@ -65,6 +65,8 @@ pub(crate) struct Stream {
     answered: bool,
     /// What its body may still have.
     counted: Option<Counted>,
+    /// By which the fields of its line are known again, where a guard in another VM judges the response.
+    told: Option<[u8; 32]>,
     /// Whether its line is being written.
     logged: bool,
 }
@@ -88,6 +90,7 @@ impl Stream {
             answering: None,
             answered: false,
             counted: None,
+            told: None,
             logged: false,
         }
     }
@@ -117,7 +120,7 @@ impl Stream {
     /// The body grew larger than its tenant may send: what passed of it is cut off from the app.
     fn too_large(&mut self) -> Action {
         let reason = Reason::RequestTooLarge;
-        self.counted = None;
+        (self.counted, self.told) = (None, None);
         self.numbers.extend(log::too_large(&self.setup, self.trace.as_ref(), reason));
         if self.kept.as_ref().is_some_and(|kept| kept.responding.get()) {
             host::reset_stream();
@@ -259,9 +262,9 @@ impl HttpContext for Stream {
     /// The request is over, and its line not written yet.
     fn on_log(&mut self) {
         self.logged = true;
-        let judges = matches!(self.setup.config.role, Role::Edge | Role::Inbound);
-        if judges && self.kept.as_ref().is_some_and(|kept| !kept.ended.get()) {
-            self.numbers.extend(log::judged_apart(&self.setup, self.trace.as_ref()));
+        // What this filter told after that is the end of it.
+        if let Some(known) = self.told.take().filter(|_| !self.was_denied()) {
+            self.numbers.extend(log::judged_apart(&self.setup, self.trace.as_ref(), &known));
         }
     }
 }

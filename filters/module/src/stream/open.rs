@@ -124,7 +124,7 @@ impl Kept {
         let called = self.called().filter(|_| matches!(setup.config.role, Role::Edge | Role::Outbound));
         let (reason, proved) = (denied.reason, denied.proved);
         let asked = log::Asked { request: &request, trace: self.trace.as_ref(), called, now_ms };
-        self.number.set(log::write(setup, &asked, &Err(denied), true));
+        self.number.set(log::write(setup, &asked, &Err(denied), true).number);
         if self.responding.get() {
             host::reset_stream();
         } else {

@@ -8,7 +8,7 @@ use partywall_tenant_context::{self as tenant_context, Request, Role, TakenOut};
 use super::context::{Stage, write_trace_state};
 use super::decide::asked;
 use super::mode::Route;
-use super::{Allowed, Denied};
+use super::{Allowed, Denied, pass};
 use crate::plugin::Setup;
 
 impl Stage<'_> {
@@ -34,6 +34,7 @@ impl Stage<'_> {
         self.setup.metrics.count("authorization_platform_requests_total", &[("decision", decision)]);
         let (caller, operation) = outcome?;
         write_trace_state(request, None);
+        pass::leave_nothing(self.setup);
         let explains = self.setup.config.explain.wants(true);
         let allowed = Allowed {
             // A SPIFFE ID is the name of a program, and of no person.
