@@ -67,6 +67,10 @@ fn start() -> Running {
         Ok([before, rest.split_once("                  # partywall: end\n").unwrap().1].concat())
     };
     variant.change("orders", bare).unwrap();
+    // Else a client hears of the end a second later.
+    for stat in ["stat_prefix: inbound\n", "stat_prefix: outbound\n"] {
+        variant.envoy("invoices", stat, &format!("{stat}                delayed_close_timeout: 0.1s\n")).unwrap();
+    }
     for port in [variant.site.ports.invoices_app, variant.site.ports.orders_app] {
         stand_in::connections(port, answer).unwrap();
     }
