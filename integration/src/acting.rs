@@ -9,7 +9,7 @@ use crate::variant::Variant;
 pub fn acting(variant: &mut Variant, tenants: &[&str], settings: &str) -> Result<()> {
     const BEFORE: &str = "\n# Who issues JWTs";
     const NAMES: &str = "PARTYWALL_FINGERPRINT, PARTYWALL_SHARED_STATE]";
-    const SECRETS: &str = "{ fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE, \
+    const SECRETS: &str = "{ audit_chain: PARTYWALL_AUDIT_CHAIN, fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE, \
                            context_signing: PARTYWALL_CONTEXT_SIGNING }";
     variant.sign_also(&["invoices-1=invoices"])?;
     let signer = format!(

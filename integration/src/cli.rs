@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::artefacts;
 
@@ -17,6 +18,16 @@ pub fn run(arguments: &[&str]) -> Result<String> {
         bail!("partywall {}: {status}\n{text}{}", arguments.join(" "), String::from_utf8_lossy(&stderr));
     }
     Ok(text)
+}
+
+/// Runs `partywall` with these arguments, and gives its exit status and the JSON that it prints.
+pub fn json(arguments: &[&str]) -> Result<(i32, Value)> {
+    let command = artefacts::command()?;
+    let output = Command::new(&command).args(arguments).current_dir(artefacts::root()).output();
+    let Output { status, stdout, stderr } = output.with_context(|| format!("cannot run {}", command.display()))?;
+    let printed = serde_json::from_slice(&stdout);
+    let printed = printed.with_context(|| format!("{}: {}", arguments.join(" "), String::from_utf8_lossy(&stderr)))?;
+    Ok((status.code().context("it was killed")?, printed))
 }
 
 /// `partywall serve`, ready to be started.

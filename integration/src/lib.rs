@@ -19,6 +19,7 @@
 //! http2      the same frame by frame, and an app
 //!   grpc       calls and answers in it
 //! case_files cases as files
+//! audit      `partywall audit verify`, and lines that somebody altered
 //! attack     requests that could be read in two ways, as files under cases/attacks
 //! roots      root contexts made by hand, as an attacker would
 //! statement  bundles and overlays made by hand
@@ -36,6 +37,7 @@ pub mod access_log;
 pub mod acting;
 pub mod artefacts;
 pub mod attack;
+pub mod audit;
 pub mod bad_bundle;
 pub mod bad_server;
 pub mod bench;

@@ -111,8 +111,8 @@ pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8
 /// A connection for many requests, one after the other.
 pub struct Connection(Box<dyn Stream>);
 
-trait Stream: Read + Write {}
-impl<T: Read + Write> Stream for T {}
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
 
 impl Connection {
     /// Over plain TCP.

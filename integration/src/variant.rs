@@ -335,6 +335,11 @@ impl Running {
         Ok(&found.with_context(|| format!("{workload} is not part of this mesh"))?.1)
     }
 
+    /// Stops all Envoys, in order: what they log is told to its end then.
+    pub fn stop(&mut self) {
+        self.envoys.iter_mut().for_each(|(_, envoy)| envoy.stop());
+    }
+
     /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
     pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
         self.site.send(hop, workload, request)

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
-use partywall_integration::artefacts;
+use partywall_integration::audit::{self, gaps};
 use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::{accountant, viewer};
 use partywall_integration::mesh::{Mesh, Options, STAGES, unique};
@@ -66,22 +66,11 @@ fn verify(mesh: &Running, logs: &[&Path], more: &[&str]) -> (i32, Value) {
 }
 
 fn verified(keys: &Path, logs: &[&Path], more: &[&str]) -> (i32, Value) {
-    let key = keys.join("audit.keys");
-    let mut command = Command::new(artefacts::command().unwrap());
-    command.args(["audit", "verify", "--json", "--key"]).arg(key).args(logs).args(more);
-    let output = command.output().unwrap();
-    let json = serde_json::from_slice(&output.stdout);
-    let json = json.unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.code().unwrap(), json)
-}
-
-fn gaps(found: &Value, why: &str) -> u64 {
-    let number = |gap: &Value| gap["last"].as_u64().unwrap() - gap["first"].as_u64().unwrap() + 1;
-    found["gaps"].as_array().unwrap().iter().filter(|gap| gap["why"] == why).map(number).sum()
+    audit::verify(keys, logs, more).unwrap()
 }
 
 fn logs(mesh: &Running, workload: &str) -> [PathBuf; 2] {
-    ["out", "err"].map(|end| mesh.site.directory.join("logs").join(format!("{workload}.{end}")))
+    audit::logs(&mesh.site, workload)
 }
 
 /// Says so once its VMs did.
@@ -248,21 +237,9 @@ fn two_stages_leave_one_link() {
 /// A share of what was let in: the same requests at every hop, no line of the others, and no gap.
 #[test]
 fn a_share_is_told_of_all_hops_or_of_none() {
-    const LOGGER: &str = "- name: envoy.access_loggers.stdout\n";
-    const FILTER: &str = r#"                    filter:
-                      extension_filter:
-                        name: envoy.access_loggers.extension_filters.cel
-                        typed_config:
-                          "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
-                          expression: "filter_state['wasm.partywall.log'] != b'no' || !('wasm.partywall.log' in filter_state)"
-"#;
     let mut variant = Variant::prepare("audit-share", &["edge", "orders"]).unwrap();
     for workload in ["edge", "orders"] {
-        let floor = "                            floor: 1\n";
-        variant
-            .envoy(workload, floor, &format!("{floor}                            log: {{ allows: 0.3 }}\n"))
-            .unwrap();
-        variant.envoy(workload, LOGGER, &format!("{LOGGER}{FILTER}")).unwrap();
+        audit::keep_allows(&mut variant, workload, 0.3).unwrap();
     }
     let mesh = variant.start(&[App::Orders]).unwrap();
     mesh.wait_for_policy(&[Hop::Edge, Hop::OrdersInbound]).unwrap();

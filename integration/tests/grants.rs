@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use partywall_integration::access_log::Hop;
+use partywall_integration::audit;
 use partywall_integration::certificates::Workload;
 use partywall_integration::cli;
 use partywall_integration::issuers::Provider::Acme;
@@ -52,6 +53,8 @@ impl Play {
         for workload in ["edge", "invoices"] {
             let from = "overlay_path: /tenancy.overlay }";
             variant.envoy(workload, from, "overlay_path: /tenancy.overlay, grants_path: /tenancy.grants }").unwrap();
+            // Each use of one is told, however few allows are.
+            audit::keep_allows(&mut variant, workload, 0.0).unwrap();
         }
         let mesh = variant.start(&[App::Invoices]).unwrap();
         mesh.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();

@@ -1,10 +1,14 @@
 //! Role outbound where a request passes the filter more than once: in Envoy's upstream filter chain, where each
 //! retry is a pass, and after an internal redirect. Each pass asks again, with what the app brought at first.
 
+use std::path::Path;
 use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use partywall_integration::access_log::Hop;
 use partywall_integration::acting::acting;
+use partywall_integration::audit::{self, gaps};
 use partywall_integration::mesh::unique;
 use partywall_integration::services::{App, headers};
 use partywall_integration::stand_in::{Says, Seen, StandIn};
@@ -20,6 +24,9 @@ struct Shop {
 static UPSTREAM: LazyLock<Shop> = LazyLock::new(|| start("upstream-chain", true));
 /// The filter in the listener's chain, where an internal redirect is a second pass.
 static LISTENER: LazyLock<Shop> = LazyLock::new(|| start("listener-chain", false));
+
+/// Longer than it takes to tell of what is open.
+const SLOW: Duration = Duration::from_secs(9);
 
 fn start(name: &str, upstream: bool) -> Shop {
     let mut variant = Variant::prepare(name, &["edge", "invoices", "orders"]).unwrap();
@@ -37,8 +44,12 @@ fn start(name: &str, upstream: bool) -> Shop {
     Shop { mesh, orders }
 }
 
-/// Answers 503 to the first two tries for an order whose name holds `flaky`, and sends a `moved` one elsewhere.
+/// Answers 503 to the first two tries for an order whose name holds `flaky`, the third one late where it holds `slow` as well,
+/// and sends a `moved` one elsewhere.
 fn moody(seen: &Seen, before: usize) -> Says {
+    if seen.path.contains("slow") && before == 2 {
+        thread::sleep(SLOW);
+    }
     if seen.path.contains("flaky") && before < 2 {
         return Says(503, Vec::new());
     }
@@ -129,4 +140,49 @@ fn a_root_that_the_app_sends_counts_for_nothing_on_any_pass() {
         assert_eq!(shop.call(&again, &stolen), (403, "context_no_request".into()));
         assert!(shop.orders.seen(&again).is_empty());
     }
+}
+
+/// Each try has a number, and the request one line: its link names all of them, and while the last try runs none is told as
+/// removed.
+#[test]
+fn a_request_that_is_tried_again_has_one_line_of_one_link() {
+    let mut shop = start("upstream-chain-log", true);
+    let mark = format!("flakyslow{}", unique());
+    let logs = |shop: &Shop| audit::logs(&shop.mesh.site, "invoices");
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| shop.client(&format!("/invoices/{mark}")));
+        thread::sleep(Duration::from_millis(300));
+        // Others tell meanwhile what is open, at every worker.
+        let until = Instant::now() + SLOW / 3;
+        while Instant::now() < until {
+            assert_eq!(shop.client("/invoices/7"), 200);
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!slow.is_finished(), "the third try runs");
+        let logs = logs(&shop);
+        let logs: Vec<&Path> = logs.iter().map(|path| path.as_path()).collect();
+        let (status, found) = audit::verify(&shop.mesh.site.keys(), &logs, &[]).unwrap();
+        assert_eq!((status, gaps(&found, "removed")), (0, 0), "{found:#}");
+        // Inbound one, and three tries outbound.
+        assert!(gaps(&found, "open") >= 4, "{found:#}");
+        assert_eq!(slow.join().unwrap(), 200);
+    });
+    // After a redirect inside Envoy, it is another one, with a line of its own.
+    assert_eq!(shop.client(&format!("/invoices/moved{}", unique())), 200);
+    let trace = shop.orders.seen(&mark)[0].all("traceparent").concat();
+    let trace = trace.split('-').nth(1).unwrap().to_owned();
+    thread::sleep(Duration::from_millis(500));
+    shop.mesh.stop();
+    let of_it = |hop| {
+        let lines = shop.mesh.envoy("invoices").unwrap().log().lines();
+        lines.into_iter().filter(|line| line.hop == hop && line.trace_id().as_ref() == Some(&trace)).collect::<Vec<_>>()
+    };
+    let lines = of_it(Hop::InvoicesOutbound);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let link = lines[0].field("chain");
+    let replaced = link.split(' ').find_map(|part| part.strip_prefix("was=")).unwrap_or_default().split(',').count();
+    assert_eq!(replaced, 2, "{link}");
+    println!("{} decisions", audit::is_whole(&shop.mesh.site, &["edge", "invoices", "orders"]).unwrap());
+    let fields = ["decision", "tenant", "path", "policy", "explain"];
+    audit::changes_are_found(&shop.mesh.site, "invoices", &lines[0], &fields).unwrap();
 }

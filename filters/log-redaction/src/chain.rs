@@ -22,6 +22,7 @@
 mod fields;
 mod key;
 mod open;
+mod pending;
 mod pruned;
 mod read;
 mod seen;
@@ -35,6 +36,7 @@ use partywall_tenancy::Secret;
 pub use fields::Fields;
 use key::{Key, Ratchet, hex};
 pub use open::{MAX_RANGES, Ranges};
+use pending::Pending;
 pub use pruned::Pruned;
 pub use read::{Link, LinkError};
 pub use seen::{End, Gap, Seen, Why};
@@ -63,7 +65,7 @@ pub struct Chain {
     key_id: Box<str>,
     boot: String,
     ratchet: Ratchet,
-    open: Ranges,
+    pending: Pending,
     /// When the last link with a checkpoint was given.
     checkpoint_at: u64,
     /// Links with a checkpoint whose lines are not written: number and time.
@@ -84,7 +86,7 @@ impl Chain {
             key_id: root.id().into(),
             boot,
             ratchet,
-            open: Ranges::default(),
+            pending: Pending::default(),
             checkpoint_at: 0,
             carried: VecDeque::new(),
             told_at: 0,
@@ -121,16 +123,20 @@ impl Chain {
         if number == 0 {
             self.told_at = now;
         }
-        if now.saturating_sub(self.checkpoint_at) >= CHECKPOINT_MS || number == 0 {
+        // What a link tells that is replaced is in no line.
+        let carried = self.carried.len();
+        self.carried.retain(|(carrier, _)| !replaced.contains(carrier));
+        let is_lost = self.carried.len() < carried;
+        if now.saturating_sub(self.checkpoint_at) >= CHECKPOINT_MS || number == 0 || is_lost {
             self.checkpoint_at = now;
             text.push_str(" open=");
-            text.push_str(&self.open.to_string());
+            text.push_str(&self.pending.open().to_string());
             if self.carried.len() >= MAX_CARRIED {
                 self.carried.pop_front();
             }
             self.carried.push_back((number, now));
         }
-        self.open.insert(number, number);
+        self.pending.insert(number, &replaced);
         self.changed = true;
         let mac = self.ratchet.mac(&text, fields);
         // INVARIANT: a key is used for one line and gone: who reads this memory later cannot write earlier lines.
@@ -142,7 +148,7 @@ impl Chain {
 
     /// The line of this number was written, or never will be: its request is over.
     pub fn over(&mut self, number: u64) {
-        self.open.remove(number);
+        self.pending.over(number);
         self.changed = true;
         if let Some((_, at)) = self.carried.iter().find(|(carrier, _)| *carrier == number).copied() {
             self.told_at = self.told_at.max(at);
@@ -150,8 +156,17 @@ impl Chain {
         }
     }
 
+    /// The filter that gave this number is gone at `now`, and its line not written yet: the request may come by once more,
+    /// as a retry does, and then has another number, in the place of this one.
+    pub fn leave(&mut self, number: u64, now: u64) {
+        self.pending.leave(number, now);
+    }
+
     /// What the application log is to tell at `now`, if anything: where no line tells what is open. To be asked often.
     pub fn tick(&mut self, now: u64) -> Option<String> {
+        for number in self.pending.settled(now) {
+            self.over(number);
+        }
         if let Some((at, word)) = self.waiting.take() {
             if self.told_at >= at {
                 // A line was written that tells more.
@@ -163,7 +178,7 @@ impl Chain {
                 return None;
             }
         }
-        let due = match (self.changed, self.open.is_empty()) {
+        let due = match (self.changed, self.pending.open().is_empty()) {
             (true, _) => QUIET_MS,
             (false, false) => HEARTBEAT_MS,
             (false, true) => return None,
@@ -178,6 +193,9 @@ impl Chain {
 
     /// The last word: the VM ends. `None` where it decided nothing.
     pub fn end(&mut self, now: u64) -> Option<String> {
+        for number in self.pending.settled(u64::MAX) {
+            self.over(number);
+        }
         (self.ratchet.number() > 0).then(|| self.word(now, true))
     }
 
@@ -185,7 +203,9 @@ impl Chain {
         let number = self.ratchet.number();
         let mut text = format!(
             "v={CHAIN_VERSION} key={} boot={} next={number} at={now} open={}",
-            self.key_id, self.boot, self.open
+            self.key_id,
+            self.boot,
+            self.pending.open()
         );
         if end {
             text.push_str(" end=1");

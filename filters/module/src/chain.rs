@@ -67,6 +67,11 @@ impl Chained {
         self.chain.borrow_mut().over(number);
     }
 
+    /// The filter that gave this number is gone, and its request has no line yet.
+    pub(crate) fn left(&self, number: u64, now_ms: u64) {
+        self.chain.borrow_mut().leave(number, now_ms);
+    }
+
     /// Says what is to be told now, if anything.
     pub(crate) fn tick(&self, now_ms: u64) {
         let word = self.chain.borrow_mut().tick(now_ms);

@@ -1,6 +1,7 @@
 //! The fields that a link vouches for.
 
 use hmac::{Hmac, Mac};
+use partywall_tenancy::keyed;
 use sha2::Sha256;
 
 /// The fields of a line that a link vouches for, each as printed. What is not there, and `-`, is empty.
@@ -38,6 +39,13 @@ impl<'a> Fields<'a> {
             explain: field("explain"),
             candidate: field("candidate"),
         }
+    }
+
+    /// By which the same fields are known again, without keeping them.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut mac = keyed(b"partywall fields");
+        self.feed(&mut mac);
+        mac.finalize().into_bytes().into()
     }
 
     /// Each with its length before it, so that no two sets of fields read alike.

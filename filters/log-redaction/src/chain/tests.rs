@@ -138,6 +138,84 @@ fn a_link_that_takes_the_place_of_others_leaves_no_gap() {
     assert!(!foreign.contains("was="), "{foreign}");
 }
 
+/// Why the numbers are not there whose lines are not in `lines`, once a line tells what is open at `now`.
+fn told(chain: &mut Chain, lines: &[Line], now: u64) -> Vec<(u64, u64, Why)> {
+    let of = vec!["t".to_owned(), "allow".into(), String::new(), String::new()];
+    let (number, link) = chain.link(now, "", None, &fields(&of));
+    chain.over(number);
+    let lines = [lines, &[(link, of)]].concat();
+    let (findings, gaps) = verify(&lines);
+    assert_eq!(findings, []);
+    gaps.iter().map(|gap| (gap.first, gap.last, gap.why)).collect()
+}
+
+#[test]
+fn what_was_replaced_is_open_as_long_as_what_stands_in_its_place() {
+    let root = Secrets::parse(ROOT).unwrap();
+    let mut chain = Chain::new(root.current(), [1; 16]);
+    let of = vec!["t".to_owned(), "allow".into(), String::new(), String::new()];
+    let (zero, before) = chain.link(1, "", None, &fields(&of));
+    chain.over(zero);
+    let lines = vec![(before, of.clone())];
+    // Three tries of one request: the filter of each ends with it, and the line comes with the end of the last one.
+    let (one, first) = chain.link(2, "", None, &fields(&of));
+    chain.leave(one, 3);
+    assert_eq!(told(&mut chain, &lines, 5_000), [(1, 1, Why::Open)], "between two tries");
+    let (two, second) = chain.link(6_000, "", Some(&first), &fields(&of));
+    assert!(chain.tick(60_000).is_none());
+    let (three, third) = chain.link(60_000, "", Some(&second), &fields(&of));
+    chain.over(two);
+    let is = |gaps: &[(u64, u64, Why)]| {
+        let of = |number: u64| gaps.iter().find(|(first, last, _)| (*first..=*last).contains(&number)).map(|gap| gap.2);
+        [one, two, three].map(of)
+    };
+    assert_eq!(is(&told(&mut chain, &lines, 70_000)), [Some(Why::Open); 3], "the third one runs");
+    // Its line told, none is missing; taken out, all three are.
+    chain.over(three);
+    let mut whole = lines.clone();
+    whole.push((third, of));
+    assert_eq!(is(&told(&mut chain, &whole, 80_000)), [None; 3]);
+    assert_eq!(is(&told(&mut chain, &lines, 90_000)), [Some(Why::Removed); 3]);
+}
+
+#[test]
+fn what_no_further_try_follows_is_over_by_and_by() {
+    let root = Secrets::parse(ROOT).unwrap();
+    let mut chain = Chain::new(root.current(), [1; 16]);
+    let of = vec!["t".to_owned(), "allow".into(), String::new(), String::new()];
+    let (number, link) = chain.link(1, "", None, &fields(&of));
+    chain.leave(number, 2);
+    let lines = [(link, of)];
+    assert!(chain.tick(20_000).is_none());
+    let _ = told(&mut chain, &lines, 30_000);
+    assert!(chain.pending.open().is_empty());
+}
+
+#[test]
+fn a_checkpoint_in_a_link_that_is_replaced_stands_in_the_other_one() {
+    let root = Secrets::parse(ROOT).unwrap();
+    let mut chain = Chain::new(root.current(), [1; 16]);
+    let of = vec!["t".to_owned(), "allow".into(), String::new(), String::new()];
+    let (_, first) = chain.link(5_000, "", None, &fields(&of));
+    let (_, second) = chain.link(5_001, "", Some(&first), &fields(&of));
+    assert!(first.contains(" open=") && second.contains(" open=0 "), "{second}");
+}
+
+#[test]
+fn of_very_many_tries_nothing_stays_behind() {
+    let root = Secrets::parse(ROOT).unwrap();
+    let mut chain = Chain::new(root.current(), [1; 16]);
+    let of = vec!["t".to_owned(), "allow".into(), String::new(), String::new()];
+    let mut before: Option<String> = None;
+    let mut last = 0;
+    for n in 0..100 {
+        let (number, link) = chain.link(n, "", before.as_deref(), &fields(&of));
+        (before, last) = (Some(link), number);
+    }
+    chain.over(last);
+    assert!(chain.pending.open().is_empty(), "{}", chain.pending.open());
+}
+
 #[test]
 fn ranges_are_read_as_written_and_bounded() {
     let mut ranges = Ranges::default();

@@ -261,14 +261,16 @@ impl Deciding<'_> {
                 if let Some(tenant) = &answer.tenant {
                     self.tell_features(tenant);
                 }
-                let granted = answer.leave.is_some();
-                let whose = whose(by.1, established, &call, granted);
+                let crosses = answer.leave.is_some();
+                let granted = matches!(answer.leave, Some(Leave::Grant(_)));
+                let whose = whose(by.1, established, &call, crosses);
                 let guarding = self.guarding(by.1, established, &call, &whose);
                 let retention = self.retention(by.1, established, &call);
                 let (tenant, whose) = (Some(context.tenant.clone()), Some(whose));
                 Ok(Allowed {
                     tenant,
                     policy,
+                    crosses,
                     granted,
                     of_platform: false,
                     whose,
@@ -327,8 +329,8 @@ impl Deciding<'_> {
 }
 
 /// Whose what is asked for is. A grant or share lets into the tenant that the request names, and only there.
-fn whose(authorization: &Authorization, established: &Established, call: &Call<'_>, granted: bool) -> TenantId {
-    let found = authorization.operation(&established.service, call).filter(|_| granted);
+fn whose(authorization: &Authorization, established: &Established, call: &Call<'_>, crosses: bool) -> TenantId {
+    let found = authorization.operation(&established.service, call).filter(|_| crosses);
     let owner = found.and_then(|found| found.owner().ok().flatten()).and_then(|owner| TenantId::parse(owner).ok());
     owner.unwrap_or_else(|| established.context.tenant.clone())
 }

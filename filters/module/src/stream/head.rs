@@ -7,7 +7,7 @@ use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent};
 use proxy_wasm::types::Action;
 
-use super::{Allowed, Denied, Ran, Stream, answer, context, decide, handover, hold, log, mode, pass};
+use super::{Allowed, Basis, Denied, Ran, Stream, answer, context, decide, handover, hold, log, mode, pass};
 use crate::host;
 
 impl Stream {
@@ -24,7 +24,7 @@ impl Stream {
                 Action::Continue
             }
             Err((reason, detail)) => {
-                self.numbers.extend(log::unjudged(&self.setup, self.trace.as_ref(), reason, detail));
+                log::unjudged(&self.setup, reason, detail);
                 self.answered = true;
                 answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
                 Action::Pause
@@ -60,7 +60,9 @@ impl Stream {
     ) -> Option<Allowed> {
         let trace = self.trace;
         let asked = log::Asked { request, trace: trace.as_ref(), called: self.decided_for.as_deref(), now_ms };
-        self.numbers.extend(log::write(&self.setup, &asked, &outcome, false));
+        let told = log::write(&self.setup, &asked, &outcome, false);
+        self.numbers.extend(told.number);
+        self.told = told.fields;
         match outcome {
             Ok(allowed) => Some(allowed),
             Err(denied) => {
@@ -72,20 +74,14 @@ impl Stream {
     }
 
     /// The request goes on, and is decided again while it is open. `body` is whose its body was, where that was read.
-    pub(super) fn let_in(
-        &mut self,
-        allowed: Allowed,
-        headers: host::Map,
-        established: handover::Established,
-        body: Option<TenantId>,
-    ) {
+    pub(super) fn let_in(&mut self, allowed: Allowed, headers: host::Map, basis: Basis, body: Option<TenantId>) {
         self.guarding = allowed.guarding;
         self.retention = allowed.retention;
         if let Some(guarding) = &self.guarding {
             guarding.prepare_request();
         }
         let more = (self.trace, body);
-        self.kept = Some(self.setup.open.keep(self.context_id, headers, established, allowed.granted, more));
+        self.kept = Some(self.setup.open.keep(self.context_id, headers, basis, allowed.crosses, more));
     }
 
     /// Decides, as far as the head goes.
@@ -117,11 +113,12 @@ impl Stream {
                 let stage =
                     context::Stage { setup: &self.setup, view: &view, authorization: &authorization, now, trace };
                 if let Some(decided) = stage.platform(request, taken) {
-                    return Ok(Ran::Passes(decided?, None));
+                    let (allowed, caller) = decided?;
+                    return Ok(Ran::Passes(allowed, Some(Basis::Platform(caller))));
                 }
                 if let Some((service, let_out)) = stage.tenantless(request) {
-                    self.decided_for = Some(service);
-                    return Ok(Ran::Passes(let_out?, None));
+                    self.decided_for = Some(service.clone());
+                    return Ok(Ran::Passes(let_out?, Some(Basis::Tenantless(service))));
                 }
                 stage.establish(request, taken, &mut self.placed)?
             }
@@ -164,7 +161,7 @@ impl Stream {
             // INVARIANT: what does not wait has no owner in its body, or is denied whatever stands there.
             let allowed = by.authorize(&established, request, Body::Elsewhere)?;
             self.counted = self.begin_to_count(&established, request)?;
-            return Ok(Ran::Passes(allowed, Some(established)));
+            return Ok(Ran::Passes(allowed, Some(Basis::Context(established))));
         }
         let tenant = Some(established.context.tenant.clone());
         self.ticket = handover::leave(established);

@@ -16,7 +16,7 @@ use proxy_wasm::types::Action;
 use super::decide::Deciding;
 use super::handover::Established;
 use super::mode::Route;
-use super::{Allowed, Denied, Stream};
+use super::{Allowed, Basis, Denied, Stream};
 use crate::host;
 use crate::plugin::Setup;
 
@@ -75,7 +75,7 @@ impl Stream {
         self.conclude(outcome, &request, now_ms).map_or(Action::Pause, |allowed| {
             let named = allowed.whose.clone();
             let Held { headers, established, .. } = *held;
-            self.let_in(allowed, headers, established, named);
+            self.let_in(allowed, headers, Basis::Context(established), named);
             Action::Continue
         })
     }

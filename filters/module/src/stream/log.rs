@@ -6,7 +6,7 @@ use partywall_tenancy::{Bundle, Reason, TenantId};
 use partywall_tenant_context::{Request, Role, TraceParent};
 
 use super::candidate::CANDIDATE;
-use super::{Allowed, Denied};
+use super::{Allowed, Denied, pass, verdict};
 use crate::chain::link_so_far;
 use crate::config::Explain;
 use crate::host;
@@ -40,9 +40,16 @@ pub(super) struct Asked<'a> {
     pub(super) now_ms: u64,
 }
 
+/// What a line was told of a decision.
+pub(super) struct Told {
+    /// Its number in the chain, where it has one.
+    pub(super) number: Option<u64>,
+    /// By which its fields are known again, where another VM may have something to say in the end.
+    pub(super) fields: Option<[u8; 32]>,
+}
+
 /// Writes the fields `wasm.partywall.*` of the access log, and counts. `again` says that this filter wrote them before.
-/// Gives the decision's number in the chain, where it has one.
-pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>, again: bool) -> Option<u64> {
+pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>, again: bool) -> Told {
     let shadow = outcome.as_ref().ok().and_then(|allowed| allowed.shadow);
     let (decision, reason, policy, tenant, asked, beside) = match outcome {
         Ok(Allowed { policy, tenant, asked, beside, .. }) => {
@@ -122,21 +129,22 @@ pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, 
         None if rewrites => host::set_property(CANDIDATE, b""),
         None => {}
     }
-    let number = setup.chain.as_ref().filter(|_| logged).map(|chain| {
-        let fields = Fields {
-            tenant: &fingerprint,
-            decision,
-            shadow: shadowed,
-            reason,
-            policy,
-            revision: &revision_text,
-            path: &path,
-            detail,
-            explain: &explain,
-            candidate: told,
-        };
-        chain.link(about.now_ms, about.trace, before.as_deref(), &fields)
-    });
+    let fields = Fields {
+        tenant: &fingerprint,
+        decision,
+        shadow: shadowed,
+        reason,
+        policy,
+        revision: &revision_text,
+        path: &path,
+        detail,
+        explain: &explain,
+        candidate: told,
+    };
+    let chain = setup.chain.as_ref();
+    let number =
+        chain.filter(|_| logged).map(|chain| chain.link(about.now_ms, about.trace, before.as_deref(), &fields));
+    let known = setup.config.passes.as_ref().filter(|_| outcome.is_ok()).map(|_| fields.digest());
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
     let label = tenant_label(bundle, tenant, &fingerprint);
@@ -147,7 +155,7 @@ pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, 
         ("role", role(setup.config.role)),
     ];
     setup.metrics.count(&format!("{filter}_decisions_total"), &labels);
-    number
+    Told { number, fields: known }
 }
 
 /// Whether the decision is written down: a denial, also one in shadow, the use of a grant, what a platform principal does
@@ -162,17 +170,18 @@ fn is_logged(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, Denied>
 
 /// Gives what the line says now a new link, after parts of it were written anew.
 fn link_again(setup: &Setup, trace: Option<&TraceParent>) -> Option<u64> {
-    if setup.config.allows < 1.0 {
-        host::set_property(LOG, b"yes");
-    }
     let chain = setup.chain.as_ref()?;
     let before = link_so_far();
+    Some(with_fields_so_far(|fields| chain.link(host::now_ms(), trace, before.as_deref(), fields)))
+}
+
+/// What the line says now.
+fn with_fields_so_far<T>(then: impl FnOnce(&Fields<'_>) -> T) -> T {
     let values = Fields::NAMES.map(|name| {
         let value = host::property(&[&format!("partywall.{name}")]).unwrap_or_default();
         (name, String::from_utf8_lossy(&value).into_owned())
     });
-    let fields = Fields::of(|name| values.iter().find(|(of, _)| *of == name).map_or("", |(_, value)| value));
-    Some(chain.link(host::now_ms(), trace, before.as_deref(), &fields))
+    then(&Fields::of(|name| values.iter().find(|(of, _)| *of == name).map_or("", |(_, value)| value)))
 }
 
 /// The request was allowed for one service and went to another: its answer is kept back, and this is why.
@@ -211,9 +220,25 @@ pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason
 }
 
 /// A request that was let in cannot be answered, since nobody could judge its response, and this is why.
-pub(super) fn unjudged(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
+pub(super) fn unjudged(setup: &Setup, reason: Reason, detail: &str) {
     setup.metrics.count("guard_denials_total", &[("reason", "unjudged"), ("role", role(setup.config.role))]);
-    overrule(setup, trace, reason, detail)
+    if pass::is_left() {
+        verdict::leave(reason, detail);
+    } else {
+        // Nobody before looks for a verdict. So it is told here, and where the line has a link it reads as altered.
+        deny_after_all(setup, reason, detail);
+    }
+}
+
+/// A guard in another VM said why a request that was let in here is not answered, or not to its end. `known` are the fields
+/// as they were written here.
+///
+/// INVARIANT: what another VM wrote into the line gets no link: it would vouch for it. Then the line reads as altered.
+pub(super) fn judged_apart(setup: &Setup, trace: Option<&TraceParent>, known: &[u8; 32]) -> Option<u64> {
+    let (reason, detail) = verdict::take()?;
+    let is_own = with_fields_so_far(|fields| fields.digest() == *known);
+    deny_after_all(setup, reason, &detail);
+    if is_own { link_again(setup, trace) } else { None }
 }
 
 /// The body of a request that was let in grew too large.
@@ -226,11 +251,22 @@ pub(super) fn too_large(setup: &Setup, trace: Option<&TraceParent>, reason: Reas
 ///
 /// INVARIANT: the line's link vouches for what it says now, or it would read as altered.
 fn overrule(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
+    if setup.stages.guards_alone() {
+        verdict::leave(reason, detail);
+        return None;
+    }
+    deny_after_all(setup, reason, detail);
+    link_again(setup, trace)
+}
+
+fn deny_after_all(setup: &Setup, reason: Reason, detail: &str) {
+    if setup.config.allows < 1.0 {
+        host::set_property(LOG, b"yes");
+    }
     host::set_property(DECISION, b"deny");
     host::set_property("partywall.reason", reason.code().as_bytes());
     host::set_property(SHADOW, b"");
     host::set_property(DETAIL, detail.as_bytes());
-    link_again(setup, trace)
 }
 
 /// A label from a bounded set: the first tenants of the bundle have their own.

@@ -17,6 +17,7 @@ mod platform;
 mod response;
 mod retention;
 mod tenantless;
+mod verdict;
 
 pub(crate) use context::CARRIED;
 pub(crate) use open::Open;
@@ -29,7 +30,7 @@ use partywall_tenant_context::{Request, Role, TraceParent, is_identity_header};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use outcome::{Allowed, Denied, Ran};
+use outcome::{Allowed, Basis, Denied, Ran};
 use response::take_out_of_response;
 
 use crate::denial::Denial;
@@ -64,6 +65,10 @@ pub(crate) struct Stream {
     answered: bool,
     /// What its body may still have.
     counted: Option<Counted>,
+    /// By which the fields of its line are known again, where a guard in another VM judges the response.
+    told: Option<[u8; 32]>,
+    /// Whether its line is being written.
+    logged: bool,
 }
 
 impl Stream {
@@ -85,6 +90,8 @@ impl Stream {
             answering: None,
             answered: false,
             counted: None,
+            told: None,
+            logged: false,
         }
     }
 
@@ -113,7 +120,7 @@ impl Stream {
     /// The body grew larger than its tenant may send: what passed of it is cut off from the app.
     fn too_large(&mut self) -> Action {
         let reason = Reason::RequestTooLarge;
-        self.counted = None;
+        (self.counted, self.told) = (None, None);
         self.numbers.extend(log::too_large(&self.setup, self.trace.as_ref(), reason));
         if self.kept.as_ref().is_some_and(|kept| kept.responding.get()) {
             host::reset_stream();
@@ -138,8 +145,8 @@ impl HttpContext for Stream {
         self.trace = TraceParent::of(request.headers).or_else(|| self.mint_trace());
         let trace = self.trace;
         let now_ms = host::now_ms();
-        let (outcome, established) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
-            Ok(Ran::Passes(allowed, established)) => (Ok(allowed), established),
+        let (outcome, basis) = match self.run(&request, trace.as_ref(), now_ms / 1000) {
+            Ok(Ran::Passes(allowed, basis)) => (Ok(allowed), basis),
             Ok(Ran::Waits(established, hold)) => {
                 self.held = Some(Box::new(hold::Held { headers, established, hold, size: 0 }));
                 return if end_of_stream { self.decide_held() } else { Action::Pause };
@@ -147,8 +154,8 @@ impl HttpContext for Stream {
             Err(denied) => (Err(denied), None),
         };
         let Some(allowed) = self.conclude(outcome, &request, now_ms) else { return Action::Pause };
-        match established {
-            Some(established) => self.let_in(allowed, headers, established, None),
+        match basis {
+            Some(basis) => self.let_in(allowed, headers, basis, None),
             None => {
                 self.guarding = allowed.guarding;
                 self.retention = allowed.retention;
@@ -251,6 +258,15 @@ impl HttpContext for Stream {
         }
         Action::Continue
     }
+
+    /// The request is over, and its line not written yet.
+    fn on_log(&mut self) {
+        self.logged = true;
+        // What this filter told after that is the end of it.
+        if let Some(known) = self.told.take().filter(|_| !self.was_denied()) {
+            self.numbers.extend(log::judged_apart(&self.setup, self.trace.as_ref(), &known));
+        }
+    }
 }
 
 /// The end of the stream. Envoy calls `on_log` in a listener's filter chain alone; this comes in the upstream chain, too.
@@ -268,7 +284,10 @@ impl Drop for Stream {
             self.numbers.extend(kept.number.get());
         }
         if let Some(chain) = &self.setup.chain {
-            self.numbers.iter().for_each(|number| chain.over(*number));
+            let now_ms = if self.logged { 0 } else { host::now_ms() };
+            for number in &self.numbers {
+                if self.logged { chain.over(*number) } else { chain.left(*number, now_ms) }
+            }
         }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };

@@ -13,9 +13,8 @@ use partywall_tenancy::{Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Passage, Request, Role, TraceParent};
 
 use super::decide::Deciding;
-use super::handover::Established;
 use super::mode::Route;
-use super::{Denied, answer, is_grpc, log};
+use super::{Basis, Denied, answer, is_grpc, log, platform, tenantless};
 use crate::host;
 use crate::plugin::Setup;
 
@@ -27,9 +26,9 @@ pub(crate) struct Kept {
     context_id: u32,
     /// As they came: a decision may look at any of them.
     headers: host::Map,
-    established: Established,
-    /// Whether a grant let it cross into another tenant. That one ends by itself, without any change of policy.
-    granted: bool,
+    basis: Basis,
+    /// Whether it crosses into another tenant, by a grant or share. These end by themselves, without any change of policy.
+    crosses: bool,
     trace: Option<TraceParent>,
     /// Whose its body was, where that was read.
     body: Option<TenantId>,
@@ -49,8 +48,8 @@ pub(crate) struct Open {
     due: RefCell<Vec<u32>>,
     /// What all were asked about under: how often the policy changed, and whether it answers at all.
     under: Cell<(u64, Option<Reason>)>,
-    /// When those that a grant let in were asked about.
-    granted_at: Cell<UnixSeconds>,
+    /// When those that cross into another tenant were asked about.
+    crossing_at: Cell<UnixSeconds>,
 }
 
 impl Open {
@@ -58,12 +57,12 @@ impl Open {
         &self,
         context_id: u32,
         headers: host::Map,
-        established: Established,
-        granted: bool,
+        basis: Basis,
+        crosses: bool,
         (trace, body): (Option<TraceParent>, Option<TenantId>),
     ) -> Rc<Kept> {
         let (responding, ended, number) = (Cell::new(false), Cell::new(false), Cell::new(None));
-        let kept = Rc::new(Kept { context_id, headers, established, granted, trace, body, responding, ended, number });
+        let kept = Rc::new(Kept { context_id, headers, basis, crosses, trace, body, responding, ended, number });
         self.kept.borrow_mut().insert(context_id, kept.clone());
         kept
     }
@@ -104,9 +103,9 @@ impl Open {
             *self.due.borrow_mut() = self.kept.borrow().keys().copied().collect();
             return;
         }
-        if self.granted_at.replace(now) != now {
+        if self.crossing_at.replace(now) != now {
             let kept = self.kept.borrow();
-            self.due.borrow_mut().extend(kept.values().filter(|one| one.granted).map(|one| one.context_id));
+            self.due.borrow_mut().extend(kept.values().filter(|one| one.crosses).map(|one| one.context_id));
         }
     }
 }
@@ -122,16 +121,25 @@ impl Kept {
             &[("reason", denied.reason.code()), ("role", log::role(setup.config.role))],
         );
         host::set_effective_context(self.context_id);
-        let called = matches!(setup.config.role, Role::Edge | Role::Outbound).then_some(&*self.established.service);
+        let called = self.called().filter(|_| matches!(setup.config.role, Role::Edge | Role::Outbound));
         let (reason, proved) = (denied.reason, denied.proved);
         let asked = log::Asked { request: &request, trace: self.trace.as_ref(), called, now_ms };
-        self.number.set(log::write(setup, &asked, &Err(denied), true));
+        self.number.set(log::write(setup, &asked, &Err(denied), true).number);
         if self.responding.get() {
             host::reset_stream();
         } else {
             answer(setup, reason, proved, self.trace.as_ref(), is_grpc(&request));
         }
         host::set_effective_context(root);
+    }
+
+    /// The service that it goes to, where that is not the one here.
+    fn called(&self) -> Option<&str> {
+        match &self.basis {
+            Basis::Context(established) => Some(&established.service),
+            Basis::Tenantless(service) => Some(service),
+            Basis::Platform(_) => None,
+        }
     }
 
     fn decide(&self, setup: &Setup, request: &Request<'_>, root: u32, now: UnixSeconds) -> Result<(), Denied> {
@@ -143,13 +151,23 @@ impl Kept {
             let tried = policy.tried(&view);
             (view, authorization, tried)
         };
-        let calling = setup.config.service.as_deref().filter(|_| setup.config.role == Role::Outbound);
-        let passage = Passage { service: &self.established.service, calling };
-        self.established.standing.check(&self.established.context, passage, &view)?;
         let route = Route::Of { stream: self.context_id, root };
+        let own = setup.config.service.as_deref();
+        let established = match &self.basis {
+            Basis::Context(established) => established,
+            Basis::Platform(caller) => {
+                return platform::still_allows(setup, (&view, &authorization), request, caller, route);
+            }
+            Basis::Tenantless(called) => {
+                return tenantless::still_allows(view.bundle(), own.unwrap_or_default(), called);
+            }
+        };
+        let passage =
+            Passage { service: &established.service, calling: own.filter(|_| setup.config.role == Role::Outbound) };
+        established.standing.check(&established.context, passage, &view)?;
         let by =
             Deciding { setup, view: &view, authorization: &authorization, now, route, says: OnceCell::new(), tried };
         let body = self.body.as_ref().map_or(Body::Unread, |owner| Body::Named(owner.as_str()));
-        by.still_allows(&self.established, request, body)
+        by.still_allows(established, request, body)
     }
 }

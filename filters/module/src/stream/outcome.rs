@@ -1,6 +1,6 @@
 //! What comes of a request, for what follows it on its way.
 
-use partywall_tenancy::{Reason, Retention, TenantId};
+use partywall_tenancy::{Reason, Retention, SpiffeId, TenantId};
 
 use super::{candidate, guard, handover};
 
@@ -36,7 +36,9 @@ impl Denied {
 pub(super) struct Allowed {
     pub(super) tenant: Option<TenantId>,
     pub(super) policy: String,
-    /// Whether a grant let it cross into another tenant.
+    /// Whether a grant or share let it cross into another tenant.
+    pub(super) crosses: bool,
+    /// Whether that was a grant.
     pub(super) granted: bool,
     /// Whether it is a platform principal's, of no tenant.
     pub(super) of_platform: bool,
@@ -56,8 +58,18 @@ pub(super) struct Allowed {
 
 /// What comes of the head of a request that is not denied.
 pub(super) enum Ran {
-    /// It passes. With what it was established as, to be asked about again while it is open.
-    Passes(Allowed, Option<handover::Established>),
+    /// It passes. With what it is let in on, where it is asked about again while it is open.
+    Passes(Allowed, Option<Basis>),
     /// So many bytes of its body are read first.
     Waits(handover::Established, usize),
+}
+
+/// What a request is let in on.
+pub(super) enum Basis {
+    /// A context, for a service.
+    Context(handover::Established),
+    /// It is the platform's, and this platform principal asks.
+    Platform(SpiffeId),
+    /// It goes to this service, which serves no tenant.
+    Tenantless(String),
 }

@@ -10,6 +10,8 @@ use crate::host;
 use crate::plugin::Setup;
 
 const PROPERTY: &str = "partywall.pass";
+/// No pass is as short.
+const NOTHING: &[u8] = b"-";
 
 /// What tells this request from every other one, to each filter of its chain.
 fn stream() -> Vec<u8> {
@@ -28,6 +30,18 @@ pub(super) fn leave(setup: &Setup, service: &str, tenant: &TenantId, found: &Fou
     }
 }
 
+/// The same of a request that is no tenant's: nobody can judge its response.
+pub(super) fn leave_nothing(setup: &Setup) {
+    if setup.config.passes.is_some() {
+        host::set_property(PROPERTY, NOTHING);
+    }
+}
+
+/// Whether a filter before left word, and so looks for a verdict.
+pub(super) fn is_left() -> bool {
+    host::property(&[PROPERTY]).is_some()
+}
+
 /// What tells an operation from every other one of its service.
 fn name(found: &Found<'_, '_>) -> String {
     let Operation { method, path, when, .. } = found.operation();
@@ -40,6 +54,9 @@ pub(super) fn take(setup: &Setup, request: &Request<'_>) -> Result<Option<Guardi
     let nobody = (Reason::PolicyUnavailable, "no filter before left word of this request: write `guard: apart` there");
     let keys = setup.config.passes.as_ref().ok_or(nobody)?;
     let sealed = host::property(&[PROPERTY]).ok_or(nobody)?;
+    if sealed == NOTHING {
+        return Err((Reason::PolicyUnavailable, "the request is no tenant's, so that nobody can judge its response"));
+    }
     let pass = keys.open(&sealed, &stream(), host::now()).ok_or(nobody)?;
     let changed = (Reason::AmbiguousRequest, "method or path changed since the request was decided");
     let call = super::decide::asked(request).map_err(|_| changed)?;
