@@ -25,6 +25,8 @@ use crate::sent::{Sent, SentBody};
 const UNKNOWN: &str = "~unknown";
 /// How the log names a grant in the place of a policy.
 pub(crate) const GRANT: &str = "grant:";
+/// How the log names a share in the place of a policy.
+pub(crate) const SHARE: &str = "share:";
 /// How the log names a platform principal in the place of a policy.
 const PLATFORM: &str = "platform:";
 /// An owner that is no tenant of either program.

@@ -132,3 +132,35 @@ fn a_proof_stands_beside_the_shares_that_it_names() {
     fs::write(&readers, own.replace("when { principal.tenant == resource.tenant }", "")).unwrap();
     partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
 }
+
+/// Of what was shared a while ago and is not any more, the log may be full.
+#[test]
+fn a_review_counts_what_was_used_of_shares_and_names_those_that_nobody_used() {
+    let directory = sharing("shares-review", Some(SHARE));
+    let other = SHARE.replace("to-globex", "to-initech").replace("globex", "initech");
+    fs::write(directory.join("shares/to-initech.yaml"), other).unwrap();
+    let here = directory.parent().unwrap();
+    let crossed = Request { tenant: "globex", owner: "acme", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
+    let lines = [
+        crossed.line("allow", "share:to-globex"),
+        Request { time: READ.time + 60, ..crossed }.line("allow", "share:to-globex"),
+        crossed.line("allow", "share:long-gone"),
+        READ.line("allow", "viewers-read"),
+    ];
+    let log = logs::write(here, &lines);
+    let until = "2026-11-18T11:10:00Z";
+    let review = |more: &[&str]| {
+        let asked = ["review", path(&directory), "--log", path(&log), "--days", "1", "--until", until];
+        partywall(&[&asked[..], more].concat()).ends_with(1)
+    };
+    let found = review(&["--json"]).json();
+    let shares = |list: &str| -> Vec<(String, u64)> {
+        let all = found[list].as_array().unwrap().iter().filter(|one| one["kind"] == "share");
+        all.map(|one| (one["name"].as_str().unwrap().to_owned(), one["times"].as_u64().unwrap())).collect()
+    };
+    assert_eq!(shares("used"), [("share:to-globex".to_owned(), 2)], "{found:#}");
+    assert_eq!(shares("unused"), [("share:to-initech".to_owned(), 0)], "{found:#}");
+    review(&[])
+        .says("unused share share:to-initech: not once")
+        .says("used share share:to-globex: 2 times, last 2026-11-");
+}
