@@ -130,7 +130,28 @@ fn a_proof_stands_beside_the_shares_that_it_names() {
     partywall(&["prove", path(&here)]).succeeds().says(&format!("assumed   {WORDS}")).says("Proved, in");
     // A permit that leaves it out permits across, and that is no share's doing.
     fs::write(&readers, own.replace("when { principal.tenant == resource.tenant }", "")).unwrap();
-    partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
+    let ran = partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
+    let ran = ran.says("`orders:list` is shared by `to-globex`: sidecars let across what that names, and no more");
+    ran.says("write at `viewers-read`:\n        when { principal.tenant == resource.tenant }\n");
+    // Of what is not shared, nothing of that is said.
+    let shared_by = |report: &Value| -> Vec<(String, Value)> {
+        let findings = report["findings"].as_array().unwrap().iter().filter(|one| one["verdict"] == "false");
+        findings.map(|one| (one["action"].as_str().unwrap().to_owned(), one["shared_by"].clone())).collect()
+    };
+    let wall = here.join("policies/wall.cedar");
+    let text = fs::read_to_string(&wall).unwrap();
+    let more = text.replace("== Action::\"orders:list\"", "in [Action::\"orders:list\", Action::\"orders:read\"]");
+    assert_ne!(text, more);
+    fs::write(&wall, more).unwrap();
+    let loose = "permit (principal in Role::\"viewer\", action in [Action::\"orders:list\", Action::\"orders:read\"], resource);";
+    fs::write(&readers, loose).unwrap();
+    let report = partywall(&["prove", path(&here), "--json"]).ends_with(1).json();
+    let found = shared_by(&report);
+    assert_eq!(
+        found,
+        [("orders:list".to_owned(), serde_json::json!(["to-globex"])), ("orders:read".to_owned(), Value::Null)],
+        "{report:#}"
+    );
 }
 
 /// Of what was shared a while ago and is not any more, the log may be full.
