@@ -101,8 +101,9 @@ impl Report {
         self.findings.iter().filter(move |finding| finding.pass == pass && finding.claim == claim)
     }
 
-    /// The shares of an action that the policies alone permit across, while sidecars let across what is shared and no more:
-    /// a wall with an exception for a share, and a permit that leaves to the wall for whom it is. Empty for all else.
+    /// The shares of an action that the policies alone permit across, while sidecars let across what is shared and no
+    /// more: a wall with an exception for a share, and a permit that leaves to the wall for whom it is. Empty for all
+    /// else.
     pub(super) fn shared<'t>(&self, task: &Task<'t>, finding: &Finding) -> Vec<&'t str> {
         let Finding { pass: Pass::Authored, claim: Claim::NoForeign, verdict: Verdict::False(_), .. } = finding else {
             return Vec::new();

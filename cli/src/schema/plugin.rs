@@ -1,5 +1,5 @@
-//! The plugin configuration: what Envoy tells the module. The module reads it by itself; what it asks for, and that it is
-//! the same, `integration/tests/plugin_configuration.rs` learns from the module's own refusals.
+//! The plugin configuration: what Envoy tells the module. The module reads it by itself; what it asks for, and that it
+//! is the same, `integration/tests/plugin_configuration.rs` learns from the module's own refusals.
 
 use serde_json::{Value, json};
 

@@ -18,11 +18,11 @@ use crate::time::{parse_rfc3339, rfc3339};
 
 /// Tell which policies, shares, grants, roles, features and consents nobody used for N days, by an access log
 ///
-/// A policy, a share, or a grant of a served folder, is used when it settles a decision; a role, feature or consent that policies
-/// name, when somebody who has it, or whose tenant does, is decided on. What is unused in the log may still be needed, as
-/// a report that runs once a year. A `forbid` that did not have to forbid is told by itself: a wall that nobody ran into
-/// is no finding; how often a share was used is told too. The log says no more than it covers, and that is told; it covers what sidecars wrote with
-/// `explain: all`.
+/// A policy, a share, or a grant of a served folder, is used when it settles a decision; a role, feature or consent
+/// that policies name, when somebody who has it, or whose tenant does, is decided on. What is unused in the log may
+/// still be needed, as a report that runs once a year. A `forbid` that did not have to forbid is told by itself: a wall
+/// that nobody ran into is no finding; how often a share was used is told too. The log says no more than it covers, and
+/// that is told; it covers what sidecars wrote with `explain: all`.
 ///
 /// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
 #[derive(clap::Args)]

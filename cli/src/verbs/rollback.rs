@@ -21,9 +21,10 @@ use gains::Gains;
 /// Sidecars never go back to a lower revision, so the old contents are signed anew: those of
 /// `DIR/history/REV`, which `partywall compile` and `approve` keep for the last 50 revisions. Their
 /// signatures are checked before. Keys, approvals, the ceilings of grants and the cells of tenants stay
-/// those in force: a key that was retired since does not come back, and nobody goes back to a cell. What
-/// the overlay withdraws stays withdrawn. What is given again is told: tenants that may act, consents and
-/// shares, workloads of the platform, and those that may call without a context. Candidates and what waits for signatures are passed; those that cannot be verified with this
+/// those in force: a key that was retired since does not come back, and nobody goes back to a cell.
+/// What the overlay withdraws stays withdrawn. What is given again is told: tenants that may act,
+/// consents and shares, workloads of the platform, and those that may call without a context.
+/// Candidates and what waits for signatures are passed; those that cannot be verified with this
 /// keys folder are told, and left out.
 ///
 /// `partywall diff DIR DIR/history/REV` shows first what would change. The tenancy directory is not
