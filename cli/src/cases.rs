@@ -54,6 +54,8 @@ pub(crate) struct Case<'s> {
     pub(crate) says: RouteSays,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// The cell that it stands in; `None` for one that serves all of them.
+    pub(crate) cell: Option<String>,
     /// When it is decided; `None` for now.
     pub(crate) time: Option<UnixSeconds>,
     /// What is decided.

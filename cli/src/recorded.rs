@@ -66,6 +66,8 @@ pub(crate) struct Record {
     pub(crate) owner: String,
     /// The region of the sidecar, where the operation's dataset is bound to regions and it was known.
     pub(crate) region: String,
+    /// The cell of the sidecar; empty where it serves all of them.
+    pub(crate) cell: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
     /// Features of its tenant, those that policies named.

@@ -15,7 +15,7 @@ use partywall_authorization::{
     authorize_platform, is_platform,
 };
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Crossing, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
+    Attributes, Audience, BundleBody, Crossing, Here, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
     RoleKeys, Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
 };
 
@@ -62,6 +62,8 @@ pub(crate) struct Ask {
     pub(crate) says: RouteSays,
     /// The region of the sidecar that decides; empty where nobody knows.
     pub(crate) region: String,
+    /// The cell that it stands in; `None` for one that serves all of them.
+    pub(crate) cell: Option<String>,
     /// When it is decided; `None` for now.
     pub(crate) time: Option<UnixSeconds>,
 }
@@ -146,7 +148,20 @@ impl Rehearsal {
         }
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
-        match authorize_across(&self.policy, &query, |crossing| self.view.leave(&context, crossing)) {
+        let mut owner = None;
+        let leave = |crossing: &Crossing<'_>| {
+            let (leave, tenant) = self.view.leave(&context, crossing)?;
+            owner = Some(tenant.clone());
+            Some((leave, tenant))
+        };
+        let across = authorize_across(&self.policy, &query, leave);
+        // Whose data it is about, as a sidecar looks for it.
+        let whose = owner.as_ref().filter(|_| matches!(across, Across::Granted { .. })).unwrap_or(&tenant);
+        let here = Here { cell: ask.cell.as_deref(), region: Some(&*ask.region).filter(|region| !region.is_empty()) };
+        if let Err(reason) = here.serves(whose, self.body()) {
+            return denied(reason, "the tenant is not served in this cell or region");
+        }
+        match across {
             Across::Granted { leave, .. } => Settled::permitted_by(leave.to_string()),
             Across::Decided(Decision::Allow { policy, .. }) | Across::Kept(Decision::Allow { policy, .. }) => {
                 Settled::permitted_by(policy.to_owned())
@@ -192,6 +207,7 @@ impl Rehearsal {
             route: None,
             says: RouteSays::default(),
             region: region.to_owned(),
+            cell: None,
             time: None,
         })
     }

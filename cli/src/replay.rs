@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, RouteSays, authorize_across};
 use partywall_tenancy::{
-    Cell, Crossing, GrantId, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling, Scope, Service,
-    SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
+    Cell, Crossing, GrantId, Here, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling, Scope,
+    Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
 };
 
 use crate::material::Material;
@@ -25,6 +25,8 @@ use crate::sent::{Sent, SentBody};
 const UNKNOWN: &str = "~unknown";
 /// How the log names a grant in the place of a policy.
 pub(crate) const GRANT: &str = "grant:";
+/// How the log names a share in the place of a policy.
+pub(crate) const SHARE: &str = "share:";
 /// How the log names a platform principal in the place of a policy.
 const PLATFORM: &str = "platform:";
 /// An owner that is no tenant of either program.
@@ -411,8 +413,19 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
     let call = found.call(&record.method, &path);
     let query =
         Query { context: &context, tenant, service: &record.service, call, region: &record.region, time: record.time };
-    let leave = |crossing: &Crossing<'_>| leave(material, record, &found.tenant, crossing);
-    match authorize_across(&material.authorization, &query, leave) {
+    let mut owner = None;
+    let leave = |crossing: &Crossing<'_>| {
+        let (leave, tenant) = leave(material, record, &found.tenant, crossing)?;
+        owner = Some(tenant.clone());
+        Some((leave, tenant))
+    };
+    let across = authorize_across(&material.authorization, &query, leave);
+    let whose = owner.as_ref().filter(|_| matches!(across, Across::Granted { .. })).unwrap_or(tenant);
+    let here = Here { cell: told(&record.cell), region: told(&record.region) };
+    if let Err(reason) = here.serves(whose, &material.body) {
+        return Verdict::denied(reason);
+    }
+    match across {
         Across::Granted { leave: leave @ Leave::Share { .. }, .. } => {
             Verdict::Decided { allowed: true, reason: "", policy: leave.to_string() }
         }
@@ -432,6 +445,11 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
             Verdict::Decided { allowed: false, reason: reason.code(), policy: policy.unwrap_or_default().to_owned() }
         }
     }
+}
+
+/// What the record says, where it says something.
+fn told(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// By what the tenant may cross: a share of the bundle that had not ended at the time, or a grant.

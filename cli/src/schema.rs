@@ -1,4 +1,5 @@
-//! JSON Schemas (draft 2020-12) of the YAML files of a tenancy directory: what editors complete and check by.
+//! JSON Schemas (draft 2020-12) of the YAML files of a tenancy directory, and of the plugin configuration: what editors
+//! complete and check by.
 //!
 //! The reader in `directory/` has the last word: it also knows what one file cannot tell, such as whether a tenant
 //! is there. What a schema can say, it says from the reader's own lists of words, and the tests hold the rest equal:
@@ -12,6 +13,7 @@ mod issuer;
 mod links;
 mod mesh;
 mod overlay;
+mod plugin;
 mod service;
 mod shape;
 mod share;
@@ -47,6 +49,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "cases", files: "cases/*.yaml", root: cases::cases },
     Kind { name: "deployment", files: "deployment.yaml, beside the directory", root: deployment::deployment },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },
+    Kind { name: "plugin", files: "the configuration of a filter in Envoy", root: plugin::plugin },
 ];
 
 impl Kind {

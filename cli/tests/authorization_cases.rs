@@ -38,6 +38,12 @@ fn lay(topic: &Path, to: &Path) {
     if topic.join("datasets.yaml").is_file() {
         fs::copy(topic.join("datasets.yaml"), to.join("datasets.yaml")).unwrap();
     }
+    if let Ok(cells) = fs::read_to_string(topic.join("cells.yaml")) {
+        let mesh = to.join("mesh.yaml");
+        let text = fs::read_to_string(&mesh).unwrap();
+        let line = text.lines().find(|line| line.starts_with("cells:")).unwrap();
+        fs::write(&mesh, text.replace(line, cells.trim_end())).unwrap();
+    }
     if let Ok(more) = fs::read_to_string(topic.join("mesh.append.yaml")) {
         let mesh = to.join("mesh.yaml");
         fs::write(&mesh, fs::read_to_string(&mesh).unwrap() + &more).unwrap();

@@ -96,6 +96,47 @@ fn a_consent_is_shown_and_its_withdrawal_counts() {
 }
 
 #[test]
+fn a_tenant_of_another_cell_is_served_there() {
+    let tenancy = folder("explain-cells").join("tenancy");
+    copy(&sample(), &tenancy);
+    let edit = |file: &str, from: &str, to: &str| {
+        let file = tenancy.join(file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&file, text.replace(from, to)).unwrap();
+    };
+    edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {");
+    edit("profiles/gold.yaml", "# cell: eu-1", "cell: eu-1");
+    let ask = |tenant: &str, more: &[&str]| {
+        let asked = ["explain", path(&tenancy), "--tenant", tenant, "--role", "viewer", "--service", "orders"];
+        partywall(&[&asked, more, &["GET", "/orders/7", "--json"]].concat())
+    };
+    let fact = |ran: &Ran| ran.json()["facts"]["cell"].clone();
+    let here = ask("acme", &["--cell", "eu-1"]).succeeds();
+    assert_eq!(fact(&here), "eu-1; decided in eu-1");
+    assert_eq!(changes(&here), ["without the role viewer", "in the cell eu-2"]);
+    let elsewhere = ask("acme", &["--cell", "eu-2"]).ends_with(1);
+    assert_eq!((&elsewhere.json()["reason"], &elsewhere.json()["policy"]), (&json!("cell_foreign"), &json!(null)));
+    assert_eq!(
+        (fact(&elsewhere), changes(&elsewhere)),
+        (json!("eu-1; decided in eu-2"), vec!["in the cell eu-1".into()])
+    );
+    assert_eq!(fact(&ask("acme", &[]).succeeds()), "eu-1");
+    assert_eq!(ask("acme", &["--region", "us"]).ends_with(1).json()["reason"], "residency");
+    let nowhere = ask("globex", &["--cell", "eu-1"]).ends_with(1);
+    assert_eq!((&nowhere.json()["reason"], fact(&nowhere)), (&json!("cell_foreign"), json!("none; decided in eu-1")));
+    assert_eq!(fact(&ask("globex", &[]).succeeds()), json!(null), "of cells nobody asks");
+    ask("acme", &["--cell", "eu-3"])
+        .ends_with(3)
+        .says("`cells` of mesh.yaml has no `eu-3`")
+        .says("there are eu-1, eu-2");
+    edit("profiles/gold.yaml", "cell: eu-1", "cell: { from: eu-1, to: eu-2 }");
+    let moving = ask("acme", &["--cell", "eu-1"]).ends_with(1);
+    assert_eq!(moving.json()["reason"], "tenant_moving");
+    assert_eq!(fact(&moving), "on its way from eu-1 to eu-2; decided in eu-1");
+}
+
+#[test]
 fn settings_say_where_they_come_from() {
     let tenancy = folder("explain-settings").join("tenancy");
     copy(&sample(), &tenancy);

@@ -337,3 +337,48 @@ fn a_key_is_asked_for_and_a_bad_one_refused() {
     fs::write(&bad, "nothing").unwrap();
     partywall(&[&arguments[..], &["--fingerprint-key", path(&bad)]].concat()).ends_with(3).says("key without an id");
 }
+
+/// A record says in which cell and region it was decided, and which cell serves the tenant is for OLD and NEW to say.
+#[test]
+fn what_was_denied_for_its_cell_is_denied_for_it_again() {
+    let cells = |directory: &Path, cell: &str| {
+        let edit = |file: &str, from: &str, to: &str| {
+            let file = directory.join(file);
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains(from), "{text}");
+            fs::write(&file, text.replace(from, to)).unwrap();
+        };
+        edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {");
+        edit("profiles/gold.yaml", "# cell: eu-1", cell);
+    };
+    let Change { folder, new, .. } = change("replay-cells", |new| cells(new, "cell: eu-2"));
+    let old = folder.join("old");
+    copy(&sample(), &old);
+    cells(&old, "cell: eu-1");
+    let change = Change { folder, old, new };
+    let in_cell = |cell: &str, region: &str, decision: &str, why: &str| {
+        let mut record = READ.record(decision, why);
+        record["cell"] = cell.into();
+        record["region"] = region.into();
+        line(&record)
+    };
+    let lines = [
+        in_cell("eu-1", "", "allow", "viewers-read"),
+        in_cell("eu-2", "", "deny", "cell_foreign"),
+        in_cell("", "", "allow", "viewers-read"),
+        in_cell("", "us", "deny", "residency"),
+        in_cell("eu-1", "us", "deny", "residency"),
+        // Not what was decided.
+        in_cell("eu-2", "", "allow", "viewers-read"),
+    ];
+    let found = change.json(&lines, 1);
+    let flips: Vec<_> = found["flips"].as_array().unwrap().iter().map(short).collect();
+    assert_eq!(
+        flips,
+        [("acme", 1, "deny", "allow", "viewers-read", 2), ("acme", 1, "allow", "deny", "", 1)],
+        "{found:#}"
+    );
+    assert_eq!(found["same_answer"][0]["to"]["reason"], "cell_foreign", "{found:#}");
+    let unlike = &found["not_reproduced"][0];
+    assert_eq!((&unlike["count"], &unlike["examples"][0]["line"]), (&json!(1), &json!(6)), "{found:#}");
+}

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use support::{Desk, Ran, partywall, path};
 
 impl Desk {
@@ -136,6 +137,64 @@ fn consents_that_come_back_are_told_by_name() {
     .unwrap();
     let report = mesh.rollback("1", &["--json"]).succeeds().json();
     assert_eq!(report["consents_again"], serde_json::json!([]));
+}
+
+/// Exceptions from the wall are told one by one: who went back wanted something else.
+#[test]
+fn what_crosses_or_comes_without_a_tenant_again_is_told() {
+    let mesh = Desk::new("rollback-exceptions");
+    let wall = "unless { principal.tenant == resource.tenant";
+    mesh.edit("policies/wall.cedar", wall, &format!("{wall} || action == Action::\"orders:list\""));
+    let share = |name: &str, more: &str| {
+        let text =
+            format!("share: {name}\nowner: acme\nto: [globex]\nactions: [\"orders:list\"]\nservices: [orders]\n");
+        fs::create_dir_all(mesh.tenancy.join("shares")).unwrap();
+        fs::write(mesh.tenancy.join(format!("shares/{name}.yaml")), text + more).unwrap();
+    };
+    share("gone", "");
+    share("narrower", "until: 2099-01-31T00:00:00Z\n");
+    share("same", "");
+    let operation = "operations:\n";
+    let probe =
+        "  - { http: \"GET /metrics\", action: \"metrics:read\", resource: Metrics, owner: none, scope: platform }\n";
+    mesh.edit("services/orders.yaml", operation, &format!("{operation}{probe}"));
+    let extra = "platform:\n  - { spiffe_id: spiffe://mesh.example/ns/ops/sa/scraper, actions: [\"metrics:read\"] }\n";
+    let moving = "accept_without_context: { peer: spiffe://mesh.example/ns/edge/sa/gateway, tenant: acme, until: 2099-01-01T00:00:00Z }\n";
+    mesh.edit("services/orders.yaml", operation, &format!("{extra}{moving}{operation}"));
+    mesh.compile(&[]).succeeds();
+
+    let nothing = |report: &Value| {
+        for list in ["active_again", "consents_again", "shares_again", "platform_again", "without_context_again"] {
+            assert_eq!(report[list], json!([]), "{list}: {report:#}");
+        }
+    };
+    // Nothing is given again that is there, or that there is more of.
+    mesh.edit("shares/narrower.yaml", "until: 2099-01-31T00:00:00Z\n", "");
+    mesh.compile(&[]).succeeds();
+    nothing(&mesh.rollback("1", &["--dry-run", "--json"]).succeeds().json());
+
+    fs::remove_file(mesh.tenancy.join("shares/gone.yaml")).unwrap();
+    mesh.edit("shares/narrower.yaml", "services:", "until: 2098-01-31T00:00:00Z\nservices:");
+    mesh.edit("services/orders.yaml", extra, "");
+    mesh.edit("services/orders.yaml", "acme, until: 2099", "acme, until: 2098");
+    mesh.compile(&[]).succeeds();
+    let ran = mesh.rollback("1", &["--dry-run"]).succeeds();
+    let ran =
+        ran.says("warning: these shares count again:\n  share gone, read-only: globex may do orders:list at orders");
+    let ran =
+        ran.says("\n  share narrower, read-only:").says("warning: these workloads of the platform may call again:\n");
+    let ran = ran.says("  spiffe://mesh.example/ns/ops/sa/scraper at orders, for metrics:read\n");
+    let ran = ran.says("warning: these may call without a context again:\n");
+    ran.says("  spiffe://mesh.example/ns/edge/sa/gateway at orders, for acme until 2099-01-01T00:00:00Z\n");
+    let report = mesh.rollback("1", &["--json"]).succeeds().json();
+    let names: Vec<_> = report["shares_again"].as_array().unwrap().iter().map(|one| one["share"].clone()).collect();
+    assert_eq!(names, ["gone", "narrower"], "{report:#}");
+    let scraper = "spiffe://mesh.example/ns/ops/sa/scraper";
+    assert_eq!(
+        report["platform_again"],
+        json!([{ "service": "orders", "caller": scraper, "actions": ["metrics:read"] }])
+    );
+    assert_eq!(report["without_context_again"][0]["tenant"], "acme");
 }
 
 #[test]

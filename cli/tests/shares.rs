@@ -130,5 +130,58 @@ fn a_proof_stands_beside_the_shares_that_it_names() {
     partywall(&["prove", path(&here)]).succeeds().says(&format!("assumed   {WORDS}")).says("Proved, in");
     // A permit that leaves it out permits across, and that is no share's doing.
     fs::write(&readers, own.replace("when { principal.tenant == resource.tenant }", "")).unwrap();
-    partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
+    let ran = partywall(&["prove", path(&here)]).ends_with(1).says("FALSE");
+    let ran = ran.says("`orders:list` is shared by `to-globex`: sidecars let across what that names, and no more");
+    ran.says("write at `viewers-read`:\n        when { principal.tenant == resource.tenant }\n");
+    // Of what is not shared, nothing of that is said.
+    let shared_by = |report: &Value| -> Vec<(String, Value)> {
+        let findings = report["findings"].as_array().unwrap().iter().filter(|one| one["verdict"] == "false");
+        findings.map(|one| (one["action"].as_str().unwrap().to_owned(), one["shared_by"].clone())).collect()
+    };
+    let wall = here.join("policies/wall.cedar");
+    let text = fs::read_to_string(&wall).unwrap();
+    let more = text.replace("== Action::\"orders:list\"", "in [Action::\"orders:list\", Action::\"orders:read\"]");
+    assert_ne!(text, more);
+    fs::write(&wall, more).unwrap();
+    let loose = "permit (principal in Role::\"viewer\", action in [Action::\"orders:list\", Action::\"orders:read\"], resource);";
+    fs::write(&readers, loose).unwrap();
+    let report = partywall(&["prove", path(&here), "--json"]).ends_with(1).json();
+    let found = shared_by(&report);
+    assert_eq!(
+        found,
+        [("orders:list".to_owned(), serde_json::json!(["to-globex"])), ("orders:read".to_owned(), Value::Null)],
+        "{report:#}"
+    );
+}
+
+/// Of what was shared a while ago and is not any more, the log may be full.
+#[test]
+fn a_review_counts_what_was_used_of_shares_and_names_those_that_nobody_used() {
+    let directory = sharing("shares-review", Some(SHARE));
+    let other = SHARE.replace("to-globex", "to-initech").replace("globex", "initech");
+    fs::write(directory.join("shares/to-initech.yaml"), other).unwrap();
+    let here = directory.parent().unwrap();
+    let crossed = Request { tenant: "globex", owner: "acme", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
+    let lines = [
+        crossed.line("allow", "share:to-globex"),
+        Request { time: READ.time + 60, ..crossed }.line("allow", "share:to-globex"),
+        crossed.line("allow", "share:long-gone"),
+        READ.line("allow", "viewers-read"),
+    ];
+    let log = logs::write(here, &lines);
+    let until = "2026-11-18T11:10:00Z";
+    let review = |more: &[&str]| {
+        let asked = ["review", path(&directory), "--log", path(&log), "--days", "1", "--until", until];
+        partywall(&[&asked[..], more].concat()).ends_with(1)
+    };
+    let found = review(&["--json"]).json();
+    let shares = |list: &str| -> Vec<(String, u64)> {
+        let all = found[list].as_array().unwrap().iter().filter(|one| one["kind"] == "share");
+        all.map(|one| (one["name"].as_str().unwrap().to_owned(), one["times"].as_u64().unwrap())).collect()
+    };
+    assert_eq!(shares("used"), [("share:to-globex".to_owned(), 2)], "{found:#}");
+    assert_eq!(shares("unused"), [("share:to-initech".to_owned(), 0)], "{found:#}");
+    review(&[])
+        .says("unused share share:to-initech: not once")
+        .says("used share share:to-globex: 2 times, last 2026-11-");
 }

@@ -89,6 +89,12 @@ pub struct When {
     /// What the metadata of the route say: a mode, or several words.
     #[serde(default)]
     pub route: Option<Value>,
+    /// The cell in which the edge or sidecar stands.
+    #[serde(default)]
+    pub cell: Option<String>,
+    /// Its region.
+    #[serde(default)]
+    pub region: Option<String>,
 }
 
 impl When {
@@ -162,19 +168,26 @@ impl Topic {
         if self.folder.join("datasets.yaml").is_file() {
             fs::copy(self.folder.join("datasets.yaml"), to.join("datasets.yaml"))?;
         }
+        if let Ok(cells) = fs::read_to_string(self.folder.join("cells.yaml")) {
+            let mesh = to.join("mesh.yaml");
+            let text = fs::read_to_string(&mesh)?;
+            let line = text.lines().find(|line| line.starts_with("cells:")).context("no `cells` in mesh.yaml")?;
+            fs::write(&mesh, text.replace(line, cells.trim_end()))?;
+        }
         if let Ok(more) = fs::read_to_string(self.folder.join("mesh.append.yaml")) {
             let mesh = to.join("mesh.yaml");
             fs::write(&mesh, fs::read_to_string(&mesh)? + &more)?;
         }
         Ok(())
     }
+}
 
-    /// Services whose sidecar is asked, and not the edge.
-    pub fn sidecars(&self) -> Vec<&str> {
-        let asked = |service: &&String| {
-            self.cases.iter().any(|case| case.given.caller.is_some() && case.when.service == **service)
-        };
-        self.services.iter().filter(asked).map(String::as_str).collect()
+impl Case {
+    /// Who decides: the edge or the sidecar of a service, in which cell and which region.
+    pub fn place(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        let When { service, cell, region, .. } = &self.when;
+        let sidecar_of = self.given.caller.as_ref().map(|_| service.as_str());
+        (sidecar_of, cell.as_deref(), region.as_deref())
     }
 }
 

@@ -26,14 +26,14 @@ use crate::wait;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// As many ports as there can be: one for each listener, and two more.
-const MOST: usize = 32;
+const MOST: usize = 48;
 /// A port that was free is taken by somebody else now and then, before Envoy has made machine code of the module.
 const TRIES: usize = 3;
 /// Stands for the port of the first listener, until there is one.
 const FIRST: u16 = 20_000;
 
 /// A listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Door {
     /// The name of the directory, under which its bundles are served.
     pub directory: String,
@@ -43,6 +43,10 @@ pub struct Door {
     pub said: Vec<Value>,
     /// The service whose sidecar it is; the edge where there is none.
     pub sidecar_of: Option<String>,
+    /// The cell that it stands in.
+    pub cell: Option<String>,
+    /// Its region.
+    pub region: Option<String>,
 }
 
 /// What is served, by its path.
@@ -170,9 +174,11 @@ fn listener(door: &Door, port: u16) -> String {
         Some(_) => ("inbound", "orders", TLS),
         None => ("edge", "edge", ""),
     };
-    let service = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("service: {name}, "));
+    let of = [("service", &door.sidecar_of), ("cell", &door.cell), ("region", &door.region)];
+    let says: String =
+        of.iter().flat_map(|(field, name)| name.iter().map(move |n| format!("{field}: {n}, "))).collect();
     // A directory may have several sidecars.
-    let of = door.sidecar_of.as_ref().map_or(String::new(), |name| format!("-{name}"));
+    let of: String = of.iter().flat_map(|(_, name)| name.iter().map(|name| format!("-{name}"))).collect();
     let routes: String = door.services.iter().map(|name| routes(name, &door.said)).collect();
     LISTENER
         .replace("${port}", &port.to_string())
@@ -180,7 +186,7 @@ fn listener(door: &Door, port: u16) -> String {
         .replace("${tls}", tls)
         .replace("${hop}", hop)
         .replace("${role}", role)
-        .replace("${service}", &service)
+        .replace("${says}", &says)
         .replace("${mesh}", MESH)
         .replace("${bundle}", &bundle_path(door))
         .replace("${routes}", &routes)
@@ -267,7 +273,7 @@ ${routes}                http_filters:
                         configuration:
                           "@type": type.googleapis.com/google.protobuf.Struct
                           value:
-                            { role: ${role}, ${service}mesh: ${mesh}, bundle: { cluster: partywall-bundles, path: ${bundle}, overlay_path: /tenancy.overlay }, trusted_keys: { env: PARTYWALL_BUNDLE_KEYS }, secrets: { fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE, context_signing: PARTYWALL_CONTEXT_SIGNING, api_keys: PARTYWALL_API_KEYS } }
+                            { role: ${role}, ${says}mesh: ${mesh}, bundle: { cluster: partywall-bundles, path: ${bundle}, overlay_path: /tenancy.overlay }, trusted_keys: { env: PARTYWALL_BUNDLE_KEYS }, secrets: { fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE, context_signing: PARTYWALL_CONTEXT_SIGNING, api_keys: PARTYWALL_API_KEYS } }
                   - name: envoy.filters.http.router
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router

@@ -1,13 +1,14 @@
 //! Plays every topic of `filters/authorization/cases/decide` through one real Envoy: a listener for each, with the bundle
 //! of its directory. `cli/tests/authorization_cases.rs` plays the same files natively.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use partywall_integration::access_log::Line;
 use partywall_integration::certificates::Identity;
+use partywall_integration::cli;
 use partywall_integration::decided::{Case, Topic, request, topics};
 use partywall_integration::many_listeners::{Door, Doors, Files, bundle_file, bundle_path};
 use partywall_integration::mesh::unique;
@@ -23,6 +24,9 @@ use serde_json::{Value, json};
 const REVISION: u64 = 7;
 /// What a client claims to be; nobody may ever be told it.
 const CLAIMED: &str = "mallory";
+
+/// The name of a case, what it is, the id of its request, and the status of a call of gRPC.
+type Asked<'c> = (String, &'c Case, String, Option<String>);
 
 struct Bench {
     site: Site,
@@ -115,6 +119,24 @@ impl Bench {
         Ok((id, answer.ok().and_then(|answer| answer.header("grpc-status").map(str::to_owned))))
     }
 
+    /// What was written down of a topic says enough to decide it again, and comes to the same.
+    fn replay(&self, topic: &Topic, asked: &[Asked<'_>], lines: &HashMap<String, Line>) -> Result<()> {
+        let of_topic = asked.iter().filter(|(name, ..)| name.starts_with(&format!("{}: ", topic.name)));
+        let written: Vec<&str> = of_topic.filter_map(|(.., id, _)| lines.get(id)).map(Line::text).collect();
+        let log = self.site.directory.join("replayed.log");
+        fs::write(&log, written.join("\n"))?;
+        let (log, key) = (cli::text(&log)?, self.site.keys().join("edge.env"));
+        let directory = self.site.directory.join("tenancy").join(&topic.name);
+        let directory = cli::text(&directory)?;
+        let arguments = ["replay", "--json", "--log", log, directory, directory, "--fingerprint-key", cli::text(&key)?];
+        let found: Value = serde_json::from_str(&cli::run(&arguments)?)?;
+        // Of those denied before authorization nothing is known that could be decided.
+        let reached = written.iter().filter(|line| line.contains("\\\"path\\\"")).count();
+        ensure!(reached > 0 && found["replayed"] == reached, "not all of {reached} are decided again: {found:#}");
+        println!("{} records of {} decided again", found["replayed"], topic.name);
+        Ok(())
+    }
+
     fn compare(&self, case: &Case, line: &Line, grpc_status: Option<&str>) -> Result<()> {
         let field = |name: &str| line.field(name).trim_start_matches('-').to_owned();
         let then = &case.then;
@@ -159,6 +181,7 @@ fn status(reason: &str, case: &Case) -> u16 {
         "ambiguous_request" => 400,
         "resource_foreign" if at_edge => 404,
         "feature_hidden" => 404,
+        "tenant_moving" => 503,
         _ => 403,
     }
 }
@@ -180,16 +203,22 @@ fn said(topic: &Topic) -> Vec<Value> {
     all
 }
 
+/// A listener for each place in which a topic's cases are decided.
 fn doors(topics: &[Topic]) -> Vec<Door> {
-    let of = |topic: &Topic, sidecar_of: Option<&str>| Door {
-        directory: topic.name.clone(),
-        services: topic.services.clone(),
-        said: said(topic),
-        sidecar_of: sidecar_of.map(str::to_owned),
+    let of = |topic: &Topic| {
+        let places: BTreeSet<_> = topic.cases.iter().map(Case::place).collect();
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        let door = |(sidecar_of, cell, region)| Door {
+            directory: topic.name.clone(),
+            services: topic.services.clone(),
+            said: said(topic),
+            sidecar_of: owned(sidecar_of),
+            cell: owned(cell),
+            region: owned(region),
+        };
+        places.into_iter().map(door).collect::<Vec<_>>()
     };
-    let edges = topics.iter().map(|topic| of(topic, None));
-    let sidecars = topics.iter().flat_map(|topic| topic.sidecars().into_iter().map(move |name| of(topic, Some(name))));
-    edges.chain(sidecars).collect()
+    topics.iter().flat_map(of).collect()
 }
 
 fn play() -> Result<()> {
@@ -201,8 +230,10 @@ fn play() -> Result<()> {
     let mut asked = Vec::new();
     for topic in &topics {
         for case in &topic.cases {
-            let wanted = case.given.caller.as_ref().map(|_| &case.when.service);
-            let door = doors.iter().position(|d| d.directory == topic.name && d.sidecar_of.as_ref() == wanted);
+            let place = |door: &Door| {
+                (door.sidecar_of.as_deref(), door.cell.as_deref(), door.region.as_deref()) == case.place()
+            };
+            let door = doors.iter().position(|door| door.directory == topic.name && place(door));
             let door = door.context("no door for a case")?;
             let (id, grpc) = bench.ask(case, door, &doors.get(door).context("no door")?.said)?;
             asked.push((format!("{}: {}", topic.name, case.name), case, id, grpc));
@@ -223,6 +254,7 @@ fn play() -> Result<()> {
             wrong.push(format!("{name} ({} {:?}): {error:#}", case.when.request, case.then));
         }
     }
+    bench.replay(topics.iter().find(|topic| topic.name == "cells").context("no cells")?, &asked, &lines)?;
     let metric = |name: &str| bench.doors.envoy.metric(name, &[("role", "edge")]);
     let shadows = asked.iter().filter(|(_, case, ..)| case.then.shadow.is_some()).count();
     ensure!(metric("partywall_authorization_shadow_denials_total")? == shadows as f64, "shadows are counted");

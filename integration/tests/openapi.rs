@@ -81,7 +81,7 @@ impl Bench {
         cli::run(&[&["import", "openapi", document], &arguments[..], &["--out", cli::text(&imported)?]].concat())?;
         fs::write(directory.join("policies/docker.cedar"), POLICIES)?;
         let folder = site.directory.join("compiled");
-        let door = Door { directory: "docker".into(), services: vec!["docker".into()], said: vec![], sidecar_of: None };
+        let door = Door { directory: "docker".into(), services: vec!["docker".into()], ..Door::default() };
         compile(&directory, &site.keys(), &folder.join("docker"), Some(7))?;
         let overlay =
             served(&folder.join("docker"), &site.keys(), &site.directory.join("logs"))?.remove("/tenancy.overlay");

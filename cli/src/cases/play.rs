@@ -71,7 +71,12 @@ impl<'r> Player<'r> {
     /// Plays one; with `other`, on the same directory under another overlay.
     pub(crate) fn play(&mut self, case: &Case<'_>, other: Option<&Rehearsal>) -> Played {
         let rehearsal = other.unwrap_or(self.rehearsal);
-        let asked = ask(rehearsal, case).map(|ask| Ask { route: case.route, says: case.says.clone(), ..ask });
+        let asked = ask(rehearsal, case).map(|ask| Ask {
+            route: case.route,
+            says: case.says.clone(),
+            cell: case.cell.clone(),
+            ..ask
+        });
         let (settled, verdicts) = match asked {
             Ok(ask) => (rehearsal.decide(&ask), rehearsal.verdicts(&ask).unwrap_or_default()),
             // No policy is asked about nobody.
@@ -157,6 +162,7 @@ fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String]) -> Ask
         route: None,
         says: RouteSays::default(),
         region: case.region.clone(),
+        cell: case.cell.clone(),
         time: case.time,
     }
 }

@@ -49,7 +49,7 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body, route, says, region, time } = when?;
+    let When { service, method, path, headers, body, route, says, region, cell, time } = when?;
     Some(Case {
         name: name?,
         given: given?,
@@ -61,6 +61,7 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
         route,
         says,
         region,
+        cell,
         time,
         then: then?,
     })
@@ -125,6 +126,7 @@ struct When<'s> {
     route: Option<Mode>,
     says: RouteSays,
     region: String,
+    cell: Option<String>,
     time: Option<UnixSeconds>,
 }
 
@@ -143,9 +145,10 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
         Some(node) => word(node, "a region", mistakes).map(|found| found.value),
         None => Some(String::new()),
     };
+    let cell = fields.optional("cell").map(|node| word(node, "a cell", mistakes).map(|found| found.value));
     let time = fields.optional("time").map(|node| time(node, mistakes));
     fields.finish(mistakes);
-    let (request, region) = (request?, region?);
+    let (request, region, cell) = (request?, region?, once_read(cell)?);
     let time = match time {
         Some(found) => Some(found?),
         None => None,
@@ -157,7 +160,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, body, route, says, region, time })
+            Some(When { service: service?, method, path, headers, body, route, says, region, cell, time })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));

@@ -101,6 +101,22 @@ impl Report {
         self.findings.iter().filter(move |finding| finding.pass == pass && finding.claim == claim)
     }
 
+    /// The shares of an action that the policies alone permit across, while sidecars let across what is shared and no
+    /// more: a wall with an exception for a share, and a permit that leaves to the wall for whom it is. Empty for all
+    /// else.
+    pub(super) fn shared<'t>(&self, task: &Task<'t>, finding: &Finding) -> Vec<&'t str> {
+        let Finding { pass: Pass::Authored, claim: Claim::NoForeign, verdict: Verdict::False(_), .. } = finding else {
+            return Vec::new();
+        };
+        let same = |other: &&Finding| other.action == finding.action && other.resource == finding.resource;
+        let held = self.of(Pass::WithInvariants, Claim::NoForeign).find(same);
+        if !held.is_some_and(|held| matches!(held.verdict, Verdict::Proved)) {
+            return Vec::new();
+        }
+        let shares = task.new.shares.iter().filter(|share| share.actions.contains(&finding.action));
+        shares.map(|share| share.name.as_str()).collect()
+    }
+
     /// Whether all that is asked for is proved of the policies alone: with `narrower` they may permit less than before.
     pub(crate) fn proved(&self, narrower: bool) -> bool {
         self.findings.iter().all(|finding| {
@@ -132,6 +148,10 @@ impl Report {
                 Verdict::False(found) => {
                     told["verdict"] = json!("false");
                     told["counterexample"] = found.json(side);
+                    let shared = self.shared(task, finding);
+                    if !shared.is_empty() {
+                        told["shared_by"] = json!(shared);
+                    }
                 }
             }
             told

@@ -72,6 +72,9 @@ impl Report {
         for finding in open.iter().take(MOST) {
             writeln!(out, "    {} on {}", finding.action, finding.resource)?;
             verdict(out, &finding.verdict, task.permitting(claim), "")?;
+            if let Verdict::False(found) = &finding.verdict {
+                shared(out, &self.shared(task, finding), &finding.action, &found.policies)?;
+            }
         }
         if open.len() > MOST {
             writeln!(out, "    and {} more; --json tells all", open.len() - MOST)?;
@@ -104,6 +107,20 @@ fn verdict(out: &mut String, verdict: &Verdict, side: &Side, when: &str) -> fmt:
         Verdict::Unknown(why) => writeln!(out, "      {why}"),
         Verdict::False(found) => found.write(out, side, when),
     }
+}
+
+/// What to write where the wall has an exception for a share: the share needs no permit, so permits may be bound.
+fn shared(out: &mut String, shares: &[&str], action: &str, permits: &[String]) -> fmt::Result {
+    if shares.is_empty() {
+        return Ok(());
+    }
+    let (shares, permits) = (shares.join("`, `"), permits.join("`, `"));
+    writeln!(
+        out,
+        "      `{action}` is shared by `{shares}`: sidecars let across what that names, and no more. A share needs no"
+    )?;
+    writeln!(out, "      permit, so to have this proved of the policies alone, write at `{permits}`:")?;
+    writeln!(out, "        when {{ principal.tenant == resource.tenant }}")
 }
 
 impl Counterexample {

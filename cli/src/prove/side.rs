@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cedar_policy::Policy;
 use cedar_policy_core::ast;
-use partywall_tenancy::{GrantCeilings, Service, Tenant, TenantScope};
+use partywall_tenancy::{GrantCeilings, Service, Share, Tenant, TenantScope};
 
 use super::dereference;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -27,6 +27,8 @@ pub(crate) struct Side {
     pub(crate) policies: Vec<Policy>,
     /// What it declares that crosses the wall, each in words: a proof is under these assumptions.
     pub(crate) assumed: Vec<String>,
+    /// The shares among it.
+    pub(super) shares: Vec<Share>,
     /// What is in shadow, in words: there policies deny nothing, whatever is proved of them.
     pub(crate) in_shadow: Vec<String>,
     /// Users that policies name, each with its tenant.
@@ -57,6 +59,7 @@ impl Side {
                 let shared = directory.shares.iter().map(shares::words);
                 directory.mesh.grants.iter().map(granted).chain(shared).collect()
             },
+            shares: directory.shares.to_vec(),
             in_shadow: in_shadow(directory.modes),
             users,
         })

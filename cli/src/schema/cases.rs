@@ -148,10 +148,11 @@ fn when() -> Value {
             may(
                 "region",
                 label(
-                    "The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out",
+                    "The region of the sidecar that decides, for datasets that are bound to regions and for cells; unknown where left out",
                     &["eu"],
                 ),
             ),
+            may("cell", label("The cell in which it stands; left out, it serves all of them", &["eu-1"])),
         ],
     )
 }

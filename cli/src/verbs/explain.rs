@@ -34,6 +34,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --role viewer --service orders GET /tenants/acme/orders
   partywall explain tenancy --tenant acme --subject alice --service invoices DELETE /invoices/7
   partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
+  partywall explain tenancy --tenant acme --role viewer --cell eu-1 --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
@@ -78,9 +79,13 @@ pub(crate) struct Args {
     /// What else they say, as `action=orders:report`, where the service listens; may be there more than once
     #[arg(long = "route", value_name = "WORD", value_parser = route)]
     route: Vec<String>,
-    /// The region of the sidecar that decides, for datasets that are bound to regions; unknown where left out
+    /// The region of the sidecar that decides, for datasets that are bound to regions and for cells; unknown where left
+    /// out
     #[arg(long, default_value = "", hide_default_value = true)]
     region: String,
+    /// The cell in which it stands; left out, it serves all of them
+    #[arg(long)]
+    cell: Option<String>,
     /// When it is decided, in UTC, as 2026-12-24T18:00:00Z; now where left out
     #[arg(long, value_name = "TIME", value_parser = arguments::time)]
     time: Option<UnixSeconds>,
@@ -88,7 +93,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "route", "time"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -131,6 +136,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
             names.join(", ")
         )));
     }
+    let cells = &directory.mesh.cells;
+    if let Some(cell) = args.cell.as_deref().filter(|cell| !cells.iter().any(|known| known.name == *cell)) {
+        let names: Vec<&str> = cells.iter().map(|cell| cell.name.as_str()).collect();
+        let help =
+            if names.is_empty() { "it lists none".to_owned() } else { format!("there are {}", names.join(", ")) };
+        return Err(Failure::invalid(format!("`cells` of mesh.yaml has no `{cell}`\nhelp: {help}")));
+    }
     let rehearsal = Rehearsal::new(directory, program, &withdrawn)?;
     let (parsed, _) = lower::parse(directory.policies);
     let explained = tell::Explained::of(&rehearsal, &parsed, &ask, || {
@@ -158,6 +170,7 @@ fn ask(args: &Args) -> Option<Ask> {
             .map(|(_, mode)| *mode),
         says: RouteSays::of_words(args.route.iter().map(String::as_str))?,
         region: args.region.clone(),
+        cell: args.cell.clone(),
         time: args.time,
     })
 }

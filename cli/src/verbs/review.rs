@@ -13,16 +13,16 @@ use crate::grants::in_force;
 use crate::material::Material;
 use crate::overlay::now_millis;
 use crate::recorded::{Log, Period, Skipped};
-use crate::replay::GRANT;
+use crate::replay::{GRANT, SHARE};
 use crate::time::{parse_rfc3339, rfc3339};
 
-/// Tell which policies, grants, roles, features and consents nobody used for N days, by the decisions in an access log
+/// Tell which policies, shares, grants, roles, features and consents nobody used for N days, by an access log
 ///
-/// A policy, or a grant of a served folder, is used when it settles a decision; a role, feature or consent that policies
-/// name, when somebody who has it, or whose tenant does, is decided on. What is unused in the log may still be needed, as
-/// a report that runs once a year. A `forbid` that did not have to forbid is told by itself: a wall that nobody ran into
-/// is no finding. The log says no more than it covers, and that is told; it covers what sidecars wrote with
-/// `explain: all`.
+/// A policy, a share, or a grant of a served folder, is used when it settles a decision; a role, feature or consent
+/// that policies name, when somebody who has it, or whose tenant does, is decided on. What is unused in the log may
+/// still be needed, as a report that runs once a year. A `forbid` that did not have to forbid is told by itself: a wall
+/// that nobody ran into is no finding; how often a share was used is told too. The log says no more than it covers, and
+/// that is told; it covers what sidecars wrote with `explain: all`.
 ///
 /// Exit status: 0 everything was used, 1 something was not, or the log does not cover the days.
 #[derive(clap::Args)]
@@ -64,7 +64,7 @@ struct Used {
     last: UnixSeconds,
 }
 
-/// By kind (`policy`, `grant`, `role`) and name; [`FORBID`] stands for the policies that forbid.
+/// By kind (`policy`, `share`, `grant`, `role`) and name; [`FORBID`] stands for the policies that forbid.
 type Uses = BTreeMap<(&'static str, String), Used>;
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -97,6 +97,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 }
                 if record.policy.starts_with(GRANT) {
                     used("grant", &record.policy, record.time);
+                } else if record.policy.starts_with(SHARE) {
+                    used("share", &record.policy, record.time);
                 } else {
                     // Its name is one policy's, so it counts for one of the two.
                     used("policy", &record.policy, record.time);
@@ -150,6 +152,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
         for ((kind, name), used) in &unused {
             say(format_args!("  unused {kind} {name}: {}", last(used)));
         }
+        for ((kind, name), used) in uses.iter().filter(|((kind, _), used)| *kind == "share" && used.times > 0) {
+            say(format_args!("  used {kind} {name}: {} times, {}", used.times, last(used)));
+        }
         for ((_, name), used) in &quiet {
             say(format_args!("  did not have to forbid: {name}, {}", last(used)));
         }
@@ -172,5 +177,6 @@ fn named(material: &Material) -> Uses {
     let features = features.filter(|name| authorization.names_feature(name)).map(|name| ("feature", name.to_owned()));
     let consents = material.tenants.iter().flat_map(|tenant| tenant.consents.iter());
     let consents = consents.filter(|name| authorization.names_consent(name)).map(|name| ("consent", name.to_owned()));
-    policies.chain(roles).chain(features).chain(consents).map(|key| (key, Used::default())).collect()
+    let shares = material.body.shares.iter().map(|share| ("share", format!("{SHARE}{}", share.name)));
+    policies.chain(shares).chain(roles).chain(features).chain(consents).map(|key| (key, Used::default())).collect()
 }

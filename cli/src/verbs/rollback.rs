@@ -1,25 +1,30 @@
 //! `partywall rollback`.
 
+mod gains;
+
 use std::path::{Path, PathBuf};
 
-use partywall_tenancy::{Audience, Bundle, BundleBody, TenantId, TenantStatus, UnixSeconds, WithdrawnConsent};
+use partywall_tenancy::{Audience, Bundle, BundleBody, UnixSeconds};
 use serde::Serialize;
 
-use crate::command::{note, note_missing, say, say_json};
+use crate::command::{note_missing, say, say_json};
 use crate::compile::{self, publish, signers, trusted, warn_of_new_keys};
 use crate::directory::parse_duration;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::revisions::{Revisions, Unknown};
 use crate::{history, moves, overlay, slices};
 
+use gains::Gains;
+
 /// Publish what an earlier revision said, under a new and higher one
 ///
 /// Sidecars never go back to a lower revision, so the old contents are signed anew: those of
 /// `DIR/history/REV`, which `partywall compile` and `approve` keep for the last 50 revisions. Their
 /// signatures are checked before. Keys, approvals, the ceilings of grants and the cells of tenants stay
-/// those in force: a key that was retired since does not come back, and nobody goes back to a cell. What
-/// the overlay withdraws stays withdrawn. Tenants that may act again and consents that count again are
-/// told. Candidates and what waits for signatures are passed; those that cannot be verified with this
+/// those in force: a key that was retired since does not come back, and nobody goes back to a cell.
+/// What the overlay withdraws stays withdrawn. What is given again is told: tenants that may act,
+/// consents and shares, workloads of the platform, and those that may call without a context.
+/// Candidates and what waits for signatures are passed; those that cannot be verified with this
 /// keys folder are told, and left out.
 ///
 /// `partywall diff DIR DIR/history/REV` shows first what would change. The tenancy directory is not
@@ -56,20 +61,11 @@ struct Report {
     back_to: u64,
     in_force: u64,
     revision: u64,
-    /// Tenants that may act again: those the bundle in force suspends, or does not know.
-    active_again: Vec<String>,
-    /// Consents that count again: those the bundle in force does not have. What the overlay withdraws is none.
-    consents_again: Vec<Consent>,
+    #[serde(flatten)]
+    gains: Gains,
     signed_by: Vec<String>,
     /// Signatures that are missing before sidecars take it.
     missing: u8,
-}
-
-/// A consent of a tenant.
-#[derive(Serialize)]
-struct Consent {
-    tenant: String,
-    consent: String,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -97,17 +93,17 @@ pub(crate) fn run(args: &Args) -> Outcome {
     warn_of_new_keys(&in_force, &signed_by, 1);
     let signed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
     let missing = in_force.approvals.saturating_sub(signed);
-    let active_again = bodies.first().map(|body| active_again(&in_force, body)).unwrap_or_default();
     // Where overlay.yaml cannot be read, more is told.
     let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
-    let consents_again = bodies.first().map(|body| consents_again(&in_force, body, &withdrawn)).unwrap_or_default();
+    let workload = bodies.iter().find(|body| body.audience == Audience::Workload);
+    let gains = workload.map(|old| Gains::of(&in_force, old, &withdrawn, now)).unwrap_or_default();
     if !args.dry_run {
         let slices =
             bodies.iter().map(|body| compile::signed(body, None, &signers)).collect::<Result<Vec<_>, Failure>>()?;
         publish(&args.dir, revision, &slices, missing)?;
     }
     let (back_to, in_force) = (args.revision, in_force.revision);
-    let report = Report { back_to, in_force, revision, active_again, consents_again, signed_by, missing };
+    let report = Report { back_to, in_force, revision, gains, signed_by, missing };
     if args.json {
         return say_json(&report);
     }
@@ -146,46 +142,13 @@ fn old(
     })
 }
 
-fn active_again(in_force: &BundleBody, old: &BundleBody) -> Vec<String> {
-    let acts =
-        |body: &BundleBody, id: &TenantId| body.tenants.get(id).is_some_and(|t| t.status == TenantStatus::Active);
-    let back = old.tenants.iter().filter(|tenant| acts(old, &tenant.id) && !acts(in_force, &tenant.id));
-    back.map(|tenant| tenant.id.to_string()).collect()
-}
-
-fn consents_again(in_force: &BundleBody, old: &BundleBody, withdrawn: &[WithdrawnConsent]) -> Vec<Consent> {
-    let mut again = Vec::new();
-    for tenant in old.tenants.iter() {
-        let now = in_force.tenants.get(&tenant.id);
-        let gone = |consent: &str| withdrawn.iter().any(|one| one.tenant == tenant.id && one.consent == consent);
-        let back = tenant.consents.iter().filter(|consent| {
-            let has = now.as_ref().is_some_and(|now| now.consents.contains(consent));
-            !has && !gone(consent)
-        });
-        again.extend(back.map(|consent| Consent { tenant: tenant.id.to_string(), consent: consent.to_owned() }));
-    }
-    again
-}
-
 impl Report {
     fn show(&self, dir: &Path, dry_run: bool) {
-        let Self { back_to, in_force, revision, active_again, consents_again, signed_by, missing } = self;
+        let Self { back_to, in_force, revision, gains, signed_by, missing } = self;
         let would = if dry_run { "would be" } else { "is" };
         say(format_args!("revision {revision} {would} what revision {back_to} was; {in_force} was in force"));
         say(format_args!("signed by {}", signed_by.join(", ")));
-        if !active_again.is_empty() {
-            note(format_args!(
-                "warning: these tenants may act again: {}\nhelp: `partywall tenant suspend` keeps one out, whatever bundles say",
-                active_again.join(", ")
-            ));
-        }
-        if !consents_again.is_empty() {
-            let list = consents_again.iter().map(|Consent { tenant, consent }| format!("`{consent}` of {tenant}"));
-            note(format_args!(
-                "warning: these consents count again: {}\nhelp: `partywall consent withdraw` takes one away, whatever bundles say",
-                list.collect::<Vec<_>>().join(", ")
-            ));
-        }
+        gains.tell();
         note_missing(*missing, dir);
     }
 }

@@ -10,7 +10,7 @@ use crate::files;
 use crate::nearest::nearest;
 use crate::schema::{KINDS, Kind};
 
-/// Write the JSON Schemas by which editors complete and check the YAML files
+/// Write the JSON Schemas by which editors complete and check the YAML files and the plugin configuration
 ///
 /// Without a name, lists them. A file names its own in its first line, where editors look for it:
 ///   # yaml-language-server: $schema=../.schemas/tenant.schema.json
@@ -24,7 +24,8 @@ use crate::schema::{KINDS, Kind};
   partywall schema --json | jq '.[].files'"
 )]
 pub(crate) struct Args {
-    /// Which one: mesh, tenant, retired, profile, service, links, api-keys, datasets, cases, deployment or overlay
+    /// Which one: mesh, tenant, retired, profile, service, share, links, api-keys, datasets, cases, deployment,
+    /// overlay or plugin
     name: Option<String>,
     /// The folder to write to, made if it is not there; by default it is printed
     #[arg(long)]

@@ -47,6 +47,8 @@ pub struct Asked<'a> {
     pub operation: Option<Asking<'a>>,
     /// The region in which it was decided; empty where nobody knew, or nothing asked.
     pub region: &'a str,
+    /// The cell in which it was decided; empty where all cells are served.
+    pub cell: &'a str,
 }
 
 /// The operation asked for, and what the request shows of its resource.
@@ -132,6 +134,7 @@ impl Asked<'_> {
             text("owner", operation.owner, out);
         }
         text("region", self.region, out);
+        text("cell", self.cell, out);
     }
 }
 
@@ -242,7 +245,7 @@ mod tests {
             owner: "t1_0f",
         };
         let mut asked = String::new();
-        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu" };
+        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu", cell: "eu-1" };
         whole.write(&mut asked);
         Names::When.write(["query.view=full"], &mut asked);
         Names::Route.write(["purpose=service"], &mut asked);
@@ -257,12 +260,12 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""region":"eu","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None, region: "" }.write(&mut nothing);
+        Asked { principal: "", operation: None, region: "", cell: "" }.write(&mut nothing);
         Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {

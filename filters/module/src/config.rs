@@ -8,6 +8,7 @@ use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets
 use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{PassKeys, Role, RootSigner, SlotKeys};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::protobuf::read_struct;
 
@@ -125,7 +126,7 @@ impl Default for RawLog {
 
 /// Envoy's reader of YAML makes a text of what has a point in it.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`allows` must be from 0 to 1")]
 enum RawShare {
     Number(f64),
     Text(String),
@@ -218,7 +219,7 @@ impl Explain {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields, expecting = "write a list of `id:key`, or { env: NAME }")]
 enum RawKeys {
     List(Vec<String>),
     Environment { env: String },
@@ -258,8 +259,7 @@ impl Config {
     ) -> Result<Self, String> {
         let value = serde_json::from_slice(bytes).ok().or_else(|| read_struct(bytes));
         let value = value.ok_or("the plugin configuration is neither a google.protobuf.Struct nor JSON")?;
-        let raw: Raw =
-            serde_json::from_value(value).map_err(|e| format!("the plugin configuration is not right: {e}"))?;
+        let raw = Raw::deserialize(&value).map_err(|e| not_right(&value, &e))?;
         let role = match raw.role {
             RawRole::Edge => Role::Edge,
             RawRole::Inbound => Role::Inbound,
@@ -368,6 +368,26 @@ impl Config {
             passes,
             region: raw.region,
         })
+    }
+}
+
+/// What is wrong, and under which field of the configuration: serde does not tell where it was.
+fn not_right(value: &Value, error: &serde_json::Error) -> String {
+    let alone = |name: &str, field: &Value| {
+        let one = Map::from_iter([(name.to_owned(), field.clone())]);
+        Raw::deserialize(&Value::Object(one)).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let why = error.to_string();
+    // One of ours that is not there is no other field's fault; nor must one that is told be told twice.
+    let missing = why.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let ours = missing.is_some_and(|name| !alone(name, &Value::Null).starts_with("unknown field"));
+    let mut fields = value.as_object().into_iter().flatten().filter(|_| !ours);
+    // A field that fails by itself in the same way is to blame.
+    match fields.find(|(name, field)| alone(name, field) == why) {
+        Some((name, _)) if !why.contains(&format!("`{name}`")) => {
+            format!("the plugin configuration is not right: `{name}`: {why}")
+        }
+        _ => format!("the plugin configuration is not right: {why}"),
     }
 }
 

@@ -267,6 +267,12 @@ pub struct Operation {
 }
 
 impl BundleBody {
+    /// The region that a cell lies in; O(log n).
+    pub fn region_of_cell(&self, cell: &str) -> Option<&str> {
+        let at = self.cells.binary_search_by(|known| known.name.as_str().cmp(cell)).ok()?;
+        self.cells.get(at).map(|known| known.region.as_str())
+    }
+
     /// The format this build writes and reads.
     pub const FORMAT: u16 = 5;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bundle, Reason, Tenant};
+use crate::{BundleBody, Reason, Tenant};
 
 /// Which cell serves a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl Here<'_> {
     /// tenant that is in none.
     ///
     /// INVARIANT: of two cells at most one serves a tenant, and no mode, policy or grant changes that.
-    pub fn serves(&self, tenant: &Tenant, bundle: &Bundle) -> Result<(), Reason> {
+    pub fn serves(&self, tenant: &Tenant, bundle: &BundleBody) -> Result<(), Reason> {
         let cell = match &tenant.cell {
             Some(Cell::Moving { .. }) => return Err(Reason::TenantMoving),
             Some(Cell::In(cell)) => Some(&**cell),

@@ -98,12 +98,6 @@ impl Bundle {
         self.body.tenants.get(id)
     }
 
-    /// The region that a cell lies in; O(log n).
-    pub fn region_of_cell(&self, cell: &str) -> Option<&str> {
-        let at = self.body.cells.binary_search_by(|known| known.name.as_str().cmp(cell)).ok()?;
-        self.body.cells.get(at).map(|known| known.region.as_str())
-    }
-
     /// The issuer whose `iss` is exactly this; O(1).
     pub fn issuer(&self, issuer: &str) -> Option<&Issuer> {
         self.body.issuers.get(*self.issuers.get(issuer)?)

@@ -123,13 +123,21 @@ impl Host {
         store.set_fuel(FUEL)?;
         let instance = linker.instantiate_and_start(&mut store, &module)?;
         let mut host = Self { store, instance, last_context: ROOT_CONTEXT };
-        let size = u32::try_from(plugin.configuration.len())?;
         host.call::<_, ()>("_initialize", ())?;
         host.call::<_, ()>("proxy_on_context_create", (ROOT_CONTEXT, 0_u32))?;
         let (started, _): (u32, _) = host.call("proxy_on_vm_start", (ROOT_CONTEXT, 0_u32))?;
-        let (configured, _): (u32, _) = host.call("proxy_on_configure", (ROOT_CONTEXT, size))?;
-        ensure!(started == 1 && configured == 1, "the plugin is refused: {}", host.world().log().join("\n"));
+        ensure!(started == 1, "the VM does not start: {}", host.world().log().join("\n"));
+        host.configure(plugin.configuration)?;
         Ok(host)
+    }
+
+    /// Configures the plugin, anew if it was before. A refused configuration is an error with what the module logged.
+    pub fn configure(&mut self, configuration: &str) -> Result<()> {
+        self.world_mut().configure(configuration);
+        let size = u32::try_from(configuration.len())?;
+        let (configured, _): (u32, _) = self.call("proxy_on_configure", (ROOT_CONTEXT, size))?;
+        ensure!(configured == 1, "the plugin is refused: {}", self.world().log().join("\n"));
+        Ok(())
     }
 
     /// Moves the clock on by so many milliseconds, lets the module's timer fire, and answers what it asks for.

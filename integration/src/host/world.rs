@@ -85,6 +85,12 @@ impl World {
         self.properties.insert(path.join("\0"), value.into());
     }
 
+    /// Gives the plugin another configuration, to be asked for; what was logged is forgotten.
+    pub(super) fn configure(&mut self, configuration: &str) {
+        self.configuration = configuration.as_bytes().to_vec();
+        self.log.clear();
+    }
+
     /// Answers HTTP calls with these files from now on.
     pub fn serve(&mut self, files: BTreeMap<String, Vec<u8>>) {
         self.files = files;

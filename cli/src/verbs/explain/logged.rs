@@ -26,7 +26,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
     let prints = Prints::of(&keys(key)?, &[&material]);
     let request = Judge::new(&material, &material, &prints).request(&record);
     let request = request.map_err(|why| Failure::invalid(format!("the request is {why}")))?;
-    let Record { service, method, roles, region, .. } = record.clone();
+    let Record { service, method, roles, region, cell, .. } = record.clone();
     let ask = Ask {
         tenant: request.tenant.to_string(),
         subject: request.subject,
@@ -41,6 +41,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         route: (!record.shadow.is_empty()).then_some(Mode::Shadow),
         says: RouteSays::of_words(record.route.iter().map(String::as_str)).unwrap_or_default(),
         region,
+        cell: Some(cell).filter(|cell| !cell.is_empty()),
         time: Some(record.time),
     };
     Ok((record, ask))

@@ -57,7 +57,7 @@ pub(super) fn changes(
     Ok(found)
 }
 
-/// Roles, the resource's owner.
+/// Roles, the cell that decides, the resource's owner.
 fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
     let mut changes = Vec::new();
     for role in named(rehearsal, "Role") {
@@ -79,6 +79,9 @@ fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
     let prefix = format!("{}/", ask.tenant);
     for subject in subjects.iter().filter_map(|user| user.strip_prefix(&prefix)).filter(|s| *s != ask.subject) {
         changes.push((format!("as the subject {subject}"), Ask { subject: subject.to_owned(), ..ask.clone() }));
+    }
+    for cell in rehearsal.body().cells.iter().filter(|cell| ask.cell.as_ref().is_some_and(|here| *here != cell.name)) {
+        changes.push((format!("in the cell {}", cell.name), Ask { cell: Some(cell.name.clone()), ..ask.clone() }));
     }
     for id in rehearsal.body().tenants.ids().filter(|id| *id != ask.tenant) {
         // Only where the request names it, whole: then it is the owner that is foreign.

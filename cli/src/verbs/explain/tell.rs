@@ -1,7 +1,7 @@
 //! What is told about one request.
 
 use partywall_authorization::{Effect, Verdict};
-use partywall_tenancy::TenantId;
+use partywall_tenancy::{Cell, TenantId};
 use serde::Serialize;
 use serde_json::json;
 
@@ -107,7 +107,7 @@ impl Explained {
         say(format_args!("\nchanges of one thing that would {other}"));
         if self.changes.is_empty() {
             say(
-                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, overlay",
+                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, cell, overlay",
             );
         }
         for Change { change, policy, .. } in &self.changes {
@@ -132,6 +132,7 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     if let Some(tenant) = tenant {
         facts.push(("tier", tenant.tier.to_string()));
         facts.push(("residency", tenant.residency.to_string()));
+        facts.extend(cell(tenant.cell.as_ref(), ask.cell.as_deref()).map(|cell| ("cell", cell)));
         facts.push(("status", tenant.status.name().to_owned()));
         facts.push(("features", or_none(tenant.features.iter().collect::<Vec<_>>().join(", "))));
         let withdrawn = id.as_ref().map(|id| rehearsal.withdrawn_consents(id)).unwrap_or_default();
@@ -152,4 +153,14 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     facts.extend(rehearsal.attributes(ask));
     facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
     facts
+}
+
+/// The cell that serves the tenant, and the one that decides; nothing where there are no cells.
+fn cell(cell: Option<&Cell>, here: Option<&str>) -> Option<String> {
+    let of = match cell {
+        Some(Cell::In(name)) => name.to_string(),
+        Some(Cell::Moving { from, to }) => format!("on its way from {from} to {to}"),
+        None => here.map(|_| "none".to_owned())?,
+    };
+    Some(here.map_or_else(|| of.clone(), |here| format!("{of}; decided in {here}")))
 }

@@ -109,7 +109,7 @@ impl Answer {
         };
         // Whose data it is about: a grant or share leads to the owner's cell.
         let whose = owner.as_ref().filter(|_| leave.is_some()).unwrap_or(&tenant);
-        if let Err(reason) = setup.here().serves(whose, view.bundle()) {
+        if let Err(reason) = setup.here().serves(whose, view.bundle().body()) {
             return Self::denied(reason, "the tenant is not served in this cell or region");
         }
         let crossed_to = owner.filter(|_| leave.is_some()).and_then(|owner| owner.cell);

@@ -49,8 +49,11 @@ pub(super) fn asked(
     });
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
-    let region = if operation.is_some() { setup.region() } else { "" };
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region }.write(&mut text);
+    let (region, cell) = match operation {
+        Some(_) => (setup.region(), setup.config.cell.as_deref().unwrap_or_default()),
+        None => ("", ""),
+    };
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region, cell }.write(&mut text);
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);

@@ -41,7 +41,7 @@ fn a_cell_serves_its_own_tenants_and_nobody_else_does() {
     ] {
         let view = view(cell.map(|name| Cell::In(name.into())), TenantStatus::Active).unwrap();
         let tenant = view.active_tenant(&acme()).unwrap();
-        assert_eq!(at.serves(&tenant, view.bundle()), wanted, "{cell:?} {at:?}");
+        assert_eq!(at.serves(&tenant, view.bundle().body()), wanted, "{cell:?} {at:?}");
         assert_eq!(view.bundle().body().tenants.cell(&acme()).and_then(Cell::name).map(|name| &**name), cell);
     }
 }
@@ -53,7 +53,7 @@ fn who_moves_is_served_by_no_cell() {
     // Also where a record reached a filter by another way than `active_tenant`.
     let tenant = on_its_way.tenant(&acme()).unwrap();
     for cell in [None, Some("eu-1"), Some("eu-2"), Some("us-1")] {
-        assert_eq!(Here { cell, region: None }.serves(&tenant, on_its_way.bundle()), Err(Reason::TenantMoving));
+        assert_eq!(Here { cell, region: None }.serves(&tenant, on_its_way.bundle().body()), Err(Reason::TenantMoving));
     }
     let suspended = view(moving("eu-1", "eu-2"), TenantStatus::Suspended).unwrap();
     assert_eq!(suspended.active_tenant(&acme()), Err(Reason::TenantSuspended), "the worse reason is told");

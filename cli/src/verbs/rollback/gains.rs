@@ -1,0 +1,184 @@
+//! What a way back gives again: what the old revision gave, and the one in force does not.
+
+use partywall_tenancy::{BundleBody, Service, Share, TenantId, TenantStatus, UnixSeconds, WithdrawnConsent};
+use serde::Serialize;
+
+use crate::command::note;
+use crate::shares;
+use crate::time::rfc3339;
+
+/// All of it.
+#[derive(Default, Serialize)]
+pub(super) struct Gains {
+    /// Tenants that may act again: those the bundle in force suspends, or does not know.
+    active_again: Vec<String>,
+    /// Consents that count again: those the bundle in force does not have. What the overlay withdraws is none.
+    consents_again: Vec<Consent>,
+    /// Shares that the bundle in force does not have, or that let less there.
+    shares_again: Vec<Shared>,
+    /// Workloads of the platform that may do again what they may not in force.
+    platform_again: Vec<Platform>,
+    /// Workloads that may call without a context again.
+    without_context_again: Vec<Exception>,
+}
+
+/// A consent of a tenant.
+#[derive(Serialize)]
+struct Consent {
+    tenant: String,
+    consent: String,
+}
+
+/// A share, by its name and in words.
+#[derive(Serialize)]
+struct Shared {
+    share: String,
+    says: String,
+}
+
+/// What a workload of the platform may do at a service.
+#[derive(Serialize)]
+struct Platform {
+    service: String,
+    caller: String,
+    actions: Vec<String>,
+}
+
+/// A workload that a service takes for one tenant's without a context.
+#[derive(Serialize)]
+struct Exception {
+    service: String,
+    peer: String,
+    tenant: String,
+    until: String,
+}
+
+impl Gains {
+    /// What `old`, a slice for workloads, gives beyond `in_force` at this time; `withdrawn` is the overlay's.
+    pub(super) fn of(
+        in_force: &BundleBody,
+        old: &BundleBody,
+        withdrawn: &[WithdrawnConsent],
+        now: UnixSeconds,
+    ) -> Self {
+        let lasts = |until: Option<UnixSeconds>| until.is_none_or(|until| now < until);
+        let shared = old.shares.iter().filter(|share| lasts(share.until) && !holds(in_force, share));
+        let service = |name: &str| in_force.services.iter().find(|service| service.name == name);
+        Self {
+            active_again: active_again(in_force, old),
+            consents_again: consents_again(in_force, old, withdrawn),
+            shares_again: shared
+                .map(|share| Shared { share: share.name.clone(), says: shares::words(share) })
+                .collect(),
+            platform_again: old.services.iter().flat_map(|old| platform(service(&old.name), old)).collect(),
+            without_context_again: (old.services.iter())
+                .filter_map(|old| without_context(service(&old.name), old, now))
+                .collect(),
+        }
+    }
+
+    /// Tells each kind by itself, with what takes it away.
+    pub(super) fn tell(&self) {
+        tell(
+            "these tenants may act again",
+            self.active_again.clone(),
+            "`partywall tenant suspend` keeps one out, whatever bundles say",
+        );
+        tell(
+            "these consents count again",
+            self.consents_again.iter().map(|Consent { tenant, consent }| format!("`{consent}` of {tenant}")),
+            "`partywall consent withdraw` takes one away, whatever bundles say",
+        );
+        tell(
+            "these shares count again",
+            self.shares_again.iter().map(|shared| format!("\n  {}", shared.says)),
+            "one ends with the next bundle that is compiled without it; `partywall tenant suspend` keeps a tenant out at once",
+        );
+        tell(
+            "these workloads of the platform may call again",
+            self.platform_again.iter().map(|Platform { service, caller, actions }| {
+                format!("\n  {caller} at {service}, for {}", actions.join(", "))
+            }),
+            "take one out of `platform` in services/, and compile",
+        );
+        tell(
+            "these may call without a context again",
+            self.without_context_again.iter().map(|Exception { service, peer, tenant, until }| {
+                format!("\n  {peer} at {service}, for {tenant} until {until}")
+            }),
+            "take one out of `accept_without_context` in services/, and compile",
+        );
+    }
+}
+
+fn tell(what: &str, of: impl IntoIterator<Item = String>, help: &str) {
+    let list: Vec<String> = of.into_iter().collect();
+    if !list.is_empty() {
+        let blank = if list.iter().any(|one| one.starts_with('\n')) { "" } else { " " };
+        note(format_args!(
+            "warning: {what}:{blank}{}\nhelp: {help}",
+            list.join(if blank.is_empty() { "" } else { ", " })
+        ));
+    }
+}
+
+/// Whether the bundle has the share, and it lets at least as much there.
+fn holds(in_force: &BundleBody, old: &Share) -> bool {
+    let within = |old: &[String], now: &[String]| old.iter().all(|name| now.contains(name));
+    let tenants = |old: &[TenantId], now: &[TenantId]| old.iter().all(|id| now.binary_search(id).is_ok());
+    let lasts = |now: &Share| now.until.is_none_or(|now| old.until.is_some_and(|old| old <= now));
+    in_force.shares.iter().filter(|now| now.name == old.name).any(|now| {
+        tenants(&old.owners, &now.owners)
+            && tenants(&old.to, &now.to)
+            && within(&old.actions, &now.actions)
+            && within(&old.services, &now.services)
+            && lasts(now)
+    })
+}
+
+fn platform(in_force: Option<&Service>, old: &Service) -> Vec<Platform> {
+    let mut again = Vec::new();
+    for principal in &old.platform {
+        let lets = |action: &&String| in_force.is_some_and(|now| now.lets(&principal.spiffe_id, action));
+        let actions: Vec<String> = principal.actions.iter().filter(|action| !lets(action)).cloned().collect();
+        if !actions.is_empty() {
+            again.push(Platform { service: old.name.clone(), caller: principal.spiffe_id.to_string(), actions });
+        }
+    }
+    again
+}
+
+fn without_context(in_force: Option<&Service>, old: &Service, now: UnixSeconds) -> Option<Exception> {
+    let exception = old.without_context.as_ref().filter(|one| now < one.until)?;
+    let there = in_force.and_then(|now| now.without_context.as_ref());
+    let same = there.is_some_and(|there| {
+        there.peer == exception.peer && there.tenant == exception.tenant && there.until >= exception.until
+    });
+    (!same).then(|| Exception {
+        service: old.name.clone(),
+        peer: exception.peer.to_string(),
+        tenant: exception.tenant.to_string(),
+        until: rfc3339(exception.until),
+    })
+}
+
+fn active_again(in_force: &BundleBody, old: &BundleBody) -> Vec<String> {
+    let acts =
+        |body: &BundleBody, id: &TenantId| body.tenants.get(id).is_some_and(|t| t.status == TenantStatus::Active);
+    let back = old.tenants.iter().filter(|tenant| acts(old, &tenant.id) && !acts(in_force, &tenant.id));
+    back.map(|tenant| tenant.id.to_string()).collect()
+}
+
+fn consents_again(in_force: &BundleBody, old: &BundleBody, withdrawn: &[WithdrawnConsent]) -> Vec<Consent> {
+    let mut again = Vec::new();
+    for tenant in old.tenants.iter() {
+        let now = in_force.tenants.get(&tenant.id);
+        let gone = |consent: &str| withdrawn.iter().any(|one| one.tenant == tenant.id && one.consent == consent);
+        let back = tenant.consents.iter().filter(|consent| {
+            let has = now.as_ref().is_some_and(|now| now.consents.contains(consent));
+            !has && !gone(consent)
+        });
+        again.extend(back.map(|consent| Consent { tenant: tenant.id.to_string(), consent: consent.to_owned() }));
+    }
+    again
+}
