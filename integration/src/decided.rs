@@ -89,6 +89,9 @@ pub struct When {
     /// What the metadata of the route say: a mode, or several words.
     #[serde(default)]
     pub route: Option<Value>,
+    /// The client's address, as a proxy before the edge tells it.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 impl When {
