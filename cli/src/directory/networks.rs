@@ -51,6 +51,11 @@ pub(crate) fn read(node: Node<'_>, report: &mut Report) -> Vec<Network> {
         let message = format!("{} networks of {ranges} ranges: at most {most} of {most_ranges} together", found.len());
         report.push(at.error(message).help("join ranges that lie side by side, or take out what no policy names"));
     }
+    let names = found.iter().map(|network| network.name.len()).sum::<usize>();
+    if names > Network::MOST_NAMES {
+        let message = format!("the names of all networks are {names} bytes: at most {}", Network::MOST_NAMES);
+        report.push(at.error(message).help("write shorter ones: a root context names every network of a client"));
+    }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
 }

@@ -107,6 +107,8 @@ impl Network {
     pub const MOST: usize = NameSet::MOST;
     /// The most ranges of all networks together: each new client is looked for in all of them.
     pub const MOST_RANGES: usize = 1024;
+    /// The most bytes of all names together: a root context, which is bounded, may have to hold all of them.
+    pub const MOST_NAMES: usize = 1024;
 
     /// The names of those that hold the client's address, as Envoy tells it: `10.1.2.3:4567` or `[2001:db8::1]:4567`.
     /// Nobody's where it is none, as that of a Unix socket.
@@ -126,8 +128,10 @@ impl Network {
     /// Refuses networks of a bundle that nobody compiled.
     pub(crate) fn check(networks: &[Self]) -> Result<(), Refusal> {
         let refused = |what: &str| Err(Refusal::Inconsistent(what.to_owned()));
-        if networks.len() > Self::MOST || networks.iter().map(|n| n.ranges.len()).sum::<usize>() > Self::MOST_RANGES {
-            return refused("too many networks or ranges");
+        let names = networks.iter().map(|network| network.name.len()).sum::<usize>();
+        let ranges = networks.iter().map(|network| network.ranges.len()).sum::<usize>();
+        if networks.len() > Self::MOST || ranges > Self::MOST_RANGES || names > Self::MOST_NAMES {
+            return refused("too many networks or ranges, or names that are too long");
         }
         if !networks.is_sorted_by(|a, b| a.name < b.name) {
             return refused("networks are not sorted, or one is there twice");
@@ -280,6 +284,7 @@ mod tests {
             vec![with(Range { address: ip("::ffff:10.0.0.0"), bits: 104 })],
             vec![Network { ranges: vec![Range::parse("::1").unwrap(); 1025], ..a.clone() }],
             (10..75).map(|n| Network { name: n.to_string(), ..b.clone() }).collect(),
+            (10..30).map(|n| Network { name: format!("{n}{}", "x".repeat(50)), ..b.clone() }).collect(),
         ] {
             assert!(Network::check(&bad).is_err(), "{bad:?}");
         }
