@@ -18,6 +18,8 @@ mod read;
 mod route;
 mod shown;
 
+use std::net::IpAddr;
+
 use partywall_authorization::RouteSays;
 use partywall_tenancy::{Mode, Reason, SpiffeId, UnixSeconds};
 
@@ -58,6 +60,8 @@ pub(crate) struct Case<'s> {
     pub(crate) cell: Option<String>,
     /// When it is decided; `None` for now.
     pub(crate) time: Option<UnixSeconds>,
+    /// The address that the client calls from; `None` where nobody knows.
+    pub(crate) from: Option<IpAddr>,
     /// What is decided.
     pub(crate) then: Then<'s>,
 }

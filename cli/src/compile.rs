@@ -191,6 +191,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         signers: directory.mesh.signers.clone(),
         gateways: directory.mesh.gateways.clone(),
         cells: directory.mesh.cells.clone(),
+        networks: directory.mesh.networks.clone(),
         tenants,
         services: directory.services.to_vec(),
         modes: directory.modes.clone(),

@@ -30,6 +30,8 @@ pub(crate) struct Shown {
     pub(crate) host: Option<String>,
     /// More headers, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
+    /// The address it calls from; empty where nobody knows.
+    pub(crate) address: String,
 }
 
 /// A token that its issuer signed.
@@ -128,6 +130,7 @@ impl Credentials {
             now: self.now,
             peer: Peer { uri: certificate.uri.as_bytes(), dns: certificate.dns.as_bytes(), digest: b"" },
             server_name: b"",
+            address: shown.address.as_bytes(),
             verifier: &PureRust::default(),
             keys: Keys::inline(),
             memo: &memo,

@@ -22,6 +22,7 @@ pub(crate) mod links;
 mod mesh;
 mod modes;
 pub(crate) mod named;
+mod networks;
 mod operation;
 mod place;
 mod platform;
@@ -46,7 +47,7 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, RoleKeys, Service, Share, Sources,
+    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, Network, RoleKeys, Service, Share, Sources,
     SpiffeId, Tenant, TenantId,
 };
 
@@ -128,6 +129,8 @@ pub struct Mesh {
     pub gateways: Vec<SpiffeId>,
     /// The cells that tenants are in, sorted by name.
     pub cells: Vec<CellPlace>,
+    /// Ranges of addresses that clients call from, sorted by name.
+    pub networks: Vec<Network>,
     /// Who may issue JWTs; without the keys that lie in files where no keys folder was given.
     pub issuers: Vec<Issuer>,
 }
@@ -205,10 +208,15 @@ impl Reading {
         &self.tenants
     }
 
+    /// The networks; `None` where mesh.yaml has mistakes, so that one that is not there may be meant.
+    fn networks(&self) -> Option<&[Network]> {
+        self.mesh.as_ref().map(|mesh| mesh.networks.as_slice())
+    }
+
     /// The policies and what they speak about, unless that has mistakes: a mistake in `mesh.yaml`
     /// is no reason to keep quiet about one in a policy.
     pub fn policies(&self) -> Option<(Vocabulary<'_>, &[Source])> {
-        let vocabulary = Vocabulary { tenants: &self.tenants, services: &self.services };
+        let vocabulary = Vocabulary { tenants: &self.tenants, services: &self.services, networks: self.networks() };
         self.policies_apart.then_some((vocabulary, &self.policies))
     }
 }
@@ -342,6 +350,7 @@ fn finish(mesh: MeshEntry<'_>, published: Published) -> Option<Mesh> {
         signers: published.signers,
         gateways,
         cells: cells::places(&mesh.cells),
+        networks: mesh.networks,
         issuers: published.issuers,
     })
 }

@@ -19,6 +19,7 @@ pub mod cover;
 mod expression;
 mod linked;
 mod nesting;
+mod networks;
 pub mod oracle;
 mod parse;
 mod policies;
@@ -32,7 +33,7 @@ mod vocabulary;
 mod withdrawing;
 
 use partywall_authorization::ProgramBody;
-use partywall_tenancy::{Service, Tenant};
+use partywall_tenancy::{Network, Service, Tenant};
 
 use crate::diagnostic::{Diagnostic, Source};
 
@@ -49,6 +50,8 @@ pub struct Vocabulary<'a> {
     pub tenants: &'a [Tenant],
     /// Its services.
     pub services: &'a [Service],
+    /// Its networks; `None` where they are not known, so that any name may be one.
+    pub networks: Option<&'a [Network]>,
 }
 
 /// A decision program that Cedar itself agrees with.
@@ -90,6 +93,7 @@ pub(crate) fn valid<'s>(vocabulary: &Vocabulary<'_>, policies: &'s [Source]) -> 
     let (mut errors, mut warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(is_error);
     let translated = translate::translate(vocabulary.services, &parsed);
     errors.extend(vocabulary::check(vocabulary, &parsed));
+    errors.extend(vocabulary.networks.into_iter().flat_map(|known| networks::check(known, &parsed)));
     for finding in validate::validate(&schema, &parsed) {
         if is_error(&finding) { errors.push(finding) } else { warnings.push(finding) }
     }

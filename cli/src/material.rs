@@ -10,6 +10,7 @@ use partywall_tenancy::statement::MAX_SIZE;
 use partywall_tenancy::{Audience, BundleBody, Operation, Tenant, TenantId};
 
 use crate::compile::{Issue, body, check};
+use crate::directory::is_label;
 use crate::exit::Failure;
 use crate::files;
 use crate::recorded::Record;
@@ -84,6 +85,18 @@ impl Material {
     /// The roles that policies and clearances name.
     pub(crate) fn roles(&self) -> impl Iterator<Item = &str> {
         self.named("Role").chain(self.authorization.cleared_roles())
+    }
+
+    /// The networks that policies could ask for, where they ask for any: those of mesh.yaml or of the edge's slice, and
+    /// where there is neither every text that could name one.
+    pub(crate) fn networks(&self) -> Vec<String> {
+        if !self.authorization.reads_networks() {
+            return Vec::new();
+        }
+        match self.slices.iter().find(|slice| slice.audience == Audience::Edge) {
+            Some(edge) => edge.networks.iter().map(|network| network.name.clone()).collect(),
+            None => self.authorization.program().body().texts.iter().filter(|text| is_label(text)).cloned().collect(),
+        }
     }
 
     /// The ids of the entities of one type that the policies name.

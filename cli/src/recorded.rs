@@ -70,6 +70,8 @@ pub(crate) struct Record {
     pub(crate) cell: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
+    /// The networks that the client called from, where policies asked for them.
+    pub(crate) networks: Vec<String>,
     /// Features of its tenant, those that policies named.
     pub(crate) features: Vec<String>,
     /// Consents of its tenant that held, those that policies named.

@@ -8,6 +8,7 @@
 //! ```
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{
@@ -15,8 +16,9 @@ use partywall_authorization::{
     authorize_platform, is_platform,
 };
 use partywall_tenancy::{
-    Attributes, Audience, BundleBody, Crossing, Here, Leave, Mode, Origin, PolicyState, ProvedBy, Reason, Residency,
-    RoleKeys, Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View, reads,
+    Attributes, Audience, BundleBody, Crossing, Here, Leave, Mode, NameSet, Network, Origin, PolicyState, ProvedBy,
+    Reason, Residency, RoleKeys, Ruling, Scope, SpiffeId, Tenant, TenantContext, TenantId, Trust, UnixSeconds, View,
+    reads,
 };
 
 use crate::cases::Case;
@@ -66,6 +68,8 @@ pub(crate) struct Ask {
     pub(crate) cell: Option<String>,
     /// When it is decided; `None` for now.
     pub(crate) time: Option<UnixSeconds>,
+    /// The networks that the client calls from.
+    pub(crate) networks: NameSet,
 }
 
 /// What was decided.
@@ -209,7 +213,18 @@ impl Rehearsal {
             region: region.to_owned(),
             cell: None,
             time: None,
+            networks: context.networks,
         })
+    }
+
+    /// The networks that hold a client's address; none where it is not known.
+    pub(crate) fn networks(&self, from: Option<IpAddr>) -> NameSet {
+        from.map_or_else(NameSet::default, |from| Network::holding_address(&self.body().networks, from))
+    }
+
+    /// Whether policies ask for the networks of a request.
+    pub(crate) fn reads_networks(&self) -> bool {
+        self.policy.reads_networks()
     }
 
     /// Whether the service takes a request for this tenant from this workload, which an inbound filter asks before all
@@ -378,6 +393,7 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
         principal: ask.subject.clone(),
         roles: ask.roles.clone(),
         scopes: Vec::new(),
+        networks: ask.networks.clone(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,

@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, RouteSays, authorize_across};
 use partywall_tenancy::{
-    Cell, Crossing, GrantId, Here, Leave, Mode, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling, Scope,
-    Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
+    Cell, Crossing, GrantId, Here, Leave, Mode, NameSet, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling,
+    Scope, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
 };
 
 use crate::material::Material;
@@ -75,6 +75,8 @@ pub(crate) struct Judge<'m> {
     prints: &'m Prints,
     /// Roles that NEW names and OLD does not: the log does not say who had them.
     unrecorded: Vec<String>,
+    /// What NEW could ask networks for.
+    networks: Vec<String>,
 }
 
 /// A recorded request with its names found again; those that no policy names are fingerprints still.
@@ -133,7 +135,7 @@ impl<'m> Judge<'m> {
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
         let known: BTreeSet<&str> = old.roles().collect();
         let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
-        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect() }
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect(), networks: new.networks() }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
@@ -142,11 +144,11 @@ impl<'m> Judge<'m> {
             return Ok((platform(self.old, record, caller), platform(self.new, record, caller)));
         }
         let mut found = self.find(record)?;
-        let mut old = decide(self.old, record, &found, &record.roles);
+        let mut old = decide(self.old, record, &found, &record.roles, &record.networks);
         if !record.shadow.is_empty() && !old.is(record) {
             // What nothing in the bundle put into shadow, its route did.
             found.route = Some(Mode::Shadow);
-            old = decide(self.old, record, &found, &record.roles);
+            old = decide(self.old, record, &found, &record.roles, &record.networks);
         }
         let new = match self.unknown_to_new(record, &found) {
             Some(why) => Verdict::CannotTell(why),
@@ -272,8 +274,22 @@ impl<'m> Judge<'m> {
     /// Where NEW names roles that OLD does not, the principal may have had them: only a verdict that does not depend
     /// on them is one.
     fn decide_new(&self, record: &Record, found: &Found) -> Verdict {
-        let without = decide(self.new, record, found, &record.roles);
-        let with = |more: &[String]| decide(self.new, record, found, &[&record.roles, more].concat());
+        let without = decide(self.new, record, found, &record.roles, &record.networks);
+        let as_all = [record.roles.as_slice(), &self.unrecorded].concat();
+        let from = |networks: &[String]| {
+            let differs = |roles: &[String]| {
+                decide(self.new, record, found, roles, networks) != decide(self.new, record, found, roles, &[])
+            };
+            differs(&record.roles) || differs(&as_all)
+        };
+        // Where OLD asked for networks, the log has all that there were.
+        if !self.old.authorization.reads_networks()
+            && self.networks.iter().map(std::slice::from_ref).chain(self.networks.chunks(NameSet::MOST)).any(from)
+        {
+            let why = "it depends on networks, which OLD does not ask for, so nobody wrote down where it came from";
+            return Verdict::CannotTell(why.into());
+        }
+        let with = |more: &[String]| decide(self.new, record, found, &[&record.roles, more].concat(), &record.networks);
         let differs = |more: &[String]| with(more) != without;
         if let Some(role) = self.unrecorded.iter().find(|role| differs(std::slice::from_ref(role))) {
             return Verdict::CannotTell(format!(
@@ -386,7 +402,7 @@ fn platform(material: &Material, record: &Record, caller: &str) -> Verdict {
     }
 }
 
-fn decide(material: &Material, record: &Record, found: &Found, roles: &[String]) -> Verdict {
+fn decide(material: &Material, record: &Record, found: &Found, roles: &[String], networks: &[String]) -> Verdict {
     let Some(tenant) = material.tenant(&found.tenant) else { return Verdict::denied(Reason::TenantUnknown) };
     match tenant.status {
         TenantStatus::Active => {}
@@ -403,6 +419,7 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String])
         principal: found.subject.clone(),
         roles: roles.to_vec(),
         scopes: Vec::new(),
+        networks: NameSet::new(networks).unwrap_or_default(),
         proved_by: ProvedBy::Root,
         token_id: String::new(),
         expires: u64::MAX,

@@ -57,6 +57,10 @@ pub(crate) fn bundle(body: &BundleBody) {
         line("signer", format_args!("{} of {}, {}", signer.id, signer.workload, scope(&signer.tenants)));
     }
     body.gateways.iter().for_each(|gateway| line("gateway", gateway));
+    for network in &body.networks {
+        let ranges: Vec<String> = network.ranges.iter().map(ToString::to_string).collect();
+        line("network", format_args!("{}: {}", network.name, ranges.join(", ")));
+    }
     for tenant in body.tenants.iter() {
         let status = tenant.status.name();
         let mut more = String::new();

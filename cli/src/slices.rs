@@ -75,6 +75,7 @@ pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
             api_keys: Vec::new(),
             issuers: Vec::new(),
             signers: Vec::new(),
+            networks: Vec::new(),
             services: Vec::new(),
             modes: Modes::default(),
             shares: Vec::new(),
@@ -121,7 +122,8 @@ fn workload(whole: BundleBody) -> BundleBody {
     let edge = whole.sources.edge.into_iter().filter(selecting).collect();
     let sources = Sources { edge, inbound: whole.sources.inbound };
     let (issuers, api_keys) = read_by(&sources.inbound, whole.issuers, whole.api_keys);
-    BundleBody { legacy_headers, sources, issuers, api_keys, ..whole }
+    // Addresses are the edge's to look at; further in, its root context names the networks.
+    BundleBody { legacy_headers, sources, issuers, api_keys, networks: Vec::new(), ..whole }
 }
 
 fn read_by<I, K>(sources: &[Source], issuers: Vec<I>, api_keys: Vec<K>) -> (Vec<I>, Vec<K>) {
@@ -146,6 +148,7 @@ pub(crate) fn together(folder: &Path) -> Option<BundleBody> {
     add(&mut whole.issuers, &edge.issuers);
     add(&mut whole.api_keys, &edge.api_keys);
     add(&mut whole.signers, &edge.signers);
+    whole.networks.clone_from(&edge.networks);
     Some(whole)
 }
 
@@ -160,8 +163,8 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Recover, RoleKeys, Share, SpiffeId, Tenant, TenantId,
-        TenantScope, TenantStatus, Tenants,
+        ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Network, Range, Recover, RoleKeys, Share, SpiffeId,
+        Tenant, TenantId, TenantScope, TenantStatus, Tenants,
     };
 
     use super::*;
@@ -220,6 +223,7 @@ mod tests {
             signers: vec![signer("edge-1", "edge"), signer("jobs-1", "jobs")],
             gateways: vec![workload("gateway")],
             cells: vec![],
+            networks: vec![Network { name: "office".into(), ranges: vec![Range::parse("10.0.0.0/8").unwrap()] }],
             tenants: Tenants::pack([Tenant {
                 id: tenant.clone(),
                 tier: "gold".into(),
@@ -276,6 +280,7 @@ mod tests {
             assert!(other.issuers.is_empty() && other.api_keys.is_empty() && other.signers.is_empty());
             assert!(other.services.is_empty() && other.program.is_empty() && !other.tenants.is_empty());
             assert!(other.shares.is_empty() && !edge.shares.is_empty() && !workload.shares.is_empty());
+            assert!(other.networks.is_empty() && !edge.networks.is_empty() && workload.networks.is_empty());
             assert!(other.modes.is_empty() && !edge.modes.is_empty() && !workload.modes.is_empty());
         }
         for audience in Audience::ALL {

@@ -52,6 +52,7 @@ fn evaluate(program: &Program) -> usize {
         service: "spiffe://mesh.example/orders",
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
+        networks: NameSet::none(),
     };
     let names = Names::of(program);
     let Some(world) = RequestWorld::new(&facts, &names) else { return 0 };

@@ -14,7 +14,7 @@ use partywall_authorization::{
 use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::oracle::Oracle;
 use partywall_cli::lower::{parse, translate};
-use partywall_tenancy::Tenant;
+use partywall_tenancy::{NameSet, Tenant};
 use random::Random;
 
 const TENANTS: &[&str] = &["acme", "globex", "initech"];
@@ -103,6 +103,7 @@ fn facts<'a>(
         service: "spiffe://mesh.example/ns/shop/sa/orders",
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
+        networks: NameSet::none(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use partywall_authorization::{Authorization, Body, Call, Decision, Program, Query, authorize};
 use partywall_cli::directory::{self, Reading};
 use partywall_cli::lower::{Vocabulary, lower};
-use partywall_tenancy::{ProvedBy, TenantContext};
+use partywall_tenancy::{NameSet, ProvedBy, TenantContext};
 use serde::Deserialize;
 use support::{cases, copy, folder, sample};
 
@@ -32,6 +32,9 @@ struct Given {
     /// Files and folders whose contents are taken out of it before.
     #[serde(default)]
     without: Vec<String>,
+    /// Put at the end of files there.
+    #[serde(default)]
+    append: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +54,9 @@ struct When {
     body: String,
     #[serde(default)]
     region: String,
+    /// Networks that the client calls from.
+    #[serde(default)]
+    networks: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -105,13 +111,21 @@ fn given(given: &Given, here: &Path) -> Reading {
     for (name, text) in &given.files {
         fs::write(here.join(name), text).unwrap();
     }
+    for (name, text) in &given.append {
+        let before = fs::read_to_string(here.join(name)).unwrap();
+        fs::write(here.join(name), before + text).unwrap();
+    }
     directory::read(here, None)
 }
 
 fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
     let mistakes = || reading.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let directory = reading.directory().ok_or_else(mistakes)?;
-    let vocabulary = Vocabulary { tenants: directory.tenants, services: directory.services };
+    let vocabulary = Vocabulary {
+        tenants: directory.tenants,
+        services: directory.services,
+        networks: Some(&directory.mesh.networks),
+    };
     let lowered = lower(&vocabulary, directory.policies).map_err(|e| e[0].to_string())?;
     // Through its bytes, as a sidecar gets it.
     let program = Program::read(&lowered.program.write().unwrap()).map_err(|e| e.to_string())?;
@@ -124,6 +138,7 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         principal: when.subject.clone(),
         roles: when.roles.clone(),
         scopes: vec![],
+        networks: NameSet::new(&when.networks).unwrap(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,

@@ -110,9 +110,12 @@ fn comparison(random: &mut Random, wild: bool) -> String {
     }
 }
 
-/// Something about features and consents.
+/// Something about features, consents and networks.
 fn of_sets(random: &mut Random, wild: bool) -> String {
     fn set(random: &mut Random) -> String {
+        if random.chance(25) {
+            return "context.networks".to_owned();
+        }
         let (whose, which) = (random.of(&["principal", "resource"]), random.of(&["features", "consents"]));
         format!("{whose}.tenant.{which}")
     }
@@ -227,6 +230,7 @@ fn request(random: &mut Random) -> Case {
             ..Attributes::default()
         },
         time: TIMES[random.below(TIMES.len())],
+        networks: names(random),
     }
 }
 
@@ -273,7 +277,7 @@ fn what_passes_validation_is_covered_branch_by_branch() {
     let seed = seed();
     println!("PARTYWALL_SEED={seed}");
     let (tenants, services) = (tenants(), services());
-    let vocabulary = Vocabulary { tenants: &tenants, services: &services };
+    let vocabulary = Vocabulary { tenants: &tenants, services: &services, networks: None };
     let mut random = Random(seed);
     let (mut sets, mut branches, mut taken, mut impossible, mut requests) = (0, 0, 0, 0, 0);
     for _ in 0..300 {

@@ -445,3 +445,35 @@ fn a_broken_directory_and_a_command_line_without_sense_are_refused() {
     partywall(&["prove", path(&sample()), "--narrower"]).ends_with(2);
     partywall(&["prove", path(&sample()), "--timeout", "0s"]).ends_with(2).says("write it as `30s` or `5m`");
 }
+
+#[test]
+fn a_counterexample_names_the_networks_that_it_takes() {
+    let policies = format!(
+        "@id(\"office\") permit (principal, action == Action::\"orders:read\", resource)
+         when {{ context.networks.contains(\"office\") && !context.networks.contains(\"vpn\") }};
+         @id(\"own\") permit (principal, action, resource) when {{ principal.tenant == resource.tenant }};
+         {}",
+        WALL.lines().last().unwrap()
+    );
+    let here = directory("prove-networks", &policies);
+    let mesh = fs::read_to_string(here.join("mesh.yaml")).unwrap();
+    fs::write(here.join("mesh.yaml"), mesh + "networks: { office: [10.0.0.0/8], vpn: [192.0.2.0/24] }\n").unwrap();
+    let report = prove(&here, &["--json"]).ends_with(1).json();
+    let all = falsehoods(&report);
+    assert_eq!(all.len(), 1, "{report:#}");
+    let (what, example) = all[0];
+    assert_eq!((what[2], &example["networks"]), ("orders:read", &json!(["office"])), "{report:#}");
+    assert!(example["explain"].as_str().unwrap().contains(" --network office "), "{report:#}");
+    // Where it takes no network, none is named.
+    let anywhere = "permit (principal, action, resource) when { !context.networks.contains(\"office\") };";
+    fs::write(here.join("policies/only.cedar"), anywhere).unwrap();
+    let report = prove(&here, &["--json"]).ends_with(1).json();
+    assert!(falsehoods(&report).iter().all(|(_, example)| example["networks"] == json!([])), "{report:#}");
+    // Any will do: one that the directory has is named.
+    let somewhere = "permit (principal, action, resource) when { !context.networks.isEmpty() };";
+    fs::write(here.join("policies/only.cedar"), somewhere).unwrap();
+    let report = prove(&here, &["--json"]).ends_with(1).json();
+    let named = falsehoods(&report);
+    let known = |networks: &Value| [json!(["office"]), json!(["vpn"])].contains(networks);
+    assert!(!named.is_empty() && named.iter().all(|(_, example)| known(&example["networks"])), "{report:#}");
+}

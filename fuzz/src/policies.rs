@@ -81,6 +81,7 @@ fn decide(bytes: &[u8]) {
         service: "spiffe://mesh.example/orders",
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
+        networks: NameSet::none(),
     };
     let names = Names::of(&program);
     let Some(world) = RequestWorld::new(&facts, &names) else { return };

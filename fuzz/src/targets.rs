@@ -15,9 +15,9 @@ use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::statement::{self, Kind, TrustedKey};
 use partywall_tenancy::{
     ApiKey, Audience, Bundle, BundleBody, Caller, ContextSigner, Grant, GrantCeilings, Issuer, IssuerKey, KeyAlgorithm,
-    KeySource, MeshId, NameSet, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Reason, Recover, RevokedToken,
-    RoleKeys, Rollout, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId, TenantScope,
-    TenantStatus, Tenants, Trust, View, join_grants, split_grants,
+    KeySource, MeshId, NameSet, Network, Origin, Overlay, OverlayBody, PolicyState, ProvedBy, Range, Reason, Recover,
+    RevokedToken, RoleKeys, Rollout, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantContext, TenantId,
+    TenantScope, TenantStatus, Tenants, Trust, View, join_grants, split_grants,
 };
 use partywall_tenant_context::jwt::{self, Keys, Memo, PureRust, Verified, jwk};
 use partywall_tenant_context::{
@@ -345,6 +345,7 @@ fn with_evidence<T>(peer: Peer<'_>, ask: impl FnOnce(&Evidence<'_>) -> T) -> T {
         now: NOW,
         peer,
         server_name: b"",
+        address: b"127.0.0.1:9",
         verifier: &PureRust::default(),
         keys: Keys::inline(),
         memo: &RefCell::new(Memo::new(4)),
@@ -495,6 +496,7 @@ fn body() -> BundleBody {
         }],
         gateways: vec![spiffe(GATEWAY)],
         cells: vec![],
+        networks: vec![Network { name: "here".into(), ranges: vec![Range::parse("127.0.0.0/8").expect("a range")] }],
         tenants: Tenants::pack(["acme", "globex"].map(|id| Tenant {
             id: tenant(id),
             tier: "gold".into(),

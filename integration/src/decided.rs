@@ -95,6 +95,9 @@ pub struct When {
     /// Its region.
     #[serde(default)]
     pub region: Option<String>,
+    /// The client's address, as a proxy before the edge tells it.
+    #[serde(default)]
+    pub from: Option<String>,
 }
 
 impl When {

@@ -26,7 +26,7 @@ use crate::wait;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// As many ports as there can be: one for each listener, and two more.
-const MOST: usize = 48;
+const MOST: usize = 56;
 /// A port that was free is taken by somebody else now and then, before Envoy has made machine code of the module.
 const TRIES: usize = 3;
 /// Stands for the port of the first listener, until there is one.

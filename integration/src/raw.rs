@@ -1,7 +1,7 @@
 //! A client that sends exactly the bytes it is given, and reads one answer.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use tokio::net::TcpSocket;
 
 use crate::certificates::Identity;
 
@@ -53,6 +54,17 @@ impl Request {
     /// Sends it to `to` over plain TCP.
     pub fn send(&self, to: SocketAddr) -> Result<Response> {
         plain(to, &self.bytes())
+    }
+
+    /// The same from this address of this machine.
+    pub fn send_from(&self, from: IpAddr, to: SocketAddr) -> Result<Response> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(from, 0)).with_context(|| format!("cannot call from {from}"))?;
+        let stream = runtime.block_on(socket.connect(to))?.into_std()?;
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        exchange(&mut &stream, &self.bytes())
     }
 
     /// Sends it to `to` over mutual TLS, as `identity`.

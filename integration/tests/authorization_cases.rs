@@ -90,6 +90,10 @@ impl Bench {
             let at = route.iter().position(|one| *one == said).context("no such route")?;
             asked = asked.header("x-case-route", at.to_string());
         }
+        // Doors trust who comes before them, so that a case can come from anywhere.
+        if let Some(from) = &case.when.from {
+            asked = asked.header("x-forwarded-for", from.as_str());
+        }
         if grpc {
             asked = asked.header("content-type", "application/grpc").header("content-length", "0");
         }

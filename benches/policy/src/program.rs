@@ -8,7 +8,7 @@ use partywall_authorization::{
     Across, ActionIndex, Authorization, Call, Decision, Id, Names, Outcome, Program, Query, RequestFacts, RequestWorld,
     Scratch, authorize_across,
 };
-use partywall_tenancy::{ProvedBy, TenantContext};
+use partywall_tenancy::{NameSet, ProvedBy, TenantContext};
 
 use crate::Answer;
 use crate::material::{Case, Material};
@@ -111,6 +111,7 @@ impl Judge {
             service: self.material.services[case.service].spiffe_id.as_str(),
             attributes: partywall_tenancy::Attributes::none(),
             time: 0,
+            networks: NameSet::none(),
         }
     }
 }
@@ -124,6 +125,7 @@ fn context(material: &Material, case: &Case) -> TenantContext {
         principal: case.subject.clone(),
         roles: case.roles.clone(),
         scopes: Vec::new(),
+        networks: NameSet::default(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use partywall_authorization::RouteSays;
 use partywall_authorization::{Effect, Verdict};
-use partywall_tenancy::Reason;
+use partywall_tenancy::{NameSet, Reason};
 use serde::Serialize;
 
 use crate::cases::{Case, Given};
@@ -130,25 +130,26 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Shows(shown) => {
             let mut shown = shown.clone();
             shown.headers.extend(case.headers.iter().cloned());
+            shown.address = case.from.map(|from| from.to_string()).unwrap_or_default();
             let ask = rehearsal.establish(&shown, &case.service.value, &case.method, &case.path, &case.region)?;
             Ok(Ask { body: SentBody::Whole(case.body.clone()), time: case.time, ..ask })
         }
         Given::Workload(caller) => {
             let tenant = rehearsal.without_context(caller, case).ok_or_else(|| rehearsal.platform(caller, case))?;
             rehearsal.called_by(caller, &case.service.value, &tenant)?;
-            Ok(proved(case, &tenant, &caller.to_string(), &[]))
+            Ok(proved(case, &tenant, &caller.to_string(), &[], NameSet::default()))
         }
         Given::Proved { tenant, subject, roles, caller, .. } => {
             if let Some(caller) = caller {
                 rehearsal.called_by(caller, &case.service.value, tenant)?;
             }
-            Ok(proved(case, tenant, subject, roles))
+            Ok(proved(case, tenant, subject, roles, rehearsal.networks(case.from)))
         }
     }
 }
 
 /// What somebody asks for who was proved.
-fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String]) -> Ask {
+fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String], networks: NameSet) -> Ask {
     Ask {
         tenant: tenant.to_owned(),
         subject: subject.to_owned(),
@@ -164,6 +165,7 @@ fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String]) -> Ask
         region: case.region.clone(),
         cell: case.cell.clone(),
         time: case.time,
+        networks,
     }
 }
 

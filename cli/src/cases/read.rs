@@ -1,6 +1,7 @@
 //! Reads a file of cases.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use partywall_authorization::RouteSays;
 use partywall_tenancy::{Mode, Reason, TenantId, UnixSeconds};
@@ -38,6 +39,7 @@ fn file<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Vec<Case<'s>> {
 }
 
 fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
+    let at = node.at;
     let mut fields = Fields::of(node, "a case", mistakes)?;
     let name = fields
         .required("name", "write `name: a viewer reads an order`", mistakes)
@@ -49,10 +51,15 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body, route, says, region, cell, time } = when?;
+    let When { service, method, path, headers, body, route, says, region, cell, time, from } = when?;
+    let given = given?;
+    if let (Given::Workload(_), Some(_)) = (&given, &from) {
+        let message = "`from` stands beside a workload that calls by itself, and nobody tells a sidecar where that is";
+        return mistakes.add(at.error(message).help("write `tenant`, or take it out"));
+    }
     Some(Case {
         name: name?,
-        given: given?,
+        given,
         service,
         method,
         path,
@@ -63,6 +70,7 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
         region,
         cell,
         time,
+        from,
         then: then?,
     })
 }
@@ -128,6 +136,7 @@ struct When<'s> {
     region: String,
     cell: Option<String>,
     time: Option<UnixSeconds>,
+    from: Option<IpAddr>,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -147,12 +156,10 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     };
     let cell = fields.optional("cell").map(|node| word(node, "a cell", mistakes).map(|found| found.value));
     let time = fields.optional("time").map(|node| time(node, mistakes));
+    let from = fields.optional("from").map(|node| from(node, mistakes));
     fields.finish(mistakes);
     let (request, region, cell) = (request?, region?, once_read(cell)?);
-    let time = match time {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let (time, from) = (once_read(time)?, once_read(from)?);
     let headers = headers.unwrap_or(Some(Vec::new()))?;
     let (route, says) = once_read(route)?.unwrap_or_default();
     let body = body.unwrap_or(Some(String::new()))?;
@@ -160,7 +167,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, body, route, says, region, cell, time })
+            Some(When { service: service?, method, path, headers, body, route, says, region, cell, time, from })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
@@ -174,6 +181,14 @@ fn time(node: Node<'_>, mistakes: &mut Mistakes) -> Option<UnixSeconds> {
     parse_rfc3339(&found.value).or_else(|| {
         let diagnostic = found.at.error(format!("`{}` is no time in UTC", found.value));
         mistakes.add(diagnostic.help("write it as `2026-12-24T18:00:00Z`"))
+    })
+}
+
+fn from(node: Node<'_>, mistakes: &mut Mistakes) -> Option<IpAddr> {
+    let found = text(node, "an address", mistakes)?;
+    found.value.parse().ok().or_else(|| {
+        let diagnostic = found.at.error(format!("`{}` is no address", found.value));
+        mistakes.add(diagnostic.help("write that of the client, as `10.1.2.3` or `2001:db8::7`, without a port"))
     })
 }
 

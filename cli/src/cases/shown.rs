@@ -44,6 +44,7 @@ fn all(
         certificate: certificate.map_or(Some(None), |read| read.map(Some))?,
         host: host.map_or(Some(None), |read| read.map(Some))?,
         headers: headers.map_or(Some(Vec::new()), |read| read)?,
+        address: String::new(),
     })
 }
 

@@ -130,6 +130,11 @@ fn add(slice: &BundleBody, parts: &mut Parts) {
             parts.insert((kind, text(&one, name)), one);
         }
     }
+    for network in &slice.networks {
+        let ranges: Vec<String> = network.ranges.iter().map(ToString::to_string).collect();
+        parts.insert(("network", network.name.clone()), json!({ "ranges": ranges }));
+    }
+    list(&mut bundle, "networks");
     // In words: who gains or loses by one that comes or goes is what there is to say of it.
     for (share, written) in slice.shares.iter().zip(list(&mut bundle, "shares")) {
         parts.insert(("share", shares::words(share)), written);

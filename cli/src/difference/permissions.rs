@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
-use partywall_tenancy::{Attributes, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Attributes, NameSet, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
 use serde::Serialize;
 
 use crate::material::Material;
@@ -14,6 +14,8 @@ use crate::recorded::outcome;
 const MOST: usize = 2_000_000;
 /// The most ids of one type, named by policies, that are asked about.
 const IDS: usize = 64;
+/// The most networks that are asked about.
+const NETWORKS: usize = NameSet::MOST;
 /// Up to so many roles are also asked about in pairs.
 const PAIRS: usize = 12;
 
@@ -32,6 +34,8 @@ pub(crate) struct Change {
     pub(crate) id: Option<String>,
     /// `same`, or `other`: of another tenant, where the policies alone would permit it. The invariant still denies it.
     pub(crate) owner: &'static str,
+    /// From this network alone; an empty name for none of them. From anywhere where there is none here.
+    pub(crate) network: Option<String>,
     /// What came of it.
     pub(crate) old: String,
     /// What comes of it.
@@ -97,7 +101,8 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
     let operations: BTreeSet<Asked<'_>> = old.known.keys().chain(new.known.keys()).copied().collect();
     let ids = ids(both, &operations, &mut found.sampled);
     let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
-    let step = (shapes.len() * roles.len() * each).div_ceil(MOST).max(1);
+    let networks = networks(both, &mut found.sampled);
+    let step = (shapes.len() * roles.len() * each * networks.len()).div_ceil(MOST).max(1);
     if step > 1 {
         found.sampled.push(format!("one of {step} kinds of tenants was asked about: there are {}", shapes.len()));
     }
@@ -116,12 +121,14 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
                 let named = ids.get(operation.resource).filter(|_| operation.shows_id).into_iter().flatten();
                 let named = named.map(|id| (Some(*id), None));
                 let foreign = others.map(|other| (None, Some(other)));
-                for (id, other) in std::iter::once((None, None)).chain(named).chain(foreign) {
+                let things = std::iter::once((None, None)).chain(named).chain(foreign);
+                let things = things.flat_map(|(id, other)| networks.iter().map(move |from| (id, other, from)));
+                for (id, other, from) in things {
                     found.questions += 1;
                     let [was, is] = [(&old, other.and_then(|s| s.old)), (&new, other.and_then(|s| s.new))];
                     let [acts, will_act] = &acting;
-                    let was = was.0.ask(acts.as_ref(), was.1, subject, roles, *operation, id);
-                    let is = is.0.ask(will_act.as_ref(), is.1, subject, roles, *operation, id);
+                    let was = was.0.ask(acts.as_ref(), was.1, subject, roles, *operation, (id, from));
+                    let is = is.0.ask(will_act.as_ref(), is.1, subject, roles, *operation, (id, from));
                     if was.0 == is.0 {
                         continue;
                     }
@@ -132,6 +139,7 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
                         resource: operation.resource.to_owned(),
                         id: id.map(str::to_owned),
                         owner: if other.is_some() { "other" } else { "same" },
+                        network: (networks.len() > 1).then(|| from.get(0).unwrap_or_default().to_owned()),
                         old: was.1,
                         new: is.1,
                     };
@@ -141,12 +149,32 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
             }
         }
     }
-    found.differences = grouped(without_implied(changes), &shapes, &roles);
+    let changes = without_implied(from_anywhere(changes, &networks));
+    found.differences = grouped(changes, &shapes, &roles);
     found
 }
 
 /// By what changes, and for which user if it is one that policies name: sets of roles, and the kinds of tenants.
 type Changes = BTreeMap<(Change, Option<String>), BTreeMap<usize, BTreeSet<usize>>>;
+
+/// What happens from no network and from each of them happens from anywhere.
+fn from_anywhere(changes: Changes, networks: &[NameSet]) -> Changes {
+    let from = |change: &Change, network: &str| Change { network: Some(network.to_owned()), ..change.clone() };
+    let mut merged = Changes::new();
+    for ((change, user), by_roles) in &changes {
+        let everywhere = change.network.as_deref() == Some("")
+            && networks.iter().flat_map(|network| network.get(0)).all(|network| {
+                let there = changes.get(&(from(change, network), user.clone()));
+                let holds = |roles, of: &BTreeSet<usize>| {
+                    there.and_then(|there| there.get(roles)).is_some_and(|all| of.is_subset(all))
+                };
+                by_roles.iter().all(|(roles, of)| holds(roles, of))
+            });
+        let change = if everywhere { Change { network: None, ..change.clone() } } else { change.clone() };
+        merged.insert((change, user.clone()), by_roles.clone());
+    }
+    merged
+}
 
 /// What happens to one user, one resource or those of another tenant, as it happens to all, is not told by itself.
 fn without_implied(mut changes: Changes) -> Changes {
@@ -155,6 +183,7 @@ fn without_implied(mut changes: Changes) -> Changes {
         let broader = [
             (Change { id: None, ..change.clone() }, user.clone()),
             (Change { owner: "same", ..change.clone() }, user.clone()),
+            (Change { network: None, ..change.clone() }, user.clone()),
             (change.clone(), None),
         ];
         for broader in broader.iter().filter(|b| (&b.0, &b.1) != (change, user)).filter_map(|b| all.get(b)) {
@@ -257,6 +286,19 @@ fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<
     sets
 }
 
+/// None, and each of those that policies could ask for, by itself.
+fn networks(both: [&Material; 2], sampled: &mut Vec<String>) -> Vec<NameSet> {
+    let names: BTreeSet<String> = both.iter().flat_map(|m| m.networks()).collect();
+    if names.len() > 1 {
+        sampled.push(format!("networks were asked about one by one, not together: there are {}", names.len()));
+    }
+    if names.len() > NETWORKS {
+        sampled.push(format!("of {} names that may be networks, {NETWORKS} were asked about", names.len()));
+    }
+    let one_by_one = names.iter().take(NETWORKS).filter_map(|name| NameSet::new([name]));
+    std::iter::once(NameSet::default()).chain(one_by_one).collect()
+}
+
 fn ids<'m>(
     both: [&'m Material; 2],
     operations: &BTreeSet<Asked<'m>>,
@@ -313,7 +355,7 @@ impl<'m> Side<'m> {
         subject: Option<&str>,
         roles: &[&str],
         asked: Asked<'_>,
-        id: Option<&str>,
+        (id, networks): (Option<&str>, &NameSet),
     ) -> (bool, String) {
         let denied = |reason: Reason| (false, outcome(false, reason.code(), ""));
         let Some(tenant) = tenant else { return denied(Reason::TenantUnknown) };
@@ -342,6 +384,7 @@ impl<'m> Side<'m> {
                 service: service.spiffe_id.as_str(),
                 attributes,
                 time: self.time,
+                networks,
             };
             let Some(world) = RequestWorld::new(&facts, &self.names) else { return denied(Reason::PolicyDenied) };
             match program.decide(action, &world, &self.scratch).0 {

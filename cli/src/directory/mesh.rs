@@ -1,6 +1,6 @@
 //! `mesh.yaml`: what holds for the whole mesh.
 
-use partywall_tenancy::{MeshId, Mode, SpiffeId};
+use partywall_tenancy::{MeshId, Mode, Network, SpiffeId};
 
 use crate::directory::cells::CellEntry;
 use crate::directory::fields::{Fields, Report, list, once_each, text};
@@ -10,7 +10,7 @@ use crate::directory::key_roles::KeyRoles;
 use crate::directory::tenant_sources::{self, SourcesEntry};
 use crate::directory::values::{Scope, duration, key_id, scope, spiffe_id};
 use crate::directory::yaml::{Located, Node, Value};
-use crate::directory::{cells, grants, headers, key_roles, modes};
+use crate::directory::{cells, grants, headers, key_roles, modes, networks};
 
 /// `mesh.yaml` as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug, Default)]
@@ -39,6 +39,8 @@ pub(crate) struct MeshEntry<'s> {
     pub(crate) mode: Option<Located<'s, Mode>>,
     /// `cells`, sorted by name.
     pub(crate) cells: Vec<CellEntry<'s>>,
+    /// `networks`, sorted by name.
+    pub(crate) networks: Vec<Network>,
     /// Whether `mesh.yaml` was read at all, so that a cell that is not there is missing.
     pub(crate) cells_whole: bool,
     /// `issuers`.
@@ -92,6 +94,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
     });
     let mode = modes::mode(&mut fields, report);
     let cells = fields.optional("cells").map_or(vec![], |node| cells::read(node, report));
+    let networks = fields.optional("networks").map_or(vec![], |node| networks::read(node, report));
     let (issuers, issuers_whole) = fields
         .required("issuers", "write `issuers: [{ issuer: https://id.example, … }]`", report)
         .map_or((vec![], false), |node| whole(node, "`issuers`", report, issuer::read));
@@ -109,6 +112,7 @@ pub(crate) fn read<'s>(node: Node<'s>, report: &mut Report) -> MeshEntry<'s> {
         gateways,
         mode,
         cells,
+        networks,
         cells_whole: true,
         issuers,
         signers_whole,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use partywall_authorization::{
     ActionIndex, Effect, Id, Names, PolicyBody, Program, RequestFacts, RequestWorld, Verdict,
 };
-use partywall_tenancy::{Attributes, GrantCeilings, Owner, Share, Tenant, TenantScope, TenantStatus};
+use partywall_tenancy::{Attributes, GrantCeilings, NameSet, Owner, Share, Tenant, TenantScope, TenantStatus};
 
 use super::cover::domain::Named;
 use super::reach::{Apart, Asking, shape};
@@ -81,8 +81,8 @@ impl Search<'_> {
             return Some(Useless::Unseen);
         }
         let (named, forbids) = self.forbids(index);
-        // At another time it may be otherwise.
-        if named.iter().any(|named| named.asks_time) {
+        // At another time, or from elsewhere, it may be otherwise.
+        if named.iter().any(|named| named.asks_time || named.asks_networks) {
             return None;
         }
         let pairs = self.pairs();
@@ -105,6 +105,7 @@ impl Search<'_> {
                             service: target.service,
                             attributes: target.attributes,
                             time: 0,
+                            networks: NameSet::none(),
                         };
                         // One request that is let across is enough.
                         by.insert(self.forbidden(&forbids, &facts)?.to_owned());

@@ -73,6 +73,7 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
         Ok(HashMap::from([("tenant".to_owned(), tenant)]))
     };
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+    let texts = |set: &NameSet| RestrictedExpression::new_set(set.iter().map(text));
     let of_resource = || -> Result<HashMap<_, _>, String> {
         let mut attributes = owned_by(facts.owner)?;
         attributes.insert("dataset".to_owned(), text(&facts.attributes.dataset));
@@ -95,6 +96,7 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
         ("service".to_owned(), service),
         ("purpose".to_owned(), text(&facts.attributes.purpose)),
         ("time".to_owned(), RestrictedExpression::new_datetime(rfc3339(facts.time))),
+        ("networks".to_owned(), texts(facts.networks)),
     ];
     let context = Context::from_pairs(fields).map_err(|e| e.to_string())?;
     let request = Request::new(principal, action, resource, context, None).map_err(|e| e.to_string())?;

@@ -178,8 +178,8 @@ impl Search<'_> {
             let applies = |id: &str| operations.iter().any(|o| self.program.applicable(o.index).any(|p| p.id == id));
             concerned.extend(all.iter().filter(beside).filter(|(_, forbid)| applies(&forbid.id)).map(|(at, _)| *at));
         }
-        // At another time it may be otherwise.
-        if concerned.iter().any(|at| self.named[*at].asks_time) {
+        // At another time, or from elsewhere, it may be otherwise.
+        if concerned.iter().map(|at| &self.named[*at]).any(|named| named.asks_time || named.asks_networks) {
             return None;
         }
         let asking = Asking::of(concerned.iter().map(|at| &self.named[*at]));
@@ -205,6 +205,7 @@ impl Search<'_> {
                                 service: operation.service,
                                 attributes: operation.attributes,
                                 time: 0,
+                                networks: NameSet::none(),
                             };
                             self.ask(policy, operation.index, &facts, &mut seen);
                         }

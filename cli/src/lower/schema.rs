@@ -83,7 +83,9 @@ pub fn text(services: &[Service]) -> String {
         let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
         let _ =
             write!(text, "action \"{action}\" appliesTo {{\n    principal: [User],\n    resource: [{resources}],\n");
-        text.push_str("    context: { service: Workload, purpose: String, time: datetime },\n};\n");
+        text.push_str(
+            "    context: { service: Workload, purpose: String, time: datetime, networks: Set<String> },\n};\n",
+        );
     }
     text
 }

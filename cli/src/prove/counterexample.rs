@@ -2,7 +2,7 @@
 
 use cedar_policy::{Authorizer, Entities, PolicySet, Request};
 use cedar_policy_symcc::Env;
-use partywall_tenancy::{Operation, Place, Service};
+use partywall_tenancy::{NameSet, Operation, Place, Service};
 
 use super::claim::Asked;
 use super::{Kind, Side, model};
@@ -72,6 +72,7 @@ impl Counterexample {
         if side.policies.iter().any(|policy| policy.to_string().contains("context.time")) {
             option("time", &rfc3339(case.time));
         }
+        case.networks.iter().for_each(|network| option("network", network));
         words.extend(self.sent[1..].iter().cloned());
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
@@ -86,7 +87,7 @@ fn judge(asked: &Asked<'_>, case: &Case) -> Option<Vec<String>> {
     (ruling.allowed && !covered).then(|| ruling.determining.into_iter().collect())
 }
 
-/// The same without what makes no difference: roles, a name, an id.
+/// The same without what makes no difference: roles, networks, a name, an id.
 fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     let changed = |case: &mut Case, change: &dyn Fn(&mut Case)| {
         let mut plainer = case.clone();
@@ -102,6 +103,18 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
         if !changed(&mut case, &|case| drop(case.roles.remove(at))) {
             at += 1;
         }
+    }
+    let networks: Vec<String> = case.networks.iter().map(str::to_owned).collect();
+    for network in networks {
+        let without = case.networks.without(|one| one == network);
+        if changed(&mut case, &|case| case.networks.clone_from(&without)) || asked.side.networks.contains(&network) {
+            continue;
+        }
+        // One that the solver made up, where it matters that there is one.
+        asked.side.networks.iter().any(|known| {
+            let with = NameSet::new(without.iter().chain([known.as_str()])).unwrap_or_default();
+            changed(&mut case, &|case| case.networks.clone_from(&with))
+        });
     }
     changed(&mut case, &|case| case.subject = "someone".into());
     let operations = kind.operations(&asked.side.services);

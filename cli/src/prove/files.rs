@@ -37,6 +37,7 @@ pub(crate) fn write(task: &Task<'_>, report: &Report, folder: &Path) -> Result<V
                 "service": { "__entity": { "type": "Workload", "id": found.case.service } },
                 "purpose": found.case.attributes.purpose,
                 "time": { "__extn": { "fn": "datetime", "arg": rfc3339(found.case.time) } },
+                "networks": found.case.networks,
             },
         });
         let files = [folder.join(format!("{number}.entities.json")), folder.join(format!("{number}.request.json"))];

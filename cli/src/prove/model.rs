@@ -47,6 +47,7 @@ pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
             EvalResult::ExtensionValue(time) => self::time(&time)?,
             _ => return None,
         },
+        networks: set(request.context()?.get("networks")?)?,
     })
 }
 
@@ -81,7 +82,11 @@ fn time(written: &str) -> Option<UnixSeconds> {
 
 /// A set of texts. None where it has more than any tenant.
 fn names(entities: &Entities, uid: &EntityUid, name: &str) -> Option<NameSet> {
-    let EvalResult::Set(set) = entities.get(uid)?.attr(name)?.ok()? else { return None };
+    set(entities.get(uid)?.attr(name)?.ok()?)
+}
+
+fn set(value: EvalResult) -> Option<NameSet> {
+    let EvalResult::Set(set) = value else { return None };
     let text = |value: &EvalResult| if let EvalResult::String(text) = value { Some(text.clone()) } else { None };
     NameSet::new(set.iter().map(text).collect::<Option<Vec<String>>>()?)
 }

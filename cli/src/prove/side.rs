@@ -31,6 +31,8 @@ pub(crate) struct Side {
     pub(super) shares: Vec<Share>,
     /// What is in shadow, in words: there policies deny nothing, whatever is proved of them.
     pub(crate) in_shadow: Vec<String>,
+    /// The names of its networks.
+    pub(crate) networks: Vec<String>,
     /// Users that policies name, each with its tenant.
     pub(super) users: BTreeMap<String, String>,
 }
@@ -42,7 +44,11 @@ impl Side {
         let mistakes: Vec<Diagnostic> =
             reading.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
         let Some(directory) = reading.directory() else { return Err(Failure::diagnostics(&mistakes)) };
-        let vocabulary = Vocabulary { tenants: directory.tenants, services: directory.services };
+        let vocabulary = Vocabulary {
+            tenants: directory.tenants,
+            services: directory.services,
+            networks: Some(&directory.mesh.networks),
+        };
         let Valid { parsed, translated, .. } =
             valid(&vocabulary, directory.policies).map_err(|e| Failure::diagnostics(&e))?;
         let unknowable: Vec<Diagnostic> = parsed.iter().flat_map(dereference::of_named).collect();
@@ -61,6 +67,7 @@ impl Side {
             },
             shares: directory.shares.to_vec(),
             in_shadow: in_shadow(directory.modes),
+            networks: directory.mesh.networks.iter().map(|network| network.name.clone()).collect(),
             users,
         })
     }

@@ -146,6 +146,14 @@ fn when() -> Value {
             ),
             may("time", time("When it is decided, in UTC; now where left out")),
             may(
+                "from",
+                text(
+                    "The client's address as the edge sees it, for `networks`; in none of them where left out",
+                    "^[0-9A-Fa-f.:]+$",
+                    &["10.1.2.3", "2001:db8::7"],
+                ),
+            ),
+            may(
                 "region",
                 label(
                     "The region of the sidecar that decides, for datasets that are bound to regions and for cells; unknown where left out",

@@ -1,9 +1,10 @@
 //! `mesh.yaml`.
 
+use partywall_tenancy::Network;
 use serde_json::{Value, json};
 
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text};
-use super::values::{LEGACY_HEADER, duration, key_id, label, mode, scope, spiffe_id};
+use super::values::{LABEL, LEGACY_HEADER, duration, key_id, label, mode, scope, spiffe_id};
 use super::{issuer, sources};
 
 pub(super) fn mesh() -> Value {
@@ -85,6 +86,7 @@ pub(super) fn mesh() -> Value {
             ),
             may("mode", mode("anywhere in the mesh")),
             may("cells", list("Parts of the platform, of which one serves a tenant", cell(), 0)),
+            may("networks", networks()),
             must("issuers", list("Who issues JWTs, and for which tenants", issuer::issuer(), 0)),
         ],
     )
@@ -99,6 +101,22 @@ fn cell() -> Value {
             must("region", label("The region it lies in; it serves tenants of that residency alone", &["eu"])),
         ],
     )
+}
+
+fn networks() -> Value {
+    let range = text(
+        "A range, as `10.0.0.0/8`, with no bits of an address behind those that count; or one address",
+        "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$",
+        &["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"],
+    );
+    json!({
+        "description": "Names for the addresses that clients call from, which policies read as `context.networks`. The edge finds them by the client's address as Envoy knows it",
+        "type": "object",
+        "maxProperties": Network::MOST,
+        "propertyNames": { "pattern": LABEL },
+        "additionalProperties": list("Its ranges; they may overlap", range, 1),
+        "examples": [{ "office": ["10.0.0.0/8", "2001:db8::/32"] }],
+    })
 }
 
 fn grants() -> Value {

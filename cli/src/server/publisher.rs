@@ -282,6 +282,7 @@ mod tests {
             signers: vec![],
             gateways: vec![],
             cells: vec![],
+            networks: vec![],
             tenants: Tenants::default(),
             services: vec![],
             modes: partywall_tenancy::Modes::default(),

@@ -101,7 +101,11 @@ const MOST_TENANTS: usize = 100;
 fn unreached(checked: &Checked) -> Vec<Diagnostic> {
     let Some((directory, program)) = checked.good() else { return Vec::new() };
     let Ok(program) = Program::read(program) else { return Vec::new() };
-    let vocabulary = Vocabulary { tenants: directory.tenants, services: directory.services };
+    let vocabulary = Vocabulary {
+        tenants: directory.tenants,
+        services: directory.services,
+        networks: Some(&directory.mesh.networks),
+    };
     let (parsed, _) = parse(directory.policies);
     let mut found = reach::unreached(&vocabulary, &parsed, &program);
     // Cedar or the comparison with it may have said so at the same policy, and why.

@@ -115,12 +115,17 @@ fn show_permissions(permissions: &Permissions) {
         };
         say(format_args!("{who}, {roles}:"));
         for change in changes {
-            let Change { gains, service, action, resource, id, owner, old, new } = change;
+            let Change { gains, service, action, resource, id, owner, network, old, new } = change;
             let verb = if *gains { "gains" } else { "loses" };
             let which = id.as_ref().map_or(String::new(), |id| format!("::\"{id}\""));
             let whose =
                 if *owner == "other" { " of another tenant, by policies alone: the wall still denies it" } else { "" };
-            say(format_args!("    {verb} {action} on {resource}{which} at {service}{whose} ({old} -> {new})"));
+            let from = match network.as_deref() {
+                None => String::new(),
+                Some("") => " from no network".to_owned(),
+                Some(network) => format!(" from {network}"),
+            };
+            say(format_args!("    {verb} {action} on {resource}{which} at {service}{from}{whose} ({old} -> {new})"));
         }
     }
     permissions.sampled.iter().for_each(|what| say(format_args!("sampled: {what}")));

@@ -5,10 +5,11 @@ mod nearby;
 mod settings;
 mod tell;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use partywall_authorization::RouteSays;
-use partywall_tenancy::{TenantId, UnixSeconds, WithdrawnConsent};
+use partywall_tenancy::{NameSet, TenantId, UnixSeconds, WithdrawnConsent};
 
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
@@ -39,6 +40,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /r/7
+  partywall explain tenancy --tenant acme --role clerk --service orders --from 10.1.2.3 POST /orders
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -89,11 +91,17 @@ pub(crate) struct Args {
     /// When it is decided, in UTC, as 2026-12-24T18:00:00Z; now where left out
     #[arg(long, value_name = "TIME", value_parser = arguments::time)]
     time: Option<UnixSeconds>,
+    /// The address that the client calls from, looked up among `networks` of mesh.yaml; in none where left out
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    /// A network that the client calls from, in place of an address; may be there more than once
+    #[arg(long = "network", value_name = "NETWORK", conflicts_with = "from")]
+    networks: Vec<String>,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time", "from", "networks"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -143,7 +151,15 @@ pub(crate) fn run(args: &Args) -> Outcome {
             if names.is_empty() { "it lists none".to_owned() } else { format!("there are {}", names.join(", ")) };
         return Err(Failure::invalid(format!("`cells` of mesh.yaml has no `{cell}`\nhelp: {help}")));
     }
+    for name in &args.networks {
+        let known: Vec<&str> = directory.mesh.networks.iter().map(|network| network.name.as_str()).collect();
+        if !known.contains(&name.as_str()) {
+            let help = if known.is_empty() { "mesh.yaml names none".to_owned() } else { known.join(", ") };
+            return Err(Failure::invalid(format!("no network is called `{name}`\nhelp: there are {help}")));
+        }
+    }
     let rehearsal = Rehearsal::new(directory, program, &withdrawn)?;
+    let ask = if args.from.is_some() { Ask { networks: rehearsal.networks(args.from), ..ask } } else { ask };
     let (parsed, _) = lower::parse(directory.policies);
     let explained = tell::Explained::of(&rehearsal, &parsed, &ask, || {
         nearby::changes(directory, program, &withdrawn, &rehearsal, &ask)
@@ -172,6 +188,7 @@ fn ask(args: &Args) -> Option<Ask> {
         region: args.region.clone(),
         cell: args.cell.clone(),
         time: args.time,
+        networks: NameSet::new(&args.networks)?,
     })
 }
 

@@ -165,6 +165,11 @@ impl Authorization {
         self.asked.consents.contains(consent) || (self.names.consents.is_some() && self.names.text(consent).is_some())
     }
 
+    /// Whether policies ask for the networks of a request: then each of them may make a difference, named or not.
+    pub fn reads_networks(&self) -> bool {
+        self.names.networks.is_some()
+    }
+
     /// The roles that attributes name: those that are cleared for something.
     pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
         self.asked.roles.iter().map(|role| &**role)
@@ -267,6 +272,7 @@ impl<'a> Wanted<'a> {
             service: &self.service.spiffe_id,
             attributes: self.attributes(),
             time: query.time,
+            networks: &query.context.networks,
         })
     }
 }

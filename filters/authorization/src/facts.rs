@@ -13,7 +13,8 @@ use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, Worl
 /// principal  User::"<tenant>/<subject>"  in Role::"<role>"…   .tenant
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant .dataset .classification
-/// context                                                     .service  Workload::"<SPIFFE ID>", .purpose, .time
+/// context                                                     .service  Workload::"<SPIFFE ID>", .purpose, .time,
+///                                                             and the set .networks
 /// .tenant    Tenant::"<id>"                                   .tier .residency .status, and the sets .features .consents
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub struct RequestFacts<'a> {
     pub attributes: &'a Attributes,
     /// When it is decided.
     pub time: UnixSeconds,
+    /// The networks that the client called from; empty where nobody knows.
+    pub networks: &'a NameSet,
 }
 
 /// The most roles that policies name and one principal has.
@@ -60,16 +63,19 @@ const PURPOSE: u32 = CLASSIFICATION + 1;
 pub(crate) const FIELD_NAMES: u32 = PURPOSE + 1;
 /// The texts of the two tenants and of the operation.
 const TEXTS: usize = FIELD_NAMES as usize;
-/// Behind them: the names of the features and consents of the principal's tenant, then of the owner's.
+/// Behind them: the names of the features and consents of the principal's tenant, then of the owner's, then of the
+/// networks.
 const NAMES: u32 = FIELD_NAMES + FIELDS;
-/// Of each of the four sets there are places for so many.
+/// Of each of the five sets there are places for so many.
 const SPAN: u32 = 1 << 16;
 /// The sets of one tenant.
 const SETS: u32 = 2;
+/// The set behind those of the two tenants.
+const NETWORKS: u32 = 2 * SETS;
 
 /// The fields of the context.
 const FIELDS: u32 = crate::names::FIELDS.len() as u32;
-/// Places of values: names and values of the context's fields by turns, then the elements of the four sets.
+/// Places of values: names and values of the context's fields by turns, then the elements of the five sets.
 const CONTEXT: u32 = 2 * FIELDS;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
@@ -148,11 +154,7 @@ impl<'a> RequestWorld<'a> {
         let own = std::ptr::eq(tenant, self.facts.tenant);
         let first = if own { 0 } else { OF_TENANT };
         let text = |nth: u32| Lookup::Found(Value::Text(self.number(first + nth)));
-        let set = |nth: u32, names: &NameSet| {
-            let start = CONTEXT + SPAN * (nth + if own { 0 } else { SETS });
-            let len = u32::try_from(names.len()).unwrap_or(SPAN).min(SPAN);
-            Lookup::Found(Value::Set(Slice { place: Place::World, start, len }))
-        };
+        let set = |nth: u32, names: &NameSet| Lookup::Found(names_at(nth + if own { 0 } else { SETS }, names));
         match Some(name) {
             tier if tier == self.names.tier => text(0),
             residency if residency == self.names.residency => text(1),
@@ -171,22 +173,24 @@ impl<'a> RequestWorld<'a> {
             }
             Field::Purpose => Value::Text(self.number(PURPOSE)),
             Field::Time => Value::Datetime(i64::try_from(self.facts.time.saturating_mul(1000)).unwrap_or(i64::MAX)),
+            Field::Networks => names_at(NETWORKS, self.facts.networks),
         }
     }
 
-    /// Features and consents of the principal's tenant, then of the owner.
+    /// Features and consents of the principal's tenant, then of the owner; then the networks.
     fn set(&self, nth: u32) -> Option<&NameSet> {
         match nth {
             0 => Some(&self.facts.tenant.features),
             1 => Some(&self.facts.tenant.consents),
             2 => Some(&self.facts.owner.features),
             3 => Some(&self.facts.owner.consents),
+            NETWORKS => Some(self.facts.networks),
             _ => None,
         }
     }
 
     /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; what the
-    /// operation says; then the names of their features and consents.
+    /// operation says; then the names of their features and consents, and of the networks.
     fn at(&self, place: u32) -> Option<&str> {
         if let Some(name) = place.checked_sub(NAMES) {
             return self.set(name / SPAN)?.get(usize::try_from(name % SPAN).ok()?);
@@ -233,6 +237,12 @@ impl<'a> RequestWorld<'a> {
         });
         before.unwrap_or(place)
     }
+}
+
+/// The nth set of names, as a value.
+fn names_at(nth: u32, names: &NameSet) -> Value {
+    let len = u32::try_from(names.len()).unwrap_or(SPAN).min(SPAN);
+    Value::Set(Slice { place: Place::World, start: CONTEXT + SPAN * nth, len })
 }
 
 impl World for RequestWorld<'_> {
@@ -354,6 +364,7 @@ mod tests {
             service: "orders",
             attributes: Attributes::none(),
             time: 0,
+            networks: &NameSet::new(["eu", "q", "x"]).unwrap(),
         };
         let world = RequestWorld::new(&facts, &names).unwrap();
         let mut found: Vec<(Value, String)> = Vec::new();
@@ -377,7 +388,13 @@ mod tests {
                 }
             }
         }
-        assert_eq!(found.len(), 1 + 3 + 3 + 1 + 2 + 1);
+        let Value::Set(networks) = world.field(Field::Networks) else { panic!("no set of networks") };
+        for value in networks.range().map(|at| world.value(at).unwrap()) {
+            let Value::Text(text) = value else { panic!("{value:?}") };
+            found.push((value, world.text(text).unwrap().to_owned()));
+        }
+        assert!(world.holds(networks, "q").unwrap() && !world.holds(networks, "gold").unwrap());
+        assert_eq!(found.len(), 1 + 3 + 3 + 1 + 2 + 1 + 3);
         for (value, text) in &found {
             for (other, same) in &found {
                 assert_eq!(value == other, text == same, "{text} and {same}: {found:?}");
@@ -385,7 +402,9 @@ mod tests {
         }
         // Behind the last element, and in no set at all, there is nothing.
         let first = CONTEXT as usize;
-        for at in [first + 3, first + SPAN as usize + 3, first + 4 * SPAN as usize, usize::MAX] {
+        for at in
+            [first + 3, first + SPAN as usize + 3, first + 4 * SPAN as usize + 3, first + 5 * SPAN as usize, usize::MAX]
+        {
             assert_eq!(world.value(at), None, "{at}");
         }
     }

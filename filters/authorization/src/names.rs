@@ -19,6 +19,7 @@ pub struct Names {
     pub(crate) consents: Option<Text>,
     pub(crate) dataset: Option<Text>,
     pub(crate) classification: Option<Text>,
+    pub(crate) networks: Option<Text>,
     /// The fields of the context, sorted by the numbers of their names.
     pub(crate) context: [(Text, Field); FIELDS.len()],
     /// Types that every request has.
@@ -39,11 +40,12 @@ pub(crate) enum Field {
     Service,
     Purpose,
     Time,
+    Networks,
 }
 
 /// The fields of the context. Those that no policy names are numbered as texts of the request, by their places here.
-pub(crate) const FIELDS: [(&str, Field); 3] =
-    [("service", Field::Service), ("purpose", Field::Purpose), ("time", Field::Time)];
+pub(crate) const FIELDS: [(&str, Field); 4] =
+    [("service", Field::Service), ("purpose", Field::Purpose), ("time", Field::Time), ("networks", Field::Networks)];
 
 /// A type, and the entities of it that policies name.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +111,7 @@ impl Names {
             consents: program.find_text("consents"),
             dataset: program.find_text("dataset"),
             classification: program.find_text("classification"),
+            networks: program.find_text("networks"),
             context,
             users: kind("User"),
             roles: kind("Role"),

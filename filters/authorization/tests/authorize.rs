@@ -30,6 +30,7 @@ fn context(tenant: &str, roles: &[&str]) -> TenantContext {
         principal: "ann".into(),
         roles: roles.iter().map(|r| (*r).into()).collect(),
         scopes: vec![],
+        networks: NameSet::default(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,

@@ -68,7 +68,7 @@ pub struct Asking<'a> {
     pub owner: &'a str,
 }
 
-/// Names that belong to a decision and to nobody: what a role is called, a feature or a consent.
+/// Names that belong to a decision and to nobody: what a role is called, a network, a feature or a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
     /// What the operation asks for beside method and path, as `query.view=full`.
@@ -77,6 +77,8 @@ pub enum Names {
     Route,
     /// The principal's roles, those that policies name.
     Roles,
+    /// Networks that the client called from, where policies ask for them.
+    Networks,
     /// Features of the principal's tenant, those that policies name.
     Features,
     /// Consents of the principal's tenant that hold, those that policies name.
@@ -113,6 +115,7 @@ impl Names {
             Self::When => "when",
             Self::Route => "route",
             Self::Roles => "roles",
+            Self::Networks => "networks",
             Self::Features => "features",
             Self::Consents => "consents",
             Self::Withdrawn => "withdrawn",
@@ -250,6 +253,7 @@ mod tests {
         Names::When.write(["query.view=full"], &mut asked);
         Names::Route.write(["purpose=service"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
+        Names::Networks.write(["office", "vpn"], &mut asked);
         Names::Features.write([], &mut asked);
         Names::Consents.write(["analytics"], &mut asked);
         Names::Withdrawn.write(["mail", "trace"], &mut asked);
@@ -260,7 +264,7 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"networks":["office","vpn"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );

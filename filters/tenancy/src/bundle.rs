@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Owner, Refusal, Response, RouteWords, Share,
-    Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
+    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Network, Owner, Refusal, Response, RouteWords,
+    Share, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -51,6 +51,8 @@ pub struct BundleBody {
     pub gateways: Vec<SpiffeId>,
     /// The cells that tenants are in, sorted by name.
     pub cells: Vec<CellPlace>,
+    /// Ranges of addresses that clients come from, sorted by name: for edges alone.
+    pub networks: Vec<Network>,
     /// The tenants, sorted by id.
     pub tenants: Tenants,
     /// The services.

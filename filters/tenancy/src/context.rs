@@ -1,6 +1,6 @@
 //! What is known about one request once it was established who is calling.
 
-use crate::{SpiffeId, TenantId, UnixSeconds};
+use crate::{NameSet, SpiffeId, TenantId, UnixSeconds};
 
 /// What proved the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct TenantContext {
     pub roles: Vec<String>,
     /// The scopes of the credential (`scope`, RFC 8693 section 4.2).
     pub scopes: Vec<String>,
+    /// The networks that the client called from, as the edge saw it; empty where nobody knows.
+    pub networks: NameSet,
     /// Which source proved it here.
     pub proved_by: ProvedBy,
     /// The id of the token that proved it: `jti`, empty where the token had none.

@@ -38,6 +38,12 @@ impl NameSet {
         NameTable::set(&Arc::new(packing.table), at)
     }
 
+    /// The empty set.
+    pub fn none() -> &'static Self {
+        static NONE: NameSet = NameSet { table: None, start: 0, len: 0 };
+        &NONE
+    }
+
     /// How many names there are.
     pub fn len(&self) -> usize {
         self.len

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::loading::Loading;
 use crate::statement::{Kind, TrustedKey};
 use crate::{
-    ApiKey, BundleBody, ContextSigner, Issuer, Refusal, RoleKeys, Rollout, Service, Share, SpiffeId, Tenant, TenantId,
+    ApiKey, BundleBody, ContextSigner, Issuer, Network, Refusal, RoleKeys, Rollout, Service, Share, SpiffeId, Tenant,
+    TenantId,
 };
 
 /// A verified bundle with its indexes.
@@ -55,6 +56,7 @@ impl Bundle {
         if let Some(stranger) = body.tenants.cells().find(|name| !known(name)) {
             return Err(Refusal::Inconsistent(format!("a tenant is in the cell `{stranger}`, which it does not list")));
         }
+        Network::check(&body.networks)?;
         Share::check(&body.shares)?;
         let keys = Keys::of(&body.keys)?;
         let issuers = unique("issuer", body.issuers.iter().map(|i| i.issuer.as_str()).enumerate())?;

@@ -1,6 +1,6 @@
 //! Role edge: credentials come from outside and are proved here.
 
-use partywall_tenancy::{Reason, TenantContext};
+use partywall_tenancy::{Network, Reason, TenantContext};
 
 use crate::ambiguity::check_directed;
 use crate::sources::{Evidence, Gathered};
@@ -20,13 +20,15 @@ pub enum Established {
 /// who claim no credential at all; one that is claimed must be valid all the same.
 ///
 /// INVARIANT: whoever is let in as proved was named by every valid proving source that is there, and
-/// contradicted by none. Headers of ours that a client sends are not read.
+/// contradicted by none. Headers of ours that a client sends are not read, and in which networks it is, is told by the
+/// address that Envoy knows alone.
 pub fn establish(request: &Request<'_>, evidence: &Evidence<'_>, anonymous: bool) -> Result<Established, Rejection> {
     crate::check_unambiguous(request)?;
     evidence.peer.check()?;
     check_directed(request, evidence.server_name)?;
-    let sources = &evidence.view.bundle().body().sources.edge;
-    let gathered = Gathered::from(sources, request, evidence)?;
+    let body = evidence.view.bundle().body();
+    let mut gathered = Gathered::from(&body.sources.edge, request, evidence)?;
+    gathered.networks = Network::holding(&body.networks, evidence.address);
     if gathered.proven.is_empty() {
         if anonymous {
             return gathered.settle_anonymous(evidence.view).map(Established::Anonymous);

@@ -34,7 +34,10 @@ pub fn establish(
         Single::Repeated => return Err(Rejection::new(Reason::AmbiguousRequest, "two root contexts")),
     };
     let mut gathered = Gathered::from(&evidence.view.bundle().body().sources.inbound, request, evidence)?;
-    // The root names the principal: it stands for whom the edge let in.
+    // The root names the principal: it stands for whom the edge let in, and from which networks.
+    if let Some(Proven { ground: Some(Ground::Root(root)), .. }) = &root {
+        gathered.networks = root.claims.net.clone();
+    }
     gathered.proven.splice(0..0, root);
     if gathered.proven.is_empty() && !anonymous {
         gathered.proven.extend(without_context(service, &caller, evidence));

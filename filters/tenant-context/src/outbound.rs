@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use partywall_tenancy::{
-    CLOCK_SKEW, ProvedBy, Reason, Recover, Service, Tenant, TenantContext, TenantId, UnixSeconds, View,
+    CLOCK_SKEW, NameSet, ProvedBy, Reason, Recover, Service, Tenant, TenantContext, TenantId, UnixSeconds, View,
 };
 
 use crate::root::Proved;
@@ -203,6 +203,7 @@ fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejecti
         principal: sources.own.spiffe_id.to_string(),
         roles: Vec::new(),
         scopes: Vec::new(),
+        networks: NameSet::default(),
         proved_by: ProvedBy::Workload,
         token_id: String::new(),
         expires: UnixSeconds::MAX,

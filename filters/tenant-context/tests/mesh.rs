@@ -6,7 +6,7 @@ mod common;
 use std::cell::RefCell;
 
 use common::*;
-use partywall_tenancy::{ProvedBy, Reason, TenantContext, View};
+use partywall_tenancy::{NameSet, ProvedBy, Reason, TenantContext, View};
 use partywall_tenant_context::{
     ACT_FOR, CONTEXT, Carried, Established, Handed, Handle, Headers, Outbound, Record, Rejection, Request, RootMemo,
     Waiting, establish_inbound, recover, take_out,
@@ -20,6 +20,7 @@ fn context(tenant_id: &str) -> TenantContext {
         principal: "alice".into(),
         roles: vec!["viewer".into()],
         scopes: vec![],
+        networks: NameSet::default(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: NOW + 300,
@@ -208,6 +209,11 @@ fn the_published_vectors_hold() {
         *minted, vectors["vectors"][0]["token"],
         "Ed25519 is deterministic, so the first vector can be made again"
     );
+    let called = TenantContext { networks: NameSet::new(["vpn", "office"]).unwrap(), ..context("acme") };
+    let minted = signer("edge-1", 3).mint(&called, &view(), NOW, || Some([7; 16])).unwrap();
+    let vector =
+        vectors["vectors"].as_array().unwrap().iter().find(|v| v["name"] == "the networks that the client called from");
+    assert_eq!(*minted, vector.unwrap()["token"]);
 }
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -344,7 +350,7 @@ fn a_workload_acts_for_the_tenants_the_directory_lets_it_name() {
     let act_for = |name: &str| leave_with(&view, &[(ACT_FOR, name)], Some("orders"), NOW, One(None));
     let Handed::ToSign(context) = act_for("acme").unwrap() else { panic!("a root is signed anew") };
     assert_eq!((context.tenant.as_str(), context.principal.as_str()), ("acme", INVOICES));
-    assert!(context.roles.is_empty());
+    assert!(context.roles.is_empty() && context.networks.is_empty());
     assert_eq!(act_for("globex").unwrap_err().reason, Reason::ActForDenied);
     assert_eq!(act_for("Acme").unwrap_err().reason, Reason::TenantInvalid);
     let twice = leave_with(&view, &[(ACT_FOR, "acme"), (ACT_FOR, "acme")], Some("orders"), NOW, One(None));

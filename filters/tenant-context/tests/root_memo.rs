@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use common::*;
-use partywall_tenancy::{OverlayBody, ProvedBy, Reason, TenantContext, TenantScope, View};
+use partywall_tenancy::{NameSet, OverlayBody, ProvedBy, Reason, TenantContext, TenantScope, View};
 use partywall_tenant_context::{
     CONTEXT, Established, Headers, Request, RootMemo, RootSigner, establish_inbound, take_out,
 };
@@ -20,6 +20,7 @@ fn context(tenant_id: &str, principal: &str) -> TenantContext {
         principal: principal.into(),
         roles: vec!["viewer".into()],
         scopes: vec![],
+        networks: NameSet::default(),
         proved_by: ProvedBy::Jwt,
         token_id: "t1".into(),
         expires: NOW + 300,
@@ -78,11 +79,13 @@ fn a_context_gets_one_root_for_a_share_of_its_lifetime() {
 #[test]
 fn whatever_differs_gets_a_root_of_its_own() {
     type Change = fn(&mut TenantContext);
-    let changes: [Change; 7] = [
+    let changes: [Change; 9] = [
         |c| c.tenant = tenant("globex"),
         |c| c.principal = "bob".into(),
         |c| c.roles = vec!["accountant".into()],
         |c| c.scopes = vec!["viewer".into()],
+        |c| c.networks = NameSet::new(["office"]).unwrap(),
+        |c| c.networks = NameSet::new(["vpn"]).unwrap(),
         |c| c.tier = "silver".into(),
         |c| c.region = "us".into(),
         |c| c.expires = NOW + 20,

@@ -157,7 +157,8 @@ pub(super) const ALL: &[Mutation] = &[
     mutation(FACTS, "before.unwrap_or(place)", "place"),
     mutation(FACTS, "Some(names.contains(text))", "Some(!names.contains(text))"),
     mutation(FACTS, "NAMES + SPAN * set + nth", "NAMES + nth"),
-    mutation(FACTS, "SPAN * (nth + if own { 0 } else { SETS })", "SPAN * nth"),
+    mutation(FACTS, "names_at(nth + if own { 0 } else { SETS }, names)", "names_at(nth, names)"),
+    mutation(FACTS, "names_at(NETWORKS, self.facts.networks)", "names_at(0, self.facts.networks)"),
     mutation(
         FACTS,
         "child == self.principal() && self.roles().contains(&ancestor)",

@@ -36,6 +36,8 @@ pub struct Case {
     pub attributes: Attributes,
     /// When it is decided.
     pub time: UnixSeconds,
+    /// The networks that the client called from.
+    pub networks: NameSet,
 }
 
 impl Case {
@@ -52,6 +54,7 @@ impl Case {
             service: &self.service,
             attributes: &self.attributes,
             time: self.time,
+            networks: &self.networks,
         }
     }
 }
@@ -75,10 +78,11 @@ pub(super) struct Domain {
     asks_dataset: bool,
     asks_classification: bool,
     asks_purpose: bool,
+    asks_networks: bool,
     times: Vec<UnixSeconds>,
 }
 
-/// Where the choice for each piece stands; roles follow, and then, for each of the four [`SETS`] and each text, whether
+/// Where the choice for each piece stands; roles follow, and then, for each of the five [`SETS`] and each text, whether
 /// the set holds it.
 pub(super) const ACTION: usize = 0;
 pub(super) const TENANT: usize = 1;
@@ -98,8 +102,10 @@ pub(super) const PURPOSE: usize = 14;
 pub(super) const TIME: usize = 15;
 const ROLES: usize = 16;
 
-/// Features and consents of the principal's tenant, then of the owner.
-pub(super) const SETS: std::ops::Range<usize> = 0..4;
+/// Features and consents of the principal's tenant, then of the owner; then the networks.
+pub(super) const SETS: std::ops::Range<usize> = 0..5;
+/// The set of the networks.
+pub(super) const NETWORKS: usize = 4;
 
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
@@ -127,11 +133,15 @@ impl Domain {
             asks_dataset: named.asks_dataset,
             asks_classification: named.asks_classification,
             asks_purpose: named.asks_purpose,
+            asks_networks: named.asks_networks,
         }
     }
 
     /// Whether a set makes a difference.
     fn asks(&self, set: usize) -> bool {
+        if set == NETWORKS {
+            return self.asks_networks;
+        }
         let asked = if set.is_multiple_of(2) { self.asks_features } else { self.asks_consents };
         asked && (set < 2 || self.asks_owner)
     }
@@ -233,6 +243,7 @@ impl Domain {
                 ..Attributes::default()
             },
             time: self.times[chosen[TIME]],
+            networks: set(NETWORKS),
         }
     }
 }
@@ -290,6 +301,7 @@ pub(in crate::lower) struct Named {
     asks_classification: bool,
     asks_purpose: bool,
     pub(in crate::lower) asks_time: bool,
+    pub(in crate::lower) asks_networks: bool,
     /// Times and spans of time that it writes, in milliseconds.
     moments: BTreeSet<i64>,
     spans: BTreeSet<i64>,
@@ -342,6 +354,7 @@ impl Named {
                 self.asks_classification |= attr == "classification";
                 self.asks_purpose |= attr == "purpose";
                 self.asks_time |= attr == "time";
+                self.asks_networks |= attr == "networks";
                 if attr == "status" {
                     self.asks_status = true;
                     // A tier may be called as a status is.

@@ -7,8 +7,8 @@ use partywall_authorization::{
 };
 
 use super::domain::{
-    ACTION, CLASSIFICATION, DATASET, Domain, ID, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, PURPOSE, RESIDENCY,
-    SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
+    ACTION, CLASSIFICATION, DATASET, Domain, ID, NETWORKS, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, PURPOSE,
+    RESIDENCY, SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
 };
 use super::nodes::children;
 
@@ -62,7 +62,10 @@ impl Pieces<'_> {
             Node::Variable(Variable::Principal) => self.found.extend(PRINCIPAL),
             Node::Variable(Variable::Action) => self.found.extend([ACTION]),
             Node::Variable(Variable::Resource) => self.found.extend([ACTION, ID]),
-            Node::Variable(Variable::Context) => self.found.extend([SERVICE, PURPOSE, TIME]),
+            Node::Variable(Variable::Context) => {
+                self.found.extend([SERVICE, PURPOSE, TIME]);
+                self.found.extend(self.domain.set(NETWORKS));
+            }
             Node::Binary(Binary::In, left, right) if self.is_principal(left) && self.roles(right).is_some() => {
                 let roles = self.roles(right).unwrap_or_default();
                 self.found.extend(roles);
@@ -86,6 +89,7 @@ impl Pieces<'_> {
                 "service" => self.found.extend([SERVICE]),
                 "purpose" => self.found.extend([PURPOSE]),
                 "time" => self.found.extend([TIME]),
+                "networks" => self.found.extend(self.domain.set(NETWORKS)),
                 _ => {}
             },
             Node::Attribute(of, name) if matches!(self.name(name), "dataset" | "classification") => {
@@ -150,7 +154,16 @@ impl Pieces<'_> {
         };
         let text = |value: &Value| if let Value::Text(text) = value { Some(*text) } else { None };
         let texts: Option<Vec<Text>> = texts.iter().map(text).collect();
-        let Some(texts) = texts.filter(|_| matches!(self.name(name), "features" | "consents")) else { return false };
+        let Some(texts) = texts else { return false };
+        if self.name(name) == "networks" && self.is(of, Variable::Context) {
+            let elements = texts.iter().filter_map(|text| self.domain.element(NETWORKS, self.name(*text)));
+            let elements: Vec<usize> = elements.collect();
+            self.found.extend(elements);
+            return true;
+        }
+        if !matches!(self.name(name), "features" | "consents") {
+            return false;
+        }
         let set = usize::from(self.name(name) == "consents");
         let elements =
             |set| texts.iter().filter_map(|text| self.domain.element(set, self.name(*text))).collect::<Vec<_>>();

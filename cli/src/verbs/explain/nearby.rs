@@ -26,7 +26,8 @@ pub(super) struct Change {
 const MOST: usize = 1_000;
 
 /// Every change of one thing that turns the answer: a role more or fewer, the tenant's status, tier or residency as
-/// other tenants have it, its features and consents, what the overlay takes away, another owner in the path.
+/// other tenants have it, its features and consents, a network more or fewer, what the overlay takes away, another owner
+/// in the path.
 pub(super) fn changes(
     directory: Directory<'_>,
     program: &[u8],
@@ -57,7 +58,7 @@ pub(super) fn changes(
     Ok(found)
 }
 
-/// Roles, the cell that decides, the resource's owner.
+/// Roles, networks, the cell that decides, the resource's owner.
 fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
     let mut changes = Vec::new();
     for role in named(rehearsal, "Role") {
@@ -74,6 +75,11 @@ fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
             }
         };
         changes.push((change, Ask { roles, ..ask.clone() }));
+    }
+    for network in rehearsal.body().networks.iter().filter(|_| rehearsal.reads_networks()) {
+        let word = if ask.networks.contains(&network.name) { "out of" } else { "from" };
+        let other = turned(&ask.networks, &network.name).map(|networks| Ask { networks, ..ask.clone() });
+        changes.extend(other.map(|other| (format!("{word} the network {}", network.name), other)));
     }
     let subjects = named(rehearsal, "User");
     let prefix = format!("{}/", ask.tenant);

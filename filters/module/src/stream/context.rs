@@ -224,6 +224,11 @@ impl Stage<'_> {
         let by_gateway = inbound && !self.view.bundle().body().gateways.is_empty();
         let digest = property((by_certificate || by_gateway) && forwarded, "sha256_peer_certificate_digest");
         let server_name = property(!inbound, "requested_server_name");
+        // What Envoy takes for the client's address, after its own look at `x-forwarded-for`. It may differ between
+        // requests of one connection.
+        let asks_networks = !inbound && !self.view.bundle().body().networks.is_empty();
+        let address =
+            if asks_networks { host::property(&["source", "address"]).unwrap_or_default() } else { Vec::new() };
         let (sets, memo, roots) = {
             let policy = self.setup.policy.borrow();
             (policy.key_sets(), policy.memo(), policy.roots())
@@ -234,6 +239,7 @@ impl Stage<'_> {
             now: self.now,
             peer: Peer { uri: &uri, dns: &dns, digest: &digest },
             server_name: &server_name,
+            address: &address,
             verifier: &HostVerifier { issuer_keys: config.issuer_keys.as_ref() },
             keys: jwt::Keys::new(&sets, self.now),
             memo: &memo,

@@ -62,6 +62,9 @@ pub(super) fn asked(
         Names::Route.write(says.iter().map(String::as_str), &mut text);
     }
     Names::Roles.write(roles, &mut text);
+    if authorization.reads_networks() {
+        Names::Networks.write(context.networks.iter(), &mut text);
+    }
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);
         Names::Consents.write(tenant.consents.iter().filter(|name| authorization.names_consent(name)), &mut text);

@@ -58,6 +58,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         signers: vec![],
         gateways: vec![],
         cells: vec![],
+        networks: vec![],
         tenants: tenants(TenantStatus::Active),
         services: vec![],
         modes: crate::Modes::default(),

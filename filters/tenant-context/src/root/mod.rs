@@ -10,7 +10,7 @@ pub use sign::RootSigner;
 pub(crate) use verify::Proved;
 pub use verify::RootMemo;
 
-use partywall_tenancy::UnixSeconds;
+use partywall_tenancy::{NameSet, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
 /// Seconds from issue to `exp`.
@@ -46,6 +46,9 @@ pub(crate) struct Claims {
     pub(crate) scp: Vec<String>,
     /// The tenant's residency.
     pub(crate) reg: String,
+    /// The networks that the client called from.
+    #[serde(default, skip_serializing_if = "NameSet::is_empty")]
+    pub(crate) net: NameSet,
     /// The workload that signed.
     pub(crate) org: String,
     /// The bundle revision it was decided under.

@@ -104,6 +104,7 @@ fn claims(context: &TenantContext, view: &View, signer: &ContextSigner, now: Uni
         rol: context.roles.clone(),
         scp: context.scopes.clone(),
         reg: context.region.clone(),
+        net: context.networks.clone(),
         org: signer.workload.to_string(),
         rev: body.revision,
         iat: now,
@@ -115,8 +116,9 @@ fn claims(context: &TenantContext, view: &View, signer: &ContextSigner, now: Uni
 /// Two contexts share a root if this is the same: everything that it says of them, and how long it may last. What it
 /// says of mesh and signer is the bundle's, which its revision tells.
 fn same(context: &TenantContext, view: &View) -> Result<Digest, Rejection> {
-    let TenantContext { tenant, tier, region, principal, roles, scopes, expires, .. } = context;
-    let said = (view.bundle().body().revision, tenant.as_str(), tier, region, principal, roles, scopes, expires);
+    let TenantContext { tenant, tier, region, principal, roles, scopes, networks, expires, .. } = context;
+    let revision = view.bundle().body().revision;
+    let said = (revision, tenant.as_str(), tier, region, principal, roles, scopes, networks, expires);
     postcard::to_allocvec(&said).map(|bytes| digest(&bytes)).map_err(|_| too_much())
 }
 

@@ -157,6 +157,7 @@ impl Verified<'_> {
             principal: claims.sub.clone(),
             roles: claims.rol.clone(),
             scopes: claims.scp.clone(),
+            networks: claims.net.clone(),
             proved_by: ProvedBy::Root,
             token_id: claims.jti.clone(),
             expires: claims.exp,

@@ -8,7 +8,7 @@ mod xfcc;
 
 use std::cell::RefCell;
 
-use partywall_tenancy::{ProvedBy, Reason, Secrets, Source, TenantContext, TenantId, UnixSeconds, View};
+use partywall_tenancy::{NameSet, ProvedBy, Reason, Secrets, Source, TenantContext, TenantId, UnixSeconds, View};
 
 use crate::combine::{Proof, Selection, combine};
 use crate::jwt::{self, Keys, Memo, SignatureVerifier};
@@ -29,6 +29,9 @@ pub struct Evidence<'a> {
     pub peer: Peer<'a>,
     /// The host that the TLS connection was made for (SNI), empty where there is none.
     pub server_name: &'a [u8],
+    /// The client's address as Envoy tells it (`source.address`), with its port; empty where it does not matter. Read
+    /// at role edge alone.
+    pub address: &'a [u8],
     /// Checks signatures of issuers.
     pub verifier: &'a dyn SignatureVerifier,
     /// Finds the keys of issuers.
@@ -86,6 +89,8 @@ pub enum Where {
 pub(crate) struct Gathered {
     pub(crate) proven: Vec<Proven>,
     pub(crate) selections: Vec<Selection>,
+    /// The networks that the client called from.
+    pub(crate) networks: NameSet,
 }
 
 impl Gathered {
@@ -155,6 +160,7 @@ impl Gathered {
             principal: first.principal,
             roles: first.roles,
             scopes: first.scopes,
+            networks: self.networks,
             proved_by: first.by,
             token_id: first.token_id,
             expires,
@@ -181,6 +187,7 @@ impl Gathered {
             principal: NOBODY.into(),
             roles: Vec::new(),
             scopes: Vec::new(),
+            networks: self.networks,
             proved_by: ProvedBy::Nothing,
             token_id: String::new(),
             expires: 0,

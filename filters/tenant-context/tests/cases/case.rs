@@ -60,6 +60,9 @@ struct When {
     peer: PeerEntry,
     #[serde(default)]
     server_name: String,
+    /// The client's address, as Envoy tells it.
+    #[serde(default)]
+    address: String,
     /// The service behind this sidecar.
     #[serde(default)]
     service: Option<String>,
@@ -164,6 +167,8 @@ struct Allow {
     #[serde(default)]
     scopes: Option<Vec<String>>,
     #[serde(default)]
+    networks: Option<Vec<String>>,
+    #[serde(default)]
     tier: Option<String>,
     #[serde(default)]
     caller: Option<String>,
@@ -240,6 +245,7 @@ impl Case {
             ("header", has("x-tenant")),
             ("root", when.root.is_some()),
             ("sni", !when.server_name.is_empty()),
+            ("address", !when.address.is_empty()),
             ("act_for", has(ACT_FOR)),
             ("handle", has("tracestate")),
             ("trace", has("traceparent")),
@@ -313,6 +319,7 @@ impl Case {
             now: self.when.now,
             peer: Peer { uri: &uri, dns: &dns, digest: self.when.peer.digest.as_bytes() },
             server_name: &server_name,
+            address: self.when.address.as_bytes(),
             verifier: &verifier,
             keys: Keys::new(&sets, self.when.now),
             memo: &RefCell::new(Memo::new(8)),
@@ -451,6 +458,9 @@ impl Case {
                 }
                 if let Some(scopes) = &allow.scopes {
                     compare("the scopes", &list(scopes), &list(&context.scopes));
+                }
+                if let Some(networks) = &allow.networks {
+                    compare("the networks", &list(networks), &context.networks.iter().collect::<Vec<_>>().join(" "));
                 }
                 if let Some(tier) = &allow.tier {
                     compare("the tier", tier, &context.tier);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
     ApiKey, Audience, BundleBody, Caller, Cell, CellPlace, ContextSigner, Issuer, IssuerKey, KeySource, MeshId,
-    NameSet, Origin, OverlayBody, PolicyState, Reason, Recover, RevokedKey, RevokedSubject, RevokedToken, RoleKeys,
-    Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope, TenantStatus, Tenants,
-    Trust, View,
+    NameSet, Network, Origin, OverlayBody, PolicyState, Range, Reason, Recover, RevokedKey, RevokedSubject,
+    RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope,
+    TenantStatus, Tenants, Trust, View,
 };
 use partywall_tenant_context::api_key_digest;
 use serde::Deserialize;
@@ -28,6 +28,7 @@ pub(crate) struct Mesh {
     api_keys: BTreeMap<String, ApiKeyEntry>,
     pub(crate) signers: BTreeMap<String, SignerEntry>,
     gateways: Vec<String>,
+    networks: BTreeMap<String, Vec<String>>,
     services: BTreeMap<String, ServiceEntry>,
     overlay: Option<OverlayEntry>,
     pub(crate) secrets: SecretsEntry,
@@ -267,6 +268,7 @@ impl Mesh {
             signers: self.signers.iter().map(|(id, entry)| entry.read(id)).collect(),
             gateways: self.gateways.iter().map(|id| SpiffeId::parse(id).unwrap()).collect(),
             cells: ["eu-1", "eu-2"].map(|name| CellPlace { name: name.into(), region: "eu".into() }).into(),
+            networks: self.networks.iter().map(|(name, ranges)| network(name, ranges)).collect(),
             tenants: Tenants::pack(tenants).unwrap(),
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             modes: partywall_tenancy::Modes::default(),
@@ -454,4 +456,8 @@ fn tenant(id: &str) -> TenantId {
 
 fn public(name: &str) -> [u8; 32] {
     ed25519(name).verifying_key().to_bytes()
+}
+
+fn network(name: &str, ranges: &[String]) -> Network {
+    Network { name: name.into(), ranges: ranges.iter().map(|text| Range::parse(text).unwrap()).collect() }
 }

@@ -121,6 +121,7 @@ pub fn body() -> BundleBody {
         }],
         gateways: vec![],
         cells: vec![],
+        networks: vec![],
         tenants: Tenants::pack([
             record("acme", TenantStatus::Active),
             record("globex", TenantStatus::Active),
@@ -250,6 +251,7 @@ pub fn evidence<'a>(view: &'a View, memos: &'a Memos, now: u64, uri: &'a [u8]) -
         now,
         peer: Peer { uri, ..Peer::default() },
         server_name: b"",
+        address: b"",
         verifier: &PureRust { issuer_keys: None },
         keys: Keys::inline(),
         memo: &memos.tokens,

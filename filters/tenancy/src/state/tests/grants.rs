@@ -106,6 +106,7 @@ fn alice() -> TenantContext {
         principal: "alice".into(),
         roles: vec![],
         scopes: vec![],
+        networks: NameSet::default(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: NOW + 60,

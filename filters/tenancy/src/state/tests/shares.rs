@@ -41,6 +41,7 @@ fn context(tenant: &str) -> TenantContext {
         principal: "alice".into(),
         roles: vec![],
         scopes: vec![],
+        networks: NameSet::default(),
         proved_by: ProvedBy::Root,
         token_id: String::new(),
         expires: NOW + 60,

@@ -1,0 +1,172 @@
+//! Networks on the command line: `explain`, `test`, `replay` and `diff` of policies that ask where a client calls from.
+
+mod logs;
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use logs::{READ, Request, key_file};
+use serde_json::{Value, json};
+use support::{Ran, copy, folder, partywall, path, sample};
+
+const NETWORKS: &str = "networks: { office: [10.0.0.0/8, \"2001:db8::/32\"], vpn: [10.1.0.0/16, 192.0.2.7] }\n";
+const IN_THE_OFFICE: &str = "@id(\"in-the-office\")\nforbid (principal, action == Action::\"orders:read\", resource)\n\
+                             unless { context.networks.contains(\"office\") };\n";
+
+/// The sample with networks, and this policy more.
+fn directory(name: &str, policy: &str) -> PathBuf {
+    let here = folder(name).join("tenancy");
+    copy(&sample(), &here);
+    let mesh = fs::read_to_string(here.join("mesh.yaml")).unwrap();
+    fs::write(here.join("mesh.yaml"), mesh + NETWORKS).unwrap();
+    fs::write(here.join("policies/networks.cedar"), policy).unwrap();
+    here
+}
+
+fn explain(directory: &Path, more: &[&str]) -> Ran {
+    let ask = ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/orders/7", "--json"];
+    partywall(&[&["explain", path(directory)], &ask[..], more].concat())
+}
+
+fn changes(ran: &Ran) -> Vec<String> {
+    ran.json()["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn explain_finds_the_networks_of_an_address_and_what_another_would_change() {
+    let here = directory("networks-explain", IN_THE_OFFICE);
+    for (from, networks) in [
+        ("10.1.2.3", "office, vpn"),
+        ("::ffff:10.2.0.1", "office"),
+        ("2001:db8::7", "office"),
+        ("10.255.255.255", "office"),
+    ] {
+        let ran = explain(&here, &["--from", from]).succeeds();
+        assert_eq!(ran.json()["facts"]["networks"], networks, "{from}");
+        assert_eq!(changes(&ran), ["without the role viewer", "out of the network office"], "{from}");
+    }
+    for (more, networks) in [
+        (&["--from", "192.0.2.7"][..], "vpn"),
+        (&["--from", "11.0.0.1"], "none"),
+        (&[], "none"),
+        (&["--network", "vpn"], "vpn"),
+    ] {
+        let ran = explain(&here, more).ends_with(1);
+        assert_eq!(
+            (&ran.json()["policy"], &ran.json()["facts"]["networks"]),
+            (&json!("in-the-office"), &json!(networks))
+        );
+        assert_eq!(changes(&ran), ["from the network office"], "{more:?}");
+    }
+    explain(&here, &["--network", "office", "--network", "vpn"]).succeeds();
+    explain(&here, &["--network", "ofice"]).ends_with(3).says("no network is called `ofice`").says("office, vpn");
+    explain(&here, &["--network", "office", "--from", "10.0.0.1"]).ends_with(2);
+    explain(&here, &["--from", "10.0.0.1:80"]).ends_with(2);
+    // Nobody is told of what no policy asks for.
+    let without = directory("networks-explain-without", "");
+    assert_eq!(explain(&without, &[]).succeeds().json()["facts"].get("networks"), None);
+}
+
+#[test]
+fn what_is_no_address_of_a_case_is_told() {
+    let here = directory("networks-cases", IN_THE_OFFICE);
+    let case = |given: &str, from: &str| {
+        let when = format!("{{ service: orders, request: GET /orders/7, from: {from} }}");
+        let text = format!("cases: [{{ name: x, given: {given}, when: {when}, then: {{ decision: allow }} }}]\n");
+        fs::remove_dir_all(here.join("cases")).unwrap_or_default();
+        fs::create_dir(here.join("cases")).unwrap();
+        fs::write(here.join("cases/one.yaml"), text).unwrap();
+        partywall(&["test", path(&here)])
+    };
+    let viewer = "{ tenant: acme, roles: [viewer] }";
+    case(viewer, "10.1.2.3").succeeds();
+    case(viewer, "\"2001:db8::1\"").succeeds();
+    case(viewer, "192.0.2.7").ends_with(1).says("in-the-office");
+    for wrong in ["office", "10.1.2.3:80", "10.0.0.0/8", "10.1.2"] {
+        case(viewer, wrong).ends_with(3).says("is no address").says("as `10.1.2.3` or `2001:db8::7`");
+    }
+    let workload = "{ caller: \"spiffe://mesh.example/ns/edge/sa/gateway\" }";
+    case(workload, "10.1.2.3").ends_with(3).says("`from` stands beside a workload");
+}
+
+/// A recorded request of a viewer, from these networks.
+fn from(networks: &[&str], decision: &str, why: &str) -> String {
+    let mut record = Request { id: "", ..READ }.record(decision, why);
+    if decision == "deny" {
+        record["policy"] = json!("in-the-office");
+    }
+    record["id"] = json!("r1_0");
+    if !networks.is_empty() {
+        record["networks"] = json!(networks);
+    }
+    logs::line(&record)
+}
+
+fn replay(name: &str, lines: &[String], old: &Path, new: &Path, status: i32) -> Value {
+    let here = folder(name);
+    let (log, key) = (logs::write(&here, lines), key_file(&here));
+    let arguments = ["replay", "--log", path(&log), path(old), path(new), "--fingerprint-key", path(&key), "--json"];
+    partywall(&arguments).ends_with(status).json()
+}
+
+#[test]
+fn replay_decides_by_the_networks_that_were_recorded() {
+    let old = directory("networks-replay-old", IN_THE_OFFICE);
+    let new = directory("networks-replay-new", &IN_THE_OFFICE.replace("contains(\"office\")", "contains(\"vpn\")"));
+    let lines = [
+        from(&["office"], "allow", "viewers-read"),
+        from(&["office", "vpn"], "allow", "viewers-read"),
+        from(&["vpn"], "deny", "policy_denied"),
+        from(&[], "deny", "policy_denied"),
+    ];
+    let same = replay("networks-replay-same", &lines, &old, &old, 0);
+    assert_eq!((&same["replayed"], &same["not_reproduced"]), (&json!(4), &json!([])), "{same:#}");
+    let flips = replay("networks-replay-flips", &lines, &old, &new, 1);
+    let told: Vec<_> = flips["flips"].as_array().unwrap().iter().map(|flip| flip["to"]["decision"].clone()).collect();
+    assert_eq!(told, ["allow", "deny"], "{flips:#}");
+}
+
+#[test]
+fn replay_says_where_networks_were_not_recorded() {
+    let (old, new) = (sample(), directory("networks-replay-unknown", IN_THE_OFFICE));
+    let lines = [READ.line("allow", "viewers-read")];
+    let found = replay("networks-replay-cannot", &lines, &old, &new, 1);
+    assert!(found.to_string().contains("it depends on networks, which OLD does not ask for"), "{found:#}");
+    // What no policy asks networks about is decided as ever.
+    let listed = Request { owner: "acme", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
+    let other = replay("networks-replay-can", &[listed.line("allow", "viewers-read")], &old, &new, 0);
+    assert_eq!(other["replayed"], 1, "{other:#}");
+}
+
+#[test]
+fn diff_tells_from_where_somebody_gains_or_loses() {
+    let new = directory("networks-diff", IN_THE_OFFICE);
+    let ran = partywall(&["diff", path(&sample()), path(&new)]).ends_with(1);
+    assert!(!ran.stdout().contains(" from office"), "{}", ran.stdout());
+    ran.says(
+        "loses orders:read on Order at orders from no network (allow by `viewers-read` -> deny policy_denied by `in-the-office`)")
+        .says("loses orders:read on Order at orders from vpn ")
+        .says("added network office");
+    let everywhere = IN_THE_OFFICE.split("unless").next().unwrap().trim_end().to_owned() + ";\n";
+    let old = directory("networks-diff-old", &IN_THE_OFFICE.replace("office\")", "vpn\")"));
+    let new = directory("networks-diff-everywhere", &everywhere);
+    // What was lost before is not lost once more.
+    let found = partywall(&["diff", path(&old), path(&new), "--json"]).ends_with(1).json();
+    let lost: Vec<_> = found["permissions"]["differences"].as_array().unwrap().iter().collect();
+    let from: Vec<_> = lost.iter().flat_map(|one| one["changes"].as_array().unwrap()).map(|c| &c["network"]).collect();
+    assert!(!from.is_empty() && from.iter().all(|network| **network == json!("vpn")), "{found:#}");
+    // From anywhere, where it makes no difference.
+    let asks = "@id(\"asks\") permit (principal in Role::\"x\", action == Action::\"orders:list\", resource)\n\
+                when { context.networks.contains(\"office\") };\n";
+    let (old, new) =
+        (directory("networks-diff-asks", asks), directory("networks-diff-asks-new", &format!("{asks}{everywhere}")));
+    let found = partywall(&["diff", path(&old), path(&new), "--json"]).ends_with(1).json();
+    let changes = found["permissions"]["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one["changes"].as_array().unwrap());
+    let from: Vec<_> = changes.filter(|change| change["action"] == "orders:read").map(|c| &c["network"]).collect();
+    assert!(!from.is_empty() && from.iter().all(|network| network.is_null()), "{found:#}");
+}
