@@ -76,7 +76,7 @@ impl Frames {
         let Some(size) = size else {
             let failed = FrameError { length, largest: self.largest };
             self.failed = Some(failed);
-            self.held = Vec::new();
+            (self.held, self.taken) = (Vec::new(), 0);
             return Err(failed);
         };
         let begin = self.taken + PREFIX;
@@ -95,5 +95,11 @@ impl Frames {
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.len() - self.taken
+    }
+
+    /// How many bytes of memory are kept for them.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.held.capacity()
     }
 }

@@ -14,6 +14,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// How many bytes of memory it keeps.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.edits.capacity() * size_of::<Edit>() + self.owned.capacity() + self.new.capacity()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.edits.clear();
         self.owned.clear();
