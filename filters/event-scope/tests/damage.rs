@@ -1,5 +1,7 @@
 //! Frames that are cut off, damaged or lie about what they hold: an error or a walk, never a panic, never much memory.
 
+#![allow(clippy::disallowed_macros, reason = "a test may say what it did")]
+
 mod common;
 
 use common::editors::{DropSecond, Rename, sent, walk};

@@ -1,6 +1,8 @@
 //! Frames of every API and version, both ways, against an independent codec of Kafka's messages: what comes out of a walk
 //! means to it what it should.
 
+#![allow(clippy::disallowed_macros, reason = "a test may say what it did")]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,162 @@
+//! Answers that no broker gave: of every API and version, understood by the oracle, naming what the request names.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use common::read::Api;
+use common::{Side, Writer, every, table};
+use kafka_protocol::messages::{ApiKey, ResponseHeader, ResponseKind};
+use kafka_protocol::protocol::Decodable;
+use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Reach, Scratch, Verdict, answer};
+
+const CODE: i16 = 29;
+
+/// Writes down names and errors.
+#[derive(Default)]
+struct Record {
+    names: Vec<(Mark, Vec<u8>)>,
+    errors: Vec<i64>,
+}
+
+impl Editor for Record {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let aside = ["ForgottenTopicsData", "Assignments", "Cursor", "NodeEndpoints"].contains(&place.within);
+        match place.mark {
+            Mark::Error => self.errors.extend(place.value.number()),
+            Mark::Topic
+            | Mark::TopicId
+            | Mark::Group
+            | Mark::Transaction
+            | Mark::Key
+            | Mark::Resource
+            | Mark::User
+            | Mark::Entity
+            | Mark::Partition
+                if !aside && !place.indexes.is_empty() =>
+            {
+                let number = place.value.number().map(|number| number.to_be_bytes().to_vec());
+                self.names.push((place.mark, place.bytes().map(<[u8]>::to_vec).or(number).unwrap_or_default()));
+            }
+            _ => {}
+        }
+        Verdict::Keep
+    }
+}
+
+fn judged(api: &Api, version: u8, frame: &[u8], reach: Reach) -> (Record, usize) {
+    let name = format!("{} {version} {reach:?}", api.name);
+    let mut out = b"before".to_vec();
+    answer(frame, CODE, reach, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let out = &out[b"before".len()..];
+    let (length, response) = out.split_at(4);
+    assert_eq!(length, i32::try_from(response.len()).unwrap().to_be_bytes(), "{name}");
+    assert_eq!(response[..4], 7_i32.to_be_bytes(), "{name}: the correlation id");
+
+    let version = i16::from(version);
+    let mut record = Record::default();
+    let scratch = &mut Scratch::default();
+    let splice = codec::response(api.key, version, response, &mut record, scratch);
+    assert!(splice.unwrap_or_else(|error| panic!("{name}: {error}")).is_unchanged(), "{name}");
+    if let Ok(key) = ApiKey::try_from(api.key) {
+        let mut bytes = Bytes::copy_from_slice(response);
+        ResponseHeader::decode(&mut bytes, key.response_header_version(version)).unwrap();
+        match ResponseKind::decode(key, &mut bytes, version) {
+            Ok(_) => assert!(bytes.is_empty(), "{name}: {} bytes left over", bytes.len()),
+            Err(error) => assert!(format!("{error:#}").contains("version not supported"), "{name}: {error:#}"),
+        }
+    }
+    (record, response.len())
+}
+
+#[test]
+fn an_answer_names_what_the_request_names() {
+    let table = table();
+    let (mut silent, mut named, mut most) = (BTreeSet::new(), 0, 0);
+    for (api, version, _) in every(&table).filter(|(.., side)| *side == Side::Request) {
+        silent.insert(format!("{} {version}", api.name));
+        for seed in 0..20 {
+            let name = format!("{} {version}, seed {seed}", api.name);
+            let (frame, _) = Writer::new(seed, api, version, Side::Request).frame(api, Side::Request);
+            let mut asked = Record::default();
+            codec::request(&frame, &mut asked, &mut Scratch::default()).unwrap();
+
+            let (each, size) = judged(api, version, &frame, Reach::Each);
+            most = most.max(size * 10 / frame.len());
+            // What is mirrored comes in the order of the request; what an answer does not mirror is zero or empty.
+            let known: Vec<_> = each.names.iter().filter(|(_, value)| value.iter().any(|byte| *byte != 0)).collect();
+            for mark in [Mark::Topic, Mark::TopicId, Mark::Group, Mark::Transaction, Mark::Key, Mark::Partition] {
+                let mut rest = asked.names.iter().filter(|(of, _)| *of == mark);
+                for known in known.iter().filter(|(of, _)| *of == mark) {
+                    assert!(rest.any(|name| name == *known), "{name}: {known:?} out of place");
+                }
+            }
+            let codes = |record: &Record| record.errors.iter().filter(|code| **code == i64::from(CODE)).count();
+            let partitions = known.iter().filter(|(mark, _)| *mark == Mark::Partition).count();
+            assert!(codes(&each) >= partitions, "{name}: {} errors of {partitions} partitions", codes(&each));
+            named += known.len();
+            if codes(&each) > 0 {
+                silent.remove(&format!("{} {version}", api.name));
+            }
+
+            let (whole, _) = judged(api, version, &frame, Reach::Whole);
+            let top = api.response.fields.iter().any(|field| {
+                let here = field.versions.is_none_or(|(first, last)| first <= version && version <= last);
+                here && field.mark.as_ref().is_some_and(|(mark, _)| mark == "error")
+            });
+            if top {
+                assert!(codes(&whole) == 1 && whole.names.is_empty(), "{name}: {:?}", whole.errors);
+            } else {
+                assert_eq!((whole.errors, whole.names), (each.errors, each.names), "{name}");
+            }
+        }
+    }
+    let silent: Vec<String> = silent.into_iter().collect();
+    let listed = [
+        // Its answers list what brokers know of directories, not what was asked.
+        "AlterReplicaLogDirs 1",
+        "AlterReplicaLogDirs 2",
+        "DescribeLogDirs 1",
+        "DescribeLogDirs 2",
+    ];
+    assert_eq!(silent, listed, "answers without an error");
+    assert!(named > 5000, "{named}");
+    assert!(most <= 80, "an answer is {most} tenths of its request");
+}
+
+#[test]
+fn produce_is_denied_by_partition() {
+    let mut frame = [0, 0, 0, 3, 0, 0, 0, 7, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0, 0, 9].to_vec();
+    frame.extend([0, 0, 0, 2]);
+    for topic in ["a", "bc"] {
+        frame.extend(i16::try_from(topic.len()).unwrap().to_be_bytes());
+        frame.extend(topic.as_bytes());
+        frame.extend([0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 2, 0xaa, 0xbb]);
+    }
+    let mut wanted = [0, 0, 0, 71, 0, 0, 0, 7, 0, 0, 0, 2].to_vec();
+    for topic in ["a", "bc"] {
+        wanted.extend(i16::try_from(topic.len()).unwrap().to_be_bytes());
+        wanted.extend(topic.as_bytes());
+        wanted.extend([0, 0, 0, 1, 0, 0, 0, 5, 0, 29]);
+        wanted.extend((-1_i64).to_be_bytes());
+        wanted.extend((-1_i64).to_be_bytes());
+    }
+    wanted.extend([0; 4]);
+    let mut out = Vec::new();
+    answer(&frame, CODE, Reach::Each, &mut out).unwrap();
+    assert_eq!(out, wanted);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_answered() {
+    let mut frame = [0, 0, 0, 3, 0, 0, 0, 7, 0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0, 0, 9].to_vec();
+    for count in [[0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 1], [0xff, 0xff, 0xff, 0xfe]] {
+        let mut out = b"before".to_vec();
+        let frame = [frame.as_slice(), &count].concat();
+        assert!(answer(&frame, CODE, Reach::Each, &mut out).is_err(), "{count:?}");
+        assert_eq!(out, b"before", "nothing half");
+    }
+    frame[3] = 99;
+    assert!(answer(&frame, CODE, Reach::Whole, &mut Vec::new()).is_err(), "a version that is not understood");
+}
