@@ -22,7 +22,7 @@ impl Tree {
     fn read(rest: &mut &str) -> Self {
         if let Some(after) = rest.strip_prefix('[') {
             *rest = after;
-            return Self::List(Self::until(rest, ']', |rest| Self::read(rest)));
+            return Self::List(Self::until(rest, ']', Self::read));
         }
         let word = rest.find(|c: char| !c.is_alphanumeric() && !"_.-".contains(c)).unwrap_or(rest.len());
         let (name, after) = rest.split_at(word);
@@ -40,7 +40,7 @@ impl Tree {
             }
             Some('(') => {
                 *rest = &after.trim_start()[1..];
-                let values = Self::until(rest, ')', |rest| Self::read(rest));
+                let values = Self::until(rest, ')', Self::read);
                 Self::Struct(name.to_owned(), values.into_iter().map(|value| (String::new(), value)).collect())
             }
             _ => {
