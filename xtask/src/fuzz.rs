@@ -84,7 +84,7 @@ fn help(known: &[String]) {
     );
     println!("something ends its target's run, and the task with status 1. Mend it, put the input into fuzz/corpus,");
     println!(
-        "and the tests called `fuzz_replay`, of partywall-tenant-context and partywall-cli, replay it from then on."
+        "and the tests called `fuzz_replay`, of the crates whose target it is, replay it from then on."
     );
     println!("\n  cargo xtask fuzz san --minutes 2");
 }

@@ -37,6 +37,7 @@ pub(crate) struct Laid {
     pub(crate) mark: Option<Mark>,
     pub(crate) body: u16,
     pub(crate) least: u8,
+    pub(crate) skip: u8,
     pub(crate) keeps: u8,
     pub(crate) looks_at: [u8; 2],
     pub(crate) ahead: u8,
@@ -134,6 +135,9 @@ impl<'t> Work<'t, '_> {
         let slots = self.around.pop().map(|(_, slots, _)| slots).unwrap_or_default();
         for (field, slot) in laid.iter_mut().zip(slots) {
             field.keeps = slot;
+            if !field.list && field.mark.is_none() && slot == NONE {
+                field.skip = fixed(field.kind).unwrap_or(0);
+            }
         }
         // The walker meets tagged fields behind all others. Stable: positions among the others stay.
         laid.sort_by_key(|field| field.tag != NONE);
@@ -185,6 +189,7 @@ impl<'t> Work<'t, '_> {
             mark,
             body,
             least: u8::try_from(least).unwrap_or(u8::MAX),
+            skip: 0,
             keeps: NONE,
             looks_at,
             ahead,
@@ -377,16 +382,23 @@ fn kind(plain: &str) -> &'static str {
     }
 }
 
+/// The size of a kind that always has the same.
+fn fixed(kind: &str) -> Option<u8> {
+    match kind {
+        "Int8" => Some(1),
+        "Int16" | "UInt16" => Some(2),
+        "Int32" => Some(4),
+        "Int64" => Some(8),
+        "Uuid" => Some(16),
+        _ => None,
+    }
+}
+
 fn size(plain: &str, flexible: bool) -> usize {
-    match kind(plain) {
-        "Int8" => 1,
-        "Int16" | "UInt16" => 2,
-        "Int32" => 4,
-        "Int64" => 8,
-        "Uuid" => 16,
-        _ if flexible => 1,
-        "Text" => 2,
-        _ => 4,
+    match (kind(plain), flexible) {
+        (_, true) if fixed(kind(plain)).is_none() => 1,
+        ("Text", _) => 2,
+        (kind, _) => fixed(kind).unwrap_or(4).into(),
     }
 }
 

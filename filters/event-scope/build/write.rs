@@ -25,7 +25,7 @@ pub(crate) fn write(layout: &Layout) -> String {
         let _ = writeln!(
             out,
             "Field {{ name: {}, kind: Kind::{}, list: {}, versions: {:?}, null: {:?}, tag: {}, mark: {mark}, body: {}, \
-             least: {}, keeps: {}, looks_at: {:?}, ahead: {}, fill: Fill::{fill} }},",
+             least: {}, skip: {}, keeps: {}, looks_at: {:?}, ahead: {}, fill: Fill::{fill} }},",
             field.name,
             field.kind,
             field.list,
@@ -34,6 +34,7 @@ pub(crate) fn write(layout: &Layout) -> String {
             field.tag,
             field.body,
             field.least,
+            field.skip,
             field.keeps,
             field.looks_at,
             field.ahead,

@@ -19,28 +19,34 @@ impl<'f> Input<'f> {
         Self { frame, pos: 0, end: frame.len() }
     }
 
+    #[inline]
     pub(crate) fn pos(&self) -> usize {
         self.pos
     }
 
+    #[inline]
     pub(crate) fn end(&self) -> usize {
         self.end
     }
 
+    #[inline]
     pub(crate) fn left(&self) -> usize {
         self.end - self.pos
     }
 
     /// Goes to `pos`, and ends at `end`: places where this input was before.
+    #[inline]
     pub(crate) fn set(&mut self, pos: usize, end: usize) {
         self.end = end.min(self.frame.len());
         self.pos = pos.min(self.end);
     }
 
+    #[inline]
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'f [u8] {
         self.frame.get(from..to).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, size: usize) -> Result<&'f [u8], Problem> {
         if size > self.left() {
             return Err(Problem::Truncated);
@@ -50,32 +56,49 @@ impl<'f> Input<'f> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Problem> {
         self.take(N)?.try_into().map_err(|_| Problem::Truncated)
     }
 
+    #[inline]
     pub(crate) fn i8(&mut self) -> Result<i8, Problem> {
         self.array().map(i8::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn i16(&mut self) -> Result<i16, Problem> {
         self.array().map(i16::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16, Problem> {
         self.array().map(u16::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, Problem> {
         self.array().map(i32::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn i64(&mut self) -> Result<i64, Problem> {
         self.array().map(i64::from_be_bytes)
     }
 
     /// An unsigned varint: seven bits a byte, lowest first.
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u32, Problem> {
+        match self.frame.get(self.pos) {
+            Some(byte) if *byte < 0x80 && self.pos < self.end => {
+                self.pos += 1;
+                Ok(u32::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u32, Problem> {
         let mut value = 0;
         for shift in [0, 7, 14, 21, 28] {
             let [byte] = self.array()?;
@@ -93,6 +116,7 @@ impl<'f> Input<'f> {
     }
 
     /// The length of a string, of bytes or of a list, by how this version writes it. `None` is null.
+    #[inline]
     fn length(&mut self, compact: bool, wide: bool) -> Result<Option<usize>, Problem> {
         let length = match (compact, wide) {
             (true, _) => i64::from(self.varint()?) - 1,
@@ -106,6 +130,7 @@ impl<'f> Input<'f> {
     }
 
     /// A string and whether it is null.
+    #[inline]
     pub(crate) fn text(&mut self, compact: bool) -> Result<Option<&'f [u8]>, Problem> {
         match self.length(compact, false)? {
             None => Ok(None),
@@ -115,6 +140,7 @@ impl<'f> Input<'f> {
     }
 
     /// Bytes, or null.
+    #[inline]
     pub(crate) fn bytes(&mut self, compact: bool) -> Result<Option<&'f [u8]>, Problem> {
         match self.length(compact, true)? {
             None => Ok(None),
@@ -123,6 +149,7 @@ impl<'f> Input<'f> {
     }
 
     /// The count of a list, or null.
+    #[inline]
     pub(crate) fn count(&mut self, compact: bool) -> Result<Option<usize>, Problem> {
         self.length(compact, true)
     }

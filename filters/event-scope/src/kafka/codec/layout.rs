@@ -86,11 +86,13 @@ pub(crate) struct Struct {
 }
 
 impl Struct {
+    #[inline]
     pub(crate) fn of(id: u16) -> Option<&'static Struct> {
         STRUCTS.get(usize::from(id))
     }
 
     /// Those without a tag, in the order of the wire.
+    #[inline]
     pub(crate) fn plain(&self) -> &'static [Field] {
         let first = usize::from(self.first);
         FIELDS.get(first..first + usize::from(self.plain)).unwrap_or_default()
@@ -127,6 +129,8 @@ pub(crate) struct Field {
     pub(crate) body: u16,
     /// The smallest size that an element of the list has in any version.
     pub(crate) least: u8,
+    /// Its size where nobody wants to know what stands there and that is always the same, else 0.
+    pub(crate) skip: u8,
     /// Which slot keeps its value for those that look at it, or [`NONE`].
     pub(crate) keeps: u8,
     /// The slots that it looks at: kind and pattern.
@@ -138,14 +142,17 @@ pub(crate) struct Field {
 }
 
 impl Field {
+    #[inline]
     pub(crate) fn is_in(&self, version: u8) -> bool {
         self.versions.0 <= version && version <= self.versions.1
     }
 
+    #[inline]
     pub(crate) fn may_be_null(&self, version: u8) -> bool {
         self.null.0 <= version && version <= self.null.1
     }
 
+    #[inline]
     pub(crate) fn name(&self) -> &'static str {
         NAMES.get(usize::from(self.name)).copied().unwrap_or_default()
     }
@@ -170,6 +177,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Its size in bytes, where that is always the same.
+    #[inline]
     pub(crate) fn size(self) -> Option<usize> {
         match self {
             Kind::Int8 => Some(1),

@@ -26,6 +26,7 @@ impl Scratch {
     }
 
     /// Where a rollback can return to.
+    #[inline]
     pub(crate) fn mark(&self) -> (usize, usize) {
         (self.edits.len(), self.owned.len())
     }

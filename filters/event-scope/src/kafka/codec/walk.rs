@@ -104,6 +104,7 @@ static CLIENT_ID: Field = Field {
     mark: Some(Mark::ClientId),
     body: 0,
     least: 0,
+    skip: 0,
     keeps: NONE,
     looks_at: [NONE; 2],
     ahead: 0,
@@ -161,8 +162,12 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         let mut fields = body.plain();
         while let Some((field, behind)) = fields.split_first() {
             if field.is_in(self.version) {
-                self.behind = behind;
-                self.field(field)?;
+                if field.skip != 0 {
+                    self.input.take(field.skip.into())?;
+                } else {
+                    self.behind = behind;
+                    self.field(field)?;
+                }
             }
             fields = behind;
         }

@@ -14,12 +14,10 @@ impl<'f, E: Editor + ?Sized> Walker<'f, '_, E> {
         if field.ahead != 0 {
             self.look_ahead(field)?;
         }
-        let slot = |n: u8| self.slots.get(usize::from(n)).copied().flatten();
-        let [kind, pattern] = field.looks_at.map(slot);
-        let indexes = self.indexes;
-        let indexes = indexes.get(..self.depth).unwrap_or_default();
-        let place = Place { mark, field: field.name(), within: self.within, value, kind, pattern, indexes };
-        let Some((editor, scratch)) = &mut self.editing else { return Ok(()) };
+        let Self { editing: Some((editor, scratch)), slots, indexes, depth, within, .. } = self else { return Ok(()) };
+        let [kind, pattern] = field.looks_at.map(|n| slots.get(usize::from(n)).copied().flatten());
+        let indexes = indexes.get(..*depth).unwrap_or_default();
+        let place = Place { mark, field: field.name(), within, value, kind, pattern, indexes };
         scratch.new.clear();
         match editor.place(&place, &mut scratch.new) {
             Verdict::Keep => Ok(()),

@@ -11,6 +11,7 @@ impl<E: Editor + ?Sized> Walker<'_, '_, E> {
     pub(super) fn tags(&mut self, body: Option<&'static Struct>) -> Result<(), Stop> {
         let start = self.input.pos();
         let count = self.input.varint()?;
+        // Nearly always.
         if count == 0 {
             return Ok(());
         }
