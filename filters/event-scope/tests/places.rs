@@ -400,3 +400,41 @@ fn tags_out_of_order_and_of_a_wrong_size_are_refused() {
     assert_eq!(with(&[1, 0, 3, 2, b'x', 0]), Err(Problem::Tags));
     assert_eq!(with(&[1, 0, 1, 2, b'x']), Err(Problem::Truncated));
 }
+
+#[test]
+fn what_is_wrong_with_a_frame_is_told_with_its_place() {
+    let metadata = |version: i16, body: &[u8]| request(3, version, body);
+    let odd: [(&str, Vec<u8>, Problem, usize); 11] = [
+        ("no API", vec![0], Problem::Truncated, 0),
+        ("a client id of -2", [0, 3, 0, 0, 0, 0, 0, 7, 0xff, 0xfe].to_vec(), Problem::Length, 10),
+        ("null topics", metadata(0, b"\xff\xff\xff\xff"), Problem::Null, 14),
+        ("-2 topics", metadata(0, b"\xff\xff\xff\xfe"), Problem::Length, 14),
+        ("a topic that is null", metadata(0, b"\0\0\0\x01\xff\xff"), Problem::Null, 16),
+        ("compact null", request(12, 4, b"\0\0"), Problem::Null, 12),
+        ("2^31-1 topics", metadata(0, b"\x7f\xff\xff\xff\0\0"), Problem::Count, 14),
+        ("two topics in three bytes", metadata(0, b"\0\0\0\x02\0\0\0"), Problem::Count, 14),
+        ("a byte more", metadata(0, b"\0\0\0\0\0"), Problem::TrailingBytes, 14),
+        ("a cursor that is 2", request(75, 0, b"\0\x01\0\0\0\x01\x02"), Problem::Struct, 17),
+        (
+            "a name of 32768 bytes",
+            request(12, 4, &[b"\0\x81\x80\x02".as_slice(), &[b'x'; 0x8000]].concat()),
+            Problem::Length,
+            14,
+        ),
+    ];
+    for (name, frame, problem, at) in odd {
+        let scratch = &mut Scratch::default();
+        let error = codec::request(&frame, &mut (), scratch).map(|_| ()).unwrap_err();
+        assert_eq!((error.problem, error.at), (problem, at), "{name}");
+    }
+    let scratch = &mut Scratch::default();
+    let error = codec::request(&metadata(0, b"\0\0\0\0\0"), &mut (), scratch).map(|_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "at byte 14 the frame goes on behind its message");
+    // The longest name that there is, and an empty one.
+    let heartbeat =
+        |name: &[u8], length: &[u8]| request(12, 4, &[b"\0".as_slice(), length, name, b"\0\0\0\x01\x02m\0\0"].concat());
+    assert!(codec::request(&heartbeat(&[b'x'; 0x7fff], b"\x80\x80\x02"), &mut (), scratch).is_ok());
+    assert!(codec::request(&heartbeat(&[], b"\x01"), &mut (), scratch).is_ok());
+    // Longer than it has to be, and in five bytes.
+    assert!(codec::request(&heartbeat(b"g", b"\x82\x80\x80\x80\x00"), &mut (), scratch).is_ok());
+}

@@ -36,10 +36,11 @@ impl Scratch {
         self.owned.truncate(owned);
     }
 
-    /// Takes `from..to` of the frame out. Neighbours of the same list, whose edits begin at `since`, become one edit.
-    pub(crate) fn cut(&mut self, from: usize, to: usize, since: usize) -> Result<(), Problem> {
+    /// Takes `from..to` of the frame out. Neighbours become one edit. INVARIANT: what is cut out begins behind the count of
+    /// its own list, so that no neighbour is of a list around, which may yet be rolled back.
+    pub(crate) fn cut(&mut self, from: usize, to: usize) -> Result<(), Problem> {
         let (from, to) = (offset(from)?, offset(to)?);
-        if let Some(last) = self.edits.get_mut(since..).and_then(<[Edit]>::last_mut)
+        if let Some(last) = self.edits.last_mut()
             && last.to == from
             && last.put.0 == last.put.1
         {

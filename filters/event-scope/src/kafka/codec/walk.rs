@@ -217,7 +217,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         let outer =
             if field.kind == Kind::Struct { std::mem::replace(&mut self.within, field.name()) } else { self.within };
         self.depth += 1;
-        let kept = self.elements(field, count, before);
+        let kept = self.elements(field, count);
         self.depth -= 1;
         self.within = outer;
         let kept = kept?;
@@ -233,7 +233,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
     }
 
     /// How many of them are kept.
-    fn elements(&mut self, field: &'static Field, count: usize, before: usize) -> Result<usize, Stop> {
+    fn elements(&mut self, field: &'static Field, count: usize) -> Result<usize, Stop> {
         let mut kept = count;
         for n in 0..count {
             let innermost = self.depth.saturating_sub(1);
@@ -245,7 +245,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
             match self.element(field) {
                 Ok(()) => {}
                 Err(Stop::Drop(1)) => {
-                    self.drop_element(field, start, rollback, before)?;
+                    self.drop_element(field, start, rollback)?;
                     kept -= 1;
                 }
                 Err(Stop::Drop(lists)) => return Err(Stop::Drop(lists.saturating_sub(1))),
@@ -265,7 +265,6 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         field: &'static Field,
         start: Input<'f>,
         rollback: Option<(usize, usize)>,
-        before: usize,
     ) -> Result<(), Stop> {
         self.input = start;
         let editing = self.editing.take();
@@ -274,7 +273,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         skipped?;
         if let (Some((_, scratch)), Some(rollback)) = (&mut self.editing, rollback) {
             scratch.roll_back(rollback);
-            scratch.cut(start.pos(), self.input.pos(), before)?;
+            scratch.cut(start.pos(), self.input.pos())?;
         }
         Ok(())
     }

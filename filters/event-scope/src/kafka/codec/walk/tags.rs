@@ -40,7 +40,7 @@ impl<E: Editor + ?Sized> Walker<'_, '_, E> {
                     self.input.take(usize::try_from(size).unwrap_or(usize::MAX))?;
                     let to = self.input.pos();
                     if let Some((_, scratch)) = &mut self.editing {
-                        scratch.cut(from, to, before)?;
+                        scratch.cut(from, to)?;
                     }
                 }
             }
