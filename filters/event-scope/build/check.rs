@@ -135,7 +135,7 @@ impl<'t> Work<'t, '_> {
         let slots = self.around.pop().map(|(_, slots, _)| slots).unwrap_or_default();
         for (field, slot) in laid.iter_mut().zip(slots) {
             field.keeps = slot;
-            if !field.list && field.mark.is_none() && slot == NONE {
+            if !field.list && slot == NONE {
                 field.skip = fixed(field.kind).unwrap_or(0);
             }
         }

@@ -10,7 +10,7 @@ use kafka_protocol::messages::metadata_response::{MetadataResponsePartition, Met
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{FetchResponse, MetadataResponse, ProduceRequest, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use partywall_event_scope::kafka::codec::{Editor, Mark, Place, Scratch, Verdict, request, response};
+use partywall_event_scope::kafka::codec::{Editor, Mark, Marks, Place, Scratch, Verdict, request, response};
 
 const PREFIX: &str = "acme.";
 
@@ -20,6 +20,10 @@ struct Rename {
 }
 
 impl Editor for Rename {
+    fn marks(&self) -> Marks {
+        const { Marks::of(&[Mark::Topic]) }
+    }
+
     fn place(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict {
         let Some(name) = place.bytes().filter(|_| place.mark == Mark::Topic) else { return Verdict::Keep };
         if self.on {

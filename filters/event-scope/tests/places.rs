@@ -9,7 +9,7 @@ use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition;
 use kafka_protocol::messages::fetch_response::NodeEndpoint;
 use kafka_protocol::messages::{ConsumerProtocolSubscription, FetchRequest, FetchResponse, MetadataResponse};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Problem, Scratch, Value, Verdict};
+use partywall_event_scope::kafka::codec::{self, Editor, Mark, Marks, Place, Problem, Scratch, Value, Verdict};
 
 /// An editor of one closure.
 struct With<F>(F);
@@ -113,6 +113,26 @@ fn a_broker_is_known_by_its_id_and_lists_are_told_before_their_elements() {
     assert_eq!(seen, wanted);
     assert_eq!(seen_in_request(3, 1, b"\xff\xff\xff\xff")[1], tuple(Mark::Topics, "", "null []"), "all topics");
     assert_eq!(seen_in_request(3, 1, b"\0\0\0\0")[1], tuple(Mark::Topics, "", "0 of them []"), "none");
+}
+
+#[test]
+fn an_editor_is_asked_about_the_marks_that_it_named_and_no_other() {
+    struct Some(Vec<Mark>);
+    impl Editor for Some {
+        fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+            self.0.push(place.mark);
+            Verdict::Keep
+        }
+
+        fn marks(&self) -> Marks {
+            Marks::of(&[Mark::Resource, Mark::AclHost])
+        }
+    }
+    let body = b"\0\0\0\x01\x02\0\x01t\x04\0\x01p\0\x01h\x03\x03";
+    let mut some = Some(Vec::new());
+    codec::request(&request(31, 1, body), &mut some, &mut Scratch::default()).unwrap();
+    assert_eq!(some.0, [Mark::Resource, Mark::AclHost]);
+    assert!(Marks::ALL.contains(Mark::UserData) && !some.marks().contains(Mark::Topic));
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub use edit::{Editor, Place, Value, Verdict};
 pub use frames::{FrameError, Frames};
 pub use header::RequestHeader;
 pub use layout::Api;
-pub use mark::Mark;
+pub use mark::{Mark, Marks};
 pub use problem::{Problem, WalkError};
 pub use splice::{Scratch, Splice};
 pub use walk::{request, response};

@@ -1,16 +1,26 @@
 //! Who decides about the marked places of a frame, what they see, and what they can say.
 
-use super::mark::Mark;
+use super::mark::{Mark, Marks};
 
 /// Decides about each marked place. It is asked in the order of the wire, so that what a place means by what came before,
 /// an editor can remember; what it was told of an element that is then dropped, it has to forget by itself.
 pub trait Editor {
     /// What is to become of `place`. Of [`Verdict::Replace`], `new` is what is put there; it is empty at first.
     fn place(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict;
+
+    /// The marks that it is asked about, told once for each frame: the places of others are kept, and cost less. All of them,
+    /// where nothing else is said.
+    fn marks(&self) -> Marks {
+        Marks::ALL
+    }
 }
 
-/// Keeps all, as does a tap.
+/// Keeps all.
 impl Editor for () {
+    fn marks(&self) -> Marks {
+        Marks::of(&[])
+    }
+
     fn place(&mut self, _: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
         Verdict::Keep
     }

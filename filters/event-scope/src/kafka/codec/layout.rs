@@ -129,7 +129,7 @@ pub(crate) struct Field {
     pub(crate) body: u16,
     /// The smallest size that an element of the list has in any version.
     pub(crate) least: u8,
-    /// Its size where nobody wants to know what stands there and that is always the same, else 0.
+    /// Its size where that is always the same and no other field looks at it, else 0.
     pub(crate) skip: u8,
     /// Which slot keeps its value for those that look at it, or [`NONE`].
     pub(crate) keeps: u8,

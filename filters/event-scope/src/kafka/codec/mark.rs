@@ -33,6 +33,43 @@ macro_rules! marks {
     };
 }
 
+/// Some of the marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks(u64);
+
+impl Marks {
+    /// Every mark.
+    pub const ALL: Marks = Marks(u64::MAX);
+
+    /// These.
+    #[must_use]
+    pub const fn of(marks: &[Mark]) -> Marks {
+        let mut bits = 0;
+        let mut rest = marks;
+        while let Some((mark, after)) = rest.split_first() {
+            bits |= mark.bit();
+            rest = after;
+        }
+        Marks(bits)
+    }
+
+    /// Whether this one is among them.
+    #[must_use]
+    #[inline]
+    pub const fn contains(self, mark: Mark) -> bool {
+        self.0 & mark.bit() != 0
+    }
+}
+
+// Each mark has a bit of its own.
+const _: () = assert!(Mark::ALL.len() <= 64);
+
+impl Mark {
+    const fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+}
+
 marks! {
     /// The name or pattern of the hosts of an ACL.
     AclHost "acl-host" Text;

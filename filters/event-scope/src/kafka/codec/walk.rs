@@ -7,7 +7,7 @@ use super::edit::{Editor, Value};
 use super::header::known;
 use super::input::{Input, put_length};
 use super::layout::{API_VERSIONS, Field, Fill, Kind, NONE, SLOTS, Struct};
-use super::mark::Mark;
+use super::mark::{Mark, Marks};
 use super::problem::{Problem, WalkError};
 use super::splice::{Scratch, Splice};
 
@@ -85,6 +85,8 @@ pub(crate) struct Walker<'f, 'e, E: ?Sized> {
     pub(crate) version: u8,
     pub(crate) flexible: bool,
     editing: Option<(&'e mut E, &'e mut Scratch)>,
+    /// What the editor is asked about.
+    marks: Marks,
     slots: [Option<Value<'f>>; SLOTS],
     /// The fields behind this one in its struct.
     behind: &'static [Field],
@@ -115,7 +117,8 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
     pub(crate) fn new(frame: &'f [u8], editing: Option<(&'e mut E, &'e mut Scratch)>) -> Self {
         let input = Input::new(frame);
         let (slots, indexes) = ([None; SLOTS], [0; DEPTH]);
-        Self { input, version: 0, flexible: false, editing, slots, behind: &[], within: "", indexes, depth: 0 }
+        let marks = editing.as_ref().map_or(Marks::of(&[]), |(editor, _)| editor.marks());
+        Self { input, version: 0, flexible: false, editing, marks, slots, behind: &[], within: "", indexes, depth: 0 }
     }
 
     pub(crate) fn request(&mut self) -> Result<(), Stop> {
@@ -162,7 +165,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         let mut fields = body.plain();
         while let Some((field, behind)) = fields.split_first() {
             if field.is_in(self.version) {
-                if field.skip != 0 {
+                if field.skip != 0 && !self.asks(field) {
                     self.input.take(field.skip.into())?;
                 } else {
                     self.behind = behind;
@@ -172,6 +175,12 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
             fields = behind;
         }
         if self.flexible { self.tags(Some(body)) } else { Ok(()) }
+    }
+
+    /// Whether the editor is asked about it.
+    #[inline]
+    fn asks(&self, field: &'static Field) -> bool {
+        field.mark.is_some_and(|mark| self.marks.contains(mark)) && self.editing.is_some()
     }
 
     /// A field that this version has.
@@ -209,7 +218,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         }
         if field.kind == Kind::Struct {
             self.ask(field, start, Value::List(count))?;
-        } else if let (Some(size), None) = (field.kind.size(), field.mark) {
+        } else if let (Some(size), false) = (field.kind.size(), self.asks(field)) {
             self.input.take(count.saturating_mul(size))?;
             return Ok(());
         }
@@ -287,7 +296,7 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
         {
             *slot = Some(value);
         }
-        if field.mark.is_some() { self.ask(field, start, value) } else { Ok(()) }
+        if self.asks(field) { self.ask(field, start, value) } else { Ok(()) }
     }
 
     fn read(&mut self, field: &'static Field) -> Result<Value<'f>, Problem> {

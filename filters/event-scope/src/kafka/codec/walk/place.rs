@@ -10,7 +10,7 @@ use crate::kafka::codec::problem::Problem;
 impl<'f, E: Editor + ?Sized> Walker<'f, '_, E> {
     /// Asks the editor about what stood between `start` and here.
     pub(super) fn ask(&mut self, field: &'static Field, start: usize, value: Value<'f>) -> Result<(), Stop> {
-        let (Some(mark), true) = (field.mark, self.editing.is_some()) else { return Ok(()) };
+        let (Some(mark), true) = (field.mark, self.asks(field)) else { return Ok(()) };
         if field.ahead != 0 {
             self.look_ahead(field)?;
         }
