@@ -2,7 +2,7 @@
 //! this file and replays the corpus.
 
 use partywall_event_scope::kafka::codec::{
-    Api, Editor, Frames, Mark, Place, Reach, RequestHeader, Scratch, Splice, Value, Verdict, WalkError, answer,
+    Api, Editor, Frames, Mark, Place, Reach, RequestHeader, Scratch, Splice, Value, Verdict, WalkError, answer, merge,
     request, response,
 };
 
@@ -45,6 +45,11 @@ pub fn kafka(bytes: &[u8]) {
         let mut scratch = Scratch::default();
         let understood = response(header.api, header.version, &told[4..], &mut (), &mut scratch);
         assert!(understood.expect("a client reads it").is_unchanged());
+        let mut scratch = Scratch::default();
+        if let Ok(both) = merge(header.api, header.version, &told[4..], &told[4..], &mut scratch) {
+            let (both, mut scratch) = (both.to_vec(), Scratch::default());
+            assert!(response(header.api, header.version, &both[4..], &mut (), &mut scratch).is_ok(), "twice as much");
+        }
         assert!(told.len() <= 64 + 32 * frame.len(), "{} for {}", told.len(), frame.len());
     }
 }

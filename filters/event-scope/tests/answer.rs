@@ -9,7 +9,7 @@ use common::read::Api;
 use common::{Side, Writer, every, table};
 use kafka_protocol::messages::{ApiKey, ResponseHeader, ResponseKind};
 use kafka_protocol::protocol::Decodable;
-use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Reach, Scratch, Verdict, answer};
+use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Problem, Reach, Scratch, Verdict, answer, merge};
 
 const CODE: i16 = 29;
 
@@ -159,4 +159,88 @@ fn what_cannot_be_read_is_not_answered() {
     }
     frame[3] = 99;
     assert!(answer(&frame, CODE, Reach::Whole, &mut Vec::new()).is_err(), "a version that is not understood");
+}
+
+/// Drops the elements of outermost lists whose number says so.
+struct Half {
+    even: bool,
+    outermost: &'static [Mark],
+}
+
+impl Editor for Half {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        match place.indexes {
+            [n] if self.outermost.contains(&place.mark) && n.is_multiple_of(2) == self.even => Verdict::Drop(1),
+            _ => Verdict::Keep,
+        }
+    }
+}
+
+#[test]
+fn two_answers_become_that_of_the_whole() {
+    let table = table();
+    let mut merged = 0;
+    for (api, version, _) in every(&table).filter(|(.., side)| *side == Side::Request) {
+        // Of two lists that are mirrored one after the other, halves would come in another order.
+        let lists: Vec<_> = api.response.fields.iter().filter(|field| !field.each.is_empty()).collect();
+        let outermost: &'static [Mark] = match api.key {
+            0..=3 | 8 | 19 | 21 | 23 | 28 | 37 | 43 | 45 | 55 | 61 | 75 | 78 | 79 | 91 | 92 => {
+                &[Mark::Topic, Mark::TopicId]
+            }
+            10 if version >= 4 => &[Mark::Key],
+            15 | 42 | 69 | 77 | 89 => &[Mark::Group],
+            32 | 33 | 44 => &[Mark::Resource],
+            65 => &[Mark::Transaction],
+            _ => continue,
+        };
+        for seed in 0..20 {
+            let name = format!("{} {version}, seed {seed}", api.name);
+            let (frame, _) = Writer::new(seed, api, version, Side::Request).frame(api, Side::Request);
+            let version = i16::from(version);
+            let answered = |request: &[u8]| {
+                let mut out = Vec::new();
+                answer(request, CODE, Reach::Each, &mut out).unwrap();
+                out.split_off(4)
+            };
+            let half = |even| {
+                let scratch = &mut Scratch::default();
+                let half =
+                    codec::request(&frame, &mut Half { even, outermost }, scratch).unwrap().to_vec().split_off(4);
+                answered(&half)
+            };
+            let (odd, even) = (half(true), half(false));
+            let scratch = &mut Scratch::default();
+            let both = merge(api.key, version, &odd, &even, scratch).unwrap().to_vec().split_off(4);
+            // The same names, those of one half behind those of the other.
+            let names = |frame: &[u8]| {
+                let mut record = Record::default();
+                let scratch = &mut Scratch::default();
+                assert!(
+                    codec::response(api.key, version, frame, &mut record, scratch).unwrap().is_unchanged(),
+                    "{name}"
+                );
+                (record.names, record.errors.len())
+            };
+            let (odd, even, both, whole) = (names(&odd), names(&even), names(&both), names(&answered(&frame)));
+            assert_eq!(both.0, [odd.0, even.0].concat(), "{name}");
+            assert_eq!(both.0.len(), whole.0.len(), "{name}");
+            merged += lists.len();
+        }
+    }
+    assert!(merged > 2000, "{merged}");
+}
+
+#[test]
+fn what_lists_nothing_is_not_merged() {
+    let scratch = &mut Scratch::default();
+    let heartbeat = [0, 0, 0, 7, 0, 0];
+    let error = merge(12, 0, &heartbeat, &heartbeat, scratch).map(|_| ()).unwrap_err();
+    assert_eq!(error.problem, Problem::Edit);
+    let produce = [0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(merge(0, 3, &produce, &produce, scratch).is_ok());
+    for size in 0..produce.len() {
+        assert!(merge(0, 3, &produce[..size], &produce, scratch).is_err(), "{size}");
+        assert!(merge(0, 3, &produce, &produce[..size], scratch).is_err(), "{size}");
+    }
+    assert!(merge(0, 3, &produce, &[produce.as_slice(), &[0]].concat(), scratch).is_err(), "a byte more");
 }

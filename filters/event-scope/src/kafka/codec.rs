@@ -27,6 +27,7 @@ mod input;
 mod layout;
 #[allow(dead_code, reason = "the build script uses the names and shapes")]
 mod mark;
+mod merge;
 mod problem;
 mod splice;
 mod walk;
@@ -37,6 +38,7 @@ pub use frames::{FrameError, Frames};
 pub use header::RequestHeader;
 pub use layout::Api;
 pub use mark::{Mark, Marks};
+pub use merge::merge;
 pub use problem::{Problem, WalkError};
 pub use splice::{Scratch, Splice};
 pub use walk::{request, response};

@@ -6,7 +6,7 @@ mod tags;
 use super::edit::{Editor, Value};
 use super::header::known;
 use super::input::{Input, put_length};
-use super::layout::{API_VERSIONS, Field, Fill, Kind, NONE, SLOTS, Struct};
+use super::layout::{API_VERSIONS, Api, Field, Fill, Kind, NONE, SLOTS, Struct};
 use super::mark::{Mark, Marks};
 use super::problem::{Problem, WalkError};
 use super::splice::{Scratch, Splice};
@@ -142,17 +142,31 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
     }
 
     fn response(&mut self, key: i16, version: i16) -> Result<(), Stop> {
-        let (api, version) = known(key, version)?;
+        let (api, _) = known(key, version)?;
+        let body = self.response_header(api, version)?;
+        self.structure(body)
+    }
+
+    /// Reads the header of a response in a version that is known, and gives the struct that follows.
+    pub(crate) fn response_header(&mut self, api: &Api, version: i16) -> Result<u16, Stop> {
+        self.version = api.version(version).ok_or(Problem::UnknownVersion)?;
         let _correlation = self.input.i32()?;
-        self.version = version;
-        self.flexible = api.is_flexible(i16::from(version));
-        if api.has_tags_in_header(i16::from(version)) {
+        self.flexible = api.is_flexible(version);
+        if api.has_tags_in_header(version) {
             self.tags(None)?;
         }
-        if key == API_VERSIONS && Input::i16(&mut self.input.clone()) == Ok(UNSUPPORTED_VERSION) {
+        if api.key() == API_VERSIONS && Input::i16(&mut self.input.clone()) == Ok(UNSUPPORTED_VERSION) {
             (self.version, self.flexible) = (0, false);
         }
-        self.structure(api.response)
+        Ok(api.response)
+    }
+
+    /// What follows the fields of the message: its tagged fields, and nothing.
+    pub(crate) fn tail(&mut self, id: u16) -> Result<(), Stop> {
+        if self.flexible {
+            self.tags(Struct::of(id))?;
+        }
+        self.ended()
     }
 
     fn ended(&self) -> Result<(), Stop> {
