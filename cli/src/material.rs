@@ -1,4 +1,5 @@
-//! What decides: a tenancy directory, a bundle or candidate file, or a folder with bundle files, read into one [`Authorization`].
+//! What decides: a tenancy directory, a bundle or candidate file, or a folder with bundle files, read into one
+//! [`Authorization`].
 //!
 //! Signatures are not looked at: what is asked of this is what *would* be decided, and nobody is let in by it.
 

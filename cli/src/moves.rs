@@ -1,5 +1,6 @@
 //! Tenants that change cells. Bundles reach sidecars at different times, so that a tenant which went from one cell to
-//! another in one step would be served by both for a while: by the one under the old bundle, and by the other under the new.
+//! another in one step would be served by both for a while: by the one under the old bundle, and by the other under the
+//! new.
 //!
 //! ```text
 //! cell: eu-1 ──► cell: { from: eu-1, to: eu-2 } ─── nobody serves by an older bundle any more ──► cell: eu-2

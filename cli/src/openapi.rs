@@ -1,8 +1,8 @@
 //! From an OpenAPI document to the operations of a service.
 //!
-//! What the document says is a start: it knows paths and parameters, and nothing of tenants. So every choice that was made
-//! can be seen in what is written, and whatever cannot be mapped is left out and told; a request that no operation covers is
-//! denied.
+//! What the document says is a start: it knows paths and parameters, and nothing of tenants. So every choice that was
+//! made can be seen in what is written, and whatever cannot be mapped is left out and told; a request that no operation
+//! covers is denied.
 
 mod document;
 mod names;

@@ -1,5 +1,5 @@
-//! Which policies are asked is no matter of what is decided: many policies of one action, told apart by tenant, role, type
-//! and resource, decide as they do one by one, and as Cedar does.
+//! Which policies are asked is no matter of what is decided: many policies of one action, told apart by tenant, role,
+//! type and resource, decide as they do one by one, and as Cedar does.
 #![allow(missing_docs)]
 
 mod lower_support;

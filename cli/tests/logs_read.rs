@@ -1,4 +1,5 @@
-//! `partywall review` and `partywall who` on logs of a known content; `partywall status` where nobody answers as it should.
+//! `partywall review` and `partywall who` on logs of a known content; `partywall status` where nobody answers as it
+//! should.
 
 mod logs;
 mod support;

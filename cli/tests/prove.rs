@@ -40,8 +40,8 @@ fn falsehoods(report: &Value) -> Vec<([&str; 3], &Value)> {
     told.collect()
 }
 
-/// What is false of these policies alone, as `claim action`. Every counterexample is played through `decide`, and those of
-/// tenants that exist through `explain`.
+/// What is false of these policies alone, as `claim action`. Every counterexample is played through `decide`, and those
+/// of tenants that exist through `explain`.
 fn authored(name: &str, policies: &str) -> (Vec<String>, Vec<Value>) {
     let here = directory(name, policies);
     let found = here.with_file_name("found");

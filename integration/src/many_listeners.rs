@@ -1,5 +1,5 @@
-//! One Envoy with many doors: a listener for each directory, all of one VM, each with a bundle of its own. Routes go by the
-//! header `x-case-service`, and by `x-case-route` to one with these metadata.
+//! One Envoy with many doors: a listener for each directory, all of one VM, each with a bundle of its own. Routes go by
+//! the header `x-case-service`, and by `x-case-route` to one with these metadata.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -58,8 +58,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Starts an Envoy with these doors, all of whose clusters lead to `app`, and a server for `files`; waits until each of
-    /// them decides: the Envoy has one worker, so one answer says it.
+    /// Starts an Envoy with these doors, all of whose clusters lead to `app`, and a server for `files`; waits until
+    /// each of them decides: the Envoy has one worker, so one answer says it.
     pub fn start(site: &Site, doors: &[Door], app: u16, files: Files) -> Result<Self> {
         let files = Arc::new(files);
         let mut left = TRIES;

@@ -98,7 +98,8 @@ fn keep(kept: &Mutex<Vec<Seen>>, one: &Seen) -> usize {
     before
 }
 
-/// An app of the test's own: hands each connection to `answer`, in a thread of its own, for as long as this process lives.
+/// An app of the test's own: hands each connection to `answer`, in a thread of its own, for as long as this process
+/// lives.
 pub fn connections(port: u16, answer: fn(TcpStream) -> Result<()>) -> Result<()> {
     let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     thread::spawn(move || {

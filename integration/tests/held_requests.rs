@@ -1,5 +1,5 @@
-//! Requests that are held until their body is decided on: however it is cut and whatever it is called, no byte of one that
-//! is denied arrives at the app.
+//! Requests that are held until their body is decided on: however it is cut and whatever it is called, no byte of one
+//! that is denied arrives at the app.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

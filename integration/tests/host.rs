@@ -132,8 +132,8 @@ fn a_request_asks_little_of_the_host() {
     }
 }
 
-/// What a route says is asked for in one call where it says nothing, and in seven where it says something; nobody asks where
-/// the bundle does not listen.
+/// What a route says is asked for in one call where it says nothing, and in seven where it says something; nobody asks
+/// where the bundle does not listen.
 #[test]
 fn a_route_costs_what_it_says_and_only_where_the_bundle_listens() {
     let Sample { site, served: silent, now } = &*SAMPLE;

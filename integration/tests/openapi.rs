@@ -1,5 +1,5 @@
-//! A public API, imported from its OpenAPI document and enforced: every operation of the Docker Engine asked of a real Envoy,
-//! as somebody who may, as somebody who may not, and with what the document does not have.
+//! A public API, imported from its OpenAPI document and enforced: every operation of the Docker Engine asked of a real
+//! Envoy, as somebody who may, as somebody who may not, and with what the document does not have.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;

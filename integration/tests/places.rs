@@ -1,5 +1,5 @@
-//! Where a request says whose it is, in a real sidecar: path, query, header and id, each by itself and against each other;
-//! and operations of one path that query and headers tell apart. What is denied never arrives at the app.
+//! Where a request says whose it is, in a real sidecar: path, query, header and id, each by itself and against each
+//! other; and operations of one path that query and headers tell apart. What is denied never arrives at the app.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

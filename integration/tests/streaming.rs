@@ -1,5 +1,5 @@
-//! Bodies that stream both ways at once, a client that waits for `100 Continue`, and CONNECT, in a mesh. The client speaks
-//! HTTP/1.1, the edge and the sidecar HTTP/2 between them, and the app HTTP/1.1.
+//! Bodies that stream both ways at once, a client that waits for `100 Continue`, and CONNECT, in a mesh. The client
+//! speaks HTTP/1.1, the edge and the sidecar HTTP/2 between them, and the app HTTP/1.1.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

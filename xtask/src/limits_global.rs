@@ -1,4 +1,5 @@
-//! `cargo xtask limits-global`: limits over all Envoys together, by Envoy's own rate limit service and a real Redis. No part of
+//! `cargo xtask limits-global`: limits over all Envoys together, by Envoy's own rate limit service and a real Redis. No
+//! part of
 //! `cargo xtask test`: neither comes with a package index that every machine of a developer has.
 
 use std::path::{Path, PathBuf};

@@ -76,8 +76,8 @@ pub(crate) const COMPOSE: GoCommand = GoCommand {
     package: "./cmd",
 };
 
-/// The API of the Docker Engine, as its project describes it: 108 operations, to be imported and enforced. It is fetched for
-/// tests alone, and no part of anything that is built.
+/// The API of the Docker Engine, as its project describes it: 108 operations, to be imported and enforced. It is
+/// fetched for tests alone, and no part of anything that is built.
 pub(crate) const DOCKER_API: GoFile = GoFile {
     module: "github.com/moby/moby/api",
     version: "v1.57.0",

@@ -4,6 +4,10 @@
 //! on the packages that are selected, and Cedar alone takes minutes.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -23,22 +27,84 @@ struct Program {
     folder: PathBuf,
 }
 
-/// Builds all test programs, and the programs that they start, then runs those of `package`, or where `except` says so of
-/// all packages but it. `environment` is what they are told.
-pub(crate) fn run_tests(package: &str, except: bool, environment: &[(&str, &Path)]) -> Result<()> {
-    let programs = step("build the tests", build)?;
-    let mut ran = 0;
-    for program in programs.iter().filter(|p| p.what.starts_with(&format!("{package} ")) != except) {
+/// How many programs that bring a mesh run at once: most of their time they wait for it.
+const AT_ONCE: usize = 2;
+
+/// Builds all test programs, and the programs that they start, then runs all but those of `package`, each by itself.
+/// `environment` is what they are told.
+pub(crate) fn run_all_but(package: &str, environment: &[(&str, &Path)]) -> Result<()> {
+    let (_, programs) = parted(package)?;
+    programs.iter().try_for_each(|program| {
         println!("     Running {}", program.what);
-        let mut test = command(&program.executable, &[]);
-        test.current_dir(&program.folder).envs(environment.iter().copied());
-        run(test).with_context(|| format!("`{}` failed", program.what))?;
-        ran += 1;
+        run(program.command(environment)).with_context(|| format!("`{}` failed", program.what))
+    })
+}
+
+/// Builds all test programs, and the programs that they start, then runs those of `package`, a few at once, and after
+/// them those whose names are in `alone`, one after the other. What each prints is shown when it ended.
+pub(crate) fn run_side_by_side(package: &str, alone: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+    let (programs, _) = parted(package)?;
+    if let Some(unknown) = alone.iter().find(|name| !programs.iter().any(|program| program.is(name))) {
+        bail!("there is no test `{unknown}` of {package}");
     }
-    if ran == 0 {
-        bail!("there is no test {} `{package}`", if except { "outside of" } else { "of" });
+    let (apart, together): (Vec<_>, Vec<_>) = programs.iter().partition(|p| alone.iter().any(|name| p.is(name)));
+    let (queue, failed) = (Mutex::new(together.into_iter()), Mutex::new(None));
+    let next = || {
+        let stop = failed.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if stop { None } else { queue.lock().unwrap_or_else(PoisonError::into_inner).next() }
+    };
+    let work = || {
+        while let Some(program) = next() {
+            if let Err(error) = program.run_whole(environment) {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => apart.into_iter().try_for_each(|program| program.run_whole(environment)),
     }
-    Ok(())
+}
+
+impl Program {
+    /// Whether this is its name, without package and kind.
+    fn is(&self, name: &str) -> bool {
+        self.what.rsplit(' ').next() == Some(name)
+    }
+
+    fn command(&self, environment: &[(&str, &Path)]) -> Command {
+        let mut test = command(&self.executable, &[]);
+        test.current_dir(&self.folder).envs(environment.iter().copied());
+        test
+    }
+
+    /// Runs it, and shows what it printed in one piece.
+    fn run_whole(&self, environment: &[(&str, &Path)]) -> Result<()> {
+        let start = Instant::now();
+        let ran = self.command(environment).output().with_context(|| format!("cannot start `{}`", self.what))?;
+        let (told, errors) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        println!("     Ran {} in {:.1} s\n{}{}", self.what, start.elapsed().as_secs_f64(), told.trim_start(), errors);
+        if !ran.status.success() {
+            bail!("`{}` failed", self.what);
+        }
+        Ok(())
+    }
+}
+
+/// The programs of `package`, and all others.
+fn parted(package: &str) -> Result<(Vec<Program>, Vec<Program>)> {
+    let programs = step("build the tests", build)?;
+    let (of, others): (Vec<_>, Vec<_>) =
+        programs.into_iter().partition(|program| program.what.starts_with(&format!("{package} ")));
+    if of.is_empty() || others.is_empty() {
+        bail!("there is no test {} `{package}`", if of.is_empty() { "of" } else { "outside of" });
+    }
+    Ok((of, others))
 }
 
 fn build() -> Result<Vec<Program>> {

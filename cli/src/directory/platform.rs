@@ -61,8 +61,8 @@ pub(crate) fn check(mesh: &MeshEntry<'_>, services: &[ServiceEntry<'_>], report:
     carriers.extend(mesh.gateways.iter().map(|gateway| &gateway.value));
     for service in services {
         for entry in &service.platform {
-            // INVARIANT: who carries tenants' requests is no platform principal: one of them could be made to ask for what
-            // is the platform's.
+            // INVARIANT: who carries tenants' requests is no platform principal: one of them could be made to ask for
+            // what is the platform's.
             if carriers.contains(&entry.spiffe_id.value) {
                 let message =
                     format!("`{}` carries tenants' requests, as caller, signer or gateway", entry.spiffe_id.value);

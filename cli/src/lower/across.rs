@@ -1,5 +1,5 @@
-//! Grants and shares that let nobody across: actions within the ceilings of `mesh.yaml` that policies forbid to every operator of
-//! another tenant, or of which no request shows whose the resource is.
+//! Grants and shares that let nobody across: actions within the ceilings of `mesh.yaml` that policies forbid to every
+//! operator of another tenant, or of which no request shows whose the resource is.
 //!
 //! Goes through every request that can make a difference, as [`reach`](super::reach) does, with an owner who is another
 //! tenant than the operator's. Where that were too many nothing is said.

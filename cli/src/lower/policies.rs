@@ -11,7 +11,8 @@ pub(super) type Failure = (usize, Unlowered);
 
 /// Lowers `policies` for these actions. `is_in` says which actions are in which.
 ///
-/// Also gives for each node the byte of its file at which it stands, where Cedar tells. `tenant` names the tenant to whose principals a policy is confined; its condition must begin with that comparison.
+/// Also gives for each node the byte of its file at which it stands, where Cedar tells. `tenant` names the tenant to
+/// whose principals a policy is confined; its condition must begin with that comparison.
 pub(super) fn lower<'p>(
     policies: impl IntoIterator<Item = (&'p ast::Policy, Option<&'p EntityUID>)>,
     actions: &[EntityUID],

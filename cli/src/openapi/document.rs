@@ -58,7 +58,8 @@ pub(super) fn base_path(document: &Value) -> Result<String, String> {
     Ok(behind_host.to_owned())
 }
 
-/// Whether an operation asks for no credential: its own `security` is there and empty, or holds `{}`; else the document's.
+/// Whether an operation asks for no credential: its own `security` is there and empty, or holds `{}`; else the
+/// document's.
 pub(super) fn asks_for_nothing(operation: &Value, document: &Value) -> bool {
     let Some(security) = operation.get("security").or_else(|| document.get("security")) else { return false };
     security

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-/// The template as the directory writes it, and the names of its parameters. OpenAPI's names may hold more characters than
-/// ours, and need not be whole segments.
+/// The template as the directory writes it, and the names of its parameters. OpenAPI's names may hold more characters
+/// than ours, and need not be whole segments.
 pub(super) fn path(template: &str) -> Result<(String, Vec<String>), String> {
     let template = template.split(['?', '#']).next().unwrap_or_default();
     if template.len() > 1 && template.ends_with('/') {

@@ -23,7 +23,8 @@ impl Issuer {
         &self.key
     }
 
-    /// Issues the next overlay at `now` (milliseconds), which names `bundle` as the lowest revision that is current. `None` where the key's id is unusable.
+    /// Issues the next overlay at `now` (milliseconds), which names `bundle` as the lowest revision that is current.
+    /// `None` where the key's id is unusable.
     pub(crate) fn issue(
         &self,
         (mesh, bundle): (&MeshId, u64),

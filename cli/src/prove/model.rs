@@ -70,7 +70,8 @@ fn tenant(entities: &Entities, uid: &EntityUid, made_up: &str) -> Option<Tenant>
     })
 }
 
-/// The time that Cedar writes as `datetime("…")`, or as one and what is added to it, in whole seconds as sidecars know it.
+/// The time that Cedar writes as `datetime("…")`, or as one and what is added to it, in whole seconds as sidecars know
+/// it.
 fn time(written: &str) -> Option<UnixSeconds> {
     let mut texts = written.split('"').skip(1).step_by(2);
     let at = extension::datetime(texts.next()?)?;

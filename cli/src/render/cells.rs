@@ -32,7 +32,8 @@ pub(super) struct Instance<'a> {
 }
 
 impl<'a> Called<'a> {
-    /// The instances of `service` among `places` that a workload in the cell `from` may call; one in no cell may call all.
+    /// The instances of `service` among `places` that a workload in the cell `from` may call; one in no cell may call
+    /// all.
     ///
     /// # Errors
     ///
@@ -87,8 +88,8 @@ impl<'a> Called<'a> {
         cells.chain([Target { cell: None, cluster: scalar(self.first()) }]).collect()
     }
 
-    /// The cluster for tenants in no cell, where no instance serves those: it leads nowhere, and its name tells our filter
-    /// which service is called.
+    /// The cluster for tenants in no cell, where no instance serves those: it leads nowhere, and its name tells our
+    /// filter which service is called.
     pub(super) fn nowhere(&self) -> Option<String> {
         let shared = self.instances.iter().any(|instance| instance.place.cell.is_none());
         if self.narrowed || shared {

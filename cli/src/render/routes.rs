@@ -9,7 +9,8 @@ use crate::render::cells::Target;
 type Segment = Option<String>;
 
 /// The routes of the edge to `services`, as items of a YAML list: for each template what comes before its last
-/// parameters, the more exact ones first, and for each the instances of the service. Two services at one route are an error.
+/// parameters, the more exact ones first, and for each the instances of the service. Two services at one route are an
+/// error.
 pub(super) fn routes<'s>(services: impl Iterator<Item = (&'s Service, Vec<Target>)>) -> Result<String, Failure> {
     let mut all: Vec<(Vec<Segment>, Vec<Target>, &str)> = Vec::new();
     for (service, targets) in services {

@@ -37,7 +37,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
-  partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /reports/7
+  partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /r/7
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"

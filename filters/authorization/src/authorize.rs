@@ -68,8 +68,8 @@ pub enum Across<'a> {
         /// How many policies could not be evaluated.
         errors: u32,
     },
-    /// A grant or share would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it into the other
-    /// tenant.
+    /// A grant or share would let it pass, and it is denied all the same, as by a policy that forbids: no mode lets it
+    /// into the other tenant.
     Kept(Decision<'a>),
 }
 
@@ -242,8 +242,8 @@ impl<'a> Wanted<'a> {
         self.filled.as_deref().unwrap_or(&self.found.operation().attributes)
     }
 
-    /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant or a
-    /// share lets it cross into.
+    /// What policies are asked about, where the resource is `owner`'s: the query's own tenant, or the one that a grant
+    /// or a share lets it cross into.
     ///
     /// INVARIANT: what is denied here never reaches a policy, so no policy can lift it.
     #[inline(always)]
@@ -261,7 +261,8 @@ impl<'a> Wanted<'a> {
             action: &operation.action,
             resource_type: &operation.resource,
             resource_id: Id::of_segment(self.found.id().unwrap_or_default()),
-            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant or a share says so.
+            // INVARIANT: principal and resource have one tenant, seen in the request or not, unless a grant or a share
+            // says so.
             owner,
             service: &self.service.spiffe_id,
             attributes: self.attributes(),
@@ -321,7 +322,8 @@ pub fn authorize_across<'a>(
         (Some((leave, _)), Ok((Outcome::Permitted(_) | Outcome::NotPermitted, errors))) => {
             Across::Granted { leave: leave.clone(), errors }
         }
-        // INVARIANT: whatever denies what a grant or share would let across is kept apart from what a mode may let through.
+        // INVARIANT: whatever denies what a grant or share would let across is kept apart from what a mode may let
+        // through.
         (Some(_), decided) => Across::Kept(told(decided)),
         (None, decided) => Across::Decided(told(decided)),
     }

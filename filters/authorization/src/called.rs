@@ -3,14 +3,14 @@
 /// Where a method of HTTP stands, this says that it is a call of gRPC. Its path is `/package.Service/Method`.
 pub const GRPC: &str = "GRPC";
 
-/// Where a method of HTTP stands, this says that no operation covers the request, and its route says what it asks for. Its
-/// path is the action and the resource, as `/orders:report/Report`.
+/// Where a method of HTTP stands, this says that no operation covers the request, and its route says what it asks for.
+/// Its path is the action and the resource, as `/orders:report/Report`.
 pub const ROUTE: &str = "ROUTE";
 
 const TYPE: &[u8] = b"application/grpc";
 
-/// The method by which a request of HTTP's `method` with these values of `content-type` is looked for: [`GRPC`] for a call
-/// of gRPC, which is a POST of its content type; else `method`. The error says why nobody can tell.
+/// The method by which a request of HTTP's `method` with these values of `content-type` is looked for: [`GRPC`] for a
+/// call of gRPC, which is a POST of its content type; else `method`. The error says why nobody can tell.
 ///
 /// INVARIANT: no request that a service could take for a call of gRPC is looked for as something else that is a POST, nor
 /// the other way round. `application/grpc-web` is another protocol, and an ordinary POST.

@@ -185,8 +185,8 @@ impl<'a> RequestWorld<'a> {
         }
     }
 
-    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; what the operation
-    /// says; then the names of their features and consents.
+    /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; what the
+    /// operation says; then the names of their features and consents.
     fn at(&self, place: u32) -> Option<&str> {
         if let Some(name) = place.checked_sub(NAMES) {
             return self.set(name / SPAN)?.get(usize::try_from(name % SPAN).ok()?);

@@ -9,8 +9,9 @@
 //!   └─ Program      Cedar policies, lowered by the CLI         policy_denied, or allow
 //! ```
 //!
-//! All steps before the last are invariants: no policy can lift them, and the second only a grant or share ([`authorize_across`]). [`Authorization`] is built once
-//! per bundle; [`authorize()`] then allocates nothing and always ends.
+//! All steps before the last are invariants: no policy can lift them, and the second only a grant or share
+//! ([`authorize_across`]). [`Authorization`] is built once per bundle; [`authorize()`] then allocates nothing and
+//! always ends.
 //!
 //! [`guard`] judges what comes back, where an operation says where the owner stands in its responses.
 

@@ -131,7 +131,8 @@ impl Operations {
         })
     }
 
-    /// Whether `path`, with any method and query, is one of another tenant than `tenant`, or begins as one that names another.
+    /// Whether `path`, with any method and query, is one of another tenant than `tenant`, or begins as one that names
+    /// another.
     pub fn leads_elsewhere(&self, path: &str, tenant: &TenantId) -> bool {
         let call = Call::plain("", path);
         let path = path.strip_prefix('/').unwrap_or(path);
@@ -162,8 +163,8 @@ fn bare(path: &str) -> Option<&str> {
     (!doubtful).then_some(path)
 }
 
-/// Whether nobody could read this path, which has lost its leading slash, in another way: no empty segment, no dot segment,
-/// nothing encoded, no parameters within a segment.
+/// Whether nobody could read this path, which has lost its leading slash, in another way: no empty segment, no dot
+/// segment, nothing encoded, no parameters within a segment.
 fn is_plain(path: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b':' | b'@');
     let mut segments = template::split(path);

@@ -5,8 +5,8 @@ use partywall_tenancy::{Operation, Reason, Residency, Scope, Service, SpiffeId};
 
 use crate::{Authorization, Call};
 
-/// Whether a request is for an operation of scope `platform` that a platform principal of the service may ask for. Where it
-/// lists none, nobody may, and the operation is not looked for.
+/// Whether a request is for an operation of scope `platform` that a platform principal of the service may ask for.
+/// Where it lists none, nobody may, and the operation is not looked for.
 pub fn is_platform(policy: &Authorization, service: &Service, call: &Call<'_>) -> bool {
     let of_platform = || policy.operation(&service.name, call).map(|found| found.operation().attributes.scope);
     !service.platform.is_empty() && of_platform() == Some(Scope::Platform)

@@ -23,7 +23,8 @@ pub struct Decided<'a> {
     pub overlay: u64,
     /// Whether it was let in.
     pub allowed: bool,
-    /// Whether it was let in only because it is in shadow: reason and policy are those of the denial that would have been.
+    /// Whether it was let in only because it is in shadow: reason and policy are those of the denial that would have
+    /// been.
     pub shadow: bool,
     /// Why not.
     pub reason: &'a str,

@@ -1,7 +1,8 @@
 //! What an operation touches besides a resource: the words of its dataset, with what they ask for worked out.
 //!
-//! The command line reads datasets, clearances and classifications from `datasets.yaml` and writes down, for each operation,
-//! what a sidecar is to ask: there is nothing left to look up, so nothing can be missing when a request comes.
+//! The command line reads datasets, clearances and classifications from `datasets.yaml` and writes down, for each
+//! operation, what a sidecar is to ask: there is nothing left to look up, so nothing can be missing when a request
+//! comes.
 
 use serde::{Deserialize, Serialize};
 

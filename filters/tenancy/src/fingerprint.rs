@@ -53,7 +53,8 @@ impl FingerprintKeys {
         self.print(Kind::Resource, kind.as_bytes(), id)
     }
 
-    /// Whether `what` belongs to a share of all (0 to 1): the same at every hop, and nobody without the key can choose it.
+    /// Whether `what` belongs to a share of all (0 to 1): the same at every hop, and nobody without the key can choose
+    /// it.
     pub fn in_share(&self, what: &[u8], share: f64) -> bool {
         let mut mac = self.mac.clone();
         mac.update(b"partywall share\0");

@@ -105,8 +105,8 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether a mode may let through what is denied for this reason: what policies and the attributes of operations decide, and nothing that says who
-    /// calls or keeps tenants apart.
+    /// Whether a mode may let through what is denied for this reason: what policies and the attributes of operations
+    /// decide, and nothing that says who calls or keeps tenants apart.
     ///
     /// INVARIANT: no reason of isolation is among them, nor `resource_unmapped`: where no operation says what is asked
     /// for, nobody has looked for an owner.

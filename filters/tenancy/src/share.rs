@@ -109,7 +109,8 @@ impl Leave {
     }
 }
 
-/// INVARIANT: as logs tell it, so it names no tenant; whose resource it was stands in `owner` of `explain`, as a fingerprint.
+/// INVARIANT: as logs tell it, so it names no tenant; whose resource it was stands in `owner` of `explain`, as a
+/// fingerprint.
 impl fmt::Display for Leave {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

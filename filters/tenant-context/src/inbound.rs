@@ -12,8 +12,8 @@ use crate::{Rejection, Request, Single, TakenOut};
 /// evidence's peer sent to `service`, or forwarded where it is a gateway.
 ///
 /// INVARIANT: the tenant was signed by a key that may name it, or stands in the peer's own
-/// certificate, or the directory takes its one peer for this tenant's until a date; and who calls is listed by this service for this tenant. A stolen root is worth
-/// nothing to others.
+/// certificate, or the directory takes its one peer for this tenant's until a date; and who calls is listed by this
+/// service for this tenant. A stolen root is worth nothing to others.
 pub fn establish(
     request: &Request<'_>,
     taken: &TakenOut,

@@ -7,8 +7,8 @@ use crate::{Rejection, Request, Single, TakenOut, inbound};
 
 /// The workload at the other end of this very connection, by mTLS.
 ///
-/// INVARIANT: no header is read, so that no gateway and nobody behind one is a platform principal; and where a root context
-/// comes along, a tenant is meant, whose request must not become the platform's.
+/// INVARIANT: no header is read, so that no gateway and nobody behind one is a platform principal; and where a root
+/// context comes along, a tenant is meant, whose request must not become the platform's.
 pub fn caller(request: &Request<'_>, taken: &TakenOut, evidence: &Evidence<'_>) -> Result<SpiffeId, Rejection> {
     crate::check_unambiguous(request)?;
     evidence.peer.check()?;

@@ -1,4 +1,5 @@
-//! Limits over all Envoys together: two edges, Envoy's own rate limit service, a real Redis. `cargo xtask limits-global` runs it.
+//! Limits over all Envoys together: two edges, Envoy's own rate limit service, a real Redis. `cargo xtask
+//! limits-global` runs it.
 
 use std::env;
 use std::fs;

@@ -78,8 +78,8 @@ pub(super) struct Domain {
     times: Vec<UnixSeconds>,
 }
 
-/// Where the choice for each piece stands; roles follow, and then, for each of the four [`SETS`] and each text, whether the
-/// set holds it.
+/// Where the choice for each piece stands; roles follow, and then, for each of the four [`SETS`] and each text, whether
+/// the set holds it.
 pub(super) const ACTION: usize = 0;
 pub(super) const TENANT: usize = 1;
 pub(super) const TIER: usize = 2;

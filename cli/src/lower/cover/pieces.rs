@@ -90,7 +90,8 @@ impl Pieces<'_> {
             },
             Node::Attribute(of, name) if matches!(self.name(name), "dataset" | "classification") => {
                 self.found.extend([if self.name(name) == "dataset" { DATASET } else { CLASSIFICATION }]);
-                // Of an entity that the policy names, or that it found in another way, it is there if that is the resource.
+                // Of an entity that the policy names, or that it found in another way, it is there if that is the
+                // resource.
                 if !self.is(of, Variable::Resource) {
                     self.found.extend([ACTION, ID]);
                     self.expression(of);

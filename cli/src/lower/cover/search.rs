@@ -2,8 +2,8 @@
 //!
 //! The way to a branch is a list of conditions and their outcomes. What `&&` and `||` put together is taken apart into
 //! the ways in which it comes out so. Conditions that share no piece of a request do not hinder each other, so a list
-//! falls into groups, and for each group by itself the pieces are chosen one after the other. A request that satisfies every
-//! group takes the branch; where each way has a group that cannot be satisfied, none does.
+//! falls into groups, and for each group by itself the pieces are chosen one after the other. A request that satisfies
+//! every group takes the branch; where each way has a group that cannot be satisfied, none does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -359,7 +359,8 @@ struct Asks {
     pieces: BTreeSet<usize>,
 }
 
-/// xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016): the same requests each time.
+/// xorshift64* (Vigna, An experimental exploration of Marsaglia's xorshift generators, 2016): the same requests each
+/// time.
 struct Random(u64);
 
 impl Random {

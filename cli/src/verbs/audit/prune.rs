@@ -17,8 +17,8 @@ use crate::recorded::Log;
 /// Take old decisions out of a log so that what is left still verifies
 ///
 /// What is left has a statement, made with the key, of which numbers were taken out; so `partywall audit verify` finds no
-/// gap there, and finds each line that goes afterwards. The log is verified first: what somebody changed is not pruned. Uses
-/// of grants are kept as long as denials. Words of Envoy's own log and lines without a link stay.
+/// gap there, and finds each line that goes afterwards. The log is verified first: what somebody changed is not pruned.
+/// Uses of grants are kept as long as denials. Words of Envoy's own log and lines without a link stay.
 ///
 /// Exit status: 0 written, 1 the log was changed, and nothing was written.
 #[derive(clap::Args)]

@@ -93,7 +93,8 @@ impl Guarded {
         self.response.format == ResponseFormat::Grpc
     }
 
-    /// What of trailers, or of a head that stands for them, is the text of an error, and is left out like the body of one.
+    /// What of trailers, or of a head that stands for them, is the text of an error, and is left out like the body of
+    /// one.
     pub fn error_texts(&self) -> &'static [&'static str] {
         match (self.is_grpc(), self.response.errors) {
             (true, Errors::Strip) => &["grpc-message", "grpc-status-details-bin"],

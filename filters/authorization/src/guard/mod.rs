@@ -8,10 +8,11 @@
 //! ```
 //!
 //! An *element* is what the last `*` of the pointer leads to, or the whole text where there is none; of NDJSON one line,
-//! of server-sent events one event, of gRPC what the last `*` leads to, or the message. No byte of it leaves before its owners are known: all that the pointer leads to, so
-//! of two equal keys each one. What is in doubt (an owner that is missing, or is neither a string nor a number; no such
-//! member on the way to the elements; anything that is not JSON) is refused, whatever is to be done about foreign elements.
-//! What is not refused and has no foreign element leaves as it came, byte by byte.
+//! of server-sent events one event, of gRPC what the last `*` leads to, or the message. No byte of it leaves before its
+//! owners are known: all that the pointer leads to, so of two equal keys each one. What is in doubt (an owner that is
+//! missing, or is neither a string nor a number; no such member on the way to the elements; anything that is not JSON)
+//! is refused, whatever is to be done about foreign elements. What is not refused and has no foreign element leaves as
+//! it came, byte by byte.
 
 mod head;
 mod hold;

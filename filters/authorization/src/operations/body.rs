@@ -1,7 +1,8 @@
 //! The owner in the JSON body of a request.
 //!
-//! The body is read as a response is ([`crate::guard`]), so that of two equal keys either counts; and since a client may write
-//! what it wants, a key that some apps take for one on the way (another case, as Go's `encoding/json` does) is doubtful.
+//! The body is read as a response is ([`crate::guard`]), so that of two equal keys either counts; and since a client
+//! may write what it wants, a key that some apps take for one on the way (another case, as Go's `encoding/json` does)
+//! is doubtful.
 
 use std::sync::Arc;
 

@@ -24,8 +24,8 @@ pub(super) struct Guarding {
 /// The body of a response that is judged.
 pub(super) struct Answering {
     body: Body,
-    /// How much may leave and is kept back, where the whole response is. It stays in the host's buffer: when trailers come,
-    /// nothing can be put there any more.
+    /// How much may leave and is kept back, where the whole response is. It stays in the host's buffer: when trailers
+    /// come, nothing can be put there any more.
     held: Option<usize>,
     /// How much of it may be.
     hold: usize,
@@ -105,8 +105,8 @@ impl Guarding {
 }
 
 impl Guarding {
-    /// Whether a source of the mesh reads another tenant in a place. A host need not be a tenant's (`login.shop.example`), so
-    /// that one counts which the bundle knows.
+    /// Whether a source of the mesh reads another tenant in a place. A host need not be a tenant's
+    /// (`login.shop.example`), so that one counts which the bundle knows.
     fn is_named_elsewhere(&self, view: &View, place: &Place) -> bool {
         let body = view.bundle().body();
         let sources = body.sources.edge.iter().chain(&body.sources.inbound);
@@ -188,8 +188,8 @@ pub(super) fn reason(refused: Refused) -> Reason {
     }
 }
 
-/// Whether this is why a response, not a request, was denied. Clients of gRPC try again what is unavailable; this would be
-/// denied again, so that they are told something else.
+/// Whether this is why a response, not a request, was denied. Clients of gRPC try again what is unavailable; this would
+/// be denied again, so that they are told something else.
 pub(super) fn is_of_response(reason: Reason) -> bool {
     matches!(reason, Reason::ResponseForeign | Reason::ResponseUnclear)
 }

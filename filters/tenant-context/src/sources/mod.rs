@@ -57,8 +57,8 @@ pub(crate) struct Proven {
     pub(crate) ground: Option<Ground>,
 }
 
-/// The tenants that the selecting sources among `sources` read in a host, and in the beginning of a path. What is no tenant
-/// id is given as well.
+/// The tenants that the selecting sources among `sources` read in a host, and in the beginning of a path. What is no
+/// tenant id is given as well.
 pub fn named_in<'s>(
     sources: impl IntoIterator<Item = &'s Source>,
     host: Option<&str>,

@@ -127,7 +127,8 @@ impl FieldPath {
 }
 
 impl Judging<'_> {
-    /// Whether an element says nothing, as those do that were masked: by another path, or by the filter of the hop before.
+    /// Whether an element says nothing, as those do that were masked: by another path, or by the filter of the hop
+    /// before.
     fn is_masked(&self, value: &[u8]) -> bool {
         self.foreign == Foreign::Mask && value == MASK
     }

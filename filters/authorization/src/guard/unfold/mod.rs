@@ -31,8 +31,8 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// The one coding that the values of `content-encoding` name; `None` where they name none. More than one on top of each
-    /// other, and any other, is refused.
+    /// The one coding that the values of `content-encoding` name; `None` where they name none. More than one on top of
+    /// each other, and any other, is refused.
     pub(super) fn of<'v>(values: impl Iterator<Item = &'v [u8]>) -> Result<Option<Self>, Refused> {
         let mut found = None;
         for name in values.flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii) {
