@@ -1,5 +1,5 @@
-//! From what the tables say to what the walker reads: structs put in where they are named, names resolved, and everything
-//! refused that would make a walk go wrong.
+//! From what the tables say to what the walker reads: structs put in where they are named, names resolved, and
+//! everything refused that would make a walk go wrong.
 
 use crate::mark::{Mark, Shape};
 use crate::read::{Api, Field, Message, Table, Type, Versions};
@@ -99,7 +99,8 @@ struct Work<'t, 'l> {
     request: Option<&'t Message>,
     versions: Versions,
     flexible: u8,
-    /// The structs around, outermost first: their fields, the slots that keep them, and which of them is being laid out.
+    /// The structs around, outermost first: their fields, the slots that keep them, and which of them is being laid
+    /// out.
     around: Vec<(&'t [Field], Vec<u8>, usize)>,
     slots: u8,
 }

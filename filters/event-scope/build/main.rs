@@ -1,5 +1,5 @@
-//! Turns the tables in `src/kafka/table` into static arrays. A mistake in them is an error of the build that names file and
-//! line.
+//! Turns the tables in `src/kafka/table` into static arrays. A mistake in them is an error of the build that names file
+//! and line.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a build script is a program")]
 
 mod check;

@@ -1,5 +1,5 @@
-//! Events: topics, partitions, groups and transactional ids of tenants that share a broker. Bytes in, bytes out: it knows
-//! no host, no clock and no socket.
+//! Events: topics, partitions, groups and transactional ids of tenants that share a broker. Bytes in, bytes out: it
+//! knows no host, no clock and no socket.
 //!
 //! ```text
 //! bytes ──► kafka::codec::Frames ──► kafka::codec::request / response ──► Splice: runs of the frame, edited places

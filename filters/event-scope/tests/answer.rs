@@ -12,6 +12,7 @@ use kafka_protocol::protocol::Decodable;
 use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Problem, Reach, Scratch, Verdict, answer, merge};
 
 const CODE: i16 = 29;
+const LARGEST: usize = 1 << 20;
 
 /// Writes down names and errors.
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Editor for Record {
 fn judged(api: &Api, version: u8, frame: &[u8], reach: Reach) -> (Record, usize) {
     let name = format!("{} {version} {reach:?}", api.name);
     let mut out = b"before".to_vec();
-    answer(frame, CODE, reach, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
+    answer(frame, CODE, reach, LARGEST, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));
     let out = &out[b"before".len()..];
     let (length, response) = out.split_at(4);
     assert_eq!(length, i32::try_from(response.len()).unwrap().to_be_bytes(), "{name}");
@@ -144,7 +145,7 @@ fn produce_is_denied_by_partition() {
     }
     wanted.extend([0; 4]);
     let mut out = Vec::new();
-    answer(&frame, CODE, Reach::Each, &mut out).unwrap();
+    answer(&frame, CODE, Reach::Each, LARGEST, &mut out).unwrap();
     assert_eq!(out, wanted);
 }
 
@@ -154,11 +155,11 @@ fn what_cannot_be_read_is_not_answered() {
     for count in [[0x7f, 0xff, 0xff, 0xff], [0, 0, 0, 1], [0xff, 0xff, 0xff, 0xfe]] {
         let mut out = b"before".to_vec();
         let frame = [frame.as_slice(), &count].concat();
-        assert!(answer(&frame, CODE, Reach::Each, &mut out).is_err(), "{count:?}");
+        assert!(answer(&frame, CODE, Reach::Each, LARGEST, &mut out).is_err(), "{count:?}");
         assert_eq!(out, b"before", "nothing half");
     }
     frame[3] = 99;
-    assert!(answer(&frame, CODE, Reach::Whole, &mut Vec::new()).is_err(), "a version that is not understood");
+    assert!(answer(&frame, CODE, Reach::Whole, LARGEST, &mut Vec::new()).is_err(), "a version that is not understood");
 }
 
 /// Drops the elements of outermost lists whose number says so.
@@ -199,7 +200,7 @@ fn two_answers_become_that_of_the_whole() {
             let version = i16::from(version);
             let answered = |request: &[u8]| {
                 let mut out = Vec::new();
-                answer(request, CODE, Reach::Each, &mut out).unwrap();
+                answer(request, CODE, Reach::Each, LARGEST, &mut out).unwrap();
                 out.split_off(4)
             };
             let half = |even| {
@@ -243,4 +244,33 @@ fn what_lists_nothing_is_not_merged() {
         assert!(merge(0, 3, &produce, &produce[..size], scratch).is_err(), "{size}");
     }
     assert!(merge(0, 3, &produce, &[produce.as_slice(), &[0]].concat(), scratch).is_err(), "a byte more");
+}
+
+#[test]
+fn an_answer_is_no_longer_than_it_may_be() {
+    // DescribeTransactions of 10,000 names that are empty: 12 KB of request, 290 KB of answer.
+    let mut frame = [0, 65, 0, 0, 0, 0, 0, 7, 0xff, 0xff, 0].to_vec();
+    frame.extend([0x91, 0x4e]);
+    frame.extend([1; 10_000]);
+    frame.push(0);
+    let mut out = Vec::new();
+    answer(&frame, CODE, Reach::Each, LARGEST, &mut out).unwrap();
+    let size = out.len();
+    assert!(size > 20 * frame.len() && size < 32 * frame.len(), "{size} for {}", frame.len());
+    let mut out = b"before".to_vec();
+    answer(&frame, CODE, Reach::Each, size, &mut out).expect("just as long as it may be");
+    let mut out = b"before".to_vec();
+    let error = answer(&frame, CODE, Reach::Each, size - 1, &mut out).unwrap_err();
+    assert_eq!((error.problem, out.as_slice()), (Problem::TooLong, b"before".as_slice()));
+    assert!(out.capacity() < 2 * size, "it stops where it is too long");
+}
+
+#[test]
+fn api_versions_of_any_version_is_answered() {
+    let frame = [0, 18, 0, 99, 0, 0, 0, 7, 0xff, 0xff, 1, 2, 3];
+    let mut out = Vec::new();
+    answer(&frame, 35, Reach::Whole, LARGEST, &mut out).unwrap();
+    assert_eq!(out, [0, 0, 0, 10, 0, 0, 0, 7, 0, 35, 0, 0, 0, 0]);
+    let scratch = &mut Scratch::default();
+    assert!(codec::response(18, 3, &out[4..], &mut (), scratch).unwrap().is_unchanged());
 }

@@ -7,7 +7,7 @@ mod common;
 use common::editors::{DropSecond, Keep, Rename, sent, walk};
 use common::read::Api;
 use common::{Random, Side, Writer, every, table};
-use partywall_event_scope::kafka::codec::{Editor, Scratch};
+use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Problem, Scratch, Verdict};
 
 /// Walks `frame` with every editor. What comes out must be understood again, and be kept as it is.
 fn try_all(api: &Api, version: u8, side: Side, frame: &[u8], scratch: &mut Scratch) -> bool {
@@ -86,4 +86,43 @@ fn a_damaged_frame_is_refused_or_understood() {
     }
     println!("{walked} walked, {refused} refused");
     assert!(walked > 1000 && refused > 1000, "{walked}, {refused}");
+}
+
+#[test]
+fn edits_take_no_more_memory_than_they_may() {
+    // DescribeTransactions of a million names that are empty, each of which would get a prefix.
+    let mut frame = [0, 65, 0, 0, 0, 0, 0, 7, 0xff, 0xff, 0].to_vec();
+    frame.extend([0xc1, 0x84, 0x3d]);
+    frame.extend(vec![1; 1_000_000]);
+    frame.push(0);
+    let largest = 1 << 20;
+    let scratch = &mut Scratch::new(largest);
+    let error = codec::request(&frame, &mut Rename, scratch).map(|_| ()).unwrap_err();
+    assert_eq!(error.problem, Problem::TooLong);
+    assert!(scratch.held() <= 2 * largest + 4096, "{} held", scratch.held());
+    assert!(codec::request(&frame, &mut (), scratch).unwrap().is_unchanged(), "nothing is edited");
+    let splice = codec::request(&frame, &mut All, scratch).unwrap();
+    assert_eq!(splice.size(), frame.len() - 1_000_002, "all are dropped, by one edit");
+    // Every other one is cut out: as many edits as are kept.
+    let error = codec::request(&frame, &mut Second(false), scratch).map(|_| ()).unwrap_err();
+    assert_eq!(error.problem, Problem::TooLong);
+}
+
+/// Drops every name.
+struct All;
+
+impl Editor for All {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if place.mark == Mark::Transaction { Verdict::Drop(1) } else { Verdict::Keep }
+    }
+}
+
+/// Drops every second name.
+struct Second(bool);
+
+impl Editor for Second {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        self.0 = !self.0;
+        if place.mark == Mark::Transaction && self.0 { Verdict::Drop(1) } else { Verdict::Keep }
+    }
 }

@@ -1,5 +1,5 @@
-//! Frames of every API and version, both ways, against an encoder that writes what a walk should have made of them: also
-//! of those that no oracle knows.
+//! Frames of every API and version, both ways, against an encoder that writes what a walk should have made of them:
+//! also of those that no oracle knows.
 
 #![allow(clippy::disallowed_macros, reason = "a test may say what it did")]
 

@@ -1,5 +1,5 @@
-//! Frames of every API and version, both ways, against an independent codec of Kafka's messages: what comes out of a walk
-//! means to it what it should.
+//! Frames of every API and version, both ways, against an independent codec of Kafka's messages: what comes out of a
+//! walk means to it what it should.
 
 #![allow(clippy::disallowed_macros, reason = "a test may say what it did")]
 

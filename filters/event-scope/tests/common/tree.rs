@@ -99,7 +99,8 @@ impl Tree {
         }
     }
 
-    /// Without the elements of lists in which `drops` says so of a string, asked in order; strings outside of lists stay.
+    /// Without the elements of lists in which `drops` says so of a string, asked in order; strings outside of lists
+    /// stay.
     pub fn dropping(&mut self, in_list: bool, drops: &mut impl FnMut(&str) -> bool) -> bool {
         match self {
             Tree::Leaf(_) => in_list && self.text().is_some_and(drops),

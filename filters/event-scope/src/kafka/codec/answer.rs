@@ -2,33 +2,38 @@
 
 use super::header::known;
 use super::input::{Input, put_length};
-use super::layout::{Api, Field, Fill, ITEM, Kind, NONE, Struct};
+use super::layout::{API_VERSIONS, Api, Field, Fill, ITEM, Kind, NONE, Struct};
 use super::problem::{Problem, WalkError};
 use super::walk::{Stop, Walker};
 
 /// Which error codes of an answer are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// That of each topic, partition, group or other thing that the request names; where an API's answers have none, that of
-    /// the whole.
+    /// That of each topic, partition, group or other thing that the request names; where an API's answers have none,
+    /// that of the whole.
     Each,
     /// That of the whole, and nothing is listed; where the version has none, as [`Reach::Each`].
     Whole,
 }
 
-/// The response to `request`, given without its length, with `code` as the error: a whole frame, appended to `out` with its
-/// length. What the request names stands where the answer names it; everything else is null, empty or what Kafka means by
-/// "unknown".
+/// The response to `request`, given without its length, with `code` as the error: a whole frame, appended to `out` with
+/// its length. What the request names stands where the answer names it; everything else is null, empty or what Kafka
+/// means by "unknown".
 ///
-/// The answer is some eight times as long as the request at most, never more than a constant for each thing that it names.
+/// An answer can be some thirty times as long as its request, where names are empty. With its length it has `largest`
+/// bytes at most.
+///
+/// ApiVersions of a version that is not in the table is answered in version 0, as brokers do.
 ///
 /// # Errors
 ///
-/// A request that [`request`](super::request) refuses as well, except for its last bytes: only what is mirrored is read.
-pub fn answer(request: &[u8], code: i16, reach: Reach, out: &mut Vec<u8>) -> Result<(), WalkError> {
+/// A request that [`request`](super::request) refuses as well, except for its last bytes: only what is mirrored is
+/// read. [`Problem::TooLong`] where the answer is longer than `largest`.
+pub fn answer(request: &[u8], code: i16, reach: Reach, largest: usize, out: &mut Vec<u8>) -> Result<(), WalkError> {
     let mut walker: Walker<'_, '_, ()> = Walker::new(request, None);
     let start = out.len();
-    let outcome = respond(&mut walker, request, code, reach, out);
+    let end = start.saturating_add(largest);
+    let outcome = respond(&mut walker, request, code, reach, end, out);
     if outcome.is_err() {
         out.truncate(start);
     }
@@ -46,19 +51,30 @@ fn respond(
     request: &[u8],
     code: i16,
     reach: Reach,
+    end: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Stop> {
     let header = super::RequestHeader::read(request).map_err(|error| error.problem)?;
-    let (api, version) = known(header.api, header.version)?;
-    let body = walker.request_header()?;
     let start = out.len();
+    let (api, version) = match known(header.api, header.version) {
+        Err(Problem::UnknownVersion) if header.api == API_VERSIONS => {
+            // The length, and a list of nothing.
+            out.extend([0, 0, 0, 10]);
+            out.extend(header.correlation.to_be_bytes());
+            out.extend(code.to_be_bytes());
+            out.extend([0; 4]);
+            return Ok(());
+        }
+        known => known?,
+    };
+    let body = walker.request_header()?;
     out.extend([0; 4]);
     out.extend(header.correlation.to_be_bytes());
     if api.has_tags_in_header(header.version) {
         out.push(0);
     }
     let whole = whole(api, version).filter(|_| reach == Reach::Whole);
-    let mut answer = Answer { walker, code, whole, out };
+    let mut answer = Answer { walker, code, whole, end, out };
     answer.structure(api.response, Some(Origin { body: Some(body), start: answer.walker.input, list: 0 }))?;
     let length = i32::try_from(out.len() - start - 4).map_err(|_| Problem::TooLong)?;
     if let Some(prefix) = out.get_mut(start..start + 4) {
@@ -89,6 +105,8 @@ struct Answer<'w, 'f, 'e, 'o> {
     code: i16,
     /// The only field that gets the code.
     whole: Option<&'static Field>,
+    /// Where the answer must end.
+    end: usize,
     out: &'o mut Vec<u8>,
 }
 
@@ -103,7 +121,8 @@ impl<'f> Answer<'_, 'f, '_, '_> {
         if self.walker.flexible {
             self.out.push(0);
         }
-        Ok(())
+        // A field that is copied is no longer than the request, so this is not late by more than that.
+        if self.out.len() > self.end { Err(Problem::TooLong.into()) } else { Ok(()) }
     }
 
     fn field(&mut self, field: &'static Field, origin: Option<Origin<'f>>) -> Result<(), Stop> {

@@ -2,14 +2,14 @@
 
 use super::mark::{Mark, Marks};
 
-/// Decides about each marked place. It is asked in the order of the wire, so that what a place means by what came before,
-/// an editor can remember; what it was told of an element that is then dropped, it has to forget by itself.
+/// Decides about each marked place. It is asked in the order of the wire, so that what a place means by what came
+/// before, an editor can remember; what it was told of an element that is then dropped, it has to forget by itself.
 pub trait Editor {
     /// What is to become of `place`. Of [`Verdict::Replace`], `new` is what is put there; it is empty at first.
     fn place(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict;
 
-    /// The marks that it is asked about, told once for each frame: the places of others are kept, and cost less. All of them,
-    /// where nothing else is said.
+    /// The marks that it is asked about, told once for each frame: the places of others are kept, and cost less. All of
+    /// them, where nothing else is said.
     fn marks(&self) -> Marks {
         Marks::ALL
     }
@@ -42,8 +42,8 @@ pub struct Place<'f> {
     pub kind: Option<Value<'f>>,
     /// How the name of a resource is meant: literally, or as a prefix.
     pub pattern: Option<Value<'f>>,
-    /// Which element it stands in, of each list around it, outermost first. A list itself is not in itself; a bare value
-    /// in a list is.
+    /// Which element it stands in, of each list around it, outermost first. A list itself is not in itself; a bare
+    /// value in a list is.
     pub indexes: &'f [u32],
 }
 

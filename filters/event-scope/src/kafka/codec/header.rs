@@ -18,8 +18,8 @@ pub struct RequestHeader<'f> {
 }
 
 impl<'f> RequestHeader<'f> {
-    /// Reads it from a frame without its length. It says nothing about what follows, nor whether the API is known: these
-    /// fields stand in the same places in every version of every API that is.
+    /// Reads it from a frame without its length. It says nothing about what follows, nor whether the API is known:
+    /// these fields stand in the same places in every version of every API that is.
     ///
     /// # Errors
     ///
@@ -43,7 +43,8 @@ impl<'f> RequestHeader<'f> {
         known(self.api, self.version).map(|(api, _)| api)
     }
 
-    /// Whether a broker reads this as ApiVersions of version 0 in any case: the client does not know yet what it speaks.
+    /// Whether it is ApiVersions. Its version may be in no table, since a client asks before it knows what is spoken; a
+    /// broker then answers in version 0, and so does [`answer`](super::answer()).
     #[must_use]
     pub fn is_api_versions(&self) -> bool {
         self.api == API_VERSIONS

@@ -104,8 +104,8 @@ marks! {
     Groups "groups" List;
     /// The host of a broker; the kind is the broker's id.
     Host "host" Text;
-    /// What FindCoordinator looks for; the kind says whether it is a group (0), a transactional id (1) or a share group's
-    /// partition (2). Its answers have no kind.
+    /// What FindCoordinator looks for; the kind says whether it is a group (0), a transactional id (1) or a share
+    /// group's partition (2). Its answers have no kind.
     Key "key" Text;
     /// The kind of those keys.
     KeyType "key-type" Number;

@@ -1,4 +1,5 @@
-//! One response out of two: what a broker said of the part of a request that it was sent, and what was denied of the rest.
+//! One response out of two: what a broker said of the part of a request that it was sent, and what was denied of the
+//! rest.
 
 use super::header::known;
 use super::input::put_length;
@@ -8,13 +9,14 @@ use super::splice::{Scratch, Splice};
 use super::walk::{Stop, Walker};
 
 /// Appends what `more` lists to what `response` lists: both are responses to a request of this API and version, given
-/// without their length, as `more` is one of [`answer`](super::answer). It is the outermost list that an answer mirrors, as
-/// the topics of Produce; what `more` says otherwise is left out. Neither is edited: walk what a broker sent before.
+/// without their length, as `more` is one of [`answer`](super::answer). It is the outermost list that an answer
+/// mirrors, as the topics of Produce; what `more` says otherwise is left out. Neither is edited: walk what a broker
+/// sent before.
 ///
 /// # Errors
 ///
-/// As [`response`](super::response), of either, with the place in that one; [`Problem::Edit`] where the API's answers mirror
-/// no list in this version.
+/// As [`response`](super::response), of either, with the place in that one; [`Problem::Edit`] where the API's answers
+/// mirror no list in this version.
 pub fn merge<'f, 's>(
     api: i16,
     version: i16,

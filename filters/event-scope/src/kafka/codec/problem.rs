@@ -31,10 +31,10 @@ pub enum Problem {
     UnknownEmbedded,
     /// The editor refused it.
     Refused,
-    /// The editor gave what cannot stand here: of another size, too long, null where that may not be, an element to drop
-    /// where there is no list, or an entry into what is no embedded message.
+    /// The editor gave what cannot stand here: of another size, too long, null where that may not be, an element to
+    /// drop where there is no list, or an entry into what is no embedded message.
     Edit,
-    /// The frame would be longer than 2 GB.
+    /// What would come of it is longer than 2 GB, or than the caller allows: an answer, or what is edited.
     TooLong,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Problem {
             Problem::UnknownEmbedded => "holds a message of a version that is not in the table",
             Problem::Refused => "was refused by the editor",
             Problem::Edit => "was edited to what cannot stand there",
-            Problem::TooLong => "would be longer than 2 GB",
+            Problem::TooLong => "would become longer than is allowed",
         })
     }
 }

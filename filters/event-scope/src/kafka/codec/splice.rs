@@ -3,8 +3,9 @@
 use super::problem::Problem;
 
 /// What walks need besides the frame. One can serve all frames of a connection, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scratch {
+    largest: usize,
     /// INVARIANT: in order, and no two overlap.
     pub(crate) edits: Vec<Edit>,
     /// What edits put in.
@@ -13,7 +14,25 @@ pub struct Scratch {
     pub(crate) new: Vec<u8>,
 }
 
+/// What edits of one frame may take, in bytes, unless told otherwise.
+const LARGEST: usize = 16 << 20;
+
+/// For edits of 16 MiB, as are the names of some 300,000 topics.
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new(LARGEST)
+    }
+}
+
 impl Scratch {
+    /// For frames whose edits take `largest` bytes at most, 16 for each and what is put there; a frame with more is refused
+    /// as [`Problem::TooLong`]. A name may be a byte on the wire, so that a frame of 100 MB could want gigabytes. Vectors
+    /// double: twice as much may be held.
+    #[must_use]
+    pub fn new(largest: usize) -> Self {
+        Self { largest, edits: Vec::new(), owned: Vec::new(), new: Vec::new() }
+    }
+
     /// How many bytes of memory it keeps.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -36,8 +55,8 @@ impl Scratch {
         self.owned.truncate(owned);
     }
 
-    /// Takes `from..to` of the frame out. Neighbours become one edit. INVARIANT: what is cut out begins behind the count of
-    /// its own list, so that no neighbour is of a list around, which may yet be rolled back.
+    /// Takes `from..to` of the frame out. Neighbours become one edit. INVARIANT: what is cut out begins behind the
+    /// count of its own list, so that no neighbour is of a list around, which may yet be rolled back.
     pub(crate) fn cut(&mut self, from: usize, to: usize) -> Result<(), Problem> {
         let (from, to) = (offset(from)?, offset(to)?);
         if let Some(last) = self.edits.last_mut()
@@ -48,16 +67,22 @@ impl Scratch {
             return Ok(());
         }
         self.edits.push(Edit { from, to, put: (0, 0) });
-        Ok(())
+        self.bounded()
     }
 
-    /// Puts what `owned` has since `put` in the place of `from..to`, as the edit number `n`: it may stand before others.
+    fn bounded(&self) -> Result<(), Problem> {
+        let held = self.edits.len().saturating_mul(size_of::<Edit>()).saturating_add(self.owned.len());
+        if held > self.largest { Err(Problem::TooLong) } else { Ok(()) }
+    }
+
+    /// Puts what `owned` has since `put` in the place of `from..to`, as the edit number `n`: it may stand before
+    /// others.
     pub(crate) fn put(&mut self, n: usize, from: usize, to: usize, put: usize) -> Result<(), Problem> {
         let put = (offset(put)?, offset(self.owned.len())?);
         let edit = Edit { from: offset(from)?, to: offset(to)?, put };
         // Only what belongs to one list, tag or embedded message moves, so all of this costs its depth at most.
         self.edits.insert(n.min(self.edits.len()), edit);
-        Ok(())
+        self.bounded()
     }
 
     /// How much longer the edits since `n` make the frame.

@@ -31,8 +31,8 @@ pub fn request<'f, 's, E: Editor + ?Sized>(
 
 /// Walks a response to a request of this API and version, given without its length.
 ///
-/// A broker that does not know the version of ApiVersions answers error 35 in version 0, whatever it was asked in; it is
-/// walked as such.
+/// A broker that does not know the version of ApiVersions answers error 35 in version 0, whatever it was asked in; it
+/// is walked as such.
 ///
 /// # Errors
 ///
