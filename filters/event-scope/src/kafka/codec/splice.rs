@@ -16,6 +16,8 @@ pub struct Scratch {
 
 /// What edits of one frame may take, in bytes, unless told otherwise.
 const LARGEST: usize = 16 << 20;
+/// What each vector keeps from one frame to the next, in bytes.
+const KEEP: usize = 64 << 10;
 
 /// For edits of 16 MiB, as are the names of some 300,000 topics.
 impl Default for Scratch {
@@ -42,6 +44,11 @@ impl Scratch {
     pub(crate) fn clear(&mut self) {
         self.edits.clear();
         self.owned.clear();
+        // One large frame is no reason to hold its room for good.
+        self.edits.shrink_to(KEEP / size_of::<Edit>());
+        self.owned.shrink_to(KEEP);
+        self.new.clear();
+        self.new.shrink_to(KEEP);
     }
 
     /// Where a rollback can return to.
