@@ -54,10 +54,11 @@ impl Frames {
         }
         self.held.drain(..self.taken);
         self.taken = 0;
-        if self.held.is_empty() && self.held.capacity() > KEEP {
+        self.held.extend_from_slice(bytes);
+        // At a quarter, so that frames of about this size do not move it up and down.
+        if self.held.capacity() > KEEP && self.held.len() < self.held.capacity() / 4 {
             self.held.shrink_to(KEEP);
         }
-        self.held.extend_from_slice(bytes);
     }
 
     /// The next whole frame, without its length; `None` until more bytes come.
