@@ -6,6 +6,7 @@ mod compare;
 mod generate;
 pub mod directories;
 pub mod guard;
+pub mod kafka;
 pub mod policies;
 mod random;
 pub mod targets;

@@ -83,9 +83,7 @@ fn help(known: &[String]) {
         "\nBegins with fuzz/corpus and what former runs found, which is kept in target/fuzz. An input that breaks"
     );
     println!("something ends its target's run, and the task with status 1. Mend it, put the input into fuzz/corpus,");
-    println!(
-        "and the tests called `fuzz_replay`, of partywall-tenant-context and partywall-cli, replay it from then on."
-    );
+    println!("and the tests called `fuzz_replay`, of the crates whose target it is, replay it from then on.");
     println!("\n  cargo xtask fuzz san --minutes 2");
 }
 

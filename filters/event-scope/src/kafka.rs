@@ -1,0 +1,3 @@
+//! Kafka's wire protocol.
+
+pub mod codec;

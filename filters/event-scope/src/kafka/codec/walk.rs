@@ -1,0 +1,333 @@
+//! The walk over a frame.
+
+mod place;
+mod tags;
+
+use super::edit::{Editor, Value};
+use super::header::known;
+use super::input::{Input, put_length};
+use super::layout::{API_VERSIONS, Api, Field, Fill, Kind, NONE, SLOTS, Struct};
+use super::mark::{Mark, Marks};
+use super::problem::{Problem, WalkError};
+use super::splice::{Scratch, Splice};
+
+/// How many lists stand in each other at most. The build script refuses a table with more structs than that.
+const DEPTH: usize = 16;
+/// What a broker of Kafka says where it does not know the version of ApiVersions that it was asked in.
+const UNSUPPORTED_VERSION: i16 = 35;
+
+/// Walks a request, given without its length. `scratch` holds what is edited until the [`Splice`] is gone.
+///
+/// # Errors
+///
+/// Everything that is in [`Problem`]; then nothing of the frame may be passed on.
+pub fn request<'f, 's, E: Editor + ?Sized>(
+    frame: &'f [u8],
+    editor: &mut E,
+    scratch: &'s mut Scratch,
+) -> Result<Splice<'f, 's>, WalkError> {
+    walk(frame, editor, scratch, |walker| walker.request())
+}
+
+/// Walks a response to a request of this API and version, given without its length.
+///
+/// A broker that does not know the version of ApiVersions answers error 35 in version 0, whatever it was asked in; it
+/// is walked as such.
+///
+/// # Errors
+///
+/// As [`request`].
+pub fn response<'f, 's, E: Editor + ?Sized>(
+    api: i16,
+    version: i16,
+    frame: &'f [u8],
+    editor: &mut E,
+    scratch: &'s mut Scratch,
+) -> Result<Splice<'f, 's>, WalkError> {
+    walk(frame, editor, scratch, |walker| walker.response(api, version))
+}
+
+fn walk<'f, 's, E: Editor + ?Sized>(
+    frame: &'f [u8],
+    editor: &mut E,
+    scratch: &'s mut Scratch,
+    message: impl FnOnce(&mut Walker<'f, '_, E>) -> Result<(), Stop>,
+) -> Result<Splice<'f, 's>, WalkError> {
+    scratch.clear();
+    let mut walker = Walker::new(frame, Some((editor, scratch)));
+    let outcome = message(&mut walker).and_then(|()| walker.ended());
+    let at = walker.input.pos();
+    let failed = |problem| WalkError { problem, at };
+    match outcome {
+        Ok(()) => Splice::new(frame, scratch).map_err(failed),
+        Err(Stop::Problem(problem)) => Err(failed(problem)),
+        // No list was around it.
+        Err(Stop::Drop(_)) => Err(failed(Problem::Edit)),
+    }
+}
+
+/// Why a walk does not go on here.
+pub(crate) enum Stop {
+    Problem(Problem),
+    /// To the element of the n-th list around.
+    Drop(u8),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Stop::Problem(problem)
+    }
+}
+
+/// A walk under way. Without editor and scratch it skips.
+pub(crate) struct Walker<'f, 'e, E: ?Sized> {
+    pub(crate) input: Input<'f>,
+    pub(crate) version: u8,
+    pub(crate) flexible: bool,
+    editing: Option<(&'e mut E, &'e mut Scratch)>,
+    /// What the editor is asked about.
+    marks: Marks,
+    slots: [Option<Value<'f>>; SLOTS],
+    /// The fields behind this one in its struct.
+    behind: &'static [Field],
+    within: &'static str,
+    indexes: [u32; DEPTH],
+    depth: usize,
+}
+
+/// The client id in a request's header.
+static CLIENT_ID: Field = Field {
+    name: u16::MAX,
+    kind: Kind::Text,
+    list: false,
+    versions: (0, NONE),
+    null: (0, NONE),
+    tag: NONE,
+    mark: Some(Mark::ClientId),
+    body: 0,
+    least: 0,
+    skip: 0,
+    keeps: NONE,
+    looks_at: [NONE; 2],
+    ahead: 0,
+    fill: Fill::Default(0),
+};
+
+impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
+    pub(crate) fn new(frame: &'f [u8], editing: Option<(&'e mut E, &'e mut Scratch)>) -> Self {
+        let input = Input::new(frame);
+        let (slots, indexes) = ([None; SLOTS], [0; DEPTH]);
+        let marks = editing.as_ref().map_or(Marks::of(&[]), |(editor, _)| editor.marks());
+        Self { input, version: 0, flexible: false, editing, marks, slots, behind: &[], within: "", indexes, depth: 0 }
+    }
+
+    pub(crate) fn request(&mut self) -> Result<(), Stop> {
+        let body = self.request_header()?;
+        self.structure(body)
+    }
+
+    /// Reads the header, and gives the struct that follows.
+    pub(crate) fn request_header(&mut self) -> Result<u16, Stop> {
+        let (key, version) = (self.input.i16()?, self.input.i16()?);
+        let _correlation = self.input.i32()?;
+        let (api, version) = known(key, version)?;
+        self.version = version;
+        // The client id is never compact.
+        self.field(&CLIENT_ID)?;
+        self.flexible = api.is_flexible(i16::from(version));
+        if self.flexible {
+            self.tags(None)?;
+        }
+        Ok(api.request)
+    }
+
+    fn response(&mut self, key: i16, version: i16) -> Result<(), Stop> {
+        let (api, _) = known(key, version)?;
+        let body = self.response_header(api, version)?;
+        self.structure(body)
+    }
+
+    /// Reads the header of a response in a version that is known, and gives the struct that follows.
+    pub(crate) fn response_header(&mut self, api: &Api, version: i16) -> Result<u16, Stop> {
+        self.version = api.version(version).ok_or(Problem::UnknownVersion)?;
+        let _correlation = self.input.i32()?;
+        self.flexible = api.is_flexible(version);
+        if api.has_tags_in_header(version) {
+            self.tags(None)?;
+        }
+        if api.key() == API_VERSIONS && Input::i16(&mut self.input.clone()) == Ok(UNSUPPORTED_VERSION) {
+            (self.version, self.flexible) = (0, false);
+        }
+        Ok(api.response)
+    }
+
+    /// What follows the fields of the message: its tagged fields, and nothing.
+    pub(crate) fn tail(&mut self, id: u16) -> Result<(), Stop> {
+        if self.flexible {
+            self.tags(Struct::of(id))?;
+        }
+        self.ended()
+    }
+
+    fn ended(&self) -> Result<(), Stop> {
+        if self.input.left() == 0 { Ok(()) } else { Err(Problem::TrailingBytes.into()) }
+    }
+
+    /// The fields of a struct, and its tagged fields.
+    pub(crate) fn structure(&mut self, id: u16) -> Result<(), Stop> {
+        let Some(body) = Struct::of(id) else { return Ok(()) };
+        let mut fields = body.plain();
+        while let Some((field, behind)) = fields.split_first() {
+            if field.is_in(self.version) {
+                if field.skip != 0 && !self.asks(field) {
+                    self.input.take(field.skip.into())?;
+                } else {
+                    self.behind = behind;
+                    self.field(field)?;
+                }
+            }
+            fields = behind;
+        }
+        if self.flexible { self.tags(Some(body)) } else { Ok(()) }
+    }
+
+    /// Whether the editor is asked about it.
+    #[inline]
+    fn asks(&self, field: &'static Field) -> bool {
+        field.mark.is_some_and(|mark| self.marks.contains(mark)) && self.editing.is_some()
+    }
+
+    /// A field that this version has.
+    pub(crate) fn field(&mut self, field: &'static Field) -> Result<(), Stop> {
+        if field.list {
+            return self.list(field);
+        }
+        if field.kind != Kind::Struct {
+            return self.value(field);
+        }
+        if field.may_be_null(self.version) {
+            match self.input.i8()? {
+                -1 => return Ok(()),
+                1 => {}
+                _ => return Err(Problem::Struct.into()),
+            }
+        }
+        let outer = std::mem::replace(&mut self.within, field.name());
+        let outcome = self.structure(field.body);
+        self.within = outer;
+        outcome
+    }
+
+    fn list(&mut self, field: &'static Field) -> Result<(), Stop> {
+        let start = self.input.pos();
+        let Some(count) = self.input.count(self.flexible)? else {
+            if !field.may_be_null(self.version) {
+                return Err(Problem::Null.into());
+            }
+            return if field.kind == Kind::Struct { self.ask(field, start, Value::Null) } else { Ok(()) };
+        };
+        let counted = self.input.pos();
+        if count.saturating_mul(usize::from(field.least)) > self.input.left() {
+            return Err(Problem::Count.into());
+        }
+        if field.kind == Kind::Struct {
+            self.ask(field, start, Value::List(count))?;
+        } else if let (Some(size), false) = (field.kind.size(), self.asks(field)) {
+            self.input.take(count.saturating_mul(size))?;
+            return Ok(());
+        }
+        let before = self.editing.as_ref().map_or(0, |(_, scratch)| scratch.edits.len());
+        let outer =
+            if field.kind == Kind::Struct { std::mem::replace(&mut self.within, field.name()) } else { self.within };
+        self.depth += 1;
+        let kept = self.elements(field, count);
+        self.depth -= 1;
+        self.within = outer;
+        let kept = kept?;
+        let flexible = self.flexible;
+        if let Some((_, scratch)) = &mut self.editing
+            && kept != count
+        {
+            let put = scratch.owned.len();
+            put_length(&mut scratch.owned, Some(kept), flexible, true)?;
+            scratch.put(before, start, counted, put)?;
+        }
+        Ok(())
+    }
+
+    /// How many of them are kept.
+    fn elements(&mut self, field: &'static Field, count: usize) -> Result<usize, Stop> {
+        let mut kept = count;
+        for n in 0..count {
+            let innermost = self.depth.saturating_sub(1);
+            if let Some(index) = self.indexes.get_mut(innermost) {
+                *index = u32::try_from(n).unwrap_or(u32::MAX);
+            }
+            let start = self.input;
+            let rollback = self.editing.as_ref().map(|(_, scratch)| scratch.mark());
+            match self.element(field) {
+                Ok(()) => {}
+                Err(Stop::Drop(1)) => {
+                    self.drop_element(field, start, rollback)?;
+                    kept -= 1;
+                }
+                Err(Stop::Drop(lists)) => return Err(Stop::Drop(lists.saturating_sub(1))),
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(kept)
+    }
+
+    pub(crate) fn element(&mut self, field: &'static Field) -> Result<(), Stop> {
+        if field.kind == Kind::Struct { self.structure(field.body) } else { self.value(field) }
+    }
+
+    /// Undoes what was edited in the element that began at `start`, walks on to its end and cuts it out.
+    fn drop_element(
+        &mut self,
+        field: &'static Field,
+        start: Input<'f>,
+        rollback: Option<(usize, usize)>,
+    ) -> Result<(), Stop> {
+        self.input = start;
+        let editing = self.editing.take();
+        let skipped = self.element(field);
+        self.editing = editing;
+        skipped?;
+        if let (Some((_, scratch)), Some(rollback)) = (&mut self.editing, rollback) {
+            scratch.roll_back(rollback);
+            scratch.cut(start.pos(), self.input.pos())?;
+        }
+        Ok(())
+    }
+
+    /// A value that is neither a list nor a struct.
+    fn value(&mut self, field: &'static Field) -> Result<(), Stop> {
+        let start = self.input.pos();
+        let value = self.read(field)?;
+        if field.keeps != NONE
+            && let Some(slot) = self.slots.get_mut(usize::from(field.keeps))
+        {
+            *slot = Some(value);
+        }
+        if self.asks(field) { self.ask(field, start, value) } else { Ok(()) }
+    }
+
+    fn read(&mut self, field: &'static Field) -> Result<Value<'f>, Problem> {
+        let (input, flexible) = (&mut self.input, self.flexible);
+        let value = match field.kind {
+            Kind::Int8 => Value::Number(input.i8()?.into()),
+            Kind::Int16 => Value::Number(input.i16()?.into()),
+            Kind::UInt16 => Value::Number(input.u16()?.into()),
+            Kind::Int32 => Value::Number(input.i32()?.into()),
+            Kind::Int64 => Value::Number(input.i64()?),
+            Kind::Uuid => Value::Bytes(input.take(16)?),
+            Kind::Text => input.text(flexible)?.map_or(Value::Null, Value::Bytes),
+            Kind::Bytes => input.bytes(flexible)?.map_or(Value::Null, Value::Bytes),
+            Kind::Struct => Value::Null,
+        };
+        // A list may be null, its elements may not.
+        let nullable = !field.list && field.may_be_null(self.version);
+        if value == Value::Null && !nullable { Err(Problem::Null) } else { Ok(value) }
+    }
+}

@@ -1,0 +1,16 @@
+//! Events: topics, partitions, groups and transactional ids of tenants that share a broker. Bytes in, bytes out: it
+//! knows no host, no clock and no socket.
+//!
+//! ```text
+//! bytes ──► kafka::codec::Frames ──► kafka::codec::request / response ──► Splice: runs of the frame, edited places
+//!                                        │        ▲
+//!                                      Place    Verdict      an Editor decides about each marked place, in wire order
+//!                                        ▼        │
+//! ```
+//!
+//! So far it is the codec alone; sessions, scopes and shells are built on it.
+
+// A trap takes down every tenant on the worker.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
+
+pub mod kafka;

@@ -1,0 +1,69 @@
+//! Frames out of bytes that come in any pieces.
+
+use partywall_event_scope::kafka::codec::{FrameError, Frames};
+
+fn framed(frames: &[&[u8]]) -> Vec<u8> {
+    frames.iter().flat_map(|f| [i32::try_from(f.len()).unwrap().to_be_bytes().as_slice(), f].concat()).collect()
+}
+
+#[test]
+fn frames_come_out_whole_however_they_are_cut() {
+    let wanted: [&[u8]; 4] = [b"a", b"second frame", &[7; 300], b"last"];
+    let bytes = framed(&wanted);
+    for size in 1..=bytes.len() {
+        let mut frames = Frames::new(300);
+        let mut found = Vec::new();
+        for piece in bytes.chunks(size) {
+            frames.push(piece);
+            while let Some(frame) = frames.next().unwrap() {
+                found.push(frame.to_vec());
+            }
+            assert!(frames.held() <= 4 + 300, "no more than one frame is held");
+        }
+        assert_eq!(found, wanted, "in pieces of {size}");
+        assert!(!frames.is_partial());
+    }
+}
+
+#[test]
+fn a_partial_frame_is_told() {
+    let mut frames = Frames::new(10);
+    frames.push(&[0, 0, 0]);
+    assert!(frames.next().unwrap().is_none() && frames.is_partial());
+    frames.push(&[2, b'a']);
+    assert!(frames.next().unwrap().is_none() && frames.is_partial());
+    frames.push(b"bc");
+    assert_eq!(frames.next().unwrap(), Some(b"ab".as_slice()));
+    assert!(frames.is_partial(), "a byte of the next one");
+}
+
+#[test]
+fn lengths_that_no_frame_has_end_it() {
+    for length in [0, -1, i32::MIN, i32::MAX, 11] {
+        let mut frames = Frames::new(10);
+        frames.push(&framed(&[b"good"]));
+        frames.push(&length.to_be_bytes());
+        frames.push(&[1; 100]);
+        assert_eq!(frames.next().unwrap(), Some(b"good".as_slice()), "{length}");
+        let refused = Err(FrameError { length, largest: 10 });
+        assert_eq!(frames.next(), refused);
+        frames.push(&framed(&[b"more"]));
+        assert_eq!(frames.next(), refused, "nothing after it is a frame");
+        assert_eq!(frames.held(), 0, "and nothing is held");
+    }
+    let mut frames = Frames::new(10);
+    frames.push(&framed(&[&[1; 10]]));
+    assert_eq!(frames.next().unwrap(), Some([1; 10].as_slice()), "the largest");
+}
+
+#[test]
+fn room_for_a_large_frame_is_given_back() {
+    let mut frames = Frames::new(1 << 20);
+    frames.push(&framed(&[&[1; 1 << 20]]));
+    assert!(frames.next().unwrap().is_some());
+    // The next one has begun already: a busy connection is never quite empty.
+    frames.push(&[0, 0, 0]);
+    assert!(frames.room() <= 64 * 1024, "{} bytes for nothing", frames.room());
+    frames.push(&[2, b'a', b'b']);
+    assert_eq!(frames.next().unwrap(), Some(b"ab".as_slice()));
+}
