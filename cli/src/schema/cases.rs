@@ -156,7 +156,7 @@ fn when() -> Value {
             may(
                 "region",
                 label(
-                    "The region of the sidecar that decides, for datasets that are bound to regions and for cells; unknown where left out",
+                    "The region of the sidecar that decides, for datasets and cells that lie in one; unknown where left out",
                     &["eu"],
                 ),
             ),

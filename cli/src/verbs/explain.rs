@@ -81,8 +81,7 @@ pub(crate) struct Args {
     /// What else they say, as `action=orders:report`, where the service listens; may be there more than once
     #[arg(long = "route", value_name = "WORD", value_parser = route)]
     route: Vec<String>,
-    /// The region of the sidecar that decides, for datasets that are bound to regions and for cells; unknown where left
-    /// out
+    /// The region of the sidecar that decides, for datasets and cells that lie in one; unknown where left out
     #[arg(long, default_value = "", hide_default_value = true)]
     region: String,
     /// The cell in which it stands; left out, it serves all of them

@@ -24,8 +24,7 @@ use crate::schema::{KINDS, Kind};
   partywall schema --json | jq '.[].files'"
 )]
 pub(crate) struct Args {
-    /// Which one: mesh, tenant, retired, profile, service, share, links, api-keys, datasets, cases, deployment,
-    /// overlay or plugin
+    /// mesh, tenant, retired, profile, service, share, links, api-keys, datasets, cases, deployment, overlay or plugin
     name: Option<String>,
     /// The folder to write to, made if it is not there; by default it is printed
     #[arg(long)]
