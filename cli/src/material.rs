@@ -35,6 +35,12 @@ pub(crate) struct Material {
 }
 
 impl Material {
+    /// Whether what is decided depends on when: a policy asks for the time, or a share ends.
+    pub(crate) fn asks_time(&self) -> bool {
+        let ends = self.body.shares.iter().any(|share| share.until.is_some());
+        ends || self.authorization.program().find_text("time").is_some()
+    }
+
     /// Reads `path`; with `keys` also the key files that a directory names.
     pub(crate) fn read(path: &Path, keys: Option<&Path>) -> Result<Self, Failure> {
         let files = if path.is_dir() { bundles(path)? } else { vec![path.to_owned()] };

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use logs::{READ, Request, key_file};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{copy, folder, keys, partywall, path, sample};
 
 const SHARE: &str = "share: to-globex\nowner: acme\nto: [globex]\nactions: [\"orders:list\"]\nservices: [orders]\nuntil: 2099-01-31T00:00:00Z\n";
@@ -75,7 +75,7 @@ fn a_bundle_says_who_shares_what_and_a_difference_who_gains_it() {
         partywall(&["inspect", path(&out.join(format!("tenancy.{audience}.bundle")))]).succeeds().says(WORDS);
     }
     let events = partywall(&["inspect", path(&out.join("tenancy.events.bundle")), "--json"]).succeeds().json();
-    assert_eq!(events["body"]["shares"], serde_json::json!([]));
+    assert_eq!(events["body"]["shares"], json!([]));
 }
 
 #[test]
@@ -104,6 +104,22 @@ fn what_was_shared_is_decided_again_by_the_shares_of_each_side() {
         let flipped = replay(&with, other).ends_with(1).json().to_string();
         assert!(flipped.contains("resource_foreign") && flipped.contains("share:to-globex"), "{flipped}");
     }
+    // After its end it lets nobody across, by whichever side.
+    let mut late = of_acme.record("allow", "share:to-globex");
+    late["time"] = json!(4_102_444_800_u64);
+    let log = logs::write(folder, &[logs::line(&late)]);
+    let told = partywall(&[
+        "replay",
+        "--log",
+        path(&log),
+        path(&with),
+        path(&with),
+        "--fingerprint-key",
+        path(&key),
+        "--json",
+    ]);
+    let told = told.ends_with(1).json();
+    assert_eq!(told["not_reproduced"][0]["got"], "deny resource_foreign", "{told}");
 }
 
 #[test]
@@ -149,7 +165,7 @@ fn a_proof_stands_beside_the_shares_that_it_names() {
     let found = shared_by(&report);
     assert_eq!(
         found,
-        [("orders:list".to_owned(), serde_json::json!(["to-globex"])), ("orders:read".to_owned(), Value::Null)],
+        [("orders:list".to_owned(), json!(["to-globex"])), ("orders:read".to_owned(), Value::Null)],
         "{report:#}"
     );
 }

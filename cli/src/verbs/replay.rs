@@ -64,8 +64,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let judge = Judge::new(&old, &new, &prints);
     let mut log = Log::open(&args.log)?;
     let mut found = Found { most: args.examples, ..Found::default() };
-    // Requests that differ in nothing but their time have one verdict, unless a policy asks for the time.
-    let asks_time = [&old, &new].iter().any(|material| material.authorization.program().find_text("time").is_some());
+    // Requests that differ in nothing but their time have one verdict, unless something asks for the time.
+    let asks_time = old.asks_time() || new.asks_time();
     let mut judged: HashMap<Record, Judged> = HashMap::new();
     while let Some((line, read)) = log.next()? {
         found.lines += 1;
