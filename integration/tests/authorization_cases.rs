@@ -260,7 +260,9 @@ fn play() -> Result<()> {
             wrong.push(format!("{name} ({} {:?}): {error:#}", case.when.request, case.then));
         }
     }
-    bench.replay(topics.iter().find(|topic| topic.name == "cells").context("no cells")?, &asked, &lines)?;
+    for name in ["caller", "cells"] {
+        bench.replay(topics.iter().find(|topic| topic.name == name).context("no such topic")?, &asked, &lines)?;
+    }
     let metric = |name: &str| bench.doors.envoy.metric(name, &[("role", "edge")]);
     let shadows = asked.iter().filter(|(_, case, ..)| case.then.shadow.is_some()).count();
     ensure!(metric("partywall_authorization_shadow_denials_total")? == shadows as f64, "shadows are counted");
