@@ -33,7 +33,7 @@ pub(crate) fn read(node: Node<'_>, method: Option<&str>, kept: &Kept<'_>, report
         // What tells its age alone is whole.
         Ok(Some(_)) | Err(()) => Ok(fields.optional("owner")),
         Ok(None) => fields
-            .required("owner", "write `owner: /items/*/tenant_id`, or `owner: header.x-owner`", report)
+            .required("owner", "write `owner: /items/*/tenant_id`, `owner: header.x-owner`, or, where only the age is asked, `since: /items/*/created_at`", report)
             .map(Some)
             .ok_or(()),
     };
@@ -70,7 +70,7 @@ pub(crate) fn read(node: Node<'_>, method: Option<&str>, kept: &Kept<'_>, report
             at.error(error.to_string()).help("take `since` out: calls of gRPC are not asked how old is what they answer"),
         ),
         Err(error) => report.add(at.error(error.to_string()).help(
-            "write where each element has its owner, as `owner: /items/*/tenant_id`, and what is to be done about another's",
+            "write where each element has its owner, as `owner: /items/*/tenant_id`, and what is to be done about another's; its time, as `since: /items/*/created_at`",
         )),
     }
 }
