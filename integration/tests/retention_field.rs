@@ -22,6 +22,11 @@ datasets:
   - { dataset: order-figures, purposes: [analytics] }
 ";
 
+/// A route that fills in a dataset, before the one that leads everywhere.
+const ROUTE: &str =
+    "                        - match: { prefix: / }\n                          route: { cluster: app, timeout: 15s }\n";
+const SAYS: &str = "                        - match: { prefix: /routed }\n                          route: { cluster: app, timeout: 15s }\n                          metadata: { filter_metadata: { partywall: { dataset: invoices } } }\n";
+
 struct Shop {
     mesh: Running,
     seed: Vec<u8>,
@@ -46,7 +51,13 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
             "owner: /items/*/tenant, foreign: drop, since: /items/*/at, hold: 64 KiB",
         ),
     ];
-    variant.append("services/invoices.yaml", &operations.concat()).unwrap();
+    let routed = |method: &str| {
+        let rest = r#"action: "invoices:read", resource: Invoice, owner: none"#;
+        format!("  - {{ http: \"{method} /routed/{{id}}\", {rest} }}\n")
+    };
+    let routed = [routed("GET"), routed("HEAD"), routed("POST")].concat();
+    variant.append("services/invoices.yaml", &format!("{}{routed}routes: fill\n", operations.concat())).unwrap();
+    variant.envoy("invoices", ROUTE, &format!("{SAYS}{ROUTE}")).unwrap();
     // Holding a head back is for listeners that say so.
     let plugin = "                        failure_policy: FAIL_RELOAD\n                        # One VM";
     let holding =
@@ -127,8 +138,9 @@ fn items(elements: &[&str]) -> String {
 
 impl Shop {
     fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
         let root = Root::of("acme", 0).signed(&self.seed)?;
-        let request = Request::new("GET", path).header("host", "invoices").header("x-partywall-context", root);
+        let request = Request::new(method, path).header("host", "invoices").header("x-partywall-context", root);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
         self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
     }
@@ -228,6 +240,18 @@ fn nobody_asks_whether_it_changed() {
     gone(&SHOP.ask("/aged/held/1", &[("x-status", "304 Not Modified")]).unwrap());
     let error = SHOP.ask("/aged/held/1", &[("x-status", "404 Not Found"), ("x-say", "SECRET")]).unwrap();
     assert_eq!((error.status, &*error.body), (404, &b""[..]));
+}
+
+#[test]
+fn what_a_route_fills_in_is_denied_where_nobody_looks_for_its_age() {
+    let clean = items(&[&young()]);
+    gone(&SHOP.say("/routed/1", &clean).unwrap());
+    gone(&SHOP.ask("/routed/1", &[("x-status", "304 Not Modified")]).unwrap());
+    assert_eq!(SHOP.say("HEAD /routed/1", &clean).unwrap().status, 410);
+    let error = SHOP.ask("/routed/1", &[("x-status", "404 Not Found"), ("x-say", "no such thing")]).unwrap();
+    assert_eq!((error.status, &*error.body), (404, &b"no such thing"[..]));
+    // What is written is not asked.
+    shown(&SHOP.say("POST /routed/1", &clean).unwrap(), &clean);
 }
 
 #[test]
