@@ -77,6 +77,8 @@ pub(crate) enum Given {
         subject: String,
         /// The principal's roles.
         roles: Vec<String>,
+        /// The scopes of its credential.
+        scopes: Vec<String>,
         /// The workload that brings the request; one that the service lists where none is written.
         caller: Option<SpiffeId>,
         /// Consents that the overlay withdraws from the tenant.

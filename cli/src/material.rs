@@ -3,9 +3,10 @@
 //!
 //! Signatures are not looked at: what is asked of this is what *would* be decided, and nobody is let in by it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use partywall_authorization::{Authorization, Program};
+use partywall_authorization::{Authorization, Node, Program, Value};
 use partywall_tenancy::statement::MAX_SIZE;
 use partywall_tenancy::{Audience, BundleBody, Operation, Tenant, TenantId};
 
@@ -105,6 +106,14 @@ impl Material {
         }
     }
 
+    /// The scopes that policies could ask for, where they ask for any: every text that they write out.
+    pub(crate) fn scopes(&self) -> BTreeSet<String> {
+        if !self.authorization.reads_scopes() {
+            return BTreeSet::new();
+        }
+        written(self.authorization.program())
+    }
+
     /// The ids of the entities of one type that the policies name.
     pub(crate) fn named(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.entities().filter(move |(found, _)| *found == kind).map(|(_, id)| id)
@@ -118,6 +127,17 @@ impl Material {
         };
         body.entities.iter().map(move |(kind, id)| (text(*kind), text(*id)))
     }
+}
+
+/// The texts that policies write out, in the places of values.
+pub(crate) fn written(program: &Program) -> BTreeSet<String> {
+    let body = program.body();
+    let in_nodes = body.nodes.iter().filter_map(|node| if let Node::Value(value) = node { Some(value) } else { None });
+    let texts = in_nodes.chain(&body.values).filter_map(|value| match value {
+        Value::Text(text) => body.texts.get(usize::try_from(text.0).ok()?).cloned(),
+        _ => None,
+    });
+    texts.collect()
 }
 
 /// The bundle files of a folder, unless it is a tenancy directory.

@@ -72,6 +72,8 @@ pub(crate) struct Record {
     pub(crate) roles: Vec<String>,
     /// The networks that the client called from, where policies asked for them.
     pub(crate) networks: Vec<String>,
+    /// The scopes of the credential, those that policies named, where they asked for scopes; and what stands for others.
+    pub(crate) scopes: Vec<String>,
     /// Features of its tenant, those that policies named.
     pub(crate) features: Vec<String>,
     /// Consents of its tenant that held, those that policies named.

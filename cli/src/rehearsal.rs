@@ -70,6 +70,8 @@ pub(crate) struct Ask {
     pub(crate) time: Option<UnixSeconds>,
     /// The networks that the client calls from.
     pub(crate) networks: NameSet,
+    /// The scopes of the credential.
+    pub(crate) scopes: Vec<String>,
 }
 
 /// What was decided.
@@ -214,6 +216,7 @@ impl Rehearsal {
             cell: None,
             time: None,
             networks: context.networks,
+            scopes: context.scopes,
         })
     }
 
@@ -225,6 +228,11 @@ impl Rehearsal {
     /// Whether policies ask for the networks of a request.
     pub(crate) fn reads_networks(&self) -> bool {
         self.policy.reads_networks()
+    }
+
+    /// Whether policies ask for the scopes of a credential.
+    pub(crate) fn reads_scopes(&self) -> bool {
+        self.policy.reads_scopes()
     }
 
     /// Whether the service takes a request for this tenant from this workload, which an inbound filter asks before all
@@ -400,7 +408,7 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
         region: tenant.residency.to_string(),
         principal: ask.subject.clone(),
         roles: ask.roles.clone(),
-        scopes: Vec::new(),
+        scopes: ask.scopes.clone(),
         networks: ask.networks.clone(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use partywall_authorization::{Across, Call, Decision, Operations, Query, RouteSays, authorize_across};
+use partywall_log_redaction::OTHER_SCOPES;
 use partywall_tenancy::{
     Cell, Crossing, GrantId, Here, Leave, Mode, NameSet, Operation, Owner, Place, ProvedBy, Reason, Residency, Ruling,
     Scope, Service, SpiffeId, Tenant, TenantContext, TenantId, TenantStatus,
@@ -77,6 +78,8 @@ pub(crate) struct Judge<'m> {
     unrecorded: Vec<String>,
     /// What NEW could ask networks for.
     networks: Vec<String>,
+    /// Scopes that NEW names and OLD does not: the log does not say whether a credential had them.
+    scopes: Vec<String>,
 }
 
 /// A recorded request with its names found again; those that no policy names are fingerprints still.
@@ -135,7 +138,9 @@ impl<'m> Judge<'m> {
     pub(crate) fn new(old: &'m Material, new: &'m Material, prints: &'m Prints) -> Self {
         let known: BTreeSet<&str> = old.roles().collect();
         let unrecorded = new.roles().filter(|role| !known.contains(role)).map(str::to_owned).collect::<BTreeSet<_>>();
-        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect(), networks: new.networks() }
+        let known = |scope: &String| old.authorization.names_scope(scope);
+        let scopes = new.scopes().into_iter().filter(|scope| !known(scope)).collect();
+        Self { old, new, prints, unrecorded: unrecorded.into_iter().collect(), networks: new.networks(), scopes }
     }
 
     /// The verdicts of OLD and NEW, or why the record cannot be decided again.
@@ -144,11 +149,11 @@ impl<'m> Judge<'m> {
             return Ok((platform(self.old, record, caller), platform(self.new, record, caller)));
         }
         let mut found = self.find(record)?;
-        let mut old = decide(self.old, record, &found, &record.roles, &record.networks);
+        let mut old = decide(self.old, record, &found, Had::of(record));
         if !record.shadow.is_empty() && !old.is(record) {
             // What nothing in the bundle put into shadow, its route did.
             found.route = Some(Mode::Shadow);
-            old = decide(self.old, record, &found, &record.roles, &record.networks);
+            old = decide(self.old, record, &found, Had::of(record));
         }
         let new = match self.unknown_to_new(record, &found) {
             Some(why) => Verdict::CannotTell(why),
@@ -271,16 +276,23 @@ impl<'m> Judge<'m> {
         None
     }
 
+    /// Whether the credential may have had scopes that the log does not name. Where OLD asked for scopes, the log says
+    /// whether there were others.
+    fn scopes_not_told(&self, record: &Record) -> bool {
+        let told = self.old.authorization.reads_scopes();
+        self.new.authorization.reads_scopes() && (!told || record.scopes.iter().any(|scope| scope == OTHER_SCOPES))
+    }
+
     /// Where NEW names roles that OLD does not, the principal may have had them: only a verdict that does not depend
     /// on them is one.
     fn decide_new(&self, record: &Record, found: &Found) -> Verdict {
-        let without = decide(self.new, record, found, &record.roles, &record.networks);
+        let had = Had::of(record);
+        let decide = |had: Had<'_>| decide(self.new, record, found, had);
+        let without = decide(had);
         let as_all = [record.roles.as_slice(), &self.unrecorded].concat();
+        let of_some_role = |differs: &dyn Fn(&[String]) -> bool| differs(&record.roles) || differs(&as_all);
         let from = |networks: &[String]| {
-            let differs = |roles: &[String]| {
-                decide(self.new, record, found, roles, networks) != decide(self.new, record, found, roles, &[])
-            };
-            differs(&record.roles) || differs(&as_all)
+            of_some_role(&|roles| decide(Had { roles, networks, ..had }) != decide(Had { roles, networks: &[], ..had }))
         };
         // Where OLD asked for networks, the log has all that there were.
         if !self.old.authorization.reads_networks()
@@ -289,7 +301,19 @@ impl<'m> Judge<'m> {
             let why = "it depends on networks, which OLD does not ask for, so nobody wrote down where it came from";
             return Verdict::CannotTell(why.into());
         }
-        let with = |more: &[String]| decide(self.new, record, found, &[&record.roles, more].concat(), &record.networks);
+        if self.scopes_not_told(record) {
+            let by = |more: &[String]| {
+                let scopes = [record.scopes.as_slice(), more].concat();
+                of_some_role(&|roles| decide(Had { roles, scopes: &scopes, ..had }) != decide(Had { roles, ..had }))
+            };
+            // One that NEW does not name, either: it makes a difference that there is one.
+            let other = [OTHER_SCOPES.to_owned()];
+            if by(&other) || by(&self.scopes) || self.scopes.iter().any(|scope| by(std::slice::from_ref(scope))) {
+                let why = "it depends on scopes that OLD does not ask for, so nobody wrote them down";
+                return Verdict::CannotTell(why.into());
+            }
+        }
+        let with = |more: &[String]| decide(Had { roles: &[&record.roles, more].concat(), ..had });
         let differs = |more: &[String]| with(more) != without;
         if let Some(role) = self.unrecorded.iter().find(|role| differs(std::slice::from_ref(role))) {
             return Verdict::CannotTell(format!(
@@ -300,6 +324,20 @@ impl<'m> Judge<'m> {
             return Verdict::CannotTell("it depends on roles that OLD does not name, so nobody wrote them down".into());
         }
         without
+    }
+}
+
+/// What the principal had, as a record tells it or as it may have been.
+#[derive(Clone, Copy)]
+struct Had<'r> {
+    roles: &'r [String],
+    networks: &'r [String],
+    scopes: &'r [String],
+}
+
+impl<'r> Had<'r> {
+    fn of(record: &'r Record) -> Self {
+        Self { roles: &record.roles, networks: &record.networks, scopes: &record.scopes }
     }
 }
 
@@ -402,7 +440,7 @@ fn platform(material: &Material, record: &Record, caller: &str) -> Verdict {
     }
 }
 
-fn decide(material: &Material, record: &Record, found: &Found, roles: &[String], networks: &[String]) -> Verdict {
+fn decide(material: &Material, record: &Record, found: &Found, had: Had<'_>) -> Verdict {
     let Some(tenant) = material.tenant(&found.tenant) else { return Verdict::denied(Reason::TenantUnknown) };
     match tenant.status {
         TenantStatus::Active => {}
@@ -417,9 +455,9 @@ fn decide(material: &Material, record: &Record, found: &Found, roles: &[String],
         tier: tenant.tier.to_string(),
         region: tenant.residency.to_string(),
         principal: found.subject.clone(),
-        roles: roles.to_vec(),
-        scopes: Vec::new(),
-        networks: NameSet::new(networks).unwrap_or_default(),
+        roles: had.roles.to_vec(),
+        scopes: had.scopes.to_vec(),
+        networks: NameSet::new(had.networks).unwrap_or_default(),
         proved_by: ProvedBy::Root,
         token_id: String::new(),
         expires: u64::MAX,

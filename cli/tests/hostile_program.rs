@@ -53,6 +53,7 @@ fn evaluate(program: &Program) -> usize {
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
         networks: NameSet::none(),
+        scopes: &[],
     };
     let names = Names::of(program);
     let Some(world) = RequestWorld::new(&facts, &names) else { return 0 };

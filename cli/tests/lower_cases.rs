@@ -57,6 +57,9 @@ struct When {
     /// Networks that the client calls from.
     #[serde(default)]
     networks: Vec<String>,
+    /// Scopes of the credential.
+    #[serde(default)]
+    scopes: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -137,7 +140,7 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         region: tenant.residency.to_string(),
         principal: when.subject.clone(),
         roles: when.roles.clone(),
-        scopes: vec![],
+        scopes: when.scopes.clone(),
         networks: NameSet::new(&when.networks).unwrap(),
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),

@@ -110,11 +110,11 @@ fn comparison(random: &mut Random, wild: bool) -> String {
     }
 }
 
-/// Something about features, consents and networks.
+/// Something about features, consents, networks and scopes.
 fn of_sets(random: &mut Random, wild: bool) -> String {
     fn set(random: &mut Random) -> String {
         if random.chance(25) {
-            return "context.networks".to_owned();
+            return random.of(&["context.networks", "context.scopes"]).to_owned();
         }
         let (whose, which) = (random.of(&["principal", "resource"]), random.of(&["features", "consents"]));
         format!("{whose}.tenant.{which}")
@@ -231,6 +231,7 @@ fn request(random: &mut Random) -> Case {
         },
         time: TIMES[random.below(TIMES.len())],
         networks: names(random),
+        scopes: names(random).iter().map(str::to_owned).collect(),
     }
 }
 

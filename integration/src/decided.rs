@@ -55,6 +55,8 @@ pub struct Given {
     pub subject: Option<String>,
     /// Its roles.
     pub roles: Vec<String>,
+    /// The scopes of its credential.
+    pub scopes: Vec<String>,
     /// The workload that brings the request to the service's sidecar.
     pub caller: Option<String>,
     /// A token.

@@ -102,13 +102,15 @@ impl Bench {
             asked.send_as(&self.callers[caller], to)
         } else if let Some(caller) = &given.caller {
             let root = Root::of(given.tenant.as_deref().unwrap_or_default(), 0);
-            let root = root.claim("rol", given.roles.clone()).claim("sub", subject).signed(&self.seed)?;
+            let root = root.claim("rol", given.roles.clone()).claim("scp", given.scopes.clone());
+            let root = root.claim("sub", subject).signed(&self.seed)?;
             asked.header("x-partywall-context", root).send_as(&self.callers[caller], to)
         } else {
             let token = match (&given.token, &given.tenant) {
                 (Some(token), _) => Some((token.issuer.as_str(), token.claims.clone(), age(token.age.as_deref())?)),
                 (None, Some(tenant)) => {
-                    let claims = json!({ "tenant": tenant, "roles": given.roles, "sub": subject });
+                    let scope = given.scopes.join(" ");
+                    let claims = json!({ "tenant": tenant, "roles": given.roles, "scope": scope, "sub": subject });
                     Some(("https://id.shared.example", claims, 0))
                 }
                 (None, None) => None,

@@ -139,11 +139,12 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
             rehearsal.called_by(caller, &case.service.value, &tenant)?;
             Ok(proved(case, &tenant, &caller.to_string(), &[], NameSet::default()))
         }
-        Given::Proved { tenant, subject, roles, caller, .. } => {
+        Given::Proved { tenant, subject, roles, scopes, caller, .. } => {
             if let Some(caller) = caller {
                 rehearsal.called_by(caller, &case.service.value, tenant)?;
             }
-            Ok(proved(case, tenant, subject, roles, rehearsal.networks(case.from)))
+            let ask = proved(case, tenant, subject, roles, rehearsal.networks(case.from));
+            Ok(Ask { scopes: scopes.clone(), ..ask })
         }
     }
 }
@@ -166,6 +167,7 @@ fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String], networ
         cell: case.cell.clone(),
         time: case.time,
         networks,
+        scopes: Vec::new(),
     }
 }
 

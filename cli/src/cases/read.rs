@@ -79,7 +79,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     let at = node.at;
     let mut fields = Fields::of(node, "`given`", mistakes)?;
     let tenant = fields.optional("tenant").map(|node| tenant_id(node, mistakes));
-    let (subject, roles) = (fields.optional("subject"), fields.optional("roles"));
+    let (subject, roles, scopes) = (fields.optional("subject"), fields.optional("roles"), fields.optional("scopes"));
     let withdrawn = fields.optional("withdrawn");
     let caller = fields.optional("caller");
     let shown = shown::read(&mut fields, mistakes);
@@ -87,7 +87,7 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     let both = "either the tenant was proved before, or what is shown proves it";
     match (tenant, shown) {
         (None, None) if caller.is_some() => {
-            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn")];
+            let proved = [(&subject, "subject"), (&roles, "roles"), (&scopes, "scopes"), (&withdrawn, "withdrawn")];
             if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
                 let message = format!("`{name}` stands beside `tenant`, and here a workload calls for no tenant");
                 return mistakes.add(node.at.error(message).help("write `tenant`, or take it out"));
@@ -97,8 +97,9 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
         (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
         (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),
         (None, Some(shown)) => {
-            let proved = [(&subject, "subject"), (&roles, "roles"), (&withdrawn, "withdrawn"), (&caller, "caller")];
-            if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
+            let proved = [(&subject, "subject"), (&roles, "roles"), (&scopes, "scopes"), (&withdrawn, "withdrawn")];
+            let proved = proved.into_iter().chain([(&caller, "caller")]);
+            if let Some((Some(node), name)) = { proved }.find(|(node, _)| node.is_some()) {
                 let message = format!("`{name}` stands beside `tenant`, and here a credential says who acts");
                 return mistakes.add(node.at.error(message).help("write it among the claims, or take it out"));
             }
@@ -109,18 +110,21 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
                 Some(node) => text(node, "a subject", mistakes).map(|found| found.value),
                 None => Some(String::new()),
             };
-            let roles = roles.map_or(vec![], |node| match &node.value {
-                Value::List(items) if items.is_empty() => Vec::new(),
-                _ => texts(node, "a role", mistakes),
-            });
+            let mut some = |node: Option<Node<'_>>, what: &str| {
+                node.map_or(vec![], |node| match &node.value {
+                    Value::List(items) if items.is_empty() => Vec::new(),
+                    _ => texts(node, what, mistakes).into_iter().map(|one| one.value).collect(),
+                })
+            };
+            let (roles, scopes) = (some(roles, "a role"), some(scopes, "a scope"));
             let withdrawn = withdrawn.map_or(vec![], |node| {
                 list(node, "`withdrawn`", mistakes, |node, mistakes| name(node, "a consent", mistakes))
             });
             let caller = once_read(caller.map(|node| spiffe_id(node, None, mistakes)))?.map(|found| found.value);
             let tenant: Located<'_, TenantId> = tenant?;
-            let plain = |found: Vec<Located<'_, String>>| found.into_iter().map(|one| one.value).collect();
-            let (roles, withdrawn) = (plain(roles), plain(withdrawn));
-            Some(Given::Proved { tenant: tenant.value.to_string(), subject: subject?, roles, caller, withdrawn })
+            let withdrawn = withdrawn.into_iter().map(|one| one.value).collect();
+            let (tenant, subject) = (tenant.value.to_string(), subject?);
+            Some(Given::Proved { tenant, subject, roles, scopes, caller, withdrawn })
         }
     }
 }

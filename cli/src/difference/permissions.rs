@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
+use partywall_log_redaction::OTHER_SCOPES;
 use partywall_tenancy::{Attributes, NameSet, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ const MOST: usize = 2_000_000;
 const IDS: usize = 64;
 /// The most networks that are asked about.
 const NETWORKS: usize = NameSet::MOST;
+/// The most scopes that are asked about.
+const SCOPES: usize = 32;
 /// Up to so many roles are also asked about in pairs.
 const PAIRS: usize = 12;
 
@@ -36,6 +39,8 @@ pub(crate) struct Change {
     pub(crate) owner: &'static str,
     /// From this network alone; an empty name for none of them. From anywhere where there is none here.
     pub(crate) network: Option<String>,
+    /// With this scope alone; an empty name for a credential without any. With whatever scopes where there is none here.
+    pub(crate) scope: Option<String>,
     /// What came of it.
     pub(crate) old: String,
     /// What comes of it.
@@ -101,8 +106,8 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
     let operations: BTreeSet<Asked<'_>> = old.known.keys().chain(new.known.keys()).copied().collect();
     let ids = ids(both, &operations, &mut found.sampled);
     let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
-    let networks = networks(both, &mut found.sampled);
-    let step = (shapes.len() * roles.len() * each * networks.len()).div_ceil(MOST).max(1);
+    let circumstances = Circumstances::of(both, &mut found.sampled);
+    let step = (shapes.len() * roles.len() * each * circumstances.all().count()).div_ceil(MOST).max(1);
     if step > 1 {
         found.sampled.push(format!("one of {step} kinds of tenants was asked about: there are {}", shapes.len()));
     }
@@ -122,13 +127,13 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
                 let named = named.map(|id| (Some(*id), None));
                 let foreign = others.map(|other| (None, Some(other)));
                 let things = std::iter::once((None, None)).chain(named).chain(foreign);
-                let things = things.flat_map(|(id, other)| networks.iter().map(move |from| (id, other, from)));
-                for (id, other, from) in things {
+                let things = things.flat_map(|(id, other)| circumstances.all().map(move |under| (id, other, under)));
+                for (id, other, under) in things {
                     found.questions += 1;
                     let [was, is] = [(&old, other.and_then(|s| s.old)), (&new, other.and_then(|s| s.new))];
                     let [acts, will_act] = &acting;
-                    let was = was.0.ask(acts.as_ref(), was.1, subject, roles, *operation, (id, from));
-                    let is = is.0.ask(will_act.as_ref(), is.1, subject, roles, *operation, (id, from));
+                    let was = was.0.ask(acts.as_ref(), was.1, subject, roles, *operation, (id, under));
+                    let is = is.0.ask(will_act.as_ref(), is.1, subject, roles, *operation, (id, under));
                     if was.0 == is.0 {
                         continue;
                     }
@@ -139,7 +144,8 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
                         resource: operation.resource.to_owned(),
                         id: id.map(str::to_owned),
                         owner: if other.is_some() { "other" } else { "same" },
-                        network: (networks.len() > 1).then(|| from.get(0).unwrap_or_default().to_owned()),
+                        network: Circumstances::named(&circumstances.networks, under.network),
+                        scope: Circumstances::named(&circumstances.scopes, under.scope),
                         old: was.1,
                         new: is.1,
                     };
@@ -149,7 +155,8 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
             }
         }
     }
-    let changes = without_implied(from_anywhere(changes, &networks));
+    let changes = whatever(changes, &circumstances.networks, |change| &mut change.network);
+    let changes = without_implied(whatever(changes, &circumstances.scopes, |change| &mut change.scope));
     found.differences = grouped(changes, &shapes, &roles);
     found
 }
@@ -157,20 +164,24 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
 /// By what changes, and for which user if it is one that policies name: sets of roles, and the kinds of tenants.
 type Changes = BTreeMap<(Change, Option<String>), BTreeMap<usize, BTreeSet<usize>>>;
 
-/// What happens from no network and from each of them happens from anywhere.
-fn from_anywhere(changes: Changes, networks: &[NameSet]) -> Changes {
-    let from = |change: &Change, network: &str| Change { network: Some(network.to_owned()), ..change.clone() };
+/// What happens without any of these names and with each of them happens whatever there is.
+fn whatever(changes: Changes, names: &[String], part: fn(&mut Change) -> &mut Option<String>) -> Changes {
+    let with = |change: &Change, name: Option<&String>| {
+        let mut change = change.clone();
+        *part(&mut change) = name.cloned();
+        change
+    };
     let mut merged = Changes::new();
     for ((change, user), by_roles) in &changes {
-        let everywhere = change.network.as_deref() == Some("")
-            && networks.iter().flat_map(|network| network.get(0)).all(|network| {
-                let there = changes.get(&(from(change, network), user.clone()));
+        let everywhere = part(&mut change.clone()).as_deref() == Some("")
+            && names.iter().all(|name| {
+                let there = changes.get(&(with(change, Some(name)), user.clone()));
                 let holds = |roles, of: &BTreeSet<usize>| {
                     there.and_then(|there| there.get(roles)).is_some_and(|all| of.is_subset(all))
                 };
                 by_roles.iter().all(|(roles, of)| holds(roles, of))
             });
-        let change = if everywhere { Change { network: None, ..change.clone() } } else { change.clone() };
+        let change = if everywhere { with(change, None) } else { change.clone() };
         merged.insert((change, user.clone()), by_roles.clone());
     }
     merged
@@ -184,6 +195,7 @@ fn without_implied(mut changes: Changes) -> Changes {
             (Change { id: None, ..change.clone() }, user.clone()),
             (Change { owner: "same", ..change.clone() }, user.clone()),
             (Change { network: None, ..change.clone() }, user.clone()),
+            (Change { scope: None, ..change.clone() }, user.clone()),
             (change.clone(), None),
         ];
         for broader in broader.iter().filter(|b| (&b.0, &b.1) != (change, user)).filter_map(|b| all.get(b)) {
@@ -286,17 +298,52 @@ fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<
     sets
 }
 
-/// None, and each of those that policies could ask for, by itself.
-fn networks(both: [&Material; 2], sampled: &mut Vec<String>) -> Vec<NameSet> {
-    let names: BTreeSet<String> = both.iter().flat_map(|m| m.networks()).collect();
-    if names.len() > 1 {
-        sampled.push(format!("networks were asked about one by one, not together: there are {}", names.len()));
+/// What policies could ask of a request besides who does what: an empty name for nothing, and each by itself. Only the
+/// empty one where none asks.
+struct Circumstances {
+    networks: Vec<String>,
+    scopes: Vec<String>,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+struct Circumstance<'c> {
+    network: &'c str,
+    scope: &'c str,
+}
+
+impl Circumstances {
+    fn of(both: [&Material; 2], sampled: &mut Vec<String>) -> Self {
+        let mut listed = |kind: &str, names: BTreeSet<String>, most: usize| {
+            if names.len() > 1 {
+                sampled.push(format!("{kind}s were asked about one by one, not together: there are {}", names.len()));
+            }
+            if names.len() > most {
+                sampled.push(format!("of {} names that may be {kind}s, {most} were asked about", names.len()));
+            }
+            let asked = names.into_iter().take(most);
+            std::iter::once(String::new()).chain(asked).collect()
+        };
+        let mut scopes: BTreeSet<String> = both.iter().flat_map(|m| m.scopes()).collect();
+        if both.iter().any(|m| m.authorization.reads_scopes()) {
+            // To some policies it makes a difference that there is one, whatever it is.
+            scopes.insert(OTHER_SCOPES.to_owned());
+        }
+        Self {
+            networks: listed("network", both.iter().flat_map(|m| m.networks()).collect(), NETWORKS),
+            scopes: listed("scope", scopes, SCOPES),
+        }
     }
-    if names.len() > NETWORKS {
-        sampled.push(format!("of {} names that may be networks, {NETWORKS} were asked about", names.len()));
+
+    fn all(&self) -> impl Iterator<Item = Circumstance<'_>> {
+        let scopes = |network| self.scopes.iter().map(move |scope| Circumstance { network, scope });
+        self.networks.iter().flat_map(move |network| scopes(network.as_str()))
     }
-    let one_by_one = names.iter().take(NETWORKS).filter_map(|name| NameSet::new([name]));
-    std::iter::once(NameSet::default()).chain(one_by_one).collect()
+
+    /// The name, where several were asked about.
+    fn named(all: &[String], name: &str) -> Option<String> {
+        (all.len() > 1).then(|| name.to_owned())
+    }
 }
 
 fn ids<'m>(
@@ -355,7 +402,7 @@ impl<'m> Side<'m> {
         subject: Option<&str>,
         roles: &[&str],
         asked: Asked<'_>,
-        (id, networks): (Option<&str>, &NameSet),
+        (id, under): (Option<&str>, Circumstance<'_>),
     ) -> (bool, String) {
         let denied = |reason: Reason| (false, outcome(false, reason.code(), ""));
         let Some(tenant) = tenant else { return denied(Reason::TenantUnknown) };
@@ -372,6 +419,9 @@ impl<'m> Side<'m> {
             return denied(Reason::ResourceUnmapped);
         };
         let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let there = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+        let networks = NameSet::new(there(under.network)).unwrap_or_default();
+        let scopes: Vec<String> = there(under.scope).into_iter().collect();
         let decide = |attributes: &Attributes| {
             let facts = RequestFacts {
                 tenant,
@@ -384,7 +434,8 @@ impl<'m> Side<'m> {
                 service: service.spiffe_id.as_str(),
                 attributes,
                 time: self.time,
-                networks,
+                networks: &networks,
+                scopes: &scopes,
             };
             let Some(world) = RequestWorld::new(&facts, &self.names) else { return denied(Reason::PolicyDenied) };
             match program.decide(action, &world, &self.scratch).0 {

@@ -82,7 +82,7 @@ impl Search<'_> {
         }
         let (named, forbids) = self.forbids(index);
         // At another time, or from elsewhere, it may be otherwise.
-        if named.iter().any(|named| named.asks_time || named.asks_networks) {
+        if named.iter().any(|named| named.asks_circumstances()) {
             return None;
         }
         let pairs = self.pairs();
@@ -106,6 +106,7 @@ impl Search<'_> {
                             attributes: target.attributes,
                             time: 0,
                             networks: NameSet::none(),
+                            scopes: &[],
                         };
                         // One request that is let across is enough.
                         by.insert(self.forbidden(&forbids, &facts)?.to_owned());

@@ -97,6 +97,7 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
         ("purpose".to_owned(), text(&facts.attributes.purpose)),
         ("time".to_owned(), RestrictedExpression::new_datetime(rfc3339(facts.time))),
         ("networks".to_owned(), texts(facts.networks)),
+        ("scopes".to_owned(), RestrictedExpression::new_set(facts.scopes.iter().map(|scope| text(scope)))),
     ];
     let context = Context::from_pairs(fields).map_err(|e| e.to_string())?;
     let request = Request::new(principal, action, resource, context, None).map_err(|e| e.to_string())?;

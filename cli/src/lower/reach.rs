@@ -179,7 +179,7 @@ impl Search<'_> {
             concerned.extend(all.iter().filter(beside).filter(|(_, forbid)| applies(&forbid.id)).map(|(at, _)| *at));
         }
         // At another time, or from elsewhere, it may be otherwise.
-        if concerned.iter().map(|at| &self.named[*at]).any(|named| named.asks_time || named.asks_networks) {
+        if concerned.iter().map(|at| &self.named[*at]).any(|named| named.asks_circumstances()) {
             return None;
         }
         let asking = Asking::of(concerned.iter().map(|at| &self.named[*at]));
@@ -206,6 +206,7 @@ impl Search<'_> {
                                 attributes: operation.attributes,
                                 time: 0,
                                 networks: NameSet::none(),
+                                scopes: &[],
                             };
                             self.ask(policy, operation.index, &facts, &mut seen);
                         }

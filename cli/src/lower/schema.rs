@@ -8,6 +8,9 @@ use partywall_tenancy::{Operation, Scope, Service};
 
 use crate::diagnostic::Diagnostic;
 
+/// What every request's context holds.
+const CONTEXT: &str = "    context: {\n        service: Workload,\n        purpose: String,\n        time: datetime,\n        networks: Set<String>,\n        scopes: Set<String>,\n    },\n};\n";
+
 /// Names of types that the schema or Cedar itself gives a meaning.
 pub(crate) const TAKEN: &[&str] = &[
     "Action",
@@ -83,9 +86,7 @@ pub fn text(services: &[Service]) -> String {
         let resources = resources.into_iter().collect::<Vec<_>>().join(", ");
         let _ =
             write!(text, "action \"{action}\" appliesTo {{\n    principal: [User],\n    resource: [{resources}],\n");
-        text.push_str(
-            "    context: { service: Workload, purpose: String, time: datetime, networks: Set<String> },\n};\n",
-        );
+        text.push_str(CONTEXT);
     }
     text
 }

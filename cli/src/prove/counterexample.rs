@@ -73,6 +73,7 @@ impl Counterexample {
             option("time", &rfc3339(case.time));
         }
         case.networks.iter().for_each(|network| option("network", network));
+        case.scopes.iter().for_each(|scope| option("scope", scope));
         words.extend(self.sent[1..].iter().cloned());
         words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
     }
@@ -87,7 +88,7 @@ fn judge(asked: &Asked<'_>, case: &Case) -> Option<Vec<String>> {
     (ruling.allowed && !covered).then(|| ruling.determining.into_iter().collect())
 }
 
-/// The same without what makes no difference: roles, networks, a name, an id.
+/// The same without what makes no difference: roles, scopes, networks, a name, an id.
 fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     let changed = |case: &mut Case, change: &dyn Fn(&mut Case)| {
         let mut plainer = case.clone();
@@ -101,6 +102,12 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     let mut at = 0;
     while at < case.roles.len() {
         if !changed(&mut case, &|case| drop(case.roles.remove(at))) {
+            at += 1;
+        }
+    }
+    let mut at = 0;
+    while at < case.scopes.len() {
+        if !changed(&mut case, &|case| drop(case.scopes.remove(at))) {
             at += 1;
         }
     }

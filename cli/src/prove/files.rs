@@ -38,6 +38,7 @@ pub(crate) fn write(task: &Task<'_>, report: &Report, folder: &Path) -> Result<V
                 "purpose": found.case.attributes.purpose,
                 "time": { "__extn": { "fn": "datetime", "arg": rfc3339(found.case.time) } },
                 "networks": found.case.networks,
+                "scopes": found.case.scopes,
             },
         });
         let files = [folder.join(format!("{number}.entities.json")), folder.join(format!("{number}.request.json"))];

@@ -48,6 +48,7 @@ pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
             _ => return None,
         },
         networks: set(request.context()?.get("networks")?)?,
+        scopes: set(request.context()?.get("scopes")?)?.iter().map(str::to_owned).collect(),
     })
 }
 

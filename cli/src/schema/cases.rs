@@ -50,6 +50,7 @@ fn given() -> Value {
                 ),
             ),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),
+            may("scopes", list("The scopes of its credential", any_text("A scope", &["orders:read"]), 0)),
             may(
                 "withdrawn",
                 list("Consents of the tenant that the overlay withdraws", text("A consent", NAME, &["analytics"]), 0),
@@ -64,7 +65,7 @@ fn given() -> Value {
     let any = |names: &[&str]| -> Value { names.iter().map(|name| json!({ "required": [name] })).collect() };
     given["if"] = json!({ "required": ["tenant"] });
     given["then"] = json!({ "not": { "anyOf": any(&SHOWN) } });
-    let of_tenant = any(&["subject", "roles", "withdrawn"]);
+    let of_tenant = any(&["subject", "roles", "scopes", "withdrawn"]);
     let shows = json!({ "anyOf": any(&SHOWN), "not": { "required": ["caller"] } });
     let calls = json!({ "required": ["caller"], "not": { "anyOf": any(&SHOWN) } });
     given["else"] = json!({ "oneOf": [shows, calls], "not": { "anyOf": of_tenant } });

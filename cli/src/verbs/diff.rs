@@ -115,7 +115,7 @@ fn show_permissions(permissions: &Permissions) {
         };
         say(format_args!("{who}, {roles}:"));
         for change in changes {
-            let Change { gains, service, action, resource, id, owner, network, old, new } = change;
+            let Change { gains, service, action, resource, id, owner, network, scope, old, new } = change;
             let verb = if *gains { "gains" } else { "loses" };
             let which = id.as_ref().map_or(String::new(), |id| format!("::\"{id}\""));
             let whose =
@@ -125,7 +125,14 @@ fn show_permissions(permissions: &Permissions) {
                 Some("") => " from no network".to_owned(),
                 Some(network) => format!(" from {network}"),
             };
-            say(format_args!("    {verb} {action} on {resource}{which} at {service}{from}{whose} ({old} -> {new})"));
+            let by = match scope.as_deref() {
+                None => String::new(),
+                Some("") => " without any scope".to_owned(),
+                Some(scope) => format!(" with scope {scope}"),
+            };
+            say(format_args!(
+                "    {verb} {action} on {resource}{which} at {service}{from}{by}{whose} ({old} -> {new})"
+            ));
         }
     }
     permissions.sampled.iter().for_each(|what| say(format_args!("sampled: {what}")));

@@ -41,6 +41,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /r/7
   partywall explain tenancy --tenant acme --role clerk --service orders --from 10.1.2.3 POST /orders
+  partywall explain tenancy --tenant acme --role clerk --service orders --scope orders:write POST /orders
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
   partywall explain tenancy --settings acme"
@@ -96,11 +97,14 @@ pub(crate) struct Args {
     /// A network that the client calls from, in place of an address; may be there more than once
     #[arg(long = "network", value_name = "NETWORK", conflicts_with = "from")]
     networks: Vec<String>,
+    /// A scope of the credential; may be there more than once
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
     /// What is withdrawn besides: an overlay.yaml
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time", "from", "networks"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time", "from", "networks", "scopes"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -188,6 +192,7 @@ fn ask(args: &Args) -> Option<Ask> {
         cell: args.cell.clone(),
         time: args.time,
         networks: NameSet::new(&args.networks)?,
+        scopes: args.scopes.clone(),
     })
 }
 

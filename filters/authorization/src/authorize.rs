@@ -170,6 +170,17 @@ impl Authorization {
         self.names.networks.is_some()
     }
 
+    /// Whether policies ask for the scopes of a credential.
+    pub fn reads_scopes(&self) -> bool {
+        self.names.scopes.is_some()
+    }
+
+    /// Whether policies ask for the scopes of a credential and name this one. That there is another may make a difference
+    /// all the same, as to `isEmpty`.
+    pub fn names_scope(&self, scope: &str) -> bool {
+        self.names.scopes.is_some() && self.names.text(scope).is_some()
+    }
+
     /// The roles that attributes name: those that are cleared for something.
     pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
         self.asked.roles.iter().map(|role| &**role)
@@ -273,6 +284,7 @@ impl<'a> Wanted<'a> {
             attributes: self.attributes(),
             time: query.time,
             networks: &query.context.networks,
+            scopes: &query.context.scopes,
         })
     }
 }
@@ -350,7 +362,10 @@ fn decide<'a>(
     let facts = wanted.facts(query, owner)?;
     rules::judge(wanted.attributes(), query, owner)?;
     let Some(world) = RequestWorld::new(&facts, &policy.names) else {
-        return Err((Reason::PolicyDenied, "the principal has more roles of policies than can be decided about"));
+        return Err((
+            Reason::PolicyDenied,
+            "the principal has more roles of policies, or scopes, than can be decided about",
+        ));
     };
     Ok(policy.program.decide(wanted.action, &world, &policy.scratch))
 }

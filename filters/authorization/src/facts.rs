@@ -14,7 +14,7 @@ use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, Worl
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant .dataset .classification
 /// context                                                     .service  Workload::"<SPIFFE ID>", .purpose, .time,
-///                                                             and the set .networks
+///                                                             and the sets .networks .scopes
 /// .tenant    Tenant::"<id>"                                   .tier .residency .status, and the sets .features .consents
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +41,14 @@ pub struct RequestFacts<'a> {
     pub time: UnixSeconds,
     /// The networks that the client called from; empty where nobody knows.
     pub networks: &'a NameSet,
+    /// The scopes of the credential.
+    pub scopes: &'a [String],
 }
 
 /// The most roles that policies name and one principal has.
 const MOST_ROLES: usize = 64;
+/// The most scopes of one credential, where policies ask for them.
+const MOST_SCOPES: usize = 64;
 
 /// Places of what a request adds to the entities and texts of a program.
 const PRINCIPAL: u32 = 0;
@@ -64,18 +68,19 @@ pub(crate) const FIELD_NAMES: u32 = PURPOSE + 1;
 /// The texts of the two tenants and of the operation.
 const TEXTS: usize = FIELD_NAMES as usize;
 /// Behind them: the names of the features and consents of the principal's tenant, then of the owner's, then of the
-/// networks.
+/// networks, then the scopes.
 const NAMES: u32 = FIELD_NAMES + FIELDS;
-/// Of each of the five sets there are places for so many.
+/// Of each of the six sets there are places for so many.
 const SPAN: u32 = 1 << 16;
 /// The sets of one tenant.
 const SETS: u32 = 2;
-/// The set behind those of the two tenants.
+/// The sets behind those of the two tenants.
 const NETWORKS: u32 = 2 * SETS;
+const SCOPES: u32 = NETWORKS + 1;
 
 /// The fields of the context.
 const FIELDS: u32 = crate::names::FIELDS.len() as u32;
-/// Places of values: names and values of the context's fields by turns, then the elements of the five sets.
+/// Places of values: names and values of the context's fields by turns, then the elements of the six sets.
 const CONTEXT: u32 = 2 * FIELDS;
 
 /// The facts of one request in the numbers of one program. Most policies ask for few of them, so what is costly to
@@ -99,8 +104,12 @@ pub struct RequestWorld<'a> {
 }
 
 impl<'a> RequestWorld<'a> {
-    /// Looks up what the program names. `None` when the principal has more than 64 roles that policies name.
+    /// Looks up what the program names. `None` when the principal has more than 64 roles that policies name, or its
+    /// credential more than 64 scopes, and policies ask for scopes.
     pub fn new(facts: &'a RequestFacts<'a>, names: &'a Names) -> Option<Self> {
+        if names.scopes.is_some() && facts.scopes.len() > MOST_SCOPES {
+            return None;
+        }
         let more = |nth: u32| Entity(names.entities.saturating_add(nth));
         let named = |kind: &Kind, id, nth| kind.entity(id).unwrap_or(more(nth));
         let tenant = named(&names.tenants, Id::plain(facts.tenant.id.as_str()), TENANT);
@@ -154,7 +163,7 @@ impl<'a> RequestWorld<'a> {
         let own = std::ptr::eq(tenant, self.facts.tenant);
         let first = if own { 0 } else { OF_TENANT };
         let text = |nth: u32| Lookup::Found(Value::Text(self.number(first + nth)));
-        let set = |nth: u32, names: &NameSet| Lookup::Found(names_at(nth + if own { 0 } else { SETS }, names));
+        let set = |nth: u32, names: &NameSet| Lookup::Found(set_at(nth + if own { 0 } else { SETS }, names.len()));
         match Some(name) {
             tier if tier == self.names.tier => text(0),
             residency if residency == self.names.residency => text(1),
@@ -173,24 +182,26 @@ impl<'a> RequestWorld<'a> {
             }
             Field::Purpose => Value::Text(self.number(PURPOSE)),
             Field::Time => Value::Datetime(i64::try_from(self.facts.time.saturating_mul(1000)).unwrap_or(i64::MAX)),
-            Field::Networks => names_at(NETWORKS, self.facts.networks),
+            Field::Networks => set_at(NETWORKS, self.facts.networks.len()),
+            Field::Scopes => set_at(SCOPES, self.facts.scopes.len()),
         }
     }
 
-    /// Features and consents of the principal's tenant, then of the owner; then the networks.
-    fn set(&self, nth: u32) -> Option<&NameSet> {
+    /// Features and consents of the principal's tenant, then of the owner; then the networks, then the scopes.
+    fn set(&self, nth: u32) -> Option<Set<'_>> {
         match nth {
-            0 => Some(&self.facts.tenant.features),
-            1 => Some(&self.facts.tenant.consents),
-            2 => Some(&self.facts.owner.features),
-            3 => Some(&self.facts.owner.consents),
-            NETWORKS => Some(self.facts.networks),
+            0 => Some(Set::Names(&self.facts.tenant.features)),
+            1 => Some(Set::Names(&self.facts.tenant.consents)),
+            2 => Some(Set::Names(&self.facts.owner.features)),
+            3 => Some(Set::Names(&self.facts.owner.consents)),
+            NETWORKS => Some(Set::Names(self.facts.networks)),
+            SCOPES => Some(Set::Texts(self.facts.scopes)),
             _ => None,
         }
     }
 
     /// The text at this place: tier, residency and status of the principal's tenant, then of the owner; what the
-    /// operation says; then the names of their features and consents, and of the networks.
+    /// operation says; then the names of their features and consents, of the networks, and the scopes.
     fn at(&self, place: u32) -> Option<&str> {
         if let Some(name) = place.checked_sub(NAMES) {
             return self.set(name / SPAN)?.get(usize::try_from(name % SPAN).ok()?);
@@ -230,8 +241,8 @@ impl<'a> RequestWorld<'a> {
             return first;
         }
         let Some(name) = place.checked_sub(NAMES) else { return place };
-        // A set holds a name once, so only those before it are looked into.
-        let before = (0..name / SPAN).find_map(|set| {
+        // Its own set as well: nobody promises that a credential has a scope once.
+        let before = (0..=name / SPAN).find_map(|set| {
             let nth = u32::try_from(self.set(set)?.position(text)?).ok()?;
             Some(NAMES + SPAN * set + nth)
         });
@@ -239,9 +250,32 @@ impl<'a> RequestWorld<'a> {
     }
 }
 
-/// The nth set of names, as a value.
-fn names_at(nth: u32, names: &NameSet) -> Value {
-    let len = u32::try_from(names.len()).unwrap_or(SPAN).min(SPAN);
+/// A set of texts.
+enum Set<'a> {
+    Names(&'a NameSet),
+    /// In whatever order, and perhaps more than once.
+    Texts(&'a [String]),
+}
+
+impl<'a> Set<'a> {
+    fn get(self, nth: usize) -> Option<&'a str> {
+        match self {
+            Self::Names(names) => names.get(nth),
+            Self::Texts(texts) => texts.get(nth).map(String::as_str),
+        }
+    }
+
+    fn position(self, text: &str) -> Option<usize> {
+        match self {
+            Self::Names(names) => names.position(text),
+            Self::Texts(texts) => texts.iter().position(|one| one == text),
+        }
+    }
+}
+
+/// The nth set, which holds so many texts, as a value.
+fn set_at(nth: u32, len: usize) -> Value {
+    let len = u32::try_from(len).unwrap_or(SPAN).min(SPAN);
     Value::Set(Slice { place: Place::World, start: CONTEXT + SPAN * nth, len })
 }
 
@@ -314,8 +348,8 @@ impl World for RequestWorld<'_> {
     }
 
     fn holds(&self, set: Slice, text: &str) -> Option<bool> {
-        let names = self.set(set.start.checked_sub(CONTEXT)? / SPAN)?;
-        Some(names.contains(text))
+        let texts = self.set(set.start.checked_sub(CONTEXT)? / SPAN)?;
+        Some(texts.position(text).is_some())
     }
 
     fn ancestors(&self, entity: Entity) -> &[Entity] {
@@ -365,6 +399,7 @@ mod tests {
             attributes: Attributes::none(),
             time: 0,
             networks: &NameSet::new(["eu", "q", "x"]).unwrap(),
+            scopes: &["write", "q", "gold", "write"].map(str::to_owned),
         };
         let world = RequestWorld::new(&facts, &names).unwrap();
         let mut found: Vec<(Value, String)> = Vec::new();
@@ -393,8 +428,14 @@ mod tests {
             let Value::Text(text) = value else { panic!("{value:?}") };
             found.push((value, world.text(text).unwrap().to_owned()));
         }
+        let Value::Set(scopes) = world.field(Field::Scopes) else { panic!("no set of scopes") };
+        for value in scopes.range().map(|at| world.value(at).unwrap()) {
+            let Value::Text(text) = value else { panic!("{value:?}") };
+            found.push((value, world.text(text).unwrap().to_owned()));
+        }
         assert!(world.holds(networks, "q").unwrap() && !world.holds(networks, "gold").unwrap());
-        assert_eq!(found.len(), 1 + 3 + 3 + 1 + 2 + 1 + 3);
+        assert!(world.holds(scopes, "gold").unwrap() && !world.holds(scopes, "eu").unwrap());
+        assert_eq!(found.len(), 1 + 3 + 3 + 1 + 2 + 1 + 3 + 4);
         for (value, text) in &found {
             for (other, same) in &found {
                 assert_eq!(value == other, text == same, "{text} and {same}: {found:?}");
@@ -402,10 +443,40 @@ mod tests {
         }
         // Behind the last element, and in no set at all, there is nothing.
         let first = CONTEXT as usize;
+        let span = SPAN as usize;
         for at in
-            [first + 3, first + SPAN as usize + 3, first + 4 * SPAN as usize + 3, first + 5 * SPAN as usize, usize::MAX]
+            [first + 3, first + span + 3, first + 4 * span + 3, first + 5 * span + 4, first + 6 * span, usize::MAX]
         {
             assert_eq!(world.value(at), None, "{at}");
         }
+    }
+
+    #[test]
+    fn more_scopes_than_can_be_decided_about_are_no_world_where_policies_ask_for_scopes() {
+        let named = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+            Names::of(&Program::new(ProgramBody { texts, ..ProgramBody::default() }).unwrap())
+        };
+        let (asking, others) = (named(&["scopes"]), named(&["tier"]));
+        let own = tenant("acme", "gold", &[], &[]);
+        let known = |scopes: usize, names: &Names| {
+            let scopes: Vec<String> = (0..scopes).map(|nth| format!("s{nth}")).collect();
+            let facts = RequestFacts {
+                tenant: &own,
+                subject: "ann",
+                roles: &[],
+                action: "read",
+                resource_type: "Order",
+                resource_id: Id::plain("1"),
+                owner: &own,
+                service: "orders",
+                attributes: Attributes::none(),
+                time: 0,
+                networks: NameSet::none(),
+                scopes: &scopes,
+            };
+            RequestWorld::new(&facts, names).is_some()
+        };
+        assert!(known(64, &asking) && !known(65, &asking) && known(65, &others));
     }
 }

@@ -20,6 +20,7 @@ pub struct Names {
     pub(crate) dataset: Option<Text>,
     pub(crate) classification: Option<Text>,
     pub(crate) networks: Option<Text>,
+    pub(crate) scopes: Option<Text>,
     /// The fields of the context, sorted by the numbers of their names.
     pub(crate) context: [(Text, Field); FIELDS.len()],
     /// Types that every request has.
@@ -41,11 +42,17 @@ pub(crate) enum Field {
     Purpose,
     Time,
     Networks,
+    Scopes,
 }
 
 /// The fields of the context. Those that no policy names are numbered as texts of the request, by their places here.
-pub(crate) const FIELDS: [(&str, Field); 4] =
-    [("service", Field::Service), ("purpose", Field::Purpose), ("time", Field::Time), ("networks", Field::Networks)];
+pub(crate) const FIELDS: [(&str, Field); 5] = [
+    ("service", Field::Service),
+    ("purpose", Field::Purpose),
+    ("time", Field::Time),
+    ("networks", Field::Networks),
+    ("scopes", Field::Scopes),
+];
 
 /// A type, and the entities of it that policies name.
 #[derive(Clone, Debug, Default)]
@@ -112,6 +119,7 @@ impl Names {
             dataset: program.find_text("dataset"),
             classification: program.find_text("classification"),
             networks: program.find_text("networks"),
+            scopes: program.find_text("scopes"),
             context,
             users: kind("User"),
             roles: kind("Role"),

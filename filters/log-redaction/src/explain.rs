@@ -68,7 +68,7 @@ pub struct Asking<'a> {
     pub owner: &'a str,
 }
 
-/// Names that belong to a decision and to nobody: what a role is called, a network, a feature or a consent.
+/// Names that belong to a decision and to nobody: what a role is called, a network, a scope, a feature or a consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
     /// What the operation asks for beside method and path, as `query.view=full`.
@@ -79,6 +79,8 @@ pub enum Names {
     Roles,
     /// Networks that the client called from, where policies ask for them.
     Networks,
+    /// Scopes of the credential, those that policies name; [`OTHER_SCOPES`] stands for the rest.
+    Scopes,
     /// Features of the principal's tenant, those that policies name.
     Features,
     /// Consents of the principal's tenant that hold, those that policies name.
@@ -88,6 +90,10 @@ pub enum Names {
     /// The same of the resource's owner, where that is another tenant.
     OwnerWithdrawn,
 }
+
+/// Stands among the scopes of a record for all those that no policy names: what they are called is nobody's business, that
+/// there are some decides. No scope is called so, since none has a blank in it.
+pub const OTHER_SCOPES: &str = "other scopes";
 
 impl Names {
     /// Writes them as one member of a JSON object, with a comma before it; nothing where there are none.
@@ -116,6 +122,7 @@ impl Names {
             Self::Route => "route",
             Self::Roles => "roles",
             Self::Networks => "networks",
+            Self::Scopes => "scopes",
             Self::Features => "features",
             Self::Consents => "consents",
             Self::Withdrawn => "withdrawn",
@@ -254,6 +261,7 @@ mod tests {
         Names::Route.write(["purpose=service"], &mut asked);
         Names::Roles.write(["viewer", "a\"b"], &mut asked);
         Names::Networks.write(["office", "vpn"], &mut asked);
+        Names::Scopes.write(["orders:read", OTHER_SCOPES], &mut asked);
         Names::Features.write([], &mut asked);
         Names::Consents.write(["analytics"], &mut asked);
         Names::Withdrawn.write(["mail", "trace"], &mut asked);
@@ -264,7 +272,7 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"networks":["office","vpn"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"networks":["office","vpn"],"scopes":["orders:read","other scopes"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );

@@ -155,10 +155,12 @@ pub(super) const ALL: &[Mutation] = &[
     // Facts of a request.
     mutation(FACTS, "tier if tier == self.names.tier => text(0),", "tier if tier == self.names.tier => text(1),"),
     mutation(FACTS, "before.unwrap_or(place)", "place"),
-    mutation(FACTS, "Some(names.contains(text))", "Some(!names.contains(text))"),
+    mutation(FACTS, "Some(texts.position(text).is_some())", "Some(texts.position(text).is_none())"),
     mutation(FACTS, "NAMES + SPAN * set + nth", "NAMES + nth"),
-    mutation(FACTS, "names_at(nth + if own { 0 } else { SETS }, names)", "names_at(nth, names)"),
-    mutation(FACTS, "names_at(NETWORKS, self.facts.networks)", "names_at(0, self.facts.networks)"),
+    mutation(FACTS, "set_at(nth + if own { 0 } else { SETS }, names.len())", "set_at(nth, names.len())"),
+    mutation(FACTS, "set_at(NETWORKS, self.facts.networks.len())", "set_at(0, self.facts.networks.len())"),
+    mutation(FACTS, "set_at(SCOPES, self.facts.scopes.len())", "set_at(NETWORKS, self.facts.scopes.len())"),
+    mutation(FACTS, "facts.scopes.len() > MOST_SCOPES", "facts.scopes.len() >= MOST_SCOPES"),
     mutation(
         FACTS,
         "child == self.principal() && self.roles().contains(&ancestor)",

@@ -38,6 +38,8 @@ pub struct Case {
     pub time: UnixSeconds,
     /// The networks that the client called from.
     pub networks: NameSet,
+    /// The scopes of the credential.
+    pub scopes: Vec<String>,
 }
 
 impl Case {
@@ -55,6 +57,7 @@ impl Case {
             attributes: &self.attributes,
             time: self.time,
             networks: &self.networks,
+            scopes: &self.scopes,
         }
     }
 }
@@ -79,10 +82,11 @@ pub(super) struct Domain {
     asks_classification: bool,
     asks_purpose: bool,
     asks_networks: bool,
+    asks_scopes: bool,
     times: Vec<UnixSeconds>,
 }
 
-/// Where the choice for each piece stands; roles follow, and then, for each of the five [`SETS`] and each text, whether
+/// Where the choice for each piece stands; roles follow, and then, for each of the six [`SETS`] and each text, whether
 /// the set holds it.
 pub(super) const ACTION: usize = 0;
 pub(super) const TENANT: usize = 1;
@@ -102,10 +106,12 @@ pub(super) const PURPOSE: usize = 14;
 pub(super) const TIME: usize = 15;
 const ROLES: usize = 16;
 
-/// Features and consents of the principal's tenant, then of the owner; then the networks.
-pub(super) const SETS: std::ops::Range<usize> = 0..5;
+/// Features and consents of the principal's tenant, then of the owner; then the networks, then the scopes.
+pub(super) const SETS: std::ops::Range<usize> = 0..6;
 /// The set of the networks.
 pub(super) const NETWORKS: usize = 4;
+/// The set of the scopes.
+pub(super) const SCOPES: usize = 5;
 
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
@@ -134,16 +140,20 @@ impl Domain {
             asks_classification: named.asks_classification,
             asks_purpose: named.asks_purpose,
             asks_networks: named.asks_networks,
+            asks_scopes: named.asks_scopes,
         }
     }
 
     /// Whether a set makes a difference.
     fn asks(&self, set: usize) -> bool {
-        if set == NETWORKS {
-            return self.asks_networks;
+        match set {
+            NETWORKS => self.asks_networks,
+            SCOPES => self.asks_scopes,
+            _ => {
+                let asked = if set.is_multiple_of(2) { self.asks_features } else { self.asks_consents };
+                asked && (set < 2 || self.asks_owner)
+            }
         }
-        let asked = if set.is_multiple_of(2) { self.asks_features } else { self.asks_consents };
-        asked && (set < 2 || self.asks_owner)
     }
 
     /// For each piece how many choices there are.
@@ -208,7 +218,7 @@ impl Domain {
     pub(super) fn case(&self, chosen: &[usize]) -> Case {
         let set = |set: usize| {
             let held = self.elements.iter().zip(&chosen[self.set(set)]).filter(|(_, held)| **held == 1);
-            // A tenant has no more.
+            // No set has more.
             NameSet::new(held.map(|(text, _)| text).take(NameSet::MOST)).unwrap_or_default()
         };
         let tenant = |at: usize, [tier, residency, status]: [usize; 3], first: usize| Tenant {
@@ -244,6 +254,7 @@ impl Domain {
             },
             time: self.times[chosen[TIME]],
             networks: set(NETWORKS),
+            scopes: set(SCOPES).iter().map(str::to_owned).collect(),
         }
     }
 }
@@ -300,8 +311,9 @@ pub(in crate::lower) struct Named {
     asks_dataset: bool,
     asks_classification: bool,
     asks_purpose: bool,
-    pub(in crate::lower) asks_time: bool,
-    pub(in crate::lower) asks_networks: bool,
+    asks_time: bool,
+    asks_networks: bool,
+    asks_scopes: bool,
     /// Times and spans of time that it writes, in milliseconds.
     moments: BTreeSet<i64>,
     spans: BTreeSet<i64>,
@@ -325,6 +337,11 @@ impl Named {
             named.expression(expr);
         }
         named
+    }
+
+    /// Whether it asks for what can be anything, whoever does whatever: when, from where, by which credential.
+    pub(in crate::lower) fn asks_circumstances(&self) -> bool {
+        self.asks_time || self.asks_networks || self.asks_scopes
     }
 
     fn expression(&mut self, expr: &Expr) {
@@ -355,6 +372,7 @@ impl Named {
                 self.asks_purpose |= attr == "purpose";
                 self.asks_time |= attr == "time";
                 self.asks_networks |= attr == "networks";
+                self.asks_scopes |= attr == "scopes";
                 if attr == "status" {
                     self.asks_status = true;
                     // A tier may be called as a status is.

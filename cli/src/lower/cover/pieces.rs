@@ -8,7 +8,7 @@ use partywall_authorization::{
 
 use super::domain::{
     ACTION, CLASSIFICATION, DATASET, Domain, ID, NETWORKS, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, PURPOSE,
-    RESIDENCY, SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
+    RESIDENCY, SCOPES, SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
 };
 use super::nodes::children;
 
@@ -64,7 +64,7 @@ impl Pieces<'_> {
             Node::Variable(Variable::Resource) => self.found.extend([ACTION, ID]),
             Node::Variable(Variable::Context) => {
                 self.found.extend([SERVICE, PURPOSE, TIME]);
-                self.found.extend(self.domain.set(NETWORKS));
+                self.found.extend(self.domain.set(NETWORKS).chain(self.domain.set(SCOPES)));
             }
             Node::Binary(Binary::In, left, right) if self.is_principal(left) && self.roles(right).is_some() => {
                 let roles = self.roles(right).unwrap_or_default();
@@ -90,6 +90,7 @@ impl Pieces<'_> {
                 "purpose" => self.found.extend([PURPOSE]),
                 "time" => self.found.extend([TIME]),
                 "networks" => self.found.extend(self.domain.set(NETWORKS)),
+                "scopes" => self.found.extend(self.domain.set(SCOPES)),
                 _ => {}
             },
             Node::Attribute(of, name) if matches!(self.name(name), "dataset" | "classification") => {
@@ -155,8 +156,9 @@ impl Pieces<'_> {
         let text = |value: &Value| if let Value::Text(text) = value { Some(*text) } else { None };
         let texts: Option<Vec<Text>> = texts.iter().map(text).collect();
         let Some(texts) = texts else { return false };
-        if self.name(name) == "networks" && self.is(of, Variable::Context) {
-            let elements = texts.iter().filter_map(|text| self.domain.element(NETWORKS, self.name(*text)));
+        if matches!(self.name(name), "networks" | "scopes") && self.is(of, Variable::Context) {
+            let set = if self.name(name) == "networks" { NETWORKS } else { SCOPES };
+            let elements = texts.iter().filter_map(|text| self.domain.element(set, self.name(*text)));
             let elements: Vec<usize> = elements.collect();
             self.found.extend(elements);
             return true;

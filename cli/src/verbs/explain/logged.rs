@@ -44,6 +44,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         cell: Some(cell).filter(|cell| !cell.is_empty()),
         time: Some(record.time),
         networks: NameSet::new(&record.networks).unwrap_or_default(),
+        scopes: record.scopes.clone(),
     };
     Ok((record, ask))
 }

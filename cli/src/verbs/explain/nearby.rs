@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use partywall_authorization::{Node, Program, Value};
+use partywall_authorization::Program;
 use partywall_tenancy::{NameSet, TenantStatus};
 use serde::Serialize;
 
 use crate::directory::{Directory, is_name};
 use crate::exit::Failure;
+use crate::material;
 use crate::overlay::Withdrawn;
 use crate::rehearsal::{Ask, Rehearsal};
 
@@ -26,7 +27,7 @@ pub(super) struct Change {
 const MOST: usize = 1_000;
 
 /// Every change of one thing that turns the answer: a role more or fewer, the tenant's status, tier or residency as
-/// other tenants have it, its features and consents, a network more or fewer, what the overlay takes away, another owner
+/// other tenants have it, its features and consents, a network or a scope more or fewer, what the overlay takes away, another owner
 /// in the path.
 pub(super) fn changes(
     directory: Directory<'_>,
@@ -44,7 +45,7 @@ pub(super) fn changes(
             found.push(Change { change, then, policy: settled.policy });
         }
     };
-    for (change, other) in of_the_principal(rehearsal, ask).into_iter().take(MOST) {
+    for (change, other) in of_the_principal(rehearsal, ask, &written(program)).into_iter().take(MOST) {
         tried(change, rehearsal, &other);
     }
     if let Some(overlay) = lifted(withdrawn, ask) {
@@ -58,8 +59,8 @@ pub(super) fn changes(
     Ok(found)
 }
 
-/// Roles, networks, the cell that decides, the resource's owner.
-fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
+/// Roles, networks, scopes, the cell that decides, the resource's owner.
+fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask, written: &Written) -> Vec<(String, Ask)> {
     let mut changes = Vec::new();
     for role in named(rehearsal, "Role") {
         let mut roles = ask.roles.clone();
@@ -80,6 +81,16 @@ fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(String, Ask)> {
         let word = if ask.networks.contains(&network.name) { "out of" } else { "from" };
         let other = turned(&ask.networks, &network.name).map(|networks| Ask { networks, ..ask.clone() });
         changes.extend(other.map(|other| (format!("{word} the network {}", network.name), other)));
+    }
+    // Those that it has, whatever policies write: one fewer may be what they ask for.
+    let known =
+        ask.scopes.iter().chain(written.texts.iter().filter(|text| is_scope(text) && !ask.scopes.contains(text)));
+    for scope in known.filter(|_| rehearsal.reads_scopes()) {
+        let without: Vec<String> = ask.scopes.iter().filter(|has| *has != scope).cloned().collect();
+        let had = without.len() < ask.scopes.len();
+        let scopes = if had { without } else { [without.as_slice(), std::slice::from_ref(scope)].concat() };
+        let word = if had { "without" } else { "with" };
+        changes.push((format!("{word} the scope {scope}"), Ask { scopes, ..ask.clone() }));
     }
     let subjects = named(rehearsal, "User");
     let prefix = format!("{}/", ask.tenant);
@@ -131,6 +142,11 @@ fn lifted(withdrawn: &Withdrawn, ask: &Ask) -> Option<Withdrawn> {
     (lifted != *withdrawn).then_some(lifted)
 }
 
+/// Whether a credential can have a scope that is called so (RFC 6749, section 3.3).
+fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
+}
+
 type Tenants = Vec<partywall_tenancy::Tenant>;
 
 /// Which texts policies write out, and which sets of a tenant they ask for.
@@ -143,14 +159,8 @@ struct Written {
 
 fn written(program: &[u8]) -> Written {
     let Ok(program) = Program::read(program) else { return Written::default() };
-    let body = program.body();
-    let in_nodes = body.nodes.iter().filter_map(|node| if let Node::Value(value) = node { Some(value) } else { None });
-    let texts = in_nodes.chain(&body.values).filter_map(|value| match value {
-        Value::Text(text) => body.texts.get(text.0 as usize).cloned(),
-        _ => None,
-    });
     let asks = |name| program.find_text(name).is_some();
-    Written { texts: texts.collect(), features: asks("features"), consents: asks("consents") }
+    Written { texts: material::written(&program), features: asks("features"), consents: asks("consents") }
 }
 
 /// `set` with `name`, or without it where it is there.

@@ -107,7 +107,7 @@ impl Explained {
         say(format_args!("\nchanges of one thing that would {other}"));
         if self.changes.is_empty() {
             say(
-                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, networks, cell, overlay",
+                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, networks, scopes, cell, overlay",
             );
         }
         for Change { change, policy, .. } in &self.changes {
@@ -152,6 +152,9 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     }
     facts.extend(rehearsal.attributes(ask));
     facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
+    if rehearsal.reads_scopes() || !ask.scopes.is_empty() {
+        facts.push(("scopes", or_none(ask.scopes.join(", "))));
+    }
     if rehearsal.reads_networks() || !ask.networks.is_empty() {
         facts.push(("networks", or_none(ask.networks.iter().collect::<Vec<_>>().join(", "))));
     }

@@ -1,7 +1,7 @@
 //! What a decision was made on, for the filter state `wasm.partywall.explain`: `partywall replay` and its kin read it.
 
 use partywall_authorization::{Authorization, Body, Call, Id};
-use partywall_log_redaction::{Asked, Asking, Names};
+use partywall_log_redaction::{Asked, Asking, Names, OTHER_SCOPES};
 use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, View};
 
 use super::handover::Established;
@@ -64,6 +64,12 @@ pub(super) fn asked(
     Names::Roles.write(roles, &mut text);
     if authorization.reads_networks() {
         Names::Networks.write(context.networks.iter(), &mut text);
+    }
+    if authorization.reads_scopes() {
+        let (named, others): (Vec<&str>, Vec<&str>) =
+            context.scopes.iter().map(String::as_str).partition(|scope| authorization.names_scope(scope));
+        let others = (!others.is_empty()).then_some(OTHER_SCOPES);
+        Names::Scopes.write(named.into_iter().chain(others), &mut text);
     }
     if let Some(tenant) = tenant {
         Names::Features.write(tenant.features.iter().filter(|name| authorization.names_feature(name)), &mut text);

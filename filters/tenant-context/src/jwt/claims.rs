@@ -36,8 +36,7 @@ impl Claims {
             id: optional(payload.get("jti"), |v| text(Some(v))).ok_or("`jti` is no string")?,
             scopes: optional(payload.get("scope"), |v| text(Some(v)))
                 .ok_or("`scope` is no string")?
-                .map(|s| s.split(' ').filter(|s| !s.is_empty()).map(str::to_owned).collect())
-                .unwrap_or_default(),
+                .map_or_else(Vec::new, |text| scopes(&text)),
             tenants: strings(payload.pointer(&issuer.tenant_claim))
                 .filter(|tenants| (1..=MAX_TENANTS).contains(&tenants.len()))
                 .ok_or("the tenant claim is missing, or no string or array of 1 to 64 strings")?,
@@ -57,6 +56,14 @@ fn optional<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> Opt
         None => Some(None),
         Some(value) => read(value).map(Some),
     }
+}
+
+/// Each scope once. Their order means nothing (RFC 6749, section 3.3), so it makes no two credentials of one.
+fn scopes(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 fn text(value: Option<&Value>) -> Option<String> {

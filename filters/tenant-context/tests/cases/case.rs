@@ -527,15 +527,19 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// `now`, `now+60`, `now-60` become numbers; `{long:9}` nine letters, `{words:9}` nine words.
+/// `now`, `now+60`, `now-60` become numbers; `{long:9}` nine letters, `{words:9}` nine words,
+/// none twice.
 fn fill_in(value: &mut Value) {
     match value {
         Value::String(text) => {
-            for (mark, unit) in [("{long:", "a"), ("{words:", "a ")] {
+            let letter: fn(usize) -> String = |_| "a".to_owned();
+            let word: fn(usize) -> String = |nth| format!("{nth} ");
+            for (mark, unit) in [("{long:", letter), ("{words:", word)] {
                 if let Some((before, (count, after))) =
                     text.split_once(mark).and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
                 {
-                    *text = format!("{before}{}{after}", unit.repeat(count.parse().expect("a number")));
+                    let units: String = (0..count.parse().expect("a number")).map(unit).collect();
+                    *text = format!("{before}{units}{after}");
                 }
             }
             let Some(rest) = text.strip_prefix("now") else { return };
