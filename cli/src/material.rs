@@ -114,6 +114,12 @@ impl Material {
         written(self.authorization.program())
     }
 
+    /// The SPIFFE IDs of those that call services.
+    pub(crate) fn callers(&self) -> impl Iterator<Item = String> {
+        let callers = self.body.services.iter().flat_map(|service| &service.callers);
+        callers.map(|caller| caller.spiffe_id.to_string())
+    }
+
     /// The ids of the entities of one type that the policies name.
     pub(crate) fn named(&self, kind: &str) -> impl Iterator<Item = &str> {
         self.entities().filter(move |(found, _)| *found == kind).map(|(_, id)| id)

@@ -68,6 +68,8 @@ pub(crate) struct Record {
     pub(crate) region: String,
     /// The cell of the sidecar; empty where it serves all of them.
     pub(crate) cell: String,
+    /// The SPIFFE ID of who called, where policies asked for it; empty where nobody knew.
+    pub(crate) caller: String,
     /// The principal's roles, those that policies named.
     pub(crate) roles: Vec<String>,
     /// The networks that the client called from, where policies asked for them.

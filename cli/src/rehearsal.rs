@@ -68,6 +68,8 @@ pub(crate) struct Ask {
     pub(crate) cell: Option<String>,
     /// When it is decided; `None` for now.
     pub(crate) time: Option<UnixSeconds>,
+    /// The workload that brings the request; `None` where nobody knows, as at the edge.
+    pub(crate) caller: Option<SpiffeId>,
     /// The networks that the client calls from.
     pub(crate) networks: NameSet,
     /// The scopes of the credential.
@@ -215,6 +217,7 @@ impl Rehearsal {
             region: region.to_owned(),
             cell: None,
             time: None,
+            caller: context.caller,
             networks: context.networks,
             scopes: context.scopes,
         })
@@ -228,6 +231,11 @@ impl Rehearsal {
     /// Whether policies ask for the networks of a request.
     pub(crate) fn reads_networks(&self) -> bool {
         self.policy.reads_networks()
+    }
+
+    /// Whether policies ask who calls.
+    pub(crate) fn reads_caller(&self) -> bool {
+        self.policy.reads_caller()
     }
 
     /// Whether policies ask for the scopes of a credential.
@@ -413,7 +421,7 @@ fn context(ask: &Ask, tenant: &partywall_tenancy::Tenant) -> TenantContext {
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,
-        caller: None,
+        caller: ask.caller.clone(),
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) const GRANT: &str = "grant:";
 pub(crate) const SHARE: &str = "share:";
 /// How the log names a platform principal in the place of a policy.
 const PLATFORM: &str = "platform:";
+/// A caller that no policy names.
+const STRANGE_CALLER: &str = "spiffe://of.no.mesh/stranger";
 /// An owner that is no tenant of either program.
 const STRANGER: &str = "~stranger";
 
@@ -301,6 +303,15 @@ impl<'m> Judge<'m> {
             let why = "it depends on networks, which OLD does not ask for, so nobody wrote down where it came from";
             return Verdict::CannotTell(why.into());
         }
+        if self.new.authorization.reads_caller() && !self.old.authorization.reads_caller() {
+            let mut callers = self.new.named("Workload").chain([STRANGE_CALLER]);
+            let by =
+                |caller| of_some_role(&|roles| decide(Had { roles, caller, ..had }) != decide(Had { roles, ..had }));
+            if callers.any(by) {
+                let why = "it depends on who calls, which OLD does not ask for, so nobody wrote it down";
+                return Verdict::CannotTell(why.into());
+            }
+        }
         if self.scopes_not_told(record) {
             let by = |more: &[String]| {
                 let scopes = [record.scopes.as_slice(), more].concat();
@@ -333,11 +344,12 @@ struct Had<'r> {
     roles: &'r [String],
     networks: &'r [String],
     scopes: &'r [String],
+    caller: &'r str,
 }
 
 impl<'r> Had<'r> {
     fn of(record: &'r Record) -> Self {
-        Self { roles: &record.roles, networks: &record.networks, scopes: &record.scopes }
+        Self { roles: &record.roles, networks: &record.networks, scopes: &record.scopes, caller: &record.caller }
     }
 }
 
@@ -461,7 +473,7 @@ fn decide(material: &Material, record: &Record, found: &Found, had: Had<'_>) -> 
         proved_by: ProvedBy::Root,
         token_id: String::new(),
         expires: u64::MAX,
-        caller: None,
+        caller: SpiffeId::parse(had.caller).ok(),
     };
     let tenant = &without(tenant, &record.withdrawn);
     let path = found.sent.to_path(&found.path());

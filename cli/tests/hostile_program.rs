@@ -53,6 +53,7 @@ fn evaluate(program: &Program) -> usize {
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
         networks: NameSet::none(),
+        caller: "",
         scopes: &[],
     };
     let names = Names::of(program);

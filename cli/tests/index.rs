@@ -104,6 +104,7 @@ fn facts<'a>(
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
         networks: NameSet::none(),
+        caller: "",
         scopes: &[],
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use partywall_authorization::{Authorization, Body, Call, Decision, Program, Query, authorize};
 use partywall_cli::directory::{self, Reading};
 use partywall_cli::lower::{Vocabulary, lower};
-use partywall_tenancy::{NameSet, ProvedBy, TenantContext};
+use partywall_tenancy::{NameSet, ProvedBy, SpiffeId, TenantContext};
 use serde::Deserialize;
 use support::{cases, copy, folder, sample};
 
@@ -57,6 +57,9 @@ struct When {
     /// Networks that the client calls from.
     #[serde(default)]
     networks: Vec<String>,
+    /// SPIFFE ID of who calls.
+    #[serde(default)]
+    caller: String,
     /// Scopes of the credential.
     #[serde(default)]
     scopes: Vec<String>,
@@ -145,7 +148,7 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         proved_by: ProvedBy::Jwt,
         token_id: String::new(),
         expires: 0,
-        caller: None,
+        caller: SpiffeId::parse(&when.caller).ok(),
     };
     let headers: Vec<_> = when.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
     let body = Body::Whole(when.body.as_bytes());

@@ -70,7 +70,7 @@ fn unknown_names() {
     when(r#"principal == User::"ann""#, 18, "by tenant and subject", r#"User::"<tenant>/<subject>""#);
     when(r#"principal == User::"acne/ann""#, 18, "no tenant is called `acne`", "did you mean `acme`?");
     let order = r#"context.service == Workload::"spiffe://mesh.example/ns/shop/sa/order""#;
-    when(order, 24, "no service has the SPIFFE ID", "sa/orders`?");
+    when(order, 24, "no service or caller has the SPIFFE ID", "sa/orders`?");
 }
 
 /// What passes Cedar's strict validation is lowered.

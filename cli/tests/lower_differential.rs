@@ -11,7 +11,7 @@ use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::cover::{Branch, Case, compare};
 use partywall_cli::lower::oracle::Oracle;
 use partywall_cli::lower::{Coverage, Vocabulary, lower, parse, translate};
-use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus};
+use partywall_tenancy::{Attributes, NameSet, Scope, Tenant, TenantId, TenantStatus};
 use random::Random;
 
 const SETS: usize = 2_000;
@@ -30,12 +30,15 @@ const ACTIONS: &[&str] = &["invoices:read", "invoices:delete", "invoices:list", 
 const TIMES: [u64; 6] = [0, 1_798_131_600, 1_798_135_199, 1_798_135_200, 1_798_135_201, 1_798_156_800];
 const SERVICES: &[&str] = &["spiffe://mesh.example/ns/shop/sa/invoices", "spiffe://mesh.example/ns/shop/sa/orders"];
 
+/// Who calls: nobody who is known, a service, a service itself, somebody whom no policy names.
+const CALLERS: &[&str] = &["", SERVICES[0], SERVICES[1], "spiffe://mesh.example/ns/other/sa/unnamed"];
+
 fn entity(random: &mut Random, kind: &str) -> String {
     match kind {
         "User" => format!("User::\"{}/{}\"", random.of(TENANTS), random.of(SUBJECTS)),
         "Role" => format!("Role::\"{}\"", random.of(ROLES)),
         "Tenant" => format!("Tenant::\"{}\"", random.of(TENANTS)),
-        "Workload" => format!("Workload::\"{}\"", random.of(SERVICES)),
+        "Workload" => format!("Workload::\"{}\"", random.of(&CALLERS[..3])),
         "Action" => format!("Action::\"{}\"", random.of(ACTIONS)),
         kind => format!("{kind}::\"{}\"", random.of(IDS)),
     }
@@ -61,6 +64,7 @@ fn comparison(random: &mut Random, wild: bool) -> String {
                     "action",
                     "principal",
                     "context.service",
+                    "context.caller",
                     "resource.tenant.residency",
                 ])
                 .to_owned()
@@ -87,16 +91,28 @@ fn comparison(random: &mut Random, wild: bool) -> String {
         6 => format!("{}.tenant.tier == \"{}\"", random.of(&["principal", "resource"]), random.of(TEXTS)),
         7 => "principal.tenant.residency == resource.tenant.residency".into(),
         8 => format!("\"{}\" == {}.tenant.residency", random.of(TEXTS), random.of(&["principal", "resource"])),
-        9 => format!("context.service == {}", entity(random, "Workload")),
+        9 => match random.below(3) {
+            0 => format!("context.service == {}", entity(random, "Workload")),
+            1 => format!("context.caller {} {}", random.of(&["==", "!="]), entity(random, "Workload")),
+            _ => "context.caller == context.service".into(),
+        },
         11 => {
             let of = |random: &mut Random| random.of(&["principal", "resource"]);
             let texts = ["\"active\"", "\"suspended\"", "\"gold\"", "principal.tenant.tier", "resource.tenant.status"];
             format!("{}.tenant.status {} {}", of(random), random.of(&["==", "!="]), random.of(&texts))
         }
         12 => {
-            let texts =
-                ["\"gold\"", "\"eu\"", "\"\"", "principal.tenant.tier", "resource.classification", "context.purpose"];
-            let left = random.of(&["resource.dataset", "resource.classification", "context.purpose"]);
+            let texts = [
+                "\"gold\"",
+                "\"eu\"",
+                "\"\"",
+                "principal.tenant.tier",
+                "resource.classification",
+                "context.purpose",
+                "\"tenant\"",
+                "\"global-read\"",
+            ];
+            let left = random.of(&["resource.dataset", "resource.classification", "context.purpose", "context.scope"]);
             let right = std::iter::repeat_with(|| random.of(&texts)).find(|right| *right != left).unwrap();
             format!("{left} {} {right}", random.of(&["==", "!="]))
         }
@@ -227,9 +243,11 @@ fn request(random: &mut Random) -> Case {
             dataset: random.of(TEXTS).into(),
             classification: random.of(TEXTS).into(),
             purpose: random.of(TEXTS).into(),
+            scope: [Scope::Tenant, Scope::GlobalRead][random.below(2)],
             ..Attributes::default()
         },
         time: TIMES[random.below(TIMES.len())],
+        caller: random.of(CALLERS).into(),
         networks: names(random),
         scopes: names(random).iter().map(str::to_owned).collect(),
     }

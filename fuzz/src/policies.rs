@@ -82,6 +82,7 @@ fn decide(bytes: &[u8]) {
         attributes: partywall_tenancy::Attributes::none(),
         time: 0,
         networks: NameSet::none(),
+        caller: "",
         scopes: &[],
     };
     let names = Names::of(&program);

@@ -112,6 +112,7 @@ impl Judge {
             attributes: partywall_tenancy::Attributes::none(),
             time: 0,
             networks: NameSet::none(),
+            caller: "",
             scopes: &[],
         }
     }

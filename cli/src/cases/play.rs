@@ -137,14 +137,15 @@ fn ask(rehearsal: &Rehearsal, case: &Case<'_>) -> Result<Ask, Settled> {
         Given::Workload(caller) => {
             let tenant = rehearsal.without_context(caller, case).ok_or_else(|| rehearsal.platform(caller, case))?;
             rehearsal.called_by(caller, &case.service.value, &tenant)?;
-            Ok(proved(case, &tenant, &caller.to_string(), &[], NameSet::default()))
+            let ask = proved(case, &tenant, &caller.to_string(), &[], NameSet::default());
+            Ok(Ask { caller: Some(caller.clone()), ..ask })
         }
         Given::Proved { tenant, subject, roles, scopes, caller, .. } => {
             if let Some(caller) = caller {
                 rehearsal.called_by(caller, &case.service.value, tenant)?;
             }
             let ask = proved(case, tenant, subject, roles, rehearsal.networks(case.from));
-            Ok(Ask { scopes: scopes.clone(), ..ask })
+            Ok(Ask { scopes: scopes.clone(), caller: caller.clone(), ..ask })
         }
     }
 }
@@ -166,6 +167,7 @@ fn proved(case: &Case<'_>, tenant: &str, subject: &str, roles: &[String], networ
         region: case.region.clone(),
         cell: case.cell.clone(),
         time: case.time,
+        caller: None,
         networks,
         scopes: Vec::new(),
     }

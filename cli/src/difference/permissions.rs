@@ -19,6 +19,8 @@ const IDS: usize = 64;
 const NETWORKS: usize = NameSet::MOST;
 /// The most scopes that are asked about.
 const SCOPES: usize = 32;
+/// The most callers that are asked about.
+const CALLERS: usize = 32;
 /// Up to so many roles are also asked about in pairs.
 const PAIRS: usize = 12;
 
@@ -41,6 +43,8 @@ pub(crate) struct Change {
     pub(crate) network: Option<String>,
     /// With this scope alone; an empty name for a credential without any. With whatever scopes where there is none here.
     pub(crate) scope: Option<String>,
+    /// Called by this workload; an empty name for nobody who is known. By whomever where there is none here.
+    pub(crate) caller: Option<String>,
     /// What came of it.
     pub(crate) old: String,
     /// What comes of it.
@@ -146,6 +150,7 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
                         owner: if other.is_some() { "other" } else { "same" },
                         network: Circumstances::named(&circumstances.networks, under.network),
                         scope: Circumstances::named(&circumstances.scopes, under.scope),
+                        caller: Circumstances::named(&circumstances.callers, under.caller),
                         old: was.1,
                         new: is.1,
                     };
@@ -156,7 +161,8 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
         }
     }
     let changes = whatever(changes, &circumstances.networks, |change| &mut change.network);
-    let changes = without_implied(whatever(changes, &circumstances.scopes, |change| &mut change.scope));
+    let changes = whatever(changes, &circumstances.scopes, |change| &mut change.scope);
+    let changes = without_implied(whatever(changes, &circumstances.callers, |change| &mut change.caller));
     found.differences = grouped(changes, &shapes, &roles);
     found
 }
@@ -196,6 +202,7 @@ fn without_implied(mut changes: Changes) -> Changes {
             (Change { owner: "same", ..change.clone() }, user.clone()),
             (Change { network: None, ..change.clone() }, user.clone()),
             (Change { scope: None, ..change.clone() }, user.clone()),
+            (Change { caller: None, ..change.clone() }, user.clone()),
             (change.clone(), None),
         ];
         for broader in broader.iter().filter(|b| (&b.0, &b.1) != (change, user)).filter_map(|b| all.get(b)) {
@@ -303,6 +310,7 @@ fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<
 struct Circumstances {
     networks: Vec<String>,
     scopes: Vec<String>,
+    callers: Vec<String>,
 }
 
 /// One of them.
@@ -310,10 +318,24 @@ struct Circumstances {
 struct Circumstance<'c> {
     network: &'c str,
     scope: &'c str,
+    caller: &'c str,
 }
 
 impl Circumstances {
     fn of(both: [&Material; 2], sampled: &mut Vec<String>) -> Self {
+        let mut scopes: BTreeSet<String> = both.iter().flat_map(|m| m.scopes()).collect();
+        if both.iter().any(|m| m.authorization.reads_scopes()) {
+            // To some policies it makes a difference that there is one, whatever it is.
+            scopes.insert(OTHER_SCOPES.to_owned());
+        }
+        let callers: BTreeSet<String> = if both.iter().any(|m| m.authorization.reads_caller()) {
+            both.iter().flat_map(|m| m.callers()).collect()
+        } else {
+            BTreeSet::new()
+        };
+        if callers.len() > CALLERS {
+            sampled.push(format!("of {} workloads that call, {CALLERS} were asked about", callers.len()));
+        }
         let mut listed = |kind: &str, names: BTreeSet<String>, most: usize| {
             if names.len() > 1 {
                 sampled.push(format!("{kind}s were asked about one by one, not together: there are {}", names.len()));
@@ -324,20 +346,17 @@ impl Circumstances {
             let asked = names.into_iter().take(most);
             std::iter::once(String::new()).chain(asked).collect()
         };
-        let mut scopes: BTreeSet<String> = both.iter().flat_map(|m| m.scopes()).collect();
-        if both.iter().any(|m| m.authorization.reads_scopes()) {
-            // To some policies it makes a difference that there is one, whatever it is.
-            scopes.insert(OTHER_SCOPES.to_owned());
-        }
         Self {
             networks: listed("network", both.iter().flat_map(|m| m.networks()).collect(), NETWORKS),
             scopes: listed("scope", scopes, SCOPES),
+            callers: std::iter::once(String::new()).chain(callers.into_iter().take(CALLERS)).collect(),
         }
     }
 
     fn all(&self) -> impl Iterator<Item = Circumstance<'_>> {
-        let scopes = |network| self.scopes.iter().map(move |scope| Circumstance { network, scope });
-        self.networks.iter().flat_map(move |network| scopes(network.as_str()))
+        let by = |network, scope| self.callers.iter().map(move |caller| Circumstance { network, scope, caller });
+        let with = move |network| self.scopes.iter().flat_map(move |scope| by(network, scope.as_str()));
+        self.networks.iter().flat_map(move |network| with(network.as_str()))
     }
 
     /// The name, where several were asked about.
@@ -432,6 +451,7 @@ impl<'m> Side<'m> {
                 resource_id: Id::plain(id.unwrap_or("something that no policy names")),
                 owner: owner.unwrap_or(tenant),
                 service: service.spiffe_id.as_str(),
+                caller: under.caller,
                 attributes,
                 time: self.time,
                 networks: &networks,

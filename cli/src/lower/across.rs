@@ -106,6 +106,7 @@ impl Search<'_> {
                             attributes: target.attributes,
                             time: 0,
                             networks: NameSet::none(),
+                            caller: "",
                             scopes: &[],
                         };
                         // One request that is let across is enough.

@@ -91,10 +91,12 @@ pub(crate) fn request(facts: &RequestFacts<'_>) -> Result<(Request, Entities), S
         entities.push(tenant(facts.owner)?);
     }
     let entities = Entities::from_entities(entities, None).map_err(|e| e.to_string())?;
-    let service = RestrictedExpression::new_entity_uid(uid("Workload", facts.service)?);
+    let workload = |id: &str| uid("Workload", id).map(RestrictedExpression::new_entity_uid);
     let fields = [
-        ("service".to_owned(), service),
+        ("service".to_owned(), workload(facts.service)?),
+        ("caller".to_owned(), workload(facts.caller)?),
         ("purpose".to_owned(), text(&facts.attributes.purpose)),
+        ("scope".to_owned(), text(facts.attributes.scope.name())),
         ("time".to_owned(), RestrictedExpression::new_datetime(rfc3339(facts.time))),
         ("networks".to_owned(), texts(facts.networks)),
         ("scopes".to_owned(), RestrictedExpression::new_set(facts.scopes.iter().map(|scope| text(scope)))),

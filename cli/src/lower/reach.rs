@@ -206,6 +206,7 @@ impl Search<'_> {
                                 attributes: operation.attributes,
                                 time: 0,
                                 networks: NameSet::none(),
+                                caller: "",
                                 scopes: &[],
                             };
                             self.ask(policy, operation.index, &facts, &mut seen);

@@ -9,7 +9,7 @@ use partywall_tenancy::{Operation, Scope, Service};
 use crate::diagnostic::Diagnostic;
 
 /// What every request's context holds.
-const CONTEXT: &str = "    context: {\n        service: Workload,\n        purpose: String,\n        time: datetime,\n        networks: Set<String>,\n        scopes: Set<String>,\n    },\n};\n";
+const CONTEXT: &str = "    context: {\n        service: Workload,\n        caller: Workload,\n        purpose: String,\n        scope: String,\n        time: datetime,\n        networks: Set<String>,\n        scopes: Set<String>,\n    },\n};\n";
 
 /// Names of types that the schema or Cedar itself gives a meaning.
 pub(crate) const TAKEN: &[&str] = &[

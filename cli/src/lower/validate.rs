@@ -55,7 +55,7 @@ fn help(error: &ValidationError) -> &'static str {
         }
         ValidationError::UnrecognizedActionId(_) => "write an action that an operation in services/ names",
         ValidationError::UnsafeAttributeAccess(_) => {
-            "there are principal.tenant, resource.tenant, their .tier, .residency, .status, .features and .consents, resource.dataset and .classification, and context.service, .purpose, .time, .networks and .scopes"
+            "there are principal.tenant, resource.tenant, their .tier, .residency, .status, .features and .consents, resource.dataset and .classification, and context.service, .caller, .purpose, .scope, .time, .networks and .scopes"
         }
         ValidationError::IncompatibleTypes(_) => {
             "compare values of one type: both sides text, or both the same entity type"

@@ -12,7 +12,11 @@ use crate::nearest::nearest;
 pub(super) fn check(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>]) -> Vec<Diagnostic> {
     let known = Known {
         tenants: vocabulary.tenants.iter().map(|t| t.id.as_str()).collect(),
-        workloads: vocabulary.services.iter().map(|s| s.spiffe_id.as_str()).collect(),
+        workloads: {
+            let services = vocabulary.services.iter();
+            let callers = services.clone().flat_map(|s| &s.callers).map(|caller| caller.spiffe_id.as_str());
+            services.map(|s| s.spiffe_id.as_str()).chain(callers).chain([NOBODY]).collect()
+        },
     };
     parsed
         .iter()
@@ -22,6 +26,9 @@ pub(super) fn check(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>]) -> Vec<D
         })
         .collect()
 }
+
+/// `context.caller` where nobody knows who calls.
+const NOBODY: &str = "";
 
 struct Known<'a> {
     tenants: BTreeSet<&'a str>,
@@ -39,11 +46,12 @@ impl Known<'_> {
                 _ => ("a user is named by tenant and subject".into(), "write `User::\"<tenant>/<subject>\"`".into()),
             },
             "Workload" if !self.workloads.contains(id) => {
-                let help = match nearest(id, self.workloads.iter().copied()) {
+                let known = self.workloads.iter().copied().filter(|known| *known != NOBODY);
+                let help = match nearest(id, known) {
                     Some(name) => format!("did you mean `{name}`?"),
-                    None => "write the `spiffe_id` of a service in services/".into(),
+                    None => "write the `spiffe_id` of a service in services/, or of one of its `callers`".into(),
                 };
-                (format!("no service has the SPIFFE ID `{}`", id.escape_debug()), help)
+                (format!("no service or caller has the SPIFFE ID `{}`", id.escape_debug()), help)
             }
             _ => return None,
         };

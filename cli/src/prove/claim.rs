@@ -90,7 +90,7 @@ pub(super) fn asked<'t>(
     };
     let Some(offered) = kind.offered(&side.services) else { return Ok(None) };
     let users = side.users.iter().chain(other.iter().flat_map(|other| &other.users));
-    let mut requests = vec![offered, kind.said(&side.services), always(users)];
+    let mut requests = vec![offered, kind.said(&side.services), kind.called(&side.services), always(users)];
     requests.extend(match claim {
         Claim::NoForeign => Some("principal.tenant != resource.tenant".to_owned()),
         Claim::NoSuspended => Some("principal.tenant.status != \"active\"".to_owned()),

@@ -72,6 +72,9 @@ impl Counterexample {
         if side.policies.iter().any(|policy| policy.to_string().contains("context.time")) {
             option("time", &rfc3339(case.time));
         }
+        if !case.caller.is_empty() {
+            option("caller", &case.caller);
+        }
         case.networks.iter().for_each(|network| option("network", network));
         case.scopes.iter().for_each(|scope| option("scope", scope));
         words.extend(self.sent[1..].iter().cloned());
@@ -88,7 +91,7 @@ fn judge(asked: &Asked<'_>, case: &Case) -> Option<Vec<String>> {
     (ruling.allowed && !covered).then(|| ruling.determining.into_iter().collect())
 }
 
-/// The same without what makes no difference: roles, scopes, networks, a name, an id.
+/// The same without what makes no difference: roles, scopes, networks, who calls, a name, an id.
 fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
     let changed = |case: &mut Case, change: &dyn Fn(&mut Case)| {
         let mut plainer = case.clone();
@@ -122,6 +125,12 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
             let with = NameSet::new(without.iter().chain([known.as_str()])).unwrap_or_default();
             changed(&mut case, &|case| case.networks.clone_from(&with))
         });
+    }
+    let callers = asked.side.services.iter().flat_map(|service| &service.callers);
+    let callers: Vec<String> = callers.map(|caller| caller.spiffe_id.to_string()).collect();
+    if !changed(&mut case, &|case| case.caller.clear()) && !callers.contains(&case.caller) {
+        // One that the solver made up, where it matters that there is one.
+        callers.iter().any(|caller| changed(&mut case, &|case| case.caller.clone_from(caller)));
     }
     changed(&mut case, &|case| case.subject = "someone".into());
     let operations = kind.operations(&asked.side.services);

@@ -36,7 +36,9 @@ pub(crate) fn write(task: &Task<'_>, report: &Report, folder: &Path) -> Result<V
             "context": {
                 "service": { "__entity": { "type": "Workload", "id": found.case.service } },
                 "purpose": found.case.attributes.purpose,
+                "scope": found.case.attributes.scope.name(),
                 "time": { "__extn": { "fn": "datetime", "arg": rfc3339(found.case.time) } },
+                "caller": found.case.caller,
                 "networks": found.case.networks,
                 "scopes": found.case.scopes,
             },

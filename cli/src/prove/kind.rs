@@ -53,20 +53,37 @@ impl Kind {
 
     /// What operations of this kind say of their data, as a condition: nothing else is ever said of a request.
     pub(super) fn said(&self, services: &[Service]) -> String {
-        let mut said: BTreeMap<[&str; 3], BTreeSet<String>> = BTreeMap::new();
+        let mut said: BTreeMap<[&str; 4], BTreeSet<String>> = BTreeMap::new();
         for (service, operation) in self.operations(services) {
-            let Attributes { dataset, classification, purpose, .. } = &operation.attributes;
-            let services = said.entry([dataset, classification, purpose]).or_default();
+            let Attributes { dataset, classification, purpose, scope, .. } = &operation.attributes;
+            let services = said.entry([dataset, classification, purpose, scope.name()]).or_default();
             services.insert(entity("Workload", service.spiffe_id.as_str()));
         }
-        let ways = said.into_iter().map(|([dataset, classification, purpose], services)| {
+        let ways = said.into_iter().map(|([dataset, classification, purpose, scope], services)| {
             let services = services.into_iter().collect::<Vec<_>>().join(", ");
             format!(
-                "([{services}].contains(context.service) && resource.dataset == {} && resource.classification == {} && context.purpose == {})",
+                "([{services}].contains(context.service) && resource.dataset == {} && resource.classification == {} && context.purpose == {} && context.scope == {})",
                 text(dataset),
                 text(classification),
-                text(purpose)
+                text(purpose),
+                text(scope)
             )
+        });
+        format!("({})", ways.collect::<Vec<_>>().join(" || "))
+    }
+
+    /// Who calls the services of this kind, as a condition: those that they list, and at the edge nobody who is known.
+    pub(super) fn called(&self, services: &[Service]) -> String {
+        let mut called: BTreeMap<BTreeSet<String>, BTreeSet<String>> = BTreeMap::new();
+        for (service, _) in self.operations(services) {
+            let callers = service.callers.iter().map(|caller| caller.spiffe_id.as_str()).chain([""]);
+            let callers = callers.map(|caller| entity("Workload", caller)).collect();
+            called.entry(callers).or_default().insert(entity("Workload", service.spiffe_id.as_str()));
+        }
+        let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+        let ways = called.into_iter().map(|(callers, services)| {
+            let (callers, services) = (list(callers), list(services));
+            format!("([{services}].contains(context.service) && [{callers}].contains(context.caller))")
         });
         format!("({})", ways.collect::<Vec<_>>().join(" || "))
     }

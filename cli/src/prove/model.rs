@@ -3,20 +3,25 @@
 use cedar_policy::{Entities, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 use partywall_authorization::extension;
-use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Attributes, NameSet, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
 
 use super::{Kind, Side};
 use crate::lower::Case;
+
+/// The scopes of which policies are asked.
+const SCOPES: [Scope; 2] = [Scope::Tenant, Scope::GlobalRead];
 
 /// The request that a model describes. `None` where it is not as sidecars make them, which would be a defect.
 pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
     let (request, entities) = (&model.request, &model.entities);
     let (principal, resource) = (request.principal()?, request.resource()?);
     let (own, owner) = (entity(entities, principal, "tenant")?, entity(entities, resource, "tenant")?);
-    let service = match request.context()?.get("service")? {
-        EvalResult::EntityUid(service) => service.id().unescaped().to_owned(),
-        _ => return None,
+    let context = request.context()?;
+    let workload = |name: &str| match context.get(name)? {
+        EvalResult::EntityUid(workload) => Some(workload.id().unescaped().to_owned()),
+        _ => None,
     };
+    let (service, caller) = (workload("service")?, workload("caller")?);
     let mut roles: Vec<String> = entities.ancestors(principal)?.map(|role| role.id().unescaped().to_owned()).collect();
     roles.sort();
     let id = principal.id().unescaped();
@@ -34,11 +39,16 @@ pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
         resource_id: resource.id().unescaped().to_owned(),
         tenant,
         service,
+        caller,
         attributes: Attributes {
             dataset: text(entities, resource, "dataset")?,
             classification: text(entities, resource, "classification")?,
             purpose: match request.context()?.get("purpose")? {
                 EvalResult::String(purpose) => purpose.clone(),
+                _ => return None,
+            },
+            scope: match context.get("scope")? {
+                EvalResult::String(scope) => SCOPES.into_iter().find(|known| known.name() == scope)?,
                 _ => return None,
             },
             ..Attributes::default()

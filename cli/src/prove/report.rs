@@ -191,7 +191,7 @@ impl Counterexample {
         };
         json!({
             "permitted_by": self.policies,
-            "tenant": tenant(&case.tenant), "subject": case.subject, "roles": case.roles, "networks": case.networks, "scopes": case.scopes,
+            "tenant": tenant(&case.tenant), "subject": case.subject, "roles": case.roles, "caller": case.caller, "networks": case.networks, "scopes": case.scopes,
             "owner": tenant(&case.owner), "resource_id": case.resource_id,
             "service": self.sent[0], "method": self.sent[1], "path": self.sent[2], "headers": self.headers,
             "not_in_directory": self.missing,

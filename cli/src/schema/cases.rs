@@ -46,7 +46,7 @@ fn given() -> Value {
             may(
                 "caller",
                 spiffe_id(
-                    "The workload that brings the request to the service's sidecar; one that it lists where left out. Alone: it calls for no tenant, as a platform principal does",
+                    "The workload that brings the request to the service's sidecar; one that it lists where left out, and `context.caller` says nobody, as at the edge. Alone: it calls for no tenant, as a platform principal does",
                 ),
             ),
             may("roles", list("The principal's roles", any_text("A role", &["viewer"]), 0)),

@@ -115,7 +115,7 @@ fn show_permissions(permissions: &Permissions) {
         };
         say(format_args!("{who}, {roles}:"));
         for change in changes {
-            let Change { gains, service, action, resource, id, owner, network, scope, old, new } = change;
+            let Change { gains, service, action, resource, id, owner, network, scope, caller, old, new } = change;
             let verb = if *gains { "gains" } else { "loses" };
             let which = id.as_ref().map_or(String::new(), |id| format!("::\"{id}\""));
             let whose =
@@ -130,9 +130,13 @@ fn show_permissions(permissions: &Permissions) {
                 Some("") => " without any scope".to_owned(),
                 Some(scope) => format!(" with scope {scope}"),
             };
-            say(format_args!(
-                "    {verb} {action} on {resource}{which} at {service}{from}{by}{whose} ({old} -> {new})"
-            ));
+            let called = match caller.as_deref() {
+                None => String::new(),
+                Some("") => " called by nobody who is known".to_owned(),
+                Some(caller) => format!(" called by {caller}"),
+            };
+            let under = [from, by, called].concat();
+            say(format_args!("    {verb} {action} on {resource}{which} at {service}{under}{whose} ({old} -> {new})"));
         }
     }
     permissions.sampled.iter().for_each(|what| say(format_args!("sampled: {what}")));

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use partywall_authorization::RouteSays;
-use partywall_tenancy::{NameSet, TenantId, UnixSeconds, WithdrawnConsent};
+use partywall_tenancy::{NameSet, SpiffeId, TenantId, UnixSeconds, WithdrawnConsent};
 
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
@@ -41,6 +41,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /r/7
   partywall explain tenancy --tenant acme --role clerk --service orders --from 10.1.2.3 POST /orders
+  partywall explain tenancy --tenant acme --service orders --caller spiffe://mesh.example/ns/shop/sa/invoices GET /orders/7
   partywall explain tenancy --tenant acme --role clerk --service orders --scope orders:write POST /orders
   partywall explain tenancy --tenant globex --service orders --overlay served/overlay.yaml GET /orders/7
   grep REQUEST_ID access.log | partywall explain tenancy --log - --fingerprint-key keys/edge.env
@@ -91,6 +92,9 @@ pub(crate) struct Args {
     /// When it is decided, in UTC, as 2026-12-24T18:00:00Z; now where left out
     #[arg(long, value_name = "TIME", value_parser = arguments::time)]
     time: Option<UnixSeconds>,
+    /// The workload that brings the request to the service, by its SPIFFE ID; nobody where left out, as at the edge
+    #[arg(long, value_name = "SPIFFE_ID", value_parser = arguments::spiffe_id)]
+    caller: Option<SpiffeId>,
     /// The address that the client calls from, looked up among `networks` of mesh.yaml; in none where left out
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -104,7 +108,7 @@ pub(crate) struct Args {
     #[arg(long)]
     overlay: Option<PathBuf>,
     /// A line of an access log, or `-` for standard input
-    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time", "from", "networks", "scopes"])]
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["tenant", "subject", "service", "method", "path", "headers", "body", "roles", "owner", "region", "cell", "route", "time", "caller", "from", "networks", "scopes"])]
     log: Option<String>,
     /// With --log: the fingerprint keys, a workload's .env file or `id:key`; by default PARTYWALL_FINGERPRINT
     #[arg(long, value_name = "FILE", requires = "log")]
@@ -191,6 +195,7 @@ fn ask(args: &Args) -> Option<Ask> {
         region: args.region.clone(),
         cell: args.cell.clone(),
         time: args.time,
+        caller: args.caller.clone(),
         networks: NameSet::new(&args.networks)?,
         scopes: args.scopes.clone(),
     })

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use partywall_tenancy::{
-    Attributes, Bundle, Crossing, Leave, Operation, ProvedBy, Reason, Refusal, RouteWords, Scope, Service, Tenant,
-    TenantContext, TenantId, UnixSeconds, reads,
+    Attributes, Bundle, Crossing, Leave, Operation, ProvedBy, Reason, Refusal, RouteWords, Scope, Service, SpiffeId,
+    Tenant, TenantContext, TenantId, UnixSeconds, reads,
 };
 
 use crate::operations::Denial;
@@ -181,6 +181,11 @@ impl Authorization {
         self.names.scopes.is_some() && self.names.text(scope).is_some()
     }
 
+    /// Whether policies ask who calls.
+    pub fn reads_caller(&self) -> bool {
+        self.names.caller.is_some()
+    }
+
     /// The roles that attributes name: those that are cleared for something.
     pub fn cleared_roles(&self) -> impl Iterator<Item = &str> {
         self.asked.roles.iter().map(|role| &**role)
@@ -281,6 +286,7 @@ impl<'a> Wanted<'a> {
             // says so.
             owner,
             service: &self.service.spiffe_id,
+            caller: query.context.caller.as_ref().map_or("", SpiffeId::as_str),
             attributes: self.attributes(),
             time: query.time,
             networks: &query.context.networks,

@@ -13,8 +13,8 @@ use crate::{Entity, Id, Lookup, Names, Place, Slice, Text, Value, Variable, Worl
 /// principal  User::"<tenant>/<subject>"  in Role::"<role>"…   .tenant
 /// action     Action::"<action>"
 /// resource   <resource_type>::"<resource_id>"                 .tenant .dataset .classification
-/// context                                                     .service  Workload::"<SPIFFE ID>", .purpose, .time,
-///                                                             and the sets .networks .scopes
+/// context                                                     .service .caller  Workload::"<SPIFFE ID>", .purpose,
+///                                                             .scope .time, and the sets .networks .scopes
 /// .tenant    Tenant::"<id>"                                   .tier .residency .status, and the sets .features .consents
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct RequestFacts<'a> {
     pub owner: &'a Tenant,
     /// The SPIFFE ID of the service called.
     pub service: &'a str,
+    /// The SPIFFE ID of the workload that calls it; empty where nobody knows.
+    pub caller: &'a str,
     /// What the operation says of its data.
     pub attributes: &'a Attributes,
     /// When it is decided.
@@ -57,14 +59,16 @@ const TENANT: u32 = 2;
 const OWNER: u32 = 3;
 const SERVICE: u32 = 4;
 const ACTION: u32 = 5;
+const CALLER: u32 = 6;
 /// So many texts has a tenant; those of the owner follow those of the principal's.
 const OF_TENANT: u32 = 3;
 /// Behind the texts of the two tenants: those of the operation.
 const DATASET: u32 = 2 * OF_TENANT;
 const CLASSIFICATION: u32 = DATASET + 1;
 const PURPOSE: u32 = CLASSIFICATION + 1;
+const SCOPE: u32 = PURPOSE + 1;
 /// Behind these: the names of the context's fields, where policies name them not.
-pub(crate) const FIELD_NAMES: u32 = PURPOSE + 1;
+pub(crate) const FIELD_NAMES: u32 = SCOPE + 1;
 /// The texts of the two tenants and of the operation.
 const TEXTS: usize = FIELD_NAMES as usize;
 /// Behind them: the names of the features and consents of the principal's tenant, then of the owner's, then of the
@@ -180,7 +184,11 @@ impl<'a> RequestWorld<'a> {
                 let service = || self.named(&self.names.workloads, Id::plain(self.facts.service), SERVICE);
                 Value::Entity(*self.service.get_or_init(service))
             }
+            // INVARIANT: equal ids are one entity, also where no policy names it: a service may call itself.
+            Field::Caller if self.facts.caller == self.facts.service => self.field(Field::Service),
+            Field::Caller => Value::Entity(self.named(&self.names.workloads, Id::plain(self.facts.caller), CALLER)),
             Field::Purpose => Value::Text(self.number(PURPOSE)),
+            Field::Scope => Value::Text(self.number(SCOPE)),
             Field::Time => Value::Datetime(i64::try_from(self.facts.time.saturating_mul(1000)).unwrap_or(i64::MAX)),
             Field::Networks => set_at(NETWORKS, self.facts.networks.len()),
             Field::Scopes => set_at(SCOPES, self.facts.scopes.len()),
@@ -212,6 +220,7 @@ impl<'a> RequestWorld<'a> {
             DATASET => return Some(&self.facts.attributes.dataset),
             CLASSIFICATION => return Some(&self.facts.attributes.classification),
             PURPOSE => return Some(&self.facts.attributes.purpose),
+            SCOPE => return Some(self.facts.attributes.scope.name()),
             _ => return None,
         };
         Some(match place % OF_TENANT {
@@ -328,7 +337,7 @@ impl World for RequestWorld<'_> {
             _ if entity == self.principal() => self.names.users.name,
             _ if entity == self.resource => self.resource_kind,
             Some(TENANT | OWNER) => self.names.tenants.name,
-            Some(SERVICE) => self.names.workloads.name,
+            Some(SERVICE | CALLER) => self.names.workloads.name,
             Some(ACTION) => self.names.actions.name,
             _ => None,
         }
@@ -396,6 +405,7 @@ mod tests {
             resource_id: Id::plain("1"),
             owner: &other,
             service: "orders",
+            caller: "",
             attributes: Attributes::none(),
             time: 0,
             networks: &NameSet::new(["eu", "q", "x"]).unwrap(),
@@ -452,6 +462,32 @@ mod tests {
     }
 
     #[test]
+    fn a_workload_is_one_entity_whether_it_calls_or_is_called() {
+        let program = Program::new(ProgramBody::default()).unwrap();
+        let (names, own) = (Names::of(&program), tenant("acme", "gold", &[], &[]));
+        let called_by = |caller| {
+            let facts = RequestFacts {
+                tenant: &own,
+                subject: "ann",
+                roles: &[],
+                action: "read",
+                resource_type: "Order",
+                resource_id: Id::plain("1"),
+                owner: &own,
+                service: "orders",
+                caller,
+                attributes: Attributes::none(),
+                time: 0,
+                networks: NameSet::none(),
+                scopes: &[],
+            };
+            let world = RequestWorld::new(&facts, &names).unwrap();
+            world.field(Field::Service) == world.field(Field::Caller)
+        };
+        assert!(called_by("orders") && !called_by("invoices") && !called_by(""));
+    }
+
+    #[test]
     fn more_scopes_than_can_be_decided_about_are_no_world_where_policies_ask_for_scopes() {
         let named = |texts: &[&str]| {
             let texts = texts.iter().map(|text| (*text).to_owned()).collect();
@@ -470,6 +506,7 @@ mod tests {
                 resource_id: Id::plain("1"),
                 owner: &own,
                 service: "orders",
+                caller: "",
                 attributes: Attributes::none(),
                 time: 0,
                 networks: NameSet::none(),

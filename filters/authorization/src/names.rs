@@ -21,6 +21,7 @@ pub struct Names {
     pub(crate) classification: Option<Text>,
     pub(crate) networks: Option<Text>,
     pub(crate) scopes: Option<Text>,
+    pub(crate) caller: Option<Text>,
     /// The fields of the context, sorted by the numbers of their names.
     pub(crate) context: [(Text, Field); FIELDS.len()],
     /// Types that every request has.
@@ -39,16 +40,20 @@ pub struct Names {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Service,
+    Caller,
     Purpose,
+    Scope,
     Time,
     Networks,
     Scopes,
 }
 
 /// The fields of the context. Those that no policy names are numbered as texts of the request, by their places here.
-pub(crate) const FIELDS: [(&str, Field); 5] = [
+pub(crate) const FIELDS: [(&str, Field); 7] = [
     ("service", Field::Service),
+    ("caller", Field::Caller),
     ("purpose", Field::Purpose),
+    ("scope", Field::Scope),
     ("time", Field::Time),
     ("networks", Field::Networks),
     ("scopes", Field::Scopes),
@@ -120,6 +125,7 @@ impl Names {
             classification: program.find_text("classification"),
             networks: program.find_text("networks"),
             scopes: program.find_text("scopes"),
+            caller: program.find_text("caller"),
             context,
             users: kind("User"),
             roles: kind("Role"),

@@ -49,6 +49,8 @@ pub struct Asked<'a> {
     pub region: &'a str,
     /// The cell in which it was decided; empty where all cells are served.
     pub cell: &'a str,
+    /// The SPIFFE ID of who calls, where policies ask for it: it names a program and no person. Empty where nobody knows.
+    pub caller: &'a str,
 }
 
 /// The operation asked for, and what the request shows of its resource.
@@ -145,6 +147,7 @@ impl Asked<'_> {
         }
         text("region", self.region, out);
         text("cell", self.cell, out);
+        text("caller", self.caller, out);
     }
 }
 
@@ -255,7 +258,13 @@ mod tests {
             owner: "t1_0f",
         };
         let mut asked = String::new();
-        let whole = Asked { principal: "s1_0f", operation: Some(operation), region: "eu", cell: "eu-1" };
+        let whole = Asked {
+            principal: "s1_0f",
+            operation: Some(operation),
+            region: "eu",
+            cell: "eu-1",
+            caller: "spiffe://m/a",
+        };
         whole.write(&mut asked);
         Names::When.write(["query.view=full"], &mut asked);
         Names::Route.write(["purpose=service"], &mut asked);
@@ -272,12 +281,12 @@ mod tests {
                 r#"{"partywall":1,"time":1795507200,"revision":7,"overlay":18446744073709551615,"decision":"allow","#,
                 r#""policy":"viewers-read","service":"orders","tenant":"t1_0f","principal":"s1_0f","method":"GET","#,
                 r#""path":"/orders/{id}","action":"orders:read","resource":"Order","id":"r1_0f","owner":"t1_0f","#,
-                r#""region":"eu","cell":"eu-1","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"networks":["office","vpn"],"scopes":["orders:read","other scopes"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
+                r#""region":"eu","cell":"eu-1","caller":"spiffe://m/a","when":["query.view=full"],"route":["purpose=service"],"roles":["viewer","a\"b"],"networks":["office","vpn"],"scopes":["orders:read","other scopes"],"consents":["analytics"],"withdrawn":["mail","trace"],"#,
                 r#""owner_withdrawn":["mail"]}"#,
             )
         );
         let mut nothing = String::new();
-        Asked { principal: "", operation: None, region: "", cell: "" }.write(&mut nothing);
+        Asked { principal: "", operation: None, region: "", cell: "", caller: "" }.write(&mut nothing);
         Names::Roles.write([], &mut nothing);
         assert_eq!(nothing, "");
         let denied = Decided {

@@ -42,6 +42,7 @@ pub struct TenantContext {
     pub token_id: String,
     /// When the proof ends.
     pub expires: UnixSeconds,
-    /// The peer that made this request, by mTLS; none at the edge.
+    /// The peer that made this request, by mTLS; none at the edge. At an outbound filter the own workload, which the
+    /// next hop will see as its peer.
     pub caller: Option<SpiffeId>,
 }

@@ -190,7 +190,7 @@ fn send_on(record: Record, sources: &Outbound<'_>) -> Result<Handed, Rejection> 
     }
     may_call(tenant, destination, sources)?;
     let standing = Standing::of([Ground::Root(verified.proved.clone())]);
-    Ok(Handed::Found { context: verified.context(None), root: record.root, standing })
+    Ok(Handed::Found { context: verified.context(Some(sources.own.spiffe_id.clone())), root: record.root, standing })
 }
 
 fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejection> {
@@ -207,7 +207,7 @@ fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejecti
         proved_by: ProvedBy::Workload,
         token_id: String::new(),
         expires: UnixSeconds::MAX,
-        caller: None,
+        caller: Some(sources.own.spiffe_id.clone()),
     }))
 }
 

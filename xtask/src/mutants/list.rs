@@ -160,6 +160,8 @@ pub(super) const ALL: &[Mutation] = &[
     mutation(FACTS, "set_at(nth + if own { 0 } else { SETS }, names.len())", "set_at(nth, names.len())"),
     mutation(FACTS, "set_at(NETWORKS, self.facts.networks.len())", "set_at(0, self.facts.networks.len())"),
     mutation(FACTS, "set_at(SCOPES, self.facts.scopes.len())", "set_at(NETWORKS, self.facts.scopes.len())"),
+    mutation(FACTS, "self.facts.caller == self.facts.service", "false"),
+    mutation(FACTS, "SCOPE => return Some(self.facts.attributes.scope.name())", "SCOPE => return Some(\"tenant\")"),
     mutation(FACTS, "facts.scopes.len() > MOST_SCOPES", "facts.scopes.len() >= MOST_SCOPES"),
     mutation(
         FACTS,

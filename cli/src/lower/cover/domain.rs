@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use cedar_policy_core::ast::{self, EntityReference, EntityUID, Expr, ExprKind, PrincipalOrResourceConstraint, Var};
 use partywall_authorization::{Entity, Id, ProgramBody, RequestFacts, extension};
-use partywall_tenancy::{Attributes, NameSet, Service, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Attributes, NameSet, Scope, Service, Tenant, TenantId, TenantStatus, UnixSeconds};
 
 use super::super::schema;
 
@@ -32,6 +32,8 @@ pub struct Case {
     pub owner: Tenant,
     /// SPIFFE ID of the service.
     pub service: String,
+    /// SPIFFE ID of the workload that calls it.
+    pub caller: String,
     /// What the operation says of its data.
     pub attributes: Attributes,
     /// When it is decided.
@@ -54,6 +56,7 @@ impl Case {
             resource_id: Id::plain(&self.resource_id),
             owner: &self.owner,
             service: &self.service,
+            caller: &self.caller,
             attributes: &self.attributes,
             time: self.time,
             networks: &self.networks,
@@ -81,6 +84,8 @@ pub(super) struct Domain {
     asks_dataset: bool,
     asks_classification: bool,
     asks_purpose: bool,
+    asks_scope: bool,
+    asks_caller: bool,
     asks_networks: bool,
     asks_scopes: bool,
     times: Vec<UnixSeconds>,
@@ -104,7 +109,9 @@ pub(super) const DATASET: usize = 12;
 pub(super) const CLASSIFICATION: usize = 13;
 pub(super) const PURPOSE: usize = 14;
 pub(super) const TIME: usize = 15;
-const ROLES: usize = 16;
+pub(super) const CALLER: usize = 16;
+pub(super) const SCOPE: usize = 17;
+const ROLES: usize = 18;
 
 /// Features and consents of the principal's tenant, then of the owner; then the networks, then the scopes.
 pub(super) const SETS: std::ops::Range<usize> = 0..6;
@@ -112,6 +119,9 @@ pub(super) const SETS: std::ops::Range<usize> = 0..6;
 pub(super) const NETWORKS: usize = 4;
 /// The set of the scopes.
 pub(super) const SCOPES: usize = 5;
+
+/// The scopes of which policies are asked; the first where none asks.
+const SCOPES_OF_TENANTS: [Scope; 2] = [Scope::Tenant, Scope::GlobalRead];
 
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its
@@ -127,7 +137,8 @@ impl Domain {
             texts: with_others(&named.texts, 2),
             subjects: with_others(&named.subjects, 1),
             ids: with_others(&named.ids, 1),
-            services: with_others(&named.services, 1),
+            // Two, as who calls may be compared with who is called.
+            services: with_others(&named.services, 1 + usize::from(named.asks_caller)),
             times: named.times(),
             roles: named.roles.into_iter().collect(),
             asks_tier: named.asks_tier,
@@ -139,6 +150,8 @@ impl Domain {
             asks_dataset: named.asks_dataset,
             asks_classification: named.asks_classification,
             asks_purpose: named.asks_purpose,
+            asks_scope: named.asks_scope,
+            asks_caller: named.asks_caller,
             asks_networks: named.asks_networks,
             asks_scopes: named.asks_scopes,
         }
@@ -180,6 +193,8 @@ impl Domain {
             texts(self.asks_classification),
             texts(self.asks_purpose),
             self.times.len(),
+            if self.asks_caller { self.services.len() } else { 1 },
+            if self.asks_scope { SCOPES_OF_TENANTS.len() } else { 1 },
         ];
         choices.resize(ROLES + self.roles.len(), 2);
         for set in SETS {
@@ -246,10 +261,12 @@ impl Domain {
             resource_id: self.ids[chosen[ID]].clone(),
             owner,
             service: self.services[chosen[SERVICE]].clone(),
+            caller: self.services[chosen[CALLER]].clone(),
             attributes: Attributes {
                 dataset: self.texts[chosen[DATASET]].clone(),
                 classification: self.texts[chosen[CLASSIFICATION]].clone(),
                 purpose: self.texts[chosen[PURPOSE]].clone(),
+                scope: SCOPES_OF_TENANTS[chosen[SCOPE]],
                 ..Attributes::default()
             },
             time: self.times[chosen[TIME]],
@@ -312,6 +329,8 @@ pub(in crate::lower) struct Named {
     asks_classification: bool,
     asks_purpose: bool,
     asks_time: bool,
+    asks_scope: bool,
+    asks_caller: bool,
     asks_networks: bool,
     asks_scopes: bool,
     /// Times and spans of time that it writes, in milliseconds.
@@ -339,9 +358,9 @@ impl Named {
         named
     }
 
-    /// Whether it asks for what can be anything, whoever does whatever: when, from where, by which credential.
+    /// Whether it asks for what can be anything, whoever does whatever: when, from where, by whom, by which credential.
     pub(in crate::lower) fn asks_circumstances(&self) -> bool {
-        self.asks_time || self.asks_networks || self.asks_scopes
+        self.asks_time || self.asks_caller || self.asks_networks || self.asks_scopes
     }
 
     fn expression(&mut self, expr: &Expr) {
@@ -371,8 +390,13 @@ impl Named {
                 self.asks_classification |= attr == "classification";
                 self.asks_purpose |= attr == "purpose";
                 self.asks_time |= attr == "time";
+                self.asks_caller |= attr == "caller";
                 self.asks_networks |= attr == "networks";
                 self.asks_scopes |= attr == "scopes";
+                if attr == "scope" {
+                    self.asks_scope = true;
+                    self.texts.extend(SCOPES_OF_TENANTS.map(|scope| scope.name().to_owned()));
+                }
                 if attr == "status" {
                     self.asks_status = true;
                     // A tier may be called as a status is.

@@ -7,8 +7,8 @@ use partywall_authorization::{
 };
 
 use super::domain::{
-    ACTION, CLASSIFICATION, DATASET, Domain, ID, NETWORKS, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER, PURPOSE,
-    RESIDENCY, SCOPES, SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
+    ACTION, CALLER, CLASSIFICATION, DATASET, Domain, ID, NETWORKS, OWNER, OWNER_RESIDENCY, OWNER_STATUS, OWNER_TIER,
+    PURPOSE, RESIDENCY, SCOPE, SCOPES, SERVICE, STATUS, SUBJECT, TENANT, TIER, TIME, entity,
 };
 use super::nodes::children;
 
@@ -63,7 +63,7 @@ impl Pieces<'_> {
             Node::Variable(Variable::Action) => self.found.extend([ACTION]),
             Node::Variable(Variable::Resource) => self.found.extend([ACTION, ID]),
             Node::Variable(Variable::Context) => {
-                self.found.extend([SERVICE, PURPOSE, TIME]);
+                self.found.extend([SERVICE, CALLER, PURPOSE, SCOPE, TIME]);
                 self.found.extend(self.domain.set(NETWORKS).chain(self.domain.set(SCOPES)));
             }
             Node::Binary(Binary::In, left, right) if self.is_principal(left) && self.roles(right).is_some() => {
@@ -87,7 +87,9 @@ impl Pieces<'_> {
             Node::Is(of, _) if self.is_principal(of) => {}
             Node::Attribute(of, name) if self.is(of, Variable::Context) => match self.name(name) {
                 "service" => self.found.extend([SERVICE]),
+                "caller" => self.found.extend([CALLER]),
                 "purpose" => self.found.extend([PURPOSE]),
+                "scope" => self.found.extend([SCOPE]),
                 "time" => self.found.extend([TIME]),
                 "networks" => self.found.extend(self.domain.set(NETWORKS)),
                 "scopes" => self.found.extend(self.domain.set(SCOPES)),

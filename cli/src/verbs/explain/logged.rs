@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use partywall_authorization::RouteSays;
-use partywall_tenancy::{Mode, NameSet};
+use partywall_tenancy::{Mode, NameSet, SpiffeId};
 
 use crate::exit::Failure;
 use crate::material::Material;
@@ -43,6 +43,7 @@ pub(super) fn ask(line: &str, directory: &Path, key: Option<&Path>) -> Result<(R
         region,
         cell: Some(cell).filter(|cell| !cell.is_empty()),
         time: Some(record.time),
+        caller: SpiffeId::parse(&record.caller).ok(),
         networks: NameSet::new(&record.networks).unwrap_or_default(),
         scopes: record.scopes.clone(),
     };

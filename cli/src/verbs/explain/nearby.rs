@@ -27,7 +27,7 @@ pub(super) struct Change {
 const MOST: usize = 1_000;
 
 /// Every change of one thing that turns the answer: a role more or fewer, the tenant's status, tier or residency as
-/// other tenants have it, its features and consents, a network or a scope more or fewer, what the overlay takes away, another owner
+/// other tenants have it, its features and consents, a network or a scope more or fewer, another caller, what the overlay takes away, another owner
 /// in the path.
 pub(super) fn changes(
     directory: Directory<'_>,
@@ -59,7 +59,7 @@ pub(super) fn changes(
     Ok(found)
 }
 
-/// Roles, networks, scopes, the cell that decides, the resource's owner.
+/// Roles, networks, scopes, who calls, the cell that decides, the resource's owner.
 fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask, written: &Written) -> Vec<(String, Ask)> {
     let mut changes = Vec::new();
     for role in named(rehearsal, "Role") {
@@ -91,6 +91,12 @@ fn of_the_principal(rehearsal: &Rehearsal, ask: &Ask, written: &Written) -> Vec<
         let scopes = if had { without } else { [without.as_slice(), std::slice::from_ref(scope)].concat() };
         let word = if had { "without" } else { "with" };
         changes.push((format!("{word} the scope {scope}"), Ask { scopes, ..ask.clone() }));
+    }
+    let service = rehearsal.body().services.iter().find(|service| service.name == ask.service);
+    let callers = service.into_iter().flat_map(|service| &service.callers).map(|caller| Some(&caller.spiffe_id));
+    for caller in callers.chain([None]).filter(|caller| rehearsal.reads_caller() && *caller != ask.caller.as_ref()) {
+        let who = caller.map_or_else(|| "nobody who is known".to_owned(), ToString::to_string);
+        changes.push((format!("called by {who}"), Ask { caller: caller.cloned(), ..ask.clone() }));
     }
     let subjects = named(rehearsal, "User");
     let prefix = format!("{}/", ask.tenant);

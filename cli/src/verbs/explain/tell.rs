@@ -107,7 +107,7 @@ impl Explained {
         say(format_args!("\nchanges of one thing that would {other}"));
         if self.changes.is_empty() {
             say(
-                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, networks, scopes, cell, overlay",
+                "  none of those that were tried: roles, subject, owner, status, tier, residency, features, consents, networks, scopes, caller, cell, overlay",
             );
         }
         for Change { change, policy, .. } in &self.changes {
@@ -152,6 +152,9 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     }
     facts.extend(rehearsal.attributes(ask));
     facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
+    if rehearsal.reads_caller() || ask.caller.is_some() {
+        facts.push(("caller", ask.caller.as_ref().map_or_else(|| "nobody known".to_owned(), ToString::to_string)));
+    }
     if rehearsal.reads_scopes() || !ask.scopes.is_empty() {
         facts.push(("scopes", or_none(ask.scopes.join(", "))));
     }

@@ -2,7 +2,7 @@
 
 use partywall_authorization::{Authorization, Body, Call, Id};
 use partywall_log_redaction::{Asked, Asking, Names, OTHER_SCOPES};
-use partywall_tenancy::{ProvedBy, Reason, Tenant, TenantId, View};
+use partywall_tenancy::{ProvedBy, Reason, SpiffeId, Tenant, TenantId, View};
 
 use super::handover::Established;
 use crate::plugin::Setup;
@@ -53,7 +53,8 @@ pub(super) fn asked(
         Some(_) => (setup.region(), setup.config.cell.as_deref().unwrap_or_default()),
         None => ("", ""),
     };
-    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region, cell }.write(&mut text);
+    let caller = context.caller.as_ref().filter(|_| authorization.reads_caller()).map_or("", SpiffeId::as_str);
+    Asked { principal: principal.as_deref().unwrap_or_default(), operation, region, cell, caller }.write(&mut text);
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);

@@ -90,7 +90,7 @@ fn explain(operation: &Operation, region: &str) -> String {
     let Operation { method, path, action, resource, .. } = operation;
     let operation_asked = Asking { method, path, action, resource, id: "", owner: "" };
     let mut text = String::with_capacity(256);
-    Asked { principal: "", operation: Some(operation_asked), region, cell: "" }.write(&mut text);
+    Asked { principal: "", operation: Some(operation_asked), region, cell: "", caller: "" }.write(&mut text);
     let when: Vec<String> = operation.when.iter().map(ToString::to_string).collect();
     Names::When.write(when.iter().map(String::as_str), &mut text);
     text
