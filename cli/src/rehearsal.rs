@@ -366,7 +366,15 @@ impl Rehearsal {
         tell("class", classification.clone() + &cleared.as_ref().map_or_else(String::new, among));
         tell("purpose", purpose.clone() + if *needs_consent { "; needs consent" } else { "" });
         tell("feature", feature.as_ref().map_or_else(String::new, |feature| feature.name.clone()));
-        tell("retention", retention.as_ref().map_or_else(String::new, |r| format!("{} s by {}", r.age, r.header)));
+        let found = self.policy.operation(&ask.service, &call(ask));
+        let since = found.as_ref().and_then(|found| found.operation().response.as_ref()?.since.as_ref());
+        tell(
+            "retention",
+            retention.as_ref().map_or_else(String::new, |kept| {
+                let by = since.map(|since| since.pointer.as_str()).or(kept.header.as_deref()).unwrap_or("nothing");
+                format!("{} s by {by}", kept.age)
+            }),
+        );
         let region = if ask.region.is_empty() { "unknown" } else { &ask.region };
         match residency {
             Residency::Anywhere => {}

@@ -151,7 +151,11 @@ fn service(service: &Service) {
             Owner::Unseen => "owner not shown".to_owned(),
         };
         let anybody = if operation.anonymous { ", FOR ANYBODY" } else { "" };
-        let guarded = if operation.response.is_some() { ", responses guarded" } else { "" };
+        let guarded = match &operation.response {
+            None => "",
+            Some(response) if response.owners.is_empty() => ", age of responses asked",
+            Some(_) => ", responses guarded",
+        };
         let Operation { method, path, when, action, .. } = operation;
         let when: String = when.iter().map(|condition| format!(" {condition}")).collect();
         let held =

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use partywall_authorization::guard::{Coding, Guard, Refused, Rules};
-use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
+use partywall_tenancy::{Errors, Foreign, Outlived, Response, ResponseFormat, ResponseOwner, Since, TenantId};
 
 /// One of them.
 pub type Target = fn(&[u8]);
@@ -13,6 +13,8 @@ pub type Target = fn(&[u8]);
 pub const ALL: &[(&str, Target)] = &[("guard", guard)];
 
 const CAP: u32 = 1024;
+/// When every response begins: 2026-11-20T10:00:00Z. Its elements may be an hour old.
+const NOW: u64 = 1_795_168_800;
 
 /// The first byte chooses how the rest is judged. However it is cut, it ends alike; what leaves of a response that is not
 /// refused is judged clean when it is judged again, and is the response itself where nothing in it is foreign.
@@ -21,12 +23,16 @@ pub fn guard(bytes: &[u8]) {
     let pointer = ["/items/*/tenant", "/tenant", "/*", "/a/*/b/*/c"][usize::from(choice & 3)];
     let format = [ResponseFormat::Json, ResponseFormat::Ndjson, ResponseFormat::Sse][usize::from(choice >> 2 & 3) % 3];
     let foreign = [Foreign::Deny, Foreign::Drop, Foreign::Mask, Foreign::Report][usize::from(choice >> 4 & 3)];
-    let owners = vec![ResponseOwner::Pointer(pointer.into())];
-    let Ok(Some(rules)) =
-        Rules::compile(&Response { owners, format, foreign, element_cap: CAP, hold: 0, errors: Errors::Strip })
-    else {
-        return;
-    };
+    let (mut owners, mut since) = (vec![ResponseOwner::Pointer(pointer.into())], None);
+    if choice >> 2 & 3 == 3 {
+        // JSON that is asked for its age.
+        let outlived = [Outlived::Deny, Outlived::Drop, Outlived::Mask, Outlived::Deny][usize::from(choice >> 4 & 3)];
+        owners.clear();
+        since = Some(Since { pointer: pointer.into(), age: 3_600, outlived });
+    }
+    let errors = Errors::Strip;
+    let response = Response { owners, format, foreign, element_cap: CAP, hold: 0, errors, since };
+    let Ok(Some(rules)) = Rules::compile(&response) else { return };
     let rules = Arc::new(rules);
     let coding = [None, None, Some(Coding::Gzip), Some(Coding::Deflate)][usize::from(choice >> 6)];
     let whole = walk(&rules, coding, [body]);
@@ -61,7 +67,7 @@ fn walk<'b>(
     chunks: impl IntoIterator<Item = &'b [u8]>,
 ) -> (Vec<u8>, Result<(), Refused>, u64) {
     let tenant = TenantId::parse("acme").expect("a good id");
-    let mut guard = Guard::new(rules, tenant).unfolding(coding);
+    let mut guard = Guard::new(rules, tenant, NOW).unfolding(coding);
     let mut left = Vec::new();
     let mut outcome = Ok(());
     for chunk in chunks {
@@ -70,5 +76,5 @@ fn walk<'b>(
     }
     let outcome = outcome.and_then(|()| guard.finish(&mut left));
     let counts = guard.counts();
-    (left, outcome, counts.dropped + counts.masked + counts.reported)
+    (left, outcome, counts.dropped + counts.masked + counts.reported + counts.outlived)
 }

@@ -217,10 +217,14 @@ fn retention(node: Node<'_>, report: &mut Report) -> Option<Retention> {
     let age = fields
         .required("age", "write `age: 30d`", report)
         .and_then(|node| duration(node, "`age`", 1..=LONGEST_AGE, report));
-    let header =
-        fields.required("header", "write `header: last-modified`", report).and_then(|node| header(node, report));
+    let header = fields.optional("header").map(|node| header(node, report));
     fields.finish(report);
-    Some(Retention { age: age?, header: header? })
+    // Without the header that it wrote it would be another one.
+    let header = match header {
+        Some(found) => Some(found?),
+        None => None,
+    };
+    Some(Retention { age: age?, header })
 }
 
 /// The response header that tells since when an object is there.

@@ -6,7 +6,7 @@ use partywall_tenancy::{Operation, Owner, RouteWords};
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, flag, text};
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{attributes, operation};
+use crate::directory::{attributes, operation, since};
 
 /// What a service may say of routes that lead to it.
 pub(crate) const ROUTES: &[(&str, ())] = &[("fill", ())];
@@ -62,6 +62,7 @@ pub(crate) fn read<'s>(
         response: None,
         attributes: attributes?,
     };
+    since::is_told(&value, at, report)?;
     Some(Located { value, at: of_route })
 }
 

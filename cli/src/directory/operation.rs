@@ -10,6 +10,7 @@ use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, flag, listed, text};
 use crate::directory::named;
 use crate::directory::place::{self, Around};
+use crate::directory::since::{self, Kept};
 use crate::directory::yaml::{Located, Node};
 use crate::directory::{response, scope};
 use crate::lower::schema;
@@ -51,12 +52,12 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
         .and_then(|node| place::owner(node, around, report));
     let hold = place::hold(fields.optional("hold"), owner.as_ref(), at, report);
     let anonymous = fields.optional("anonymous").map(|node| anonymous(node, owner.as_ref(), report));
+    let attributes = attributes::read(&mut fields, at, data, report);
     let response = fields.optional("response").map(|node| {
         let method = http.as_ref().map(|http| http.value.0.as_str());
-        response::read(node, method, report)
+        response::read(node, method, &Kept::of(attributes.as_ref(), data), report)
     });
     let scope = fields.optional("scope").map(|node| scope::read(node, report));
-    let attributes = attributes::read(&mut fields, at, data, report);
     fields.finish(report);
     let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
     // A bad `id` was reported; an operation without one would be another operation.
@@ -87,6 +88,7 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
     if let Some(scope) = &scope {
         scope::fits(scope, &operation, report)?;
     }
+    since::is_told(&operation, at, report)?;
     Some(Located { value: operation, at: http.at })
 }
 

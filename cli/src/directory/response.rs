@@ -1,9 +1,10 @@
 //! `response:` of an operation: where the owner stands in what it answers.
 
-use partywall_authorization::guard::Guarded;
+use partywall_authorization::guard::{Guarded, RuleError};
 use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};
 
 use crate::directory::fields::{Fields, Report, choice, text, texts};
+use crate::directory::since::{self, Kept};
 use crate::directory::yaml::{Located, Node, Value};
 
 /// How a body may be written.
@@ -23,26 +24,41 @@ pub(crate) const ELEMENT_CAP: &str = "256 KiB";
 /// The most bytes of `hold`.
 const MAX_HOLD: u32 = 16 * 1024 * 1024;
 
-/// Reads that of a call by `method`, judged by the very code that the sidecar runs.
-pub(crate) fn read(node: Node<'_>, method: Option<&str>, report: &mut Report) -> Option<Response> {
+/// Reads that of a call by `method` on data that is `kept` so long, judged by the very code that the sidecar runs.
+pub(crate) fn read(node: Node<'_>, method: Option<&str>, kept: &Kept<'_>, report: &mut Report) -> Option<Response> {
     let at = node.at;
     let mut fields = Fields::of(node, "a response", report)?;
-    let owners = fields
-        .required("owner", "write `owner: /items/*/tenant_id`, or `owner: header.x-owner`", report)
-        .and_then(|node| owners(node, report));
+    let since = since::read(&mut fields, method, kept, report);
+    let owner = match since {
+        // What tells its age alone is whole.
+        Ok(Some(_)) | Err(()) => Ok(fields.optional("owner")),
+        Ok(None) => fields
+            .required("owner", "write `owner: /items/*/tenant_id`, `owner: header.x-owner`, or, where only the age is asked, `since: /items/*/created_at`", report)
+            .map(Some)
+            .ok_or(()),
+    };
+    let owners = owner.map(|node| node.map(|node| owners(node, report)));
     let format = fields.optional("format").map(|node| choice(node, "`format`", FORMATS, report));
-    let foreign = fields.optional("foreign").map(|node| choice(node, "`foreign`", FOREIGN, report));
+    let foreign = fields.optional("foreign").map(|node| match owners {
+        Ok(None) => report.add(
+            node.at
+                .error("`foreign` says what is done about another tenant's, and nothing tells whose it is")
+                .help("write `owner: /items/*/tenant_id` beside it; what is too old is a matter of `outlived`"),
+        ),
+        _ => choice(node, "`foreign`", FOREIGN, report),
+    });
     let errors = fields.optional("errors").map(|node| choice(node, "`errors`", ERRORS, report));
     let element_cap = fields.optional("element_cap").map(|node| size(node, "`element_cap`", report));
     let hold = fields.optional("hold").map(|node| size(node, "`hold`", report));
     fields.finish(report);
     let response = Response {
-        owners: owners?,
+        owners: owners.ok()?.unwrap_or(Some(vec![]))?,
         format: format.unwrap_or(Some(ResponseFormat::Json))?,
         foreign: foreign.unwrap_or(Some(Foreign::Deny))?,
         errors: errors.unwrap_or(Some(Errors::Strip))?,
         element_cap: element_cap.unwrap_or(Some(256 * 1024))?,
         hold: hold.unwrap_or(Some(0))?,
+        since: since.ok()?,
     };
     if response.hold > MAX_HOLD {
         return report
@@ -50,8 +66,11 @@ pub(crate) fn read(node: Node<'_>, method: Option<&str>, report: &mut Report) ->
     }
     match Guarded::compile(&response).and_then(|guarded| method.map_or(Ok(()), |method| guarded.goes_with(method))) {
         Ok(()) => Some(response),
+        Err(error @ RuleError::TimeInMessages) => report.add(
+            at.error(error.to_string()).help("take `since` out: calls of gRPC are not asked how old is what they answer"),
+        ),
         Err(error) => report.add(at.error(error.to_string()).help(
-            "write where each element has its owner, as `owner: /items/*/tenant_id`, and what is to be done about another's",
+            "write where each element has its owner, as `owner: /items/*/tenant_id`, and what is to be done about another's; its time, as `since: /items/*/created_at`",
         )),
     }
 }

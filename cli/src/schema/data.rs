@@ -130,10 +130,10 @@ fn retention() -> Value {
         "How old an object may be that is read; what is older, or does not tell its age, is answered with 410",
         [
             must("age", duration("The oldest that is shown: 1s to 36500d", "30d")),
-            must(
+            may(
                 "header",
                 text(
-                    "The response header that tells since when it is there, as `Last-Modified` or in RFC 3339",
+                    "The response header that tells since when it is there, as `Last-Modified` or in RFC 3339; needed where operations have no `since`",
                     "^(?!x-partywall-)[a-z0-9-]+$",
                     &["last-modified", "x-created-at"],
                 ),

@@ -6,7 +6,7 @@ use super::data;
 use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id, time};
 use crate::directory::named::ROUTES;
-use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, RECOVER};
+use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, OUTLIVED, RECOVER};
 use crate::lower::schema::TAKEN;
 
 pub(super) fn service() -> Value {
@@ -211,14 +211,14 @@ fn response() -> Value {
             &["/items/*/tenant_id", "/tenant", "1.*.3", "header.x-owner"],
         )
     };
-    object(
+    let mut response = object(
         "a response",
-        "Where the owner stands in what the operation answers, and what is done about another tenant's",
+        "Where the owner stands in what the operation answers, or its age, and what is done about another tenant's or about what is too old",
         [
-            must(
+            may(
                 "owner",
                 json!({
-                    "description": "Where owners stand: one place, or a list of them",
+                    "description": "Where owners stand: one place, or a list of them; needed where there is no `since`",
                     "anyOf": [
                         place(),
                         { "type": "array", "items": place(), "minItems": 1, "maxItems": 4, "uniqueItems": true },
@@ -233,6 +233,24 @@ fn response() -> Value {
                     word(
                         "What is done about an element of another tenant: the response is denied, the element left out, `null` in its place, or it passes and is counted",
                         FOREIGN.iter().map(|(word, _)| *word),
+                    ),
+                ),
+            ),
+            may(
+                "since",
+                text(
+                    "Where the body tells since when an object is there, for the `retention` of the dataset: a JSON pointer to RFC 3339 or to a number of Unix seconds",
+                    "^/",
+                    &["/items/*/created_at"],
+                ),
+            ),
+            may(
+                "outlived",
+                or_else(
+                    "deny",
+                    word(
+                        "What is done about an element that is older: the response is denied, the element left out, or `null` in its place",
+                        OUTLIVED.iter().map(|(word, _)| *word),
                     ),
                 ),
             ),
@@ -261,5 +279,7 @@ fn response() -> Value {
                 ),
             ),
         ],
-    )
+    );
+    response["anyOf"] = json!([{ "required": ["owner"] }, { "required": ["since"] }]);
+    response
 }

@@ -18,6 +18,7 @@ fn main() {
         element_cap: 1 << 20,
         hold: 0,
         errors: Errors::Strip,
+        since: None,
     };
     let rules = Rules::compile(&response).expect("good rules").expect("a pointer");
     println!("{:>10} {:>10} {:>8} {:>12} {:>10}", "body", "bytes", "rounds", "us a body", "MB/s");
@@ -35,7 +36,7 @@ fn main() {
             let mut out = Vec::with_capacity(body.len());
             let start = Instant::now();
             for _ in 0..rounds {
-                let mut guard = Guard::new(&rules, tenant.clone());
+                let mut guard = Guard::new(&rules, tenant.clone(), 0);
                 for chunk in body.chunks(CHUNK) {
                     out.clear();
                     guard.read(chunk, &mut out).expect("clean");

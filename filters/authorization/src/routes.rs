@@ -149,7 +149,7 @@ mod tests {
             name: name.into(),
             classification: classification.into(),
             residency: Residency::Owners,
-            retention: Some(Retention { age: 60, header: "age".into() }),
+            retention: Some(Retention { age: 60, header: Some("age".into()) }),
             purposes: None,
             consent: vec![],
         };

@@ -6,12 +6,12 @@ mod guard_support;
 use std::path::{Path, PathBuf};
 
 use partywall_authorization::guard;
-use partywall_tenancy::{Foreign, ResponseFormat};
+use partywall_tenancy::{Foreign, Outlived, ResponseFormat};
 use serde::Deserialize;
 
 use guard_support::fold::fold;
 use guard_support::messages::messages;
-use guard_support::{TENANT, every_cut, response, rules, walk_folded};
+use guard_support::{TENANT, every_cut, response, rules, since, walk_folded};
 
 /// One file.
 #[derive(Deserialize)]
@@ -19,7 +19,11 @@ use guard_support::{TENANT, every_cut, response, rules, walk_folded};
 struct Case {
     #[allow(dead_code, reason = "for the reader")]
     why: Option<String>,
+    #[serde(default)]
     owner: String,
+    since: Option<String>,
+    #[serde(default = "deny")]
+    outlived: String,
     #[serde(default = "json")]
     format: String,
     #[serde(default = "deny")]
@@ -138,8 +142,19 @@ fn run(case: &Case, path: &Path) -> Result<(), String> {
         "report" => Foreign::Report,
         other => panic!("{}: `foreign` is never `{other}`", path.display()),
     };
-    let rules = rules(&response(&case.owner, format, foreign, case.element_cap));
-    let kept = case.element_cap as usize * case.owner.split(' ').count();
+    let outlived = match case.outlived.as_str() {
+        "deny" => Outlived::Deny,
+        "drop" => Outlived::Drop,
+        "mask" => Outlived::Mask,
+        other => panic!("{}: `outlived` is never `{other}`", path.display()),
+    };
+    let mut declared = response(&case.owner, format, foreign, case.element_cap);
+    if let Some(pointer) = &case.since {
+        declared = since(declared, pointer, outlived);
+    }
+    let rules = rules(&declared);
+    let readers = case.owner.split_whitespace().count() + usize::from(case.since.is_some());
+    let kept = case.element_cap as usize * readers;
     let tenant = case.tenant.as_deref().unwrap_or(TENANT);
     for body in std::iter::once(&case.body).chain(&case.also) {
         let body = plain(case, body);

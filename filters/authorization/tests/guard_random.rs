@@ -5,11 +5,11 @@
 mod guard_support;
 
 use partywall_authorization::guard::Refused;
-use partywall_tenancy::{Foreign, ResponseFormat};
+use partywall_tenancy::{Foreign, Outlived, ResponseFormat};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use guard_support::fold::{KINDS, fold};
-use guard_support::{TENANT, every_cut, response, rules, walk, walk_folded};
+use guard_support::{TENANT, every_cut, response, rules, since, walk, walk_folded};
 
 const SAMPLES: u64 = 10_000;
 /// Every that many samples is cut at every place; the others at a few.
@@ -19,6 +19,12 @@ const CAP: u32 = 1 << 20;
 const FOLD_EVERY: u64 = 4;
 /// Stands in every element of another tenant, and nowhere else.
 const MARK: &[u8] = b"ZQSECRET";
+
+/// Stands where an owner would in an element that is young enough,
+const YOUNG: &str = "2026-11-20T09:30:00Z";
+/// and in one that is not.
+const OLD: [&str; 4] =
+    ["2026-11-20T08:59:59Z", "1970-01-01T00:00:00.5Z", "2026-11-20T09:59:59.9+01:00", "0001-01-01T00:00:00Z"];
 
 /// What serde_json reads, with members that are there twice.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +84,8 @@ impl<'de> Deserialize<'de> for Tree {
 /// What the oracle says of a text.
 #[derive(Default)]
 struct Said {
+    /// Whether it is asked for ages, not for owners.
+    ages: bool,
     own: u64,
     foreign: u64,
     no_owner: bool,
@@ -97,7 +105,11 @@ impl Tree {
                 if !self.owners(pointer, &mut owners) {
                     said.no_owner = true;
                 }
-                if owners.iter().all(|owner| owner == TENANT) {
+                let is_number = |text: &String| text.parse::<f64>().is_ok();
+                let is_time = |text: &String| text == YOUNG || OLD.contains(&text.as_str()) || is_number(text);
+                said.no_owner |= said.ages && !owners.iter().all(is_time);
+                let own = if said.ages { YOUNG } else { TENANT };
+                if owners.iter().all(|owner| owner == own) {
                     said.own += 1;
                     return Some(self.clone());
                 }
@@ -149,14 +161,22 @@ impl Tree {
     }
 }
 
-struct Random(u64);
+/// With `ages`, elements have a time in the place of an owner.
+struct Random {
+    state: u64,
+    ages: bool,
+}
 
 impl Random {
+    fn new(seed: u64, ages: bool) -> Self {
+        Self { state: seed, ages }
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32
     }
 
     fn below(&mut self, n: u64) -> u64 {
@@ -185,7 +205,7 @@ impl Random {
                 letter if plain || !self.one_in(3) => out.push(letter),
                 letter => {
                     for unit in letter.encode_utf16(&mut [0; 2]) {
-                        let hex = if self.0 & 1 == 0 { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
+                        let hex = if self.state & 1 == 0 { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
                         out.push_str(&hex);
                     }
                 }
@@ -277,7 +297,8 @@ impl Random {
     fn element(&mut self, pointer: &[&str], foreign: u64, out: &mut String) {
         let is_foreign = foreign > 0 && self.one_in(foreign);
         let mut owner = String::new();
-        let name = if is_foreign { ["globex", "acme-2", "acm", "acme\n"][self.below(4) as usize] } else { TENANT };
+        let (own, others) = if self.ages { (YOUNG, OLD) } else { (TENANT, ["globex", "acme-2", "acm", "acme\n"]) };
+        let name = if is_foreign { others[self.below(4) as usize] } else { own };
         match pointer.split_first() {
             None => self.text(name, &mut owner),
             Some((step, rest)) => {
@@ -351,7 +372,7 @@ const POINTERS: &[&str] =
 fn no_foreign_element_passes_and_no_clean_response_changes() {
     let (mut clean, mut with_foreign, mut refused, mut bytes, mut walks, mut folds) = (0, 0, 0, 0, 0_u64, 0_u64);
     for sample in 0..SAMPLES {
-        let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ (sample + 1).wrapping_mul(0xD134_2543_DE82_EF95));
+        let mut random = Random::new(0x9E37_79B9_7F4A_7C15 ^ (sample + 1).wrapping_mul(0xD134_2543_DE82_EF95), false);
         let pointer = POINTERS[random.below(POINTERS.len() as u64) as usize];
         let steps: Vec<String> = pointer[1..].split('/').map(|s| s.replace("~1", "/").replace("~0", "~")).collect();
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
@@ -434,12 +455,70 @@ fn no_foreign_element_passes_and_no_clean_response_changes() {
     assert!(folds > 5_000, "{folds}");
 }
 
+#[test]
+fn nothing_that_outlived_its_dataset_passes() {
+    let (mut clean, mut with_old, mut refused) = (0, 0, 0);
+    for sample in 0..SAMPLES / 4 {
+        let mut random = Random::new(0x2545_F491_4F6C_DD1D ^ (sample + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15), true);
+        let pointer = POINTERS[random.below(POINTERS.len() as u64) as usize];
+        let steps: Vec<String> = pointer[1..].split('/').map(|s| s.replace("~1", "/").replace("~0", "~")).collect();
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        let old = [0, 3, 3, 8][random.below(4) as usize];
+        let mut body = String::new();
+        random.lead(&steps, old, &mut body);
+        let tree: Tree = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e} in {body}"));
+        for what in [Outlived::Deny, Outlived::Drop, Outlived::Mask] {
+            if what == Outlived::Drop && !pointer.contains('*') {
+                continue;
+            }
+            let mut said = Said { ages: true, ..Said::default() };
+            let expected = tree.judged(&steps, what == Outlived::Mask, &mut said);
+            let rules = rules(&since(response("", ResponseFormat::Json, Foreign::Deny, CAP), pointer, what));
+            let cut = random.below(body.len() as u64 + 1) as usize;
+            let size = 1 + random.below(40) as usize;
+            let cuts = match sample % CUT_EVERYWHERE {
+                0 => every_cut(body.as_bytes()),
+                _ => {
+                    vec![vec![&body.as_bytes()[..cut], &body.as_bytes()[cut..]], body.as_bytes().chunks(size).collect()]
+                }
+            };
+            for chunks in cuts {
+                let walked = walk(&rules, TENANT, chunks, CAP as usize);
+                let left = String::from_utf8_lossy(&walked.left);
+                let shown = || format!("{what:?} {pointer} of {body}: {:?} after {left}", walked.outcome);
+                assert!(!walked.left.windows(MARK.len()).any(|w| w == MARK), "an old element passed: {}", shown());
+                if said.no_owner || (what == Outlived::Deny && said.foreign > 0) {
+                    assert!(matches!(walked.outcome, Err(Refused::Outlived | Refused::NoTime)), "{}", shown());
+                    continue;
+                }
+                assert!(walked.outcome.is_ok(), "{}", shown());
+                if said.foreign == 0 {
+                    assert_eq!(walked.left, body.as_bytes(), "{}", shown());
+                } else {
+                    let after: Tree = serde_json::from_str(&left).unwrap_or_else(|e| panic!("{e}: {}", shown()));
+                    assert_eq!(Some(&after), expected.as_ref(), "{}", shown());
+                }
+                assert_eq!((walked.counts.own, walked.counts.outlived), (0, said.foreign), "{}", shown());
+            }
+            if what == Outlived::Mask {
+                match (said.no_owner, said.foreign) {
+                    (true, _) => refused += 1,
+                    (_, 0) => clean += 1,
+                    _ => with_old += 1,
+                }
+            }
+        }
+    }
+    println!("{clean} young, {with_old} with old elements, {refused} without a time");
+    assert!(clean > 500 && with_old > 400 && refused > 5, "{clean} {with_old} {refused}");
+}
+
 /// What serde_json refuses the guard refuses, and the other way round: bytes of good texts, changed at one place.
 #[test]
 fn what_is_json_is_told_like_another_parser_does() {
     let (mut good, mut bad) = (0, 0);
     for sample in 0..4_000_u64 {
-        let mut random = Random(0xA076_1D64_78BD_642F ^ (sample + 1).wrapping_mul(0xE703_7ED1_A0B4_28DB));
+        let mut random = Random::new(0xA076_1D64_78BD_642F ^ (sample + 1).wrapping_mul(0xE703_7ED1_A0B4_28DB), false);
         let mut text = String::from("{\"items\":[],\"x\":");
         random.any(4, &mut text);
         text.push('}');

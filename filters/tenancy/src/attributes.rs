@@ -102,6 +102,7 @@ pub struct Feature {
 pub struct Retention {
     /// The oldest one that may be shown, in seconds.
     pub age: u32,
-    /// The response header that tells since when an object is there, lower case.
-    pub header: String,
+    /// The response header that tells since when an object is there, lower case; `None` where the body alone does
+    /// ([`crate::Since`]).
+    pub header: Option<String>,
 }

@@ -64,7 +64,7 @@ pub use overlay::{Overlay, OverlayBody, RevokedKey, RevokedSubject, RevokedToken
 pub use place::{Condition, Owner, Place};
 pub use reason::{Coarse, Reason};
 pub use refusal::Refusal;
-pub use response::{Errors, Foreign, Response, ResponseFormat, ResponseOwner};
+pub use response::{Errors, Foreign, Outlived, Response, ResponseFormat, ResponseOwner, Since};
 pub use routes::{RouteDataset, RouteWords};
 pub use secret::{Secret, SecretError, Secrets};
 pub use share::{Crossing, Leave, Share, reads};

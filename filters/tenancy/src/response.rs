@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Where the owner of what an operation answers stands, and what is done about another tenant's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
-    /// Where owners stand: one place or several, and what any of them names counts.
+    /// Where owners stand: one place or several, and what any of them names counts. None where only the age is asked.
     pub owners: Vec<ResponseOwner>,
     /// How the body is written. Of no meaning where owners stand in headers alone.
     pub format: ResponseFormat,
@@ -18,6 +18,30 @@ pub struct Response {
     pub hold: u32,
     /// What is done about the bodies of redirections and errors.
     pub errors: Errors,
+    /// Where the body tells since when its objects are there, where it does.
+    pub since: Option<Since>,
+}
+
+/// How old objects in a body may be, and where it tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// A JSON pointer as [`ResponseOwner::Pointer`]: to RFC 3339, or to seconds since the Unix epoch.
+    pub pointer: String,
+    /// The oldest that may be shown, in seconds: that of the operation's dataset.
+    pub age: u32,
+    /// What is done about an element that is older.
+    pub outlived: Outlived,
+}
+
+/// What is done about an element that is older than its dataset allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outlived {
+    /// The whole response is denied.
+    Deny,
+    /// The element is left out.
+    Drop,
+    /// `null` is put in its place.
+    Mask,
 }
 
 /// Where the owner stands in a response.

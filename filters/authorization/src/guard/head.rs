@@ -65,7 +65,8 @@ impl Guarded {
     /// Checks what an operation says.
     pub fn compile(response: &Response) -> Result<Self, RuleError> {
         let rules = Rules::compile(response)?.map(Arc::new);
-        if rules.is_none() && matches!(response.foreign, Foreign::Drop | Foreign::Mask) {
+        let in_body = rules.as_ref().is_some_and(|rules| rules.read_owners());
+        if !in_body && !response.owners.is_empty() && matches!(response.foreign, Foreign::Drop | Foreign::Mask) {
             return Err(RuleError::HeaderIsWhole);
         }
         Ok(Self { response: response.clone(), rules })
@@ -93,6 +94,11 @@ impl Guarded {
         self.response.format == ResponseFormat::Grpc
     }
 
+    /// Whether the body is asked how old its objects are.
+    pub fn tells_age(&self) -> bool {
+        self.response.since.is_some()
+    }
+
     /// What of trailers, or of a head that stands for them, is the text of an error, and is left out like the body of
     /// one.
     pub fn error_texts(&self) -> &'static [&'static str] {
@@ -104,7 +110,7 @@ impl Guarded {
 
     /// Whether a body may leave otherwise than it came, so that what describes it is wrong then.
     pub fn changes(&self) -> bool {
-        self.rules.is_some() && matches!(self.response.foreign, Foreign::Drop | Foreign::Mask)
+        self.rules.as_ref().is_some_and(|rules| rules.change())
     }
 
     /// The headers that tell of the bytes which the app sent, where others leave.
@@ -138,6 +144,10 @@ impl Guarded {
             if self.response.foreign != Foreign::Report && owners.any(|owner| owner != tenant.as_str().as_bytes()) {
                 return Err(Refused::Foreign);
             }
+        }
+        if status == 304 && self.tells_age() {
+            // Nobody was let ask whether it changed, and nothing says how old it is.
+            return Err(Refused::NoTime);
         }
         if head.of_head || matches!(status, 204 | 304) {
             return Ok(Course::Pass);
@@ -182,7 +192,7 @@ mod tests {
 
     fn guarded(owner: ResponseOwner, foreign: Foreign, errors: Errors) -> Guarded {
         let (owners, format, element_cap, hold) = (vec![owner], ResponseFormat::Json, 4096, 0);
-        Guarded::compile(&Response { owners, format, foreign, element_cap, hold, errors }).unwrap()
+        Guarded::compile(&Response { owners, format, foreign, element_cap, hold, errors, since: None }).unwrap()
     }
 
     fn told(guarded: &Guarded, of_head: bool, status: u16, headers: &[(&str, &str)]) -> &'static str {

@@ -12,8 +12,9 @@
 //! owners are known: all that the pointer leads to, so of two equal keys each one. What is in doubt (an owner that is
 //! missing, or is neither a string nor a number; no such member on the way to the elements; anything that is not JSON)
 //! is refused, whatever is to be done about foreign elements. What is not refused and has no foreign element leaves as
-//! it came, byte by byte.
+//! it came, byte by byte. How old elements are is asked by one more reader, after those of owners and in the same way.
 
+mod asked;
 mod head;
 mod hold;
 mod location;
@@ -28,8 +29,10 @@ mod walker;
 use std::fmt;
 use std::sync::Arc;
 
-use partywall_tenancy::{ResponseFormat, TenantId};
+use partywall_tenancy::{ResponseFormat, TenantId, UnixSeconds};
 
+use crate::retention;
+use asked::Asked;
 pub use head::{Course, Guarded, Head, weakened};
 pub use location::Place;
 use messages::Messages;
@@ -56,6 +59,8 @@ pub struct Guard {
 #[derive(Debug)]
 struct Reader {
     body: Body,
+    /// Whether it asks for the age of elements, not for their owner.
+    asks_age: bool,
     /// What it lets pass, on its way to the next one.
     passed: Vec<u8>,
 }
@@ -79,6 +84,8 @@ pub struct Counts {
     pub masked: u64,
     /// Of another tenant, and passed all the same.
     pub reported: u64,
+    /// Older than their dataset allows: left out or masked.
+    pub outlived: u64,
 }
 
 /// Why a response is denied.
@@ -88,6 +95,10 @@ pub enum Refused {
     Foreign,
     /// Where an owner should stand there is none, or something that is no name.
     NoOwner,
+    /// An element is older than its dataset allows.
+    Outlived,
+    /// Where a time should stand there is none.
+    NoTime,
     /// An element is larger than `element_cap`.
     TooLarge,
     /// Arrays and objects nest too deeply.
@@ -99,15 +110,24 @@ pub enum Refused {
 }
 
 impl Guard {
-    /// A guard for one response to a request of `tenant`.
-    pub fn new(rules: &Rules, tenant: TenantId) -> Self {
-        let bodies: Vec<Body> = match &rules.0 {
-            Reading::Text(format, pointers) => {
-                pointers.iter().map(|pointer| Body::text(*format, pointer.clone(), tenant.clone())).collect()
+    /// A guard for one response to a request of `tenant` that begins `now`, by which the age of elements is told.
+    pub fn new(rules: &Rules, tenant: TenantId, now: UnixSeconds) -> Self {
+        let reader = |body, asks_age| Reader { body, asks_age, passed: Vec::new() };
+        let readers = match &rules.0 {
+            Reading::Text(format, pointers, young) => {
+                let owners = pointers
+                    .iter()
+                    .map(|pointer| reader(Body::text(*format, pointer.clone(), Asked::Owner(tenant.clone())), false));
+                let young = young.iter().map(|young| {
+                    let since = Asked::Since(retention::oldest(young.age, now));
+                    reader(Body::text(*format, young.pointer.clone(), since), true)
+                });
+                owners.chain(young).collect()
             }
-            Reading::Messages(messages) => vec![Body::Messages(Messages::new(messages.clone(), tenant))],
+            Reading::Messages(messages) => {
+                vec![reader(Body::Messages(Messages::new(messages.clone(), tenant)), false)]
+            }
         };
-        let readers = bodies.into_iter().map(|body| Reader { body, passed: Vec::new() }).collect();
         Self { unfold: None, readers, refused: None, begun: false }
     }
 
@@ -140,17 +160,18 @@ impl Guard {
         })
     }
 
-    /// What became of the elements so far, by each place where owners stand.
+    /// What became of the elements so far, by each place where owners stand, and by their age.
     pub fn counts(&self) -> Counts {
-        self.readers.iter().map(|reader| reader.body.counts()).fold(Counts::default(), |a, b| Counts {
+        self.readers.iter().map(Reader::counts).fold(Counts::default(), |a, b| Counts {
             own: a.own + b.own,
             dropped: a.dropped + b.dropped,
             masked: a.masked + b.masked,
             reported: a.reported + b.reported,
+            outlived: a.outlived + b.outlived,
         })
     }
 
-    /// How many bytes are kept back: never more than `element_cap` for each place where owners stand. What unfolds a body
+    /// How many bytes are kept back: never more than `element_cap` for each place where owners or times stand. What unfolds a body
     /// has 43 KiB beside.
     pub fn kept_back(&self) -> usize {
         self.readers.iter().map(|reader| reader.body.kept_back()).sum()
@@ -193,13 +214,23 @@ fn finish_by(readers: &mut [Reader], out: &mut Vec<u8>) -> Result<(), Refused> {
     }
 }
 
+impl Reader {
+    fn counts(&self) -> Counts {
+        let counts = self.body.counts();
+        if self.asks_age {
+            return Counts { outlived: counts.dropped + counts.masked, ..Counts::default() };
+        }
+        counts
+    }
+}
+
 impl Body {
-    fn text(format: ResponseFormat, pointer: Arc<Pointer>, tenant: TenantId) -> Self {
+    fn text(format: ResponseFormat, pointer: Arc<Pointer>, asked: Asked) -> Self {
         match format {
-            ResponseFormat::Ndjson => Self::Lines(Lines::new(pointer, tenant)),
-            ResponseFormat::Sse => Self::Events(Events::new(pointer, tenant)),
+            ResponseFormat::Ndjson => Self::Lines(Lines::new(pointer, asked)),
+            ResponseFormat::Sse => Self::Events(Events::new(pointer, asked)),
             // Messages have no pointers; as JSON they would be refused.
-            ResponseFormat::Json | ResponseFormat::Grpc => Self::Json(Walker::new(pointer, tenant)),
+            ResponseFormat::Json | ResponseFormat::Grpc => Self::Json(Walker::new(pointer, asked)),
         }
     }
 
@@ -246,6 +277,8 @@ impl Refused {
         match self {
             Self::Foreign => "foreign",
             Self::NoOwner => "no_owner",
+            Self::Outlived => "outlived",
+            Self::NoTime => "no_time",
             Self::TooLarge => "too_large",
             Self::TooDeep => "too_deep",
             Self::Invalid(_) => "invalid",
@@ -259,6 +292,8 @@ impl fmt::Display for Refused {
         f.write_str(match self {
             Self::Foreign => "the response holds an element of another tenant",
             Self::NoOwner => "the response names no owner where the operation says that one stands",
+            Self::Outlived => "the response holds an element that is older than its dataset may be shown",
+            Self::NoTime => "the response does not tell how old an element is where the operation says that it does",
             Self::TooLarge => "an element of the response is larger than its cap",
             Self::TooDeep => "the response nests too deeply",
             Self::Invalid(why) => return write!(f, "the response is not in its format: {why}"),

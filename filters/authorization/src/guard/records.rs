@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use partywall_tenancy::{Foreign, TenantId};
+use partywall_tenancy::Foreign;
 
+use super::asked::Asked;
 use super::hold::MASK;
 use super::rules::Pointer;
 use super::walker::Walker;
 use super::{Counts, Refused};
 
-/// Tells whether a text is the tenant's own.
+/// Tells whether a text is the tenant's own, or young enough.
 #[derive(Debug)]
 struct Judge {
     /// As declared, but that foreign elements inside of the text are only counted.
     rules: Arc<Pointer>,
     foreign: Foreign,
-    tenant: TenantId,
+    asked: Asked,
     /// Where the walker puts what it read.
     aside: Vec<u8>,
     counts: Counts,
@@ -29,21 +30,21 @@ enum Fate {
 }
 
 impl Judge {
-    fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
+    fn new(rules: Arc<Pointer>, asked: Asked) -> Self {
         let foreign = rules.foreign;
         let rules = Arc::new(rules.reporting());
-        Self { rules, foreign, tenant, aside: Vec::new(), counts: Counts::default() }
+        Self { rules, foreign, asked, aside: Vec::new(), counts: Counts::default() }
     }
 
     fn judge(&mut self, text: &[u8]) -> Result<Fate, Refused> {
-        let mut walker = Walker::new(self.rules.clone(), self.tenant.clone());
+        let mut walker = Walker::new(self.rules.clone(), self.asked.clone());
         self.aside.clear();
         walker.read(text, &mut self.aside)?;
         walker.finish(&mut self.aside)?;
         let is_foreign = walker.counts.reported > 0;
         let (count, fate) = match self.foreign {
             _ if !is_foreign => (&mut self.counts.own, Fate::Pass),
-            Foreign::Deny => return Err(Refused::Foreign),
+            Foreign::Deny => return Err(self.asked.other()),
             Foreign::Report => (&mut self.counts.reported, Fate::Pass),
             Foreign::Drop => (&mut self.counts.dropped, Fate::Drop),
             Foreign::Mask => (&mut self.counts.masked, Fate::Mask),
@@ -62,8 +63,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
-        Self { judge: Judge::new(rules, tenant), line: Vec::new() }
+    pub(super) fn new(rules: Arc<Pointer>, asked: Asked) -> Self {
+        Self { judge: Judge::new(rules, asked), line: Vec::new() }
     }
 
     pub(super) fn read(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
@@ -138,8 +139,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
-        let judge = Judge::new(rules, tenant);
+    pub(super) fn new(rules: Arc<Pointer>, asked: Asked) -> Self {
+        let judge = Judge::new(rules, asked);
         Self { judge, event: Vec::new(), line: 0, data: Vec::new(), has_data: false, after_return: false, passed: true }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use partywall_tenancy::{Foreign, Response, ResponseFormat, ResponseOwner};
+use partywall_tenancy::{Foreign, Outlived, Response, ResponseFormat, ResponseOwner};
 
 use super::messages::FieldPath;
 
@@ -20,10 +20,18 @@ pub struct Rules(pub(super) Reading);
 
 #[derive(Clone, Debug)]
 pub(super) enum Reading {
-    /// JSON, as one text, as lines or as events, by each pointer in turn.
-    Text(ResponseFormat, Vec<Arc<Pointer>>),
+    /// JSON, as one text, as lines or as events, by each pointer to owners in turn, and after them by their age.
+    Text(ResponseFormat, Vec<Arc<Pointer>>, Option<Young>),
     /// Messages of gRPC.
     Messages(Arc<Messages>),
+}
+
+/// Where times stand in JSON texts.
+#[derive(Clone, Debug)]
+pub(super) struct Young {
+    pub(super) pointer: Arc<Pointer>,
+    /// How long ago they may be, in seconds.
+    pub(super) age: u32,
 }
 
 /// Where owners stand in messages.
@@ -35,7 +43,7 @@ pub(super) struct Messages {
     pub(super) cap: usize,
 }
 
-/// Where owners stand in a JSON text, and what is done about other tenants'.
+/// Where owners, or times, stand in a JSON text, and what is done about elements of others, or too old ones.
 #[derive(Clone, Debug)]
 pub(super) struct Pointer {
     steps: Vec<Step>,
@@ -58,20 +66,21 @@ pub(super) enum Step {
 impl Rules {
     /// Checks what an operation says. `None` where owners stand in headers alone: there is no body to walk then.
     pub fn compile(response: &Response) -> Result<Option<Self>, RuleError> {
-        if !(1..=MAX_OWNERS).contains(&response.owners.len()) {
+        let least = usize::from(response.since.is_none());
+        if !(least..=MAX_OWNERS).contains(&response.owners.len()) {
             return Err(RuleError::Owners(response.owners.len()));
         }
         if !CAPS.contains(&response.element_cap) {
             return Err(RuleError::Cap(response.element_cap));
         }
-        let (foreign, cap) = (response.foreign, response.element_cap as usize);
-        let is_grpc = response.format == ResponseFormat::Grpc;
+        let (format, foreign, cap) = (response.format, response.foreign, response.element_cap as usize);
+        let is_grpc = format == ResponseFormat::Grpc;
         let (mut pointers, mut paths) = (Vec::new(), Vec::new());
         for owner in &response.owners {
             match owner {
                 ResponseOwner::Header(_) => {}
                 ResponseOwner::Pointer(pointer) if !is_grpc => {
-                    pointers.push(Arc::new(Pointer::compile(pointer, response)?));
+                    pointers.push(Arc::new(Pointer::compile(pointer, format, foreign, cap)?));
                 }
                 ResponseOwner::Fields(path) if is_grpc => paths.push(FieldPath::compile(path)?),
                 ResponseOwner::Pointer(text) | ResponseOwner::Fields(text) => {
@@ -79,16 +88,47 @@ impl Rules {
                 }
             }
         }
-        Ok(match (pointers.is_empty(), paths.is_empty()) {
+        let young = match &response.since {
+            Some(_) if is_grpc => return Err(RuleError::TimeInMessages),
+            Some(since) => {
+                let outlived = match since.outlived {
+                    Outlived::Deny => Foreign::Deny,
+                    Outlived::Drop => Foreign::Drop,
+                    Outlived::Mask => Foreign::Mask,
+                };
+                let pointer = Arc::new(Pointer::compile(&since.pointer, format, outlived, cap)?);
+                Some(Young { pointer, age: since.age })
+            }
+            None => None,
+        };
+        Ok(match (pointers.is_empty() && young.is_none(), paths.is_empty()) {
             (true, true) => None,
-            (false, _) => Some(Self(Reading::Text(response.format, pointers))),
+            (false, _) => Some(Self(Reading::Text(format, pointers, young))),
             (_, false) => Some(Self(Reading::Messages(Arc::new(Messages { paths, foreign, cap })))),
         })
     }
 }
 
+impl Rules {
+    /// Whether elements may be left out or masked, so that another body leaves than came.
+    pub(super) fn change(&self) -> bool {
+        let changes = |foreign: Foreign| matches!(foreign, Foreign::Drop | Foreign::Mask);
+        match &self.0 {
+            Reading::Text(_, pointers, young) => {
+                pointers.iter().chain(young.iter().map(|young| &young.pointer)).any(|pointer| changes(pointer.foreign))
+            }
+            Reading::Messages(messages) => changes(messages.foreign),
+        }
+    }
+
+    /// Whether owners stand in the body.
+    pub(super) fn read_owners(&self) -> bool {
+        !matches!(&self.0, Reading::Text(_, pointers, _) if pointers.is_empty())
+    }
+}
+
 impl Pointer {
-    fn compile(pointer: &str, response: &Response) -> Result<Self, RuleError> {
+    fn compile(pointer: &str, format: ResponseFormat, foreign: Foreign, cap: usize) -> Result<Self, RuleError> {
         let mut steps = Vec::new();
         let rest = pointer.strip_prefix('/').ok_or_else(|| RuleError::NoSlash(pointer.to_owned()))?;
         for step in rest.split('/') {
@@ -98,10 +138,10 @@ impl Pointer {
             return Err(RuleError::TooLong(steps.len()));
         }
         let element = steps.iter().rposition(|step| *step == Step::Each).map_or(0, |at| at + 1);
-        if element == 0 && response.format == ResponseFormat::Json && response.foreign == Foreign::Drop {
+        if element == 0 && format == ResponseFormat::Json && foreign == Foreign::Drop {
             return Err(RuleError::NothingToDrop);
         }
-        Ok(Self { steps, element, foreign: response.foreign, cap: response.element_cap as usize })
+        Ok(Self { steps, element, foreign, cap })
     }
 
     /// The same, but that foreign elements are only counted.
@@ -161,6 +201,8 @@ pub enum RuleError {
     Owners(usize),
     /// A pointer into messages, or numbers of fields elsewhere.
     OfAnotherFormat(String),
+    /// A time in messages of gRPC.
+    TimeInMessages,
     /// Not numbers of fields with points between, and `*` behind some of them.
     NoFields(String),
     /// The operation is a call of gRPC and the format another one, or the other way round.
@@ -179,12 +221,13 @@ impl fmt::Display for RuleError {
             Self::HeaderIsWhole => {
                 f.write_str("a header tells the owner of the whole response, which can be denied or reported")
             }
-            Self::Owners(0) => f.write_str("no place is named where an owner stands"),
+            Self::Owners(0) => f.write_str("no place is named where an owner, or a time, stands"),
             Self::Owners(places) => write!(f, "owners may stand in {MAX_OWNERS} places, these are {places}"),
             Self::OfAnotherFormat(place) => write!(
                 f,
                 "`{place}` does not go with the format: messages of gRPC have numbers of fields, as `1.*.3`, and the others JSON pointers"
             ),
+            Self::TimeInMessages => f.write_str("`since` is a pointer into JSON, and messages of gRPC have none"),
             Self::NoFields(path) => write!(
                 f,
                 "`{path}` does not lead to a field: write the numbers that lead there with points between, and `*` behind one that is repeated"

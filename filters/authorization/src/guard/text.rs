@@ -1,6 +1,10 @@
-//! JSON strings, byte by byte across chunks: checked strictly, and compared as what they mean, not as they are written.
+//! JSON strings, byte by byte across chunks: checked strictly, and compared, or kept, as what they mean, not as they
+//! are written.
 
 use super::Refused;
+
+/// The most bytes of a text that is kept.
+const MAX_KEPT: usize = 40;
 
 /// One string on its way, without its opening quote.
 #[derive(Debug)]
@@ -10,10 +14,12 @@ pub(super) struct Text {
 }
 
 /// What of the expected text was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Compared {
     at: usize,
     equal: bool,
+    /// The text itself where it is to be read, up to one byte more than it may have.
+    kept: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +48,12 @@ enum State {
 impl Compared {
     /// Ready to be compared, or to be read without comparing.
     pub(super) fn new(wanted: bool) -> Self {
-        Self { at: 0, equal: wanted }
+        Self { at: 0, equal: wanted, kept: None }
+    }
+
+    /// Ready to be kept.
+    pub(super) fn kept() -> Self {
+        Self { at: 0, equal: false, kept: Some(Vec::new()) }
     }
 
     /// Goes on with `piece`.
@@ -51,7 +62,16 @@ impl Compared {
             let end = self.at + piece.len();
             self.equal = expected.get(self.at..end) == Some(piece);
             self.at = end;
+        } else if let Some(kept) = &mut self.kept {
+            let room = (MAX_KEPT + 1).saturating_sub(kept.len());
+            kept.extend_from_slice(piece.get(..room).unwrap_or(piece));
         }
+    }
+
+    /// All of it, where it was kept and is no longer than one that is.
+    pub(super) fn text(&self) -> Option<&str> {
+        let kept = self.kept.as_ref().filter(|kept| kept.len() <= MAX_KEPT)?;
+        str::from_utf8(kept).ok()
     }
 
     /// Whether all of it was the expected text.
@@ -61,9 +81,14 @@ impl Compared {
 }
 
 impl Text {
-    /// At the beginning of a string; `wanted` says whether it is to be compared.
-    pub(super) fn new(wanted: bool) -> Self {
-        Self { state: State::Plain, compared: Compared::new(wanted) }
+    /// At the beginning of a string.
+    pub(super) fn new(compared: Compared) -> Self {
+        Self { state: State::Plain, compared }
+    }
+
+    /// What was seen of it.
+    pub(super) fn compared(&self) -> &Compared {
+        &self.compared
     }
 
     /// Whether the string was the expected one, once it ended.

@@ -1,12 +1,11 @@
-//! One JSON text as it streams: RFC 8259, strictly, with owners looked for on the way.
+//! One JSON text as it streams: RFC 8259, strictly, with owners, or times, looked for on the way.
 //!
 //! What lies outside of elements passes at once; an element when it ended ([`super::hold`]). Beside the element that is
 //! read the walker needs the same few bytes whatever the size of the text.
 
 use std::sync::Arc;
 
-use partywall_tenancy::TenantId;
-
+use super::asked::Asked;
 use super::hold::{Hold, Passing};
 use super::number::Number;
 use super::rules::{Pointer, Step};
@@ -20,7 +19,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Walker {
     rules: Arc<Pointer>,
-    tenant: TenantId,
+    asked: Asked,
     state: State,
     /// For each open container whether it is an object, the innermost in the lowest bit.
     objects: u64,
@@ -56,14 +55,14 @@ enum State {
 }
 
 impl Walker {
-    pub(super) fn new(rules: Arc<Pointer>, tenant: TenantId) -> Self {
+    pub(super) fn new(rules: Arc<Pointer>, asked: Asked) -> Self {
         let mut hold = Hold::default();
         if rules.element_level() == 0 {
             hold.begin(0);
         }
         Self {
             rules,
-            tenant,
+            asked,
             state: State::Value,
             objects: 0,
             depth: 0,
@@ -117,11 +116,10 @@ impl Walker {
                 return Ok(at + read);
             }
             State::InText(text) => {
-                let expected = self.tenant.as_str().as_bytes();
-                let (read, ended) = text.read(rest, expected)?;
+                let (read, ended) = text.read(rest, self.asked.expected())?;
                 if ended {
-                    let is = text.is(expected);
-                    self.scalar_ends(is, at + read, passing)?;
+                    let suits = self.leads && self.asked.suits(text.compared(), false)?;
+                    self.scalar_ends(suits, at + read, passing)?;
                 }
                 return Ok(at + read);
             }
@@ -136,7 +134,7 @@ impl Walker {
                     *number = next;
                     read += 1;
                 }
-                compared.add(rest.get(..read).unwrap_or_default(), self.tenant.as_str().as_bytes());
+                compared.add(rest.get(..read).unwrap_or_default(), self.asked.expected());
                 if ended {
                     self.number_ends(at + read, passing)?;
                 }
@@ -179,7 +177,7 @@ impl Walker {
             }
             (State::FirstKey | State::Key, b'"') => {
                 let wanted = self.live == self.depth && matches!(self.rules.step(self.depth - 1), Some(Step::Key(_)));
-                self.state = State::InKey(Text::new(wanted));
+                self.state = State::InKey(Text::new(Compared::new(wanted)));
                 Ok(())
             }
             (State::Colon, b':') => {
@@ -234,7 +232,7 @@ impl Walker {
         match byte {
             b'{' => return self.open(true, is_owner, at),
             b'[' => return self.open(false, is_owner, at),
-            b'"' => self.state = State::InText(Text::new(is_owner)),
+            b'"' => self.state = State::InText(Text::new(self.asked.compared(is_owner))),
             b't' => self.state = State::InWord(b"rue"),
             b'f' => self.state = State::InWord(b"alse"),
             b'n' => {
@@ -246,14 +244,14 @@ impl Walker {
             }
             _ => {
                 let number = Number::begin(byte).ok_or(Refused::Invalid(NO_VALUE))?;
-                let mut compared = Compared::new(is_owner);
-                compared.add(&[byte], self.tenant.as_str().as_bytes());
+                let mut compared = self.asked.compared(is_owner);
+                compared.add(&[byte], self.asked.expected());
                 self.state = State::InNumber(number, compared);
             }
         }
         let can_be_owner = matches!(self.state, State::InText(_) | State::InNumber(..));
         if self.leads && !(is_owner && can_be_owner) {
-            return Err(Refused::NoOwner);
+            return Err(self.asked.missing());
         }
         Ok(())
     }
@@ -265,7 +263,7 @@ impl Walker {
         if self.leads {
             // An array has no member of that name, and an owner is no container.
             if is_owner || (!object && matches!(self.rules.step(self.depth), Some(Step::Key(_)))) {
-                return Err(Refused::NoOwner);
+                return Err(self.asked.missing());
             }
             self.live = self.depth + 1;
             self.found &= !(1 << self.depth);
@@ -296,7 +294,7 @@ impl Walker {
         if self.live == self.depth {
             // INVARIANT: every object on the way had the member that leads on, so each element was told an owner.
             if matches!(self.rules.step(level), Some(Step::Key(_))) && self.found & (1 << level) == 0 {
-                return Err(Refused::NoOwner);
+                return Err(self.asked.missing());
             }
             self.live = level;
         }
@@ -306,20 +304,21 @@ impl Walker {
     }
 
     fn number_ends(&mut self, at: usize, passing: &mut Passing<'_>) -> Result<(), Refused> {
-        let is = match &self.state {
-            State::InNumber(_, compared) => compared.is(self.tenant.as_str().as_bytes()),
+        let suits = match &self.state {
+            State::InNumber(_, compared) if self.leads => self.asked.suits(compared, true)?,
             _ => false,
         };
-        self.scalar_ends(is, at, passing)
+        self.scalar_ends(suits, at, passing)
     }
 
-    /// A string or number ended before `at`; `is_tenant` says whether it was the tenant's id, if it was compared.
-    fn scalar_ends(&mut self, is_tenant: bool, at: usize, passing: &mut Passing<'_>) -> Result<(), Refused> {
-        if self.leads && !is_tenant {
-            // INVARIANT: never taken back while the element lasts: of two owners the foreign one counts.
+    /// A string or number ended before `at`; `suits` says whether it was as it must be, if it lies on the way.
+    fn scalar_ends(&mut self, suits: bool, at: usize, passing: &mut Passing<'_>) -> Result<(), Refused> {
+        if self.leads && !suits {
+            // INVARIANT: never taken back while the element lasts: of two owners the foreign one counts, of two times the
+            // one that is too long ago.
             self.hold.foreign = true;
             if self.rules.foreign == partywall_tenancy::Foreign::Deny {
-                return Err(Refused::Foreign);
+                return Err(self.asked.other());
             }
         }
         self.value_ends(at, passing)

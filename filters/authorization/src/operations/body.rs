@@ -32,6 +32,7 @@ impl Pointer {
             element_cap: MAX_HOLD,
             hold: 0,
             errors: Errors::Strip,
+            since: None,
         };
         let rules = Rules::compile(&response)?.ok_or_else(|| RuleError::NoSlash(pointer.to_owned()))?;
         let keys = pointer.split('/').skip(1).filter(|step| *step != "*");
@@ -46,7 +47,7 @@ impl Pointer {
             Some(b'{' | b'[') => {}
             Some(_) => return Err((Reason::AmbiguousRequest, "the body is no object and no list of JSON")),
         }
-        let mut guard = Guard::new(&self.rules, tenant.clone());
+        let mut guard = Guard::new(&self.rules, tenant.clone(), 0);
         let mut out = Vec::new();
         let read = guard.read(body, &mut out).and_then(|()| guard.finish(&mut out));
         match read {
@@ -55,7 +56,10 @@ impl Pointer {
             }
             Ok(()) => {}
             Err(Refused::Foreign) => return Err((Reason::ResourceForeign, "the body names another owner")),
-            Err(Refused::NoOwner) => return Err((Reason::ResourceForeign, "the body does not show whose it is")),
+            // Of requests no age is asked.
+            Err(Refused::NoOwner | Refused::Outlived | Refused::NoTime) => {
+                return Err((Reason::ResourceForeign, "the body does not show whose it is"));
+            }
             Err(Refused::TooLarge | Refused::TooDeep) => {
                 return Err((Reason::AmbiguousRequest, "the body is larger or deeper than one that is looked through"));
             }

@@ -7,21 +7,34 @@ pub(crate) mod messages;
 use std::sync::Arc;
 
 use partywall_authorization::guard::{Coding, Counts, Guard, Refused, Rules};
-use partywall_tenancy::{Errors, Foreign, Response, ResponseFormat, ResponseOwner, TenantId};
+use partywall_tenancy::{
+    Errors, Foreign, Outlived, Response, ResponseFormat, ResponseOwner, Since, TenantId, UnixSeconds,
+};
 
 /// The tenant of every request.
 pub(crate) const TENANT: &str = "acme";
 
-/// What an operation says.
+/// When every response begins: 2026-11-20T10:00:00Z.
+pub(crate) const NOW: UnixSeconds = 1_795_168_800;
+/// How old an element may be where its age is asked, in seconds.
+pub(crate) const AGE: u32 = 3_600;
+
+/// What an operation says of owners.
 pub(crate) fn response(pointer: &str, format: ResponseFormat, foreign: Foreign, element_cap: u32) -> Response {
     Response {
-        owners: pointer.split(' ').map(owner).collect(),
+        owners: pointer.split_whitespace().map(owner).collect(),
         format,
         foreign,
         element_cap,
         hold: 0,
         errors: Errors::Strip,
+        since: None,
     }
+}
+
+/// The same, with what it says of the age of elements.
+pub(crate) fn since(response: Response, pointer: &str, outlived: Outlived) -> Response {
+    Response { since: Some(Since { pointer: pointer.to_owned(), age: AGE, outlived }), ..response }
 }
 
 /// A JSON pointer, or numbers of fields.
@@ -60,7 +73,7 @@ pub(crate) fn walk_folded<'c>(
     chunks: impl IntoIterator<Item = &'c [u8]>,
     cap: usize,
 ) -> Walked {
-    let mut guard = Guard::new(rules, TenantId::parse(tenant).unwrap()).unfolding(coding);
+    let mut guard = Guard::new(rules, TenantId::parse(tenant).unwrap(), NOW).unfolding(coding);
     let mut left = Vec::new();
     let mut outcome = Ok(());
     for chunk in chunks {

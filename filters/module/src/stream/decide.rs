@@ -293,7 +293,8 @@ impl Deciding<'_> {
         }
     }
 
-    /// How old what is read may be: where the app answers and where clients are answered.
+    /// How old what is read may be, by the head of the response: where the app answers and where clients are answered.
+    /// Where the guard asks the body for it, the head need not tell; a HEAD has no body.
     fn retention(
         &self,
         authorization: &Authorization,
@@ -301,6 +302,15 @@ impl Deciding<'_> {
         call: &Call<'_>,
     ) -> Option<Retention> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) || !matches!(call.method, "GET" | "HEAD") {
+            return None;
+        }
+        let asks_body = |authorization: &Authorization| {
+            let found = authorization.operation(&established.service, call);
+            found.and_then(|found| found.guarded().map(|guarded| guarded.tells_age())).unwrap_or_default()
+        };
+        // A guard that stands apart judges by the bundle in force, also where a candidate decided.
+        let apart = self.setup.config.passes.is_some();
+        if call.method == "GET" && asks_body(authorization) && (!apart || asks_body(self.authorization)) {
             return None;
         }
         authorization.attributes(&established.service, call)?.retention.clone()

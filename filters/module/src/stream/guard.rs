@@ -48,6 +48,12 @@ impl Guarding {
         for name in ["range", "if-range"] {
             host::remove_request_header(name);
         }
+        if self.guarded.tells_age() {
+            // That nothing changed says nothing of its age.
+            for name in ["if-none-match", "if-modified-since"] {
+                host::remove_request_header(name);
+            }
+        }
         host::set_request_header("accept-encoding", "identity");
     }
 
@@ -94,7 +100,7 @@ impl Guarding {
                         host::set_response_header("etag", &weak);
                     }
                 }
-                Body::Walk(Box::new(Guard::new(&rules, self.tenant.clone()).unfolding(coding)))
+                Body::Walk(Box::new(Guard::new(&rules, self.tenant.clone(), host::now()).unfolding(coding)))
             }
         };
         let hold = self.guarded.response().hold as usize;
@@ -173,8 +179,10 @@ impl Answering {
     /// Counts what became of the elements.
     pub(super) fn count(&self, setup: &Setup) {
         let Body::Walk(guard) = &self.body else { return };
-        let Counts { own, dropped, masked, reported } = guard.counts();
-        for (outcome, number) in [("own", own), ("dropped", dropped), ("masked", masked), ("reported", reported)] {
+        let Counts { own, dropped, masked, reported, outlived } = guard.counts();
+        let counts =
+            [("own", own), ("dropped", dropped), ("masked", masked), ("reported", reported), ("outlived", outlived)];
+        for (outcome, number) in counts {
             setup.metrics.add("guard_elements_total", &[("outcome", outcome)], number);
         }
     }
@@ -184,6 +192,7 @@ impl Answering {
 pub(super) fn reason(refused: Refused) -> Reason {
     match refused {
         Refused::Foreign => Reason::ResponseForeign,
+        Refused::Outlived | Refused::NoTime => Reason::Retention,
         _ => Reason::ResponseUnclear,
     }
 }

@@ -17,7 +17,8 @@ pub(super) fn outlived(retention: &Retention) -> Option<&'static str> {
     if !values(&headers, ":status").any(shows) {
         return None;
     }
-    retention::judge(retention, values(&headers, &retention.header), host::now()).err()
+    let name = retention.header.as_deref().unwrap_or_default();
+    retention::judge(retention, values(&headers, name), host::now()).err()
 }
 
 fn values<'h>(headers: &'h host::Map, name: &'h str) -> impl Iterator<Item = &'h [u8]> {

@@ -9,7 +9,7 @@ use super::splice::{Scratch, Splice};
 use super::walk::{Stop, Walker};
 
 /// Appends what `more` lists to what `response` lists: both are responses to a request of this API and version, given
-/// without their length, as `more` is one of [`answer`](super::answer). It is the outermost list that an answer
+/// without their length, as `more` is one of [`answer`](super::answer()). It is the outermost list that an answer
 /// mirrors, as the topics of Produce; what `more` says otherwise is left out. Neither is edited: walk what a broker
 /// sent before.
 ///
