@@ -12,6 +12,8 @@ mod lines;
 
 use std::fmt;
 
+use partywall_authorization::MOST_SCOPES;
+use partywall_log_redaction::TOO_MANY_SCOPES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -184,7 +186,11 @@ fn record(value: Value) -> Result<Record, Skip> {
     if value.get(MARK).and_then(Value::as_u64) != Some(VERSION) {
         return Err(Skip::Version);
     }
-    let record: Record = serde_json::from_value(value).map_err(|_| Skip::Malformed)?;
+    let mut record: Record = serde_json::from_value(value).map_err(|_| Skip::Malformed)?;
+    // As many as it takes to be denied for again.
+    if record.scopes.iter().any(|scope| scope == TOO_MANY_SCOPES) {
+        record.scopes = (0..=MOST_SCOPES).map(|n| format!("{TOO_MANY_SCOPES} {n}")).collect();
+    }
     let whole = record.time > 0 && matches!(record.decision.as_str(), "allow" | "deny");
     if whole { Ok(record) } else { Err(Skip::Malformed) }
 }

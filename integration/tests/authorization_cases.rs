@@ -260,7 +260,7 @@ fn play() -> Result<()> {
             wrong.push(format!("{name} ({} {:?}): {error:#}", case.when.request, case.then));
         }
     }
-    for name in ["caller", "cells"] {
+    for name in ["caller", "cells", "scopes"] {
         bench.replay(topics.iter().find(|topic| topic.name == name).context("no such topic")?, &asked, &lines)?;
     }
     let metric = |name: &str| bench.doors.envoy.metric(name, &[("role", "edge")]);

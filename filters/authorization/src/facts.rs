@@ -50,7 +50,7 @@ pub struct RequestFacts<'a> {
 /// The most roles that policies name and one principal has.
 const MOST_ROLES: usize = 64;
 /// The most scopes of one credential, where policies ask for them.
-const MOST_SCOPES: usize = 64;
+pub const MOST_SCOPES: usize = 64;
 
 /// Places of what a request adds to the entities and texts of a program.
 const PRINCIPAL: u32 = 0;

@@ -40,7 +40,7 @@ mod world;
 pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
 pub use call::{Body, Call};
 pub use called::{GRPC, ROUTE, called};
-pub use facts::{RequestFacts, RequestWorld};
+pub use facts::{MOST_SCOPES, RequestFacts, RequestWorld};
 pub use id::Id;
 pub use names::Names;
 pub use operations::{Found, OperationError, OperationProblem, Operations};

@@ -97,6 +97,9 @@ pub enum Names {
 /// there are some decides. No scope is called so, since none has a blank in it.
 pub const OTHER_SCOPES: &str = "other scopes";
 
+/// Stands in the place of all scopes of a credential that has more of them than are decided about.
+pub const TOO_MANY_SCOPES: &str = "too many scopes";
+
 impl Names {
     /// Writes them as one member of a JSON object, with a comma before it; nothing where there are none.
     pub fn write<'n>(self, names: impl IntoIterator<Item = &'n str>, out: &mut String) {

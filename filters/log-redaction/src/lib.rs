@@ -16,5 +16,5 @@ pub use chain::{
     Verifier, Why, Word,
 };
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
-pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES};
+pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
 pub use path::redact_path;

@@ -1,7 +1,7 @@
 //! What a decision was made on, for the filter state `wasm.partywall.explain`: `partywall replay` and its kin read it.
 
-use partywall_authorization::{Authorization, Body, Call, Id};
-use partywall_log_redaction::{Asked, Asking, Names, OTHER_SCOPES};
+use partywall_authorization::{Authorization, Body, Call, Id, MOST_SCOPES};
+use partywall_log_redaction::{Asked, Asking, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
 use partywall_tenancy::{ProvedBy, Reason, SpiffeId, Tenant, TenantId, View};
 
 use super::handover::Established;
@@ -66,7 +66,9 @@ pub(super) fn asked(
     if authorization.reads_networks() {
         Names::Networks.write(context.networks.iter(), &mut text);
     }
-    if authorization.reads_scopes() {
+    if authorization.reads_scopes() && context.scopes.len() > MOST_SCOPES {
+        Names::Scopes.write([TOO_MANY_SCOPES], &mut text);
+    } else if authorization.reads_scopes() {
         let (named, others): (Vec<&str>, Vec<&str>) =
             context.scopes.iter().map(String::as_str).partition(|scope| authorization.names_scope(scope));
         let others = (!others.is_empty()).then_some(OTHER_SCOPES);
