@@ -4,6 +4,7 @@
 
 pub mod editors;
 pub mod tree;
+pub mod world;
 pub mod writer;
 
 #[path = "../../build/read.rs"]
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use read::Table;
 
-pub use writer::{Random, Side, Writer};
+pub use writer::{Random, Setting, Side, Writer};
 
 /// All tables of the crate.
 pub fn table() -> Table {
