@@ -272,7 +272,7 @@ fn what_is_denied_of_a_request_is_answered_with_the_rest() {
             codec::request(out, &mut passed, &mut Scratch::default()).unwrap();
             let odd = |bytes: &Vec<u8>, mark: Mark| match mark {
                 // The name of id 1 ends in 0.
-                Mark::TopicId => bytes[0] % 2 == 0 && bytes[0] != 0,
+                Mark::TopicId => bytes[0].is_multiple_of(2) && bytes[0] != 0,
                 Mark::Topic | Mark::Resource => bytes.last().is_some_and(|last| last % 2 == 1),
                 _ => false,
             };

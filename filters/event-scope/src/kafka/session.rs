@@ -257,7 +257,10 @@ impl Session {
             step.close = step.close.max_later();
             return;
         }
+        // Who shows who it is needs little; so does Kafka's own `sasl.server.max.receive.size`.
         let largest = core.options.largest_request;
+        let largest = if core.tenant.is_some() { largest } else { largest.min(NOBODYS) };
+        client.bound(largest);
         core.run(step, bytes, (client, largest), |core, frame, step| core.request(frame, peers, step));
         // What stands behind a message of SASL was written before its writer could know who it is.
         if core.exchange == Exchange::Waiting && client.is_partial() && !core.ended {
@@ -337,6 +340,8 @@ impl Core {
     }
 }
 
+/// The largest request of somebody who did not show yet who it is, in bytes.
+const NOBODYS: usize = 512 << 10;
 /// The largest frame that is taken out of where it was read: what is larger is checked where frames are.
 const IN_PLACE: usize = 1 << 20;
 

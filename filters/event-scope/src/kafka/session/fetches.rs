@@ -35,13 +35,22 @@ impl Fetches {
     pub(super) fn judge(&mut self, session: i64, epoch: i64, ids: &dyn Ids) -> Fetch {
         let known = session == 0 || self.sessions.contains(&session);
         match (epoch, known) {
-            (..=0, true) => Fetch::Full,
-            (..=0, false) => Fetch::Fresh,
+            (..=0, known) => {
+                self.settle(ids);
+                if known { Fetch::Full } else { Fetch::Fresh }
+            }
             (_, false) => Fetch::Lost,
             // What was left out of the session may be in it by now: the client has to say it again.
             (_, true) if self.is_overtaken(ids) => Fetch::Lost,
             (_, true) => Fetch::Incremental,
         }
+    }
+
+    /// Forgets the ids that are known by now; whether there were any.
+    fn settle(&mut self, ids: &dyn Ids) -> bool {
+        let (before, mut name) = (self.unknown.len(), Vec::new());
+        self.unknown.retain(|id| !ids.name(id, &mut name));
+        self.unknown.len() < before
     }
 
     /// Whether an id that was not known is, or may be.
@@ -50,9 +59,8 @@ impl Fetches {
             return false;
         }
         self.patience = self.patience.saturating_sub(1);
-        let mut name = Vec::new();
-        let overtaken = self.patience == 0 || self.unknown.iter().any(|id| ids.name(id, &mut name));
-        if overtaken {
+        let overtaken = self.settle(ids) || self.patience == 0;
+        if self.patience == 0 {
             self.unknown.clear();
         }
         overtaken

@@ -108,6 +108,8 @@ impl<'a> Request<'a> {
     fn deny(&mut self, place: &Place<'_>, code: i16) -> Verdict {
         match (self.rule.with, place.indexes) {
             (With::Parts, [_, ..]) if is_aside(place) => Verdict::Drop(1),
+            // What is dropped costs no edit, so that nothing else bounds it.
+            (With::Parts, _) if self.found.denied.len() > self.most => Verdict::Refuse,
             (With::Parts, [outermost, ..]) => {
                 if self.found.denied.last().is_none_or(|(last, _)| last != outermost) {
                     self.found.denied.push((*outermost, code));

@@ -2,7 +2,7 @@
 
 use super::peers::{Access, Action, Address, Ids, Kind, Peers, World};
 use super::pending::Forward;
-use super::{CREATE_TOPICS, DESCRIBE_TOPIC_PARTITIONS, FETCH, METADATA, regex};
+use super::{CREATE_TOPICS, DESCRIBE_TOPIC_PARTITIONS, FETCH, METADATA, SHARE_FETCH, regex};
 use crate::kafka::codec::{Editor, Mark, Marks, Place, Value, Verdict};
 
 /// What an editor of responses is asked about.
@@ -77,6 +77,12 @@ impl<'a> Response<'a> {
         }
         self.topic.clear();
         let known = self.peers.ids.name(&id, &mut self.topic);
+        // A share session goes on with what was asked for before, maybe under another bundle.
+        if self.request.api == SHARE_FETCH
+            && !(known && self.peers.decide.decide(self.world, Action::Consume, &self.topic).allow)
+        {
+            return leave_out(place);
+        }
         match known.then(|| self.world.access(&self.topic)) {
             Some(Access::Foreign) => leave_out(place),
             Some(Access::Own | Access::Read) => Verdict::Keep,

@@ -20,9 +20,11 @@ pub(super) fn metadata(correlation: i32, ids: &[[u8; 16]], out: &mut Vec<u8>) {
     out.extend(METADATA.to_be_bytes());
     out.extend(correlation.to_be_bytes());
     out.extend([0xff, 0xff, 0]);
-    // INVARIANT: a session asks for `IDS` at most, so that the count has two bytes.
-    let count = u16::try_from(ids.len() + 1).unwrap_or(1);
-    out.extend([(count & 0x7f) as u8 | 0x80, (count >> 7) as u8]);
+    // INVARIANT: a session asks for `IDS` at most, so that the count has two bytes at most.
+    match u16::try_from(ids.len() + 1).unwrap_or(1) {
+        count @ ..0x80 => out.push(count as u8),
+        count => out.extend([(count & 0x7f) as u8 | 0x80, (count >> 7) as u8]),
+    }
     for id in ids {
         out.extend_from_slice(id);
         // No name, no tags.

@@ -1,0 +1,509 @@
+//! Conversations through a session: who somebody is, what is outstanding, fetch sessions, topic ids, and how it ends.
+
+mod common;
+
+use common::world::{All, Prefix};
+use partywall_event_scope::kafka::session::{Action, Close, Options, Session, Step, Trouble};
+
+const STAND_IN: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
+const STAND_IN_ANSWER: [u8; 14] = [0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0];
+
+fn framed(parts: &[&[u8]]) -> Vec<u8> {
+    let frame = parts.concat();
+    [i32::try_from(frame.len()).unwrap().to_be_bytes().as_slice(), &frame].concat()
+}
+
+/// A request with the correlation id 7 and the client id `app`.
+fn request(api: i16, version: i16, body: &[u8]) -> Vec<u8> {
+    framed(&[&api.to_be_bytes(), &version.to_be_bytes(), &[0, 0, 0, 7, 0, 3], b"app", body])
+}
+
+/// The same as the broker gets it, with the client id of `acme`.
+fn as_acme(request: &[u8]) -> Vec<u8> {
+    framed(&[&request[4..12], &[0, 8], b"acme.app", &request[17..]])
+}
+
+fn response(body: &[u8]) -> Vec<u8> {
+    framed(&[&[0, 0, 0, 7], body])
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [i16::try_from(text.len()).unwrap().to_be_bytes().as_slice(), text.as_bytes()].concat()
+}
+
+fn bytes(bytes: &[u8]) -> Vec<u8> {
+    [i32::try_from(bytes.len()).unwrap().to_be_bytes().as_slice(), bytes].concat()
+}
+
+fn compact(text: &str) -> Vec<u8> {
+    [&[u8::try_from(text.len() + 1).unwrap()], text.as_bytes()].concat()
+}
+
+struct Talk {
+    all: All,
+    session: Session,
+}
+
+impl Talk {
+    fn nobody() -> Self {
+        let all = All::of([Prefix::of("acme"), Prefix::of("rival")]);
+        Self { all, session: Session::new(Options::default()) }
+    }
+
+    fn acme() -> Self {
+        let mut talk = Self::nobody();
+        talk.session.identify("acme".into());
+        talk
+    }
+
+    fn ask(&mut self, bytes: &[u8]) -> Step {
+        let mut step = Step::default();
+        self.session.from_client(bytes, &self.all.peers(), &mut step);
+        step
+    }
+
+    fn tell(&mut self, bytes: &[u8]) -> Step {
+        let mut step = Step::default();
+        self.session.from_broker(bytes, &self.all.peers(), &mut step);
+        step
+    }
+
+    /// A request that is passed on, and what the broker says to it.
+    fn exchange(&mut self, bytes: &[u8], answer: &[u8]) -> Step {
+        let step = self.ask(bytes);
+        assert_eq!((step.close, step.trouble), (Close::No, None));
+        assert!(!step.out.is_empty());
+        self.tell(answer)
+    }
+
+    fn handshake(&mut self, mechanism: &str) {
+        let step = self.exchange(&request(17, 1, &text(mechanism)), &response(&[0, 0, 0, 0, 0, 0]));
+        assert_eq!(step.out, response(&[0, 0, 0, 0, 0, 0]));
+    }
+
+    /// Shows something; the broker answers with an error and bytes.
+    fn show(&mut self, message: &[u8], error: i16, answer: &[u8]) -> Step {
+        let step = self.ask(&request(36, 0, &bytes(message)));
+        assert_eq!(step.close, Close::No, "{:?}", step.trouble);
+        let answer = response(&[&error.to_be_bytes()[..], &[0xff, 0xff], &bytes(answer)].concat());
+        self.tell(&answer)
+    }
+}
+
+/// Heartbeat of a group: passed for whoever is somebody.
+fn heartbeat() -> Vec<u8> {
+    request(12, 0, &[text("g"), vec![0, 0, 0, 1], text("m")].concat())
+}
+
+#[test]
+fn a_user_is_believed_once_the_broker_did() {
+    let mut talk = Talk::nobody();
+    talk.handshake("PLAIN");
+    assert_eq!(talk.session.tenant(), None);
+    let step = talk.ask(&request(36, 0, &bytes(b"\0acme1\0secret")));
+    assert_eq!(step.close, Close::No);
+    assert_eq!(talk.session.tenant(), None, "the broker has not answered");
+    let step = talk.tell(&response(&[0, 0, 0xff, 0xff, 0, 0, 0, 0]));
+    assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
+    let step = talk.ask(&heartbeat());
+    assert!(step.out.windows(6).any(|window| window == b"acme.g"));
+}
+
+#[test]
+fn a_user_that_the_broker_does_not_believe_is_nobody() {
+    for error in [58, 1, -1] {
+        let mut talk = Talk::nobody();
+        talk.handshake("PLAIN");
+        talk.show(b"\0acme1\0wrong", error, b"");
+        assert_eq!(talk.session.tenant(), None);
+    }
+}
+
+#[test]
+fn scram_is_believed_with_the_servers_last_message() {
+    let mut talk = Talk::nobody();
+    talk.handshake("SCRAM-SHA-512");
+    talk.show(b"n,,n=acme2,r=abc", 0, b"r=abcdef,s=AA==,i=4096");
+    assert_eq!(talk.session.tenant(), None, "it was a challenge");
+    let step = talk.show(b"c=biws,r=abcdef,p=AA==", 0, b"v=AA==");
+    assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
+
+    // A server that says no without an error.
+    let mut talk = Talk::nobody();
+    talk.handshake("SCRAM-SHA-256");
+    talk.show(b"n,,n=acme2,r=abc", 0, b"v=AA==");
+    assert_eq!(talk.session.tenant(), None, "before the client proved anything");
+    let step = talk.show(b"c=biws,r=abcdef,p=AA==", 0, b"e=invalid-proof");
+    assert_eq!((step.close, talk.session.tenant()), (Close::Now, None));
+}
+
+#[test]
+fn a_token_is_verified_here_and_believed_there() {
+    let mut talk = Talk::nobody();
+    talk.handshake("OAUTHBEARER");
+    let step = talk.show(b"n,,\x01auth=Bearer signed:acme\x01\x01", 0, b"");
+    assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
+
+    // A broker that does not believe it says so in words first.
+    let mut talk = Talk::nobody();
+    talk.handshake("OAUTHBEARER");
+    talk.show(b"n,,\x01auth=Bearer signed:acme\x01\x01", 0, b"{\"status\":\"invalid_token\"}");
+    assert_eq!(talk.session.tenant(), None);
+    let step = talk.show(b"\x01", 0, b"");
+    assert_eq!((step.close, talk.session.tenant()), (Close::Now, None), "and is not believed after that");
+}
+
+#[test]
+fn who_is_nobodys_is_not_shown_to_the_broker() {
+    for (mechanism, message) in [
+        ("PLAIN", b"\0stranger\0secret".as_slice()),
+        ("PLAIN", b"rival\0acme\0secret"),
+        ("SCRAM-SHA-256", b"n,,n=acme,r=abc,tokenauth=true"),
+        ("OAUTHBEARER", b"n,,\x01auth=Bearer forged:acme\x01\x01"),
+    ] {
+        let mut talk = Talk::nobody();
+        talk.handshake(mechanism);
+        let step = talk.ask(&request(36, 0, &bytes(message)));
+        assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Sasl)));
+        assert_eq!(step.out, request(36, 0, &bytes(&[0])), "what no broker believes");
+        let step = talk.tell(&response(&[0, 58, 0xff, 0xff, 0, 0, 0, 0]));
+        assert_eq!(step.out, response(&[0, 58, 0xff, 0xff, 0, 0, 0, 0]));
+        assert_eq!(talk.ask(&heartbeat()).close, Close::Now);
+        // Even where a broker would believe it.
+        assert_eq!(talk.session.tenant(), None);
+    }
+}
+
+#[test]
+fn bytes_behind_a_message_of_sasl_end_the_connection() {
+    let show = request(36, 0, &bytes(b"\0acme1\0secret"));
+    for behind in [heartbeat(), vec![0], show.clone()] {
+        let mut talk = Talk::nobody();
+        talk.handshake("PLAIN");
+        let step = talk.ask(&[show.clone(), behind.clone()].concat());
+        assert_eq!((step.close, step.trouble), (Close::Now, Some(Trouble::Sasl)), "in one piece");
+        let mut talk = Talk::nobody();
+        talk.handshake("PLAIN");
+        assert_eq!(talk.ask(&show).close, Close::No);
+        let step = talk.ask(&behind);
+        assert_eq!((step.close, step.trouble), (Close::Now, Some(Trouble::Sasl)), "in two");
+        assert!(step.out.is_empty());
+    }
+    // And one that no handshake was answered for.
+    let mut talk = Talk::nobody();
+    let step = talk.ask(&[request(17, 1, &text("PLAIN")), show].concat());
+    assert_eq!((step.close, step.trouble), (Close::Now, Some(Trouble::Sasl)));
+}
+
+#[test]
+fn another_proof_has_to_be_of_the_same_tenant() {
+    let mut talk = Talk::acme();
+    talk.handshake("PLAIN");
+    let step = talk.show(b"\0acme7\0secret", 0, b"");
+    assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
+    talk.handshake("PLAIN");
+    let step = talk.ask(&request(36, 0, &bytes(b"\0rival1\0secret")));
+    assert_eq!(step.close, Close::Later);
+    talk.tell(&response(&[0, 0, 0xff, 0xff, 0, 0, 0, 0]));
+    assert_eq!(talk.session.tenant(), Some("acme"), "it stays what it was");
+    assert_eq!(talk.ask(&heartbeat()).close, Close::Now);
+}
+
+#[test]
+fn a_mechanism_that_is_not_understood_is_refused_as_are_tokens_without_frames() {
+    let mut talk = Talk::nobody();
+    let step = talk.ask(&request(17, 1, &text("GSSAPI")));
+    assert_eq!(step.out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, response(&[0, 33, 0, 0, 0, 0]));
+    let step = talk.ask(&request(17, 0, &text("PLAIN")));
+    assert_eq!(step.out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, response(&[0, 35, 0, 0, 0, 0]));
+    let step = talk.ask(&request(36, 0, &bytes(b"\0acme1\0secret")));
+    assert_eq!(step.close, Close::Now, "no mechanism was agreed on");
+}
+
+#[test]
+fn nobody_may_ask_for_versions_and_nothing_else() {
+    let mut talk = Talk::nobody();
+    let step = talk.exchange(&request(18, 0, &[]), &response(&[0, 0, 0, 0, 0, 0]));
+    assert_eq!(step.out, response(&[0, 0, 0, 0, 0, 0]));
+    let step = talk.ask(&heartbeat());
+    assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Nobody)));
+    assert_eq!(step.out, STAND_IN);
+    let step = talk.ask(&heartbeat());
+    assert!(step.out.is_empty() && step.close == Close::Later, "the answer is on its way");
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, response(&[0, 30]));
+    let step = talk.ask(&heartbeat());
+    assert!(step.out.is_empty() && step.close == Close::Now);
+    // In the middle of an exchange a broker answers nothing else.
+    let mut talk = Talk::nobody();
+    talk.handshake("PLAIN");
+    let step = talk.ask(&heartbeat());
+    assert!(step.out.is_empty() && step.close == Close::Now);
+    // What is larger than who one is takes.
+    let mut talk = Talk::nobody();
+    assert_eq!(talk.ask(&[0, 8, 0, 1]).close, Close::Now);
+    assert_eq!(Talk::acme().ask(&[0, 8, 0, 1]).close, Close::No);
+}
+
+#[test]
+fn a_suspended_tenant_is_answered_once_and_its_certificate_is_no_way_back() {
+    let mut talk = Talk::acme();
+    talk.exchange(&heartbeat(), &response(&[0, 0]));
+    talk.all.directory.suspended.borrow_mut().push("acme".to_owned());
+    talk.exchange(&heartbeat(), &response(&[0, 0]));
+    talk.session.stale();
+    let step = talk.ask(&[heartbeat(), heartbeat()].concat());
+    assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Suspended)));
+    assert_eq!(step.out, STAND_IN, "for one of them");
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, response(&[0, 30]));
+    assert_eq!(talk.ask(&heartbeat()).close, Close::Now);
+}
+
+/// Fetch in version 7 of one topic.
+fn fetch(session: i32, epoch: i32, topic: Option<&str>) -> Vec<u8> {
+    let mut body = [[0xff; 4], [0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]].concat();
+    body.push(0);
+    body.extend(session.to_be_bytes());
+    body.extend(epoch.to_be_bytes());
+    body.extend([0, 0, 0, u8::from(topic.is_some())]);
+    if let Some(topic) = topic {
+        body.extend(text(topic));
+        body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
+        body.extend([0; 20]);
+    }
+    body.extend([0; 4]);
+    request(1, 7, &body)
+}
+
+/// The response without topics, or with an error.
+fn fetched(error: i16, session: i32) -> Vec<u8> {
+    response(&[&[0; 4], &error.to_be_bytes()[..], &session.to_be_bytes(), &[0; 4]].concat())
+}
+
+#[test]
+fn a_fetch_session_is_of_the_connection_that_got_it() {
+    let mut talk = Talk::acme();
+    let step = talk.ask(&fetch(99, 3, None));
+    assert_eq!(step.out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, fetched(70, 0), "not found, as it would be with another broker");
+    // A client that was connected before says which session it had: that is left out.
+    let step = talk.ask(&fetch(99, 0, Some("orders")));
+    assert_eq!(step.out, as_acme(&fetch(0, 0, Some("acme.orders"))));
+    talk.tell(&fetched(0, 42));
+    let step = talk.exchange(&fetch(42, 1, None), &fetched(0, 42));
+    assert_eq!(step.out, fetched(0, 42));
+    // Another bundle: what is in the session was not decided by it.
+    talk.session.stale();
+    assert_eq!(talk.ask(&fetch(42, 2, None)).out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, fetched(70, 0));
+    // Nor is what was asked for before, and answered after.
+    talk.ask(&fetch(0, 0, Some("orders")));
+    talk.session.stale();
+    talk.tell(&fetched(0, 43));
+    assert_eq!(talk.ask(&fetch(43, 1, None)).out, STAND_IN);
+}
+
+#[test]
+fn a_replica_fetches_nothing() {
+    let mut talk = Talk::acme();
+    let mut replica = fetch(0, -1, Some("orders"));
+    replica[17..21].copy_from_slice(&[0, 0, 0, 1]);
+    assert_eq!(talk.ask(&replica).out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, fetched(31, 0));
+}
+
+/// Produce in version 3 to one topic.
+fn produce(acks: i16, topic: &str) -> Vec<u8> {
+    let mut body = [[0xff, 0xff], acks.to_be_bytes()].concat();
+    body.extend([0, 0, 0, 9, 0, 0, 0, 1]);
+    body.extend(text(topic));
+    body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
+    body.extend(bytes(b"records"));
+    request(0, 3, &body)
+}
+
+#[test]
+fn what_nobody_waits_for_is_dropped_where_it_is_denied() {
+    let mut talk = Talk::acme();
+    talk.all.policy.denied.push(("secret", Some(Action::Produce)));
+    let step = talk.ask(&[produce(0, "secret"), produce(0, "orders"), produce(0, "shared")].concat());
+    assert_eq!(step.close, Close::No);
+    assert_eq!(talk.session.outstanding(), 0);
+    let frames = step.out.windows(11).filter(|window| *window == b"acme.orders").count();
+    assert_eq!((frames, step.out.windows(6).any(|window| window == b"secret")), (1, false));
+    assert_eq!(step.decisions.iter().map(|decision| decision.code).collect::<Vec<_>>(), [29, 0, 29]);
+    let step = talk.ask(&produce(1, "secret"));
+    assert_eq!(step.out, STAND_IN);
+    assert_eq!(step.decisions[0].reason.as_deref(), Some("the test says so"));
+}
+
+#[test]
+fn responses_come_in_order_or_not_at_all() {
+    let mut talk = Talk::acme();
+    assert_eq!(talk.tell(&response(&[0, 0])).trouble, Some(Trouble::OutOfOrder), "nothing was asked");
+    assert_eq!(talk.ask(&heartbeat()).close, Close::Now, "and nothing is any more");
+    let mut talk = Talk::acme();
+    talk.ask(&heartbeat());
+    let step = talk.tell(&framed(&[&[0, 0, 0, 8, 0, 0]]));
+    assert_eq!((step.out.len(), step.trouble), (0, Some(Trouble::OutOfOrder)));
+}
+
+#[test]
+fn a_flood_ends_itself() {
+    let mut talk = Talk::acme();
+    let step = talk.ask(&heartbeat().repeat(1000));
+    assert_eq!((step.close, talk.session.outstanding()), (Close::No, 1000));
+    let step = talk.ask(&heartbeat());
+    assert_eq!((step.close, step.trouble), (Close::Now, Some(Trouble::TooMany)));
+    assert!(talk.session.held() < 1 << 20, "{}", talk.session.held());
+    // Answers to what is denied are held until the broker has said something.
+    let mut talk = Talk::acme();
+    talk.all.policy.denied.push(("", None));
+    let mut names = Vec::new();
+    for n in 0..5000 {
+        names.extend(text(&format!("t{n}")));
+        names.extend([0; 4]);
+    }
+    let lists = request(2, 1, &[&[0xff; 4], &[0, 0, 0x13, 0x88], names.as_slice()].concat());
+    let mut ended = None;
+    for _ in 0..200 {
+        ended = talk.ask(&lists).trouble;
+        assert!(talk.session.held() < 16 << 20);
+        if ended.is_some() {
+            break;
+        }
+    }
+    assert_eq!(ended, Some(Trouble::TooMany));
+}
+
+/// Metadata in version 12 by one id.
+fn by_id(id: u8) -> Vec<u8> {
+    request(3, 12, &[&[0, 2][..], &[id; 16], &[0, 0, 0, 0, 0]].concat())
+}
+
+/// Metadata in version 12: one broker, and a topic of that id.
+fn described(id: u8, error: i16, topic: Option<&str>) -> Vec<u8> {
+    let name = topic.map_or(vec![0], compact);
+    let head =
+        [&[0, 0, 0, 0, 0, 2][..], &[0, 0, 0, 1], &compact("b"), &[0, 0, 0x23, 0x84, 0, 0], &compact("k"), &[0; 4]];
+    let topic = [&[2][..], &error.to_be_bytes(), &name, &[id; 16], &[0, 1, 0x80, 0, 0, 0, 0]];
+    response(&[head.concat(), topic.concat(), vec![0]].concat())
+}
+
+#[test]
+fn an_id_that_nobody_knows_is_looked_up_and_answered_as_unknown() {
+    let mut talk = Talk::acme();
+    let question = framed(&[&[0, 3, 0, 12, 0, 0, 0, 7, 0xff, 0xff, 0, 2], &[5; 16], &[0, 0, 0, 0, 0]]);
+    // Metadata tells of brokers as well, so that the rest of it is asked.
+    let step = talk.ask(&by_id(5));
+    assert!(step.out.ends_with(&question), "{}", step.out.escape_ascii());
+    assert_eq!(talk.session.outstanding(), 2);
+    let none = framed(&[&[0, 0, 0, 7], &[0, 0, 0, 0, 0, 1], &compact("k"), &[0, 0, 0, 0, 1, 0]]);
+    let step = talk.tell(&[none, described(5, 0, Some("acme.orders"))].concat());
+    assert_eq!(step.close, Close::No, "{:?}", step.trouble);
+    assert_eq!(i16::from_be_bytes([step.out[21], step.out[22]]), 100, "{}", step.out.escape_ascii());
+    assert!(!step.out.windows(6).any(|window| window == b"orders"));
+    // It is known now.
+    let step = talk.exchange(&by_id(5), &described(5, 0, Some("acme.orders")));
+    assert!(step.out.windows(8).any(|window| window == [compact("orders"), vec![5]].concat()));
+
+    // Of another tenant and of none it is the same, but for what was asked of the broker.
+    let mut answers = Vec::new();
+    for name in [Some("rival.orders"), None] {
+        let mut talk = Talk::acme();
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let step = talk.ask(&by_id(6));
+            let asked = talk.session.outstanding();
+            let none = framed(&[&[0, 0, 0, 7], &[0, 0, 0, 0, 0, 1], &compact("k"), &[0, 0, 0, 0, 1, 0]]);
+            let learned = described(6, if name.is_some() { 0 } else { 100 }, name);
+            let all = if asked == 2 { [none, learned].concat() } else { none };
+            assert_eq!(step.close, Close::No);
+            told.push(talk.tell(&all).out);
+        }
+        answers.push(told);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+/// Fetch in version 13 of one id.
+fn fetch_id(session: i32, epoch: i32, id: u8) -> Vec<u8> {
+    let mut body = vec![0];
+    body.extend([[0xff; 4], [0, 0, 1, 0], [0, 0, 0, 1], [0, 1, 0, 0]].concat());
+    body.push(0);
+    body.extend(session.to_be_bytes());
+    body.extend(epoch.to_be_bytes());
+    body.push(2);
+    body.extend([id; 16]);
+    body.extend([2, 0, 0, 0, 5]);
+    body.extend([0; 4 + 8 + 4 + 8 + 4 + 1 + 1]);
+    // Nothing to forget, no rack, no tags.
+    body.extend([1, 1, 0]);
+    request(1, 13, &body)
+}
+
+/// The response of version 13, without topics.
+fn fetched_by_id(session: i32) -> Vec<u8> {
+    response(&[&[0; 7], &session.to_be_bytes()[..], &[1, 0]].concat())
+}
+
+#[test]
+fn a_fetch_that_names_an_unknown_id_says_all_of_it_again() {
+    let mut talk = Talk::acme();
+    let step = talk.ask(&fetch_id(0, 0, 5));
+    assert_eq!(step.close, Close::No, "{:?}", step.trouble);
+    assert_eq!(step.out[..6], [0, 0, 0, 33, 0, 3], "Metadata instead");
+    let step = talk.tell(&described(5, 0, Some("acme.orders")));
+    assert_eq!(i16::from_be_bytes([step.out[13], step.out[14]]), 100, "{}", step.out.escape_ascii());
+    // The client asks for all of it again, and it is known.
+    assert_eq!(talk.ask(&fetch_id(0, 0, 5)).out, as_acme(&fetch_id(0, 0, 5)));
+    talk.tell(&fetched_by_id(42));
+    // One that no topic has is left out of the session, and not looked up again at once; what is known goes on.
+    talk.ask(&fetch_id(0, 0, 6));
+    talk.tell(&described(6, 100, None));
+    let step = talk.ask(&fetch_id(0, 0, 6));
+    assert_eq!(step.out, STAND_IN);
+    talk.tell(&STAND_IN_ANSWER);
+    // As soon as it is known, the client is made to say it again.
+    let incremental = fetch_id(42, 1, 5);
+    assert_eq!(talk.ask(&incremental).out, as_acme(&incremental));
+    talk.tell(&fetched_by_id(42));
+    talk.all.ids.names.borrow_mut().insert([6; 16], b"acme.late".to_vec());
+    assert_eq!(talk.ask(&fetch_id(42, 2, 5)).out, STAND_IN);
+    let step = talk.tell(&STAND_IN_ANSWER);
+    assert_eq!(i16::from_be_bytes([step.out[13], step.out[14]]), 70);
+    assert_eq!(talk.ask(&fetch_id(0, 0, 6)).out, as_acme(&fetch_id(0, 0, 6)));
+}
+
+#[test]
+fn damage_ends_a_connection_and_nothing_else() {
+    let frames = [
+        fetch(0, 0, Some("orders")),
+        produce(1, "orders"),
+        by_id(5),
+        heartbeat(),
+        request(17, 1, &text("PLAIN")),
+        fetch_id(0, 0, 5),
+    ];
+    for frame in &frames {
+        for size in 0..frame.len() {
+            let step = Talk::acme().ask(&frame[..size]);
+            assert!(step.out.is_empty() && step.close == Close::No, "a piece is held");
+        }
+        for at in 0..frame.len() * 8 {
+            let mut damaged = frame.clone();
+            damaged[at / 8] ^= 1 << (at % 8);
+            let mut talk = Talk::acme();
+            let step = talk.ask(&damaged);
+            assert!(step.close == Close::Now || step.out.len() < 2 * frame.len() + 64);
+            let step = talk.tell(&damaged);
+            assert!(step.out.len() < 2 * frame.len() + 64);
+        }
+        // In pieces it is what it is in one.
+        let whole = Talk::acme().ask(&frame.repeat(2)).out;
+        let mut talk = Talk::acme();
+        let pieces: Vec<u8> = frame.repeat(2).iter().flat_map(|byte| talk.ask(&[*byte]).out).collect();
+        assert_eq!(pieces, whole);
+    }
+}
