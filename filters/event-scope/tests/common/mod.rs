@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the table is files")]
 
 pub mod editors;
+pub mod fields;
 pub mod tree;
 pub mod world;
 pub mod writer;
