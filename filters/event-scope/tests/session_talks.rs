@@ -377,6 +377,33 @@ fn a_flood_ends_itself() {
     assert_eq!(ended, Some(Trouble::TooMany));
 }
 
+#[test]
+fn a_request_may_name_so_many_topics() {
+    // OffsetDelete of topics, DescribeGroups that are all denied, and ids that a member has.
+    let topics = |count: i32| {
+        let mut body = [text("g"), count.to_be_bytes().to_vec()].concat();
+        for _ in 0..count {
+            body.extend([text("t"), vec![0; 4]].concat());
+        }
+        request(47, 0, &body)
+    };
+    let groups =
+        |count: i32| request(15, 0, &[count.to_be_bytes().to_vec(), text("forbidden").repeat(count as usize)].concat());
+    let ids = |count: i32| {
+        let head = [&[0][..], &compact("g"), &compact("m"), &[0; 4], &[0, 0], &[0; 4], &[0, 0]].concat();
+        let ids = [[9; 16].as_slice(), &[1, 0]].concat().repeat(count as usize);
+        let count = count + 1;
+        let count = [(count & 0x7f) as u8 | 0x80, (count >> 7 & 0x7f) as u8 | 0x80, (count >> 14) as u8];
+        request(68, 0, &[head, count.to_vec(), ids, vec![0]].concat())
+    };
+    let kinds: [&dyn Fn(i32) -> Vec<u8>; 3] = [&topics, &groups, &ids];
+    for (n, kind) in kinds.into_iter().enumerate() {
+        let step = Talk::acme().ask(&kind(10_000));
+        assert_eq!((step.close, step.trouble), (Close::No, None), "{n}");
+        assert!(matches!(Talk::acme().ask(&kind(10_002)).trouble, Some(Trouble::Walk(_))), "{n}");
+    }
+}
+
 /// Metadata in version 12 by one id.
 fn by_id(id: u8) -> Vec<u8> {
     request(3, 12, &[&[0, 2][..], &[id; 16], &[0, 0, 0, 0, 0]].concat())

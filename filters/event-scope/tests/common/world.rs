@@ -73,7 +73,7 @@ impl World for Prefix {
     fn access(&self, topic: &[u8]) -> Access {
         match topic {
             SHARED => Access::Read,
-            POOL if self.range.is_some() => Access::Own,
+            POOL if self.range.is_some() => Access::Part,
             _ if topic.starts_with(self.prefix.as_bytes()) => Access::Own,
             _ => Access::Foreign,
         }

@@ -29,6 +29,8 @@ pub enum Mapped {
 pub enum Access {
     /// All of it.
     Own,
+    /// Records of some of its partitions: others have the rest, so that nobody changes or removes it.
+    Part,
     /// Reading, of one that is shared with it.
     Read,
     /// It is somebody else's.
@@ -154,9 +156,14 @@ impl Action {
         }
     }
 
-    /// Whether one that may only read may do it.
-    pub(super) fn only_reads(self) -> bool {
-        matches!(self, Action::Consume | Action::Describe)
+    /// Whether who has that access may do it, if a policy says nothing else.
+    pub(super) fn is_within(self, access: Access) -> bool {
+        match access {
+            Access::Own => true,
+            Access::Part => matches!(self, Action::Consume | Action::Describe | Action::Produce),
+            Access::Read => matches!(self, Action::Consume | Action::Describe),
+            Access::Foreign => false,
+        }
     }
 }
 

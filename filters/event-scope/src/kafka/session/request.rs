@@ -51,6 +51,8 @@ pub(super) struct Request<'a> {
     pub(super) found: Found,
     /// The broker's name of the topic whose partitions follow; empty for none.
     topic: Vec<u8>,
+    /// How many ids were looked up.
+    looked_up: usize,
 }
 
 /// What was found on the way.
@@ -101,7 +103,7 @@ pub(super) fn drop_outermost(place: &Place<'_>) -> Verdict {
 impl<'a> Request<'a> {
     pub(super) fn new(rule: &'static Rule, world: &'a dyn World, peers: &'a Peers<'a>, most: usize) -> Self {
         let (found, topic) = (Found::default(), Vec::new());
-        Self { rule, world, peers, most, session: None, consumer: false, found, topic }
+        Self { rule, world, peers, most, session: None, consumer: false, found, topic, looked_up: 0 }
     }
 
     /// Takes out what is around the place, or denies all.
@@ -164,14 +166,11 @@ impl<'a> Request<'a> {
     /// Asks about the topic at hand; the error where it is denied.
     fn decide(&mut self, action: Action) -> Option<i16> {
         let topic = std::mem::take(&mut self.topic);
-        let access = self.world.access(&topic);
-        let (allow, reason) = match access {
-            Access::Foreign => (false, None),
-            Access::Read if !action.only_reads() => (false, None),
-            Access::Own | Access::Read => {
-                let ruling = self.peers.decide.decide(self.world, action, &topic);
-                (ruling.allow, ruling.reason)
-            }
+        let (allow, reason) = if action.is_within(self.world.access(&topic)) {
+            let ruling = self.peers.decide.decide(self.world, action, &topic);
+            (ruling.allow, ruling.reason)
+        } else {
+            (false, None)
         };
         let code = if allow { 0 } else { code::TOPIC_DENIED };
         self.note(action, &topic, code, reason);
@@ -194,6 +193,11 @@ impl<'a> Request<'a> {
         let Some(id) = place.bytes().and_then(|id| <[u8; 16]>::try_from(id).ok()) else { return Verdict::Refuse };
         if id == [0; 16] {
             return Verdict::Keep;
+        }
+        // Each may be a call to the host, and takes 16 bytes of a frame.
+        self.looked_up += 1;
+        if self.looked_up > self.most {
+            return Verdict::Refuse;
         }
         let mut name = std::mem::take(&mut self.topic);
         let known = self.peers.ids.name(&id, &mut name);

@@ -85,7 +85,7 @@ impl<'a> Response<'a> {
         }
         match known.then(|| self.world.access(&self.topic)) {
             Some(Access::Foreign) => leave_out(place),
-            Some(Access::Own | Access::Read) => Verdict::Keep,
+            Some(Access::Own | Access::Part | Access::Read) => Verdict::Keep,
             // It was known when it was asked for; without its name its partitions cannot be counted.
             None if self.world.has_ranges() => Verdict::Refuse,
             None => Verdict::Keep,
