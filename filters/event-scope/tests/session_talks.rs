@@ -175,6 +175,21 @@ fn who_is_nobodys_is_not_shown_to_the_broker() {
 }
 
 #[test]
+fn a_suspended_tenant_does_not_get_in() {
+    let mut talk = Talk::nobody();
+    talk.handshake("PLAIN");
+    talk.all.directory.suspended.borrow_mut().push("acme".to_owned());
+    assert_eq!(talk.ask(&request(36, 0, &bytes(b"\0acme1\0secret"))).close, Close::Later);
+    // Nor one that is suspended while the broker thinks.
+    let mut talk = Talk::nobody();
+    talk.handshake("PLAIN");
+    talk.ask(&request(36, 0, &bytes(b"\0acme1\0secret")));
+    talk.all.directory.suspended.borrow_mut().push("acme".to_owned());
+    talk.tell(&response(&[0, 0, 0xff, 0xff, 0, 0, 0, 0]));
+    assert_eq!(talk.ask(&heartbeat()).trouble, Some(Trouble::Suspended));
+}
+
+#[test]
 fn bytes_behind_a_message_of_sasl_end_the_connection() {
     let show = request(36, 0, &bytes(b"\0acme1\0secret"));
     for behind in [heartbeat(), vec![0], show.clone()] {
@@ -302,6 +317,37 @@ fn a_fetch_session_is_of_the_connection_that_got_it() {
     talk.session.stale();
     talk.tell(&fetched(0, 43));
     assert_eq!(talk.ask(&fetch(43, 1, None)).out, STAND_IN);
+}
+
+#[test]
+fn a_fetch_session_that_is_over_is_nobodys() {
+    let mut talk = Talk::acme();
+    // The broker does not know it any more, or ends it as it is told to: it may be another connection's by now.
+    let ends = [(fetch(42, 1, None), fetched(70, 0)), (fetch(42, 0, Some("orders")), fetched(0, 43))];
+    for (ends, answer) in ends {
+        talk.exchange(&fetch(0, 0, Some("orders")), &fetched(0, 42));
+        talk.exchange(&ends, &answer);
+        assert_eq!(talk.ask(&fetch(42, 2, None)).out, STAND_IN);
+        talk.tell(&STAND_IN_ANSWER);
+    }
+}
+
+#[test]
+fn versions_that_are_not_spoken_are_asked_for_again() {
+    let told = |last: u8| response(&[0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, last]);
+    let mut talk = Talk::nobody();
+    let step = talk.ask(&request(18, 99, b"whatever that is"));
+    assert_eq!(step.out, STAND_IN);
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, told(5));
+    // A broker that does not speak the client's version says which it does, in whatever form.
+    let asked = request(18, 3, &[&[0][..], &compact("c"), &compact("1"), &[0]].concat());
+    for (said, last) in [
+        (response(&[0, 35, 0, 0, 0, 2, 0, 3, 0, 0, 0, 9, 0, 18, 0, 0, 0, 2]), 2),
+        (response(&[0, 35, 0, 0, 0, 0]), 0),
+        (response(&[0, 35, 2, 0, 18, 0, 0, 0, 2, 0, 0, 0, 0, 0]), 0),
+    ] {
+        assert_eq!(talk.exchange(&asked, &said).out, told(last));
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Core {
         let mut editor = Request::new(rule, &*world, peers, self.options.topics);
         // Whether a miss is answered as a whole, so that what is left out of a session is said again.
         let mut sessions = header.api == SHARE_FETCH;
-        let mut keeps_session = false;
+        let mut goes_on = 0;
         if header.api == FETCH && header.version >= FETCH_SESSIONS {
             let mut seen = Seen::default();
             codec::request(frame, &mut seen, &mut self.scratch)?;
@@ -147,7 +147,7 @@ impl Core {
                 }
                 Fetch::Fresh => editor.session = Some(0),
                 Fetch::Full => {}
-                Fetch::Incremental => keeps_session = true,
+                Fetch::Incremental => goes_on = seen.session,
             }
             sessions = seen.epoch != FINAL_EPOCH;
         }
@@ -170,7 +170,7 @@ impl Core {
         if let (JOIN_GROUP, Some(group)) = (header.api, group) {
             self.join(group, consumer);
         }
-        let asked = Asked { frame, header, world, found, consumer, sessions, keeps_session };
+        let asked = Asked { frame, header, world, found, consumer, sessions, goes_on };
         let outcome = self.settle(asked, start, step);
         if outcome.is_err() {
             step.out.truncate(start);
@@ -180,11 +180,11 @@ impl Core {
 
     /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.
     fn settle(&mut self, asked: Asked<'_>, start: usize, step: &mut Step) -> Result<(), Trouble> {
-        let Asked { frame, header, world, mut found, consumer, sessions, keeps_session } = asked;
+        let Asked { frame, header, world, mut found, consumer, sessions, goes_on } = asked;
         let unheard = found.acks == Some(0);
         let missing = self.fetches.ask(std::mem::take(&mut found.missing));
         // Without topics, Metadata tells where the brokers are, and a fetch what its session has.
-        let empty = found.is_all_denied() && header.api != METADATA && !keeps_session;
+        let empty = found.is_all_denied() && header.api != METADATA && goes_on == 0;
         if unheard {
             // Nobody waits for an answer, so what is denied is gone.
             if found.whole.is_some() || empty {
@@ -226,6 +226,7 @@ impl Core {
             key_type: found.key_type,
             consumer,
             all_topics: found.all_topics,
+            session: goes_on,
             generation: self.generation,
         };
         self.expect(header.correlation, What::Forward(forward))?;
@@ -293,7 +294,7 @@ struct Asked<'f> {
     found: Found,
     consumer: bool,
     sessions: bool,
-    keeps_session: bool,
+    goes_on: i64,
 }
 
 fn unknown(problem: Problem) -> Trouble {

@@ -37,6 +37,8 @@ impl Fetches {
         match (epoch, known) {
             (..=0, known) => {
                 self.settle(ids);
+                // The broker ends it, and may give another one.
+                self.lost(session);
                 if known { Fetch::Full } else { Fetch::Fresh }
             }
             (_, false) => Fetch::Lost,
@@ -75,6 +77,11 @@ impl Fetches {
             self.sessions.remove(0);
         }
         self.sessions.push(session);
+    }
+
+    /// A session is over. A broker may give its number to another connection.
+    pub(super) fn lost(&mut self, session: i64) {
+        self.sessions.retain(|known| *known != session);
     }
 
     /// Those of `missing` that are worth asking for: not those that were asked for just now. From here on they were.

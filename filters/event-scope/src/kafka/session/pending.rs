@@ -42,6 +42,8 @@ pub(super) struct Forward {
     pub(super) consumer: bool,
     /// Whether it asked for all topics.
     pub(super) all_topics: bool,
+    /// The fetch session that it goes on with, or 0.
+    pub(super) session: i64,
     /// How often bundles had changed.
     pub(super) generation: u64,
 }

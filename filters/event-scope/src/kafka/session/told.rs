@@ -42,6 +42,10 @@ impl Core {
             let response = splice.to_vec();
             step.out.extend(parts::merged(*api, *version, response, more, &mut self.scratch)?);
         }
+        // Whatever went wrong, an answer of another session says that this one is over.
+        if forward.session != 0 && editor.session != Some(forward.session) {
+            self.fetches.lost(forward.session);
+        }
         // What was decided under another bundle is no session of this one.
         if let (Some(session), true) = (editor.session, *generation == self.generation) {
             self.fetches.got(session);
