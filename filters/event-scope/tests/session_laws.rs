@@ -52,7 +52,7 @@ fn setting(prefix: &'static str, client: &str, api: i16) -> Setting {
     let empty = if api == 19 { vec!["Assignments"] } else { Vec::new() };
     let ids = (0..20).map(|n| [n + 1; 16]).collect();
     let (prefixes, tails) = (vec![prefix], Vec::new());
-    Setting { numbers, empty, prefixes, tails, ids, client: client.to_owned(), quiet: true }
+    Setting { numbers, empty, prefixes, tails, ids, client: client.to_owned(), ranged: None, quiet: true }
 }
 
 fn written(seed: u64, api: &Api, version: u8, side: Side, setting: &Setting) -> Vec<u8> {
@@ -178,6 +178,61 @@ fn own_names_go_in_and_come_back() {
     }
     println!("{passed} requests passed, {compared} responses came back");
     assert!(passed > 1500 && compared > 1500, "{passed}, {compared}");
+}
+
+#[test]
+fn partitions_of_a_range_are_counted_from_zero() {
+    let table = table();
+    let all = All::of([Prefix { range: Some((40, 7)), ..Prefix::of("acme") }]);
+    all.ids.names.borrow_mut().extend((0..20).map(|n: u8| ([n + 1; 16], b"pool".to_vec())));
+    let mut compared = 0;
+    for (api, version, _) in every(&table).filter(|(.., side)| *side == Side::Request) {
+        // Not what changes topics, nor groups in which the broker assigns partitions, nor pages of all topics.
+        let apart = matches!(api.key, 19..=21 | 33 | 37 | 44 | 68.. | 14);
+        if kind(api.key, version) != Kind::Passed || apart {
+            continue;
+        }
+        for seed in 0..MESSAGES {
+            let name = format!("{} {version}, seed {seed}", api.name);
+            let (mut mine, mut theirs) = (setting("", "app", api.key), setting("acme.", "acme.app", api.key));
+            (mine.ranged, theirs.ranged) = (Some(("ranged", 0, 7)), Some(("pool", 40, 7)));
+            let mut session = session("acme");
+            let step = asked(&mut session, &all, &written(seed, api, version, Side::Request, &mine));
+            let wanted = written(seed, api, version, Side::Request, &theirs);
+            assert!(step.out == wanted, "{name}: {}\n{}", step.out.escape_ascii(), wanted.escape_ascii());
+            let step = told(&mut session, &all, &written(seed, api, version, Side::Response, &theirs));
+            let wanted = written(seed, api, version, Side::Response, &mine);
+            assert!(step.out == wanted, "{name}: {}\n{}", step.out.escape_ascii(), wanted.escape_ascii());
+            // One that is of somebody else is neither asked for nor told.
+            theirs.ranged = Some(("pool", 38, 11));
+            asked(&mut session, &all, &written(seed, api, version, Side::Request, &mine));
+            let step = told(&mut session, &all, &written(seed, api, version, Side::Response, &theirs));
+            assert_eq!(step.close, Close::No, "{name}: {:?}", step.trouble);
+            let mut partitions = Partitions::default();
+            let scratch = &mut Scratch::default();
+            codec::response(api.key, version.into(), &step.out[4..], &mut partitions, scratch).unwrap();
+            assert!(partitions.0.iter().all(|partition| (0..7).contains(partition)), "{name}: {:?}", partitions.0);
+            mine.ranged = Some(("ranged", 7, 5));
+            let step = asked(&mut session, &all, &written(seed, api, version, Side::Request, &mine));
+            let mut partitions = Partitions::default();
+            codec::request(&step.out[4..], &mut partitions, scratch).unwrap();
+            assert!(partitions.0.is_empty(), "{name}: {:?}", partitions.0);
+            compared += 1;
+        }
+    }
+    println!("{compared} requests and responses with partitions of a range");
+    assert!(compared > 800, "{compared}");
+}
+
+/// Writes down partitions.
+#[derive(Default)]
+struct Partitions(Vec<i64>);
+
+impl Editor for Partitions {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        self.0.extend(place.value.number().filter(|_| place.mark == Mark::Partition));
+        Verdict::Keep
+    }
 }
 
 #[test]
@@ -312,6 +367,78 @@ fn what_is_denied_of_a_request_is_answered_with_the_rest() {
     assert!(denied > 400 && mixed > 100, "{denied}, {mixed}");
 }
 
+/// Holds what goes to the broker to frames that are understood and name nothing but the tenant's.
+fn own(out: &[u8], tenant: &str, name: &str) -> usize {
+    let (mut rest, mut frames) = (out, 0);
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let (frame, behind) = behind.split_at(usize::try_from(i32::from_be_bytes(*length)).unwrap());
+        (rest, frames) = (behind, frames + 1);
+        let mut names = Names::default();
+        let scratch = &mut Scratch::default();
+        let splice = codec::request(frame, &mut names, scratch).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(splice.is_unchanged(), "{name}");
+        for (mark, bytes) in &names.0 {
+            let own = bytes.starts_with(format!("{tenant}.").as_bytes()) || bytes == b"shared";
+            assert!(own || *mark == Mark::TopicId || bytes.is_empty(), "{name}: {}", bytes.escape_ascii());
+        }
+    }
+    assert!(rest.is_empty(), "{name}: a piece of a frame");
+    frames
+}
+
+#[test]
+fn damage_goes_no_further() {
+    let table = table();
+    let all = all();
+    let mut random = Random(11);
+    let (mut passed, mut came, mut ended) = (0, 0, 0);
+    for (api, version, _) in every(&table).filter(|(.., side)| *side == Side::Request) {
+        for seed in 0..60 {
+            let name = format!("{} {version}, seed {seed}", api.name);
+            let good = written(seed % 4, api, version, Side::Request, &setting("", "app", api.key));
+            let mut session = session("acme");
+            let damaged = damage(&good, &mut random);
+            let step = asked(&mut session, &all, &damaged);
+            passed += own(&step.out, "acme", &name);
+            ended += usize::from(step.close == Close::Now);
+            // In the middle of a frame, the client goes.
+            let cut = &good[..random.below(good.len())];
+            let mut session = self::session("acme");
+            assert!(asked(&mut session, &all, cut).out.is_empty(), "{name}: a piece of a frame goes on");
+
+            let mut session = self::session("acme");
+            if asked(&mut session, &all, &good).close != Close::No || session.outstanding() != 1 {
+                continue;
+            }
+            let mut both = setting("acme.", "", api.key);
+            (both.prefixes, both.quiet) = (vec!["acme.", "rival."], false);
+            both.tails = vec!["-of-acme", "-of-rival"];
+            let response = written(seed % 4, api, version, Side::Response, &both);
+            let step = told(&mut session, &all, &damage(&response, &mut random));
+            // A bit may have made it a name of the tenant's own.
+            let names = step.out.windows(6).filter(|window| *window == b"rival.").count();
+            assert_eq!(names, 0, "{name}: {}", step.out.escape_ascii());
+            came += usize::from(!step.out.is_empty());
+            if !step.out.is_empty() && kind(api.key, version) == Kind::Passed {
+                let scratch = &mut Scratch::default();
+                codec::response(api.key, version.into(), &step.out[4..], &mut (), scratch).unwrap();
+            }
+        }
+    }
+    println!("{passed} damaged requests passed, {ended} ended their connection; {came} damaged responses came");
+    assert!(passed > 3000 && came > 1500 && ended > 1000, "{passed}, {came}, {ended}");
+}
+
+/// One to three bits of what stands behind the length are turned.
+fn damage(frame: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    for _ in 0..1 + random.below(3) {
+        let at = 4 + random.below(frame.len() - 4);
+        frame[at] ^= 1 << random.below(8);
+    }
+    frame
+}
+
 #[test]
 fn no_mark_of_one_tenant_reaches_another() {
     let table = table();
@@ -336,19 +463,13 @@ fn no_mark_of_one_tenant_reaches_another() {
         let session = &mut sessions[who].1;
         let step = asked(session, &all, &sent);
         assert!(step.close != Close::Later);
+        // Whatever the broker is asked for in this tenant's name is of this tenant.
+        asked_for += own(&step.out, tenant, &api.name);
         let mut rest = step.out.as_slice();
         let mut answers = Vec::new();
         while let Some((length, behind)) = rest.split_first_chunk::<4>() {
             let (frame, behind) = behind.split_at(usize::try_from(i32::from_be_bytes(*length)).unwrap());
             rest = behind;
-            asked_for += 1;
-            // Whatever the broker is asked for in this tenant's name is of this tenant.
-            let mut names = Names::default();
-            codec::request(frame, &mut names, &mut Scratch::default()).unwrap();
-            for (mark, bytes) in &names.0 {
-                let own = bytes.starts_with(format!("{tenant}.").as_bytes());
-                assert!(own || *mark == Mark::TopicId || bytes.is_empty(), "{}: {}", api.name, bytes.escape_ascii());
-            }
             // The broker lists what it has, of both.
             let header = codec::RequestHeader::read(frame).unwrap();
             let asked = table.apis.iter().find(|api| api.key == header.api).unwrap();

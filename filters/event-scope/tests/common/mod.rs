@@ -4,6 +4,7 @@
 
 pub mod editors;
 pub mod fields;
+pub mod talk;
 pub mod tree;
 pub mod world;
 pub mod writer;

@@ -46,6 +46,8 @@ pub struct Setting {
     pub ids: Vec<[u8; 16]>,
     /// What stands in the header of a request.
     pub client: String,
+    /// What all topics are called, and which their partitions are: from the first, so many.
+    pub ranged: Option<(&'static str, i64, i64)>,
     /// Whether a broker's words and what it knows of clients' hosts are left out.
     pub quiet: bool,
 }
@@ -258,6 +260,9 @@ impl<'t> Writer<'t> {
         let Type::Plain(plain) = &field.kind else { panic!("a struct") };
         let number = if something { 1 + self.random.next() % 1000 } else { self.random.next() };
         let set = self.setting.and_then(|setting| setting.number(&field.name));
+        let partition = field.mark.as_ref().is_some_and(|(mark, _)| mark == "partition");
+        let ranged = self.setting.and_then(|setting| setting.ranged).filter(|_| partition);
+        let set = set.or(ranged.map(|(_, first, count)| first + i64::from(number as u16) % count));
         let number = set.map_or(number, |set| set as u64);
         match *plain {
             "bool" => self.out.push(if something { 1 } else { (number & 1) as u8 }),
@@ -320,6 +325,7 @@ impl<'t> Writer<'t> {
         let prefix = setting.prefixes.get(chosen).copied().unwrap_or_default();
         let tail = setting.tails.get(chosen).copied().unwrap_or_default();
         match field.mark.as_ref().map(|(mark, _)| mark.as_str()) {
+            Some("topic" | "resource") if setting.ranged.is_some() => setting.ranged.unwrap().0.to_owned(),
             Some("topic" | "resource") => format!("{prefix}topic-{n}{tail}"),
             Some("group" | "key") => format!("{prefix}group-{n}{tail}"),
             Some("transaction") => format!("{prefix}txn-{n}{tail}"),
