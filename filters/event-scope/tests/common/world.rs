@@ -123,8 +123,9 @@ impl World for Prefix {
         Address::At(port + u16::try_from(broker).unwrap())
     }
 
-    fn allows(&self, _: &[u8], bound: Bound<'_>) -> bool {
+    fn allows(&self, topic: &[u8], bound: Bound<'_>) -> bool {
         match bound {
+            Bound::New => !topic.ends_with(b"-one-too-many"),
             Bound::Partitions(count) => count <= 12,
             Bound::Replication(count) => count <= 3,
             Bound::Config(name, _) => name != b"min.insync.replicas",

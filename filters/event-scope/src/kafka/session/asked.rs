@@ -155,12 +155,12 @@ impl Core {
         if matches!(header.api, JOIN_GROUP | SYNC_GROUP) {
             group = Some(self.group(frame)?);
         }
-        if header.api == SYNC_GROUP && header.version < SYNC_GROUP_SAYS {
-            let joined = self.joined.iter().find(|(name, _)| Some(name) == group.as_ref());
-            let Some((_, consumer)) = joined else {
-                return self.deny(frame, header, code::REBALANCE_IN_PROGRESS, Reach::Whole, step);
-            };
-            editor.consumer = *consumer;
+        if header.api == SYNC_GROUP {
+            match self.joined.iter().find(|(name, _)| Some(name) == group.as_ref()) {
+                Some((_, consumer)) => editor.consumer = *consumer,
+                None if header.version >= SYNC_GROUP_SAYS => {}
+                None => return self.deny(frame, header, code::REBALANCE_IN_PROGRESS, Reach::Whole, step),
+            }
         }
         let start = step.out.len();
         codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);

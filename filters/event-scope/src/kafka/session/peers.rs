@@ -51,6 +51,8 @@ pub enum Address {
 /// What a topic that is made or changed is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound<'a> {
+    /// To be there: one more, of that name.
+    New,
     /// So many partitions; -1 for what the broker thinks best.
     Partitions(i64),
     /// So many replicas; -1 likewise.

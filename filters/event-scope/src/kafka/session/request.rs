@@ -5,7 +5,7 @@ mod kinds;
 use std::rc::Rc;
 
 use super::code;
-use super::peers::{Access, Action, Decision, Kind, Mapped, Peers, World};
+use super::peers::{Access, Action, Bound, Decision, Kind, Mapped, Peers, World};
 use super::rules::{Rule, With};
 use crate::kafka::codec::{Editor, Mark, Marks, Place, Value, Verdict};
 
@@ -143,7 +143,10 @@ impl<'a> Request<'a> {
         let code = match code {
             Some(_) => code,
             None if quiet => (self.world.access(new) == Access::Foreign).then_some(code::TOPIC_DENIED),
-            None => self.decide(self.action(place)),
+            None => self.decide(self.action(place)).or_else(|| {
+                let more = self.action(place) == Action::Create && !self.world.allows(&self.topic, Bound::New);
+                more.then_some(code::POLICY_VIOLATION)
+            }),
         };
         match code {
             None => Verdict::Replace,
