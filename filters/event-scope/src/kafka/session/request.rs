@@ -4,6 +4,7 @@ mod kinds;
 
 use std::rc::Rc;
 
+use super::METADATA;
 use super::code;
 use super::peers::{Access, Action, Bound, Decision, Kind, Mapped, Peers, World};
 use super::rules::{Rule, With};
@@ -51,6 +52,8 @@ pub(super) struct Request<'a> {
     pub(super) found: Found,
     /// The broker's name of the topic whose partitions follow; empty for none.
     topic: Vec<u8>,
+    /// Whether the element at hand named its topic by id already.
+    by_id: bool,
     /// How many ids were looked up.
     looked_up: usize,
 }
@@ -103,7 +106,7 @@ pub(super) fn drop_outermost(place: &Place<'_>) -> Verdict {
 impl<'a> Request<'a> {
     pub(super) fn new(rule: &'static Rule, world: &'a dyn World, peers: &'a Peers<'a>, most: usize) -> Self {
         let (found, topic) = (Found::default(), Vec::new());
-        Self { rule, world, peers, most, session: None, consumer: false, found, topic, looked_up: 0 }
+        Self { rule, world, peers, most, session: None, consumer: false, found, topic, by_id: false, looked_up: 0 }
     }
 
     /// Takes out what is around the place, or denies all.
@@ -128,7 +131,12 @@ impl<'a> Request<'a> {
 
     fn topic(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict {
         self.topic.clear();
+        let by_id = std::mem::take(&mut self.by_id);
         let Some(name) = place.bytes() else { return Verdict::Keep };
+        // Clients that ask for metadata by id leave the name empty, and brokers do not look at it.
+        if name.is_empty() && by_id && self.rule.api == METADATA {
+            return Verdict::Keep;
+        }
         let mapped = self.world.inward(Kind::Topic, name, new);
         let code = match mapped {
             Mapped::Yes => None,
@@ -194,7 +202,8 @@ impl<'a> Request<'a> {
     fn topic_id(&mut self, place: &Place<'_>) -> Verdict {
         self.topic.clear();
         let Some(id) = place.bytes().and_then(|id| <[u8; 16]>::try_from(id).ok()) else { return Verdict::Refuse };
-        if id == [0; 16] {
+        self.by_id = id != [0; 16];
+        if !self.by_id {
             return Verdict::Keep;
         }
         // Each may be a call to the host, and takes 16 bytes of a frame.
