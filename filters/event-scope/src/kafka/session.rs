@@ -47,6 +47,7 @@ use sasl::Exchange;
 const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
 const METADATA: i16 = 3;
+const OFFSET_FETCH: i16 = 9;
 const JOIN_GROUP: i16 = 11;
 const SYNC_GROUP: i16 = 14;
 const DESCRIBE_GROUPS: i16 = 15;
@@ -56,6 +57,7 @@ const CREATE_TOPICS: i16 = 19;
 const SASL_AUTHENTICATE: i16 = 36;
 const DESCRIBE_TOPIC_PARTITIONS: i16 = 75;
 const SHARE_FETCH: i16 = 78;
+const DESCRIBE_SHARE_OFFSETS: i16 = 90;
 
 /// How large things may get, and what is offered before anybody knows to whom.
 #[derive(Clone, Copy, Debug)]

@@ -10,8 +10,8 @@ use super::request::{Found, Request};
 use super::rules::{self, Rule, With};
 use super::sasl::Exchange;
 use super::{
-    API_VERSIONS, Core, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA, SASL_AUTHENTICATE, SASL_HANDSHAKE,
-    SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
+    API_VERSIONS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA, OFFSET_FETCH,
+    SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
 };
 use crate::kafka::codec::{self, Mark, Problem, Reach, RequestHeader, WalkError, answer};
 
@@ -207,7 +207,7 @@ impl Core {
             step.out.truncate(start);
             return self.deny(frame, header, 0, Reach::Each, step);
         }
-        let more = self.answers(frame, &found)?;
+        let more = self.answers(frame, header, &found)?;
         if empty {
             step.out.truncate(start);
             let mut more = more.into_iter();
@@ -257,7 +257,7 @@ impl Core {
     }
 
     /// Answers to what is denied, each with its length.
-    fn answers(&mut self, frame: &[u8], found: &Found) -> Result<Vec<Vec<u8>>, Trouble> {
+    fn answers(&mut self, frame: &[u8], header: RequestHeader<'_>, found: &Found) -> Result<Vec<Vec<u8>>, Trouble> {
         let mut answers = Vec::new();
         for code in found.codes() {
             let mut only = Only { denied: &found.denied, code };
@@ -265,6 +265,11 @@ impl Core {
             let mut told = Vec::new();
             let part = part.get(4..).unwrap_or_default();
             answer(part, code, Reach::Each, self.options.largest_answers, &mut told)?;
+            if matches!(header.api, OFFSET_FETCH | DESCRIBE_SHARE_OFFSETS) && code != code::GROUP_DENIED {
+                let told_so = told.get(4..).unwrap_or_default();
+                let scratch = &mut self.scratch;
+                told = codec::response(header.api, header.version, told_so, &mut parts::Within, scratch)?.to_vec();
+            }
             answers.push(told);
         }
         Ok(answers)

@@ -88,6 +88,20 @@ impl Editor for Seen {
     }
 }
 
+/// Says of groups that nothing is wrong with them but with topics in them: clients take a group's error for one of its
+/// coordinator.
+pub(super) struct Within;
+
+impl Editor for Within {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Error])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if place.indexes.len() == 1 { Verdict::Number(0) } else { Verdict::Keep }
+    }
+}
+
 /// Reads the first place with this mark.
 pub(super) struct First {
     pub(super) mark: Mark,
