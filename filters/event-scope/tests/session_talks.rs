@@ -126,6 +126,14 @@ fn responses_come_in_order_or_not_at_all() {
 }
 
 #[test]
+fn what_stands_behind_a_request_goes_no_further() {
+    // As librdkafka asks for all topics: null, and three bytes more.
+    let asked = request(3, 13, &[0, 0, 0, 0, 0, 1, 0, 0]);
+    let step = Talk::acme().ask(&asked);
+    assert_eq!((step.close, step.out), (Close::No, as_acme(&request(3, 13, &[0, 0, 0, 0, 0]))));
+}
+
+#[test]
 fn a_flood_ends_itself() {
     let mut talk = Talk::acme();
     let step = talk.ask(&heartbeat().repeat(1000));
