@@ -10,8 +10,8 @@ const DEEPEST: usize = 64;
 
 /// Appends `pattern` bound to `prefix`; `false`, and nothing, where it is no pattern by itself or none that can be bound.
 ///
-/// A pattern matches a whole name. So `^` where a branch begins and `$` where it ends say nothing and are left out;
-/// behind the prefix `^` would never match. Elsewhere they are refused.
+/// A pattern matches a whole name. So `^` where a name begins and `$` where it ends say nothing and are left out; behind
+/// the prefix `^` would never match. Elsewhere they are refused.
 pub(super) fn wrap(prefix: &str, pattern: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let bound = pattern.len() <= LONGEST && std::str::from_utf8(pattern).is_ok() && !prefix.contains('\\');
@@ -39,37 +39,58 @@ pub(super) fn unwrap<'p>(prefix: &str, pattern: &'p [u8]) -> Option<&'p [u8]> {
 fn copy(pattern: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut depth = 0_usize;
     let mut rest = pattern;
-    // Whether a branch begins here, on the outside of all parentheses.
+    // Whether nothing of a name is matched before this, and by depth, whether nothing was before the parenthesis.
     let mut begins = true;
+    let mut opened = [true; DEEPEST + 1];
     while let Some((byte, after)) = rest.split_first() {
+        let mut still = false;
         let taken = match byte {
             b'\\' => escape(after)? + 1,
             b'[' => class(rest)?,
             b'(' => {
-                depth = depth.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
-                1 + group(after)?
+                let (size, closed) = group(after)?;
+                still = begins;
+                if !closed {
+                    depth += 1;
+                    *opened.get_mut(depth)? = begins;
+                }
+                1 + size
             }
             b')' => {
                 depth = depth.checked_sub(1)?;
                 1
             }
-            b'^' if begins && depth == 0 => {
+            b'|' => {
+                still = opened.get(depth).copied()?;
+                1
+            }
+            b'^' if begins => {
                 rest = after;
                 continue;
             }
-            b'$' if depth == 0 && matches!(after.first(), None | Some(b'|')) => {
+            b'$' if ends(after, depth) => {
                 rest = after;
                 continue;
             }
             b'^' | b'$' => return None,
             _ => 1,
         };
-        begins = *byte == b'|' && depth == 0;
+        begins = still;
         let (piece, behind) = rest.split_at_checked(taken)?;
         out.extend_from_slice(piece);
         rest = behind;
     }
     (depth == 0).then_some(())
+}
+
+/// Whether a branch of the whole pattern ends here, so deep in parentheses.
+fn ends(after: &[u8], depth: usize) -> bool {
+    let closing = after.iter().take_while(|byte| **byte == b')').count();
+    match after.get(closing) {
+        None => true,
+        Some(b'|') => closing == depth,
+        Some(_) => false,
+    }
 }
 
 /// How many bytes an escape has behind its backslash.
@@ -82,20 +103,20 @@ fn escape(after: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many bytes `?...` has behind an opening parenthesis, up to where the pattern goes on.
-fn group(after: &[u8]) -> Option<usize> {
-    let Some(inner) = after.strip_prefix(b"?") else { return Some(0) };
+/// How many bytes `?...` has behind an opening parenthesis, up to where the pattern goes on, and whether the parenthesis
+/// is closed by then.
+fn group(after: &[u8]) -> Option<(usize, bool)> {
+    let Some(inner) = after.strip_prefix(b"?") else { return Some((0, false)) };
     let name = inner.strip_prefix(b"P<").or_else(|| inner.strip_prefix(b"<"));
     if let Some(name) = name {
         let size = name.iter().position(|byte| *byte == b'>')?;
         let named = name.get(..size)?.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        return (named && size > 0).then_some(after.len() - name.len() + size + 1);
+        return (named && size > 0).then_some((after.len() - name.len() + size + 1, false));
     }
     let flags = inner.iter().take_while(|byte| b"imsU-".contains(byte)).count();
-    // Flags without a colon end before the parenthesis that closes them.
     match inner.get(flags)? {
-        b':' => Some(flags + 2),
-        b')' if flags > 0 => Some(flags + 1),
+        b':' => Some((flags + 2, false)),
+        b')' if flags > 0 => Some((flags + 2, true)),
         _ => None,
     }
 }
@@ -142,6 +163,10 @@ mod tests {
             ("orders", "orders"),
             ("orders.*|pay[a-z]+", "orders.*|pay[a-z]+"),
             ("^orders$|^pay$", "orders|pay"),
+            // As librdkafka puts several into one.
+            ("(^mi$)|(^rd.*)", "(mi)|(rd.*)"),
+            ("((^a|^b)|(?:^c))d$", "((a|b)|(?:c))d"),
+            ("(?i)^Orders$", "(?i)Orders"),
             ("(a|b)(?:c)(?i:d)(?P<n>e)(?<m>f)", "(a|b)(?:c)(?i:d)(?P<n>e)(?<m>f)"),
             ("[)]", "[)]"),
             ("[])]", "[])]"),
@@ -178,7 +203,11 @@ mod tests {
             "(?P<n",
             "(?P<)>a)",
             "a^b",
-            "(^a)",
+            "a(^b)",
+            "(a|b)(c|^d)",
+            "(?i)a^b",
+            "(a$|b)c",
+            "(a$)b",
             "a$b",
             "\\Aa",
             "[[:a)|(:]",
