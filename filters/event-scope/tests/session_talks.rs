@@ -3,7 +3,7 @@
 mod common;
 
 use common::talk::*;
-use partywall_event_scope::kafka::session::{Action, Close, Trouble};
+use partywall_event_scope::kafka::session::{Action, Close, Decision, Step, Trouble};
 
 /// Fetch in version 7 of one topic.
 fn fetch(session: i32, epoch: i32, topic: Option<&str>) -> Vec<u8> {
@@ -112,6 +112,25 @@ fn what_nobody_waits_for_is_dropped_where_it_is_denied() {
     let step = talk.ask(&produce(1, "secret"));
     assert_eq!(step.out, STAND_IN);
     assert_eq!(step.decisions[0].reason.as_deref(), Some("the test says so"));
+}
+
+#[test]
+fn what_is_decided_is_told() {
+    let mut talk = Talk::acme();
+    talk.all.policy.denied.push(("secret", Some(Action::Produce)));
+    let told = |step: &Step| {
+        let told = |of: &Decision| (of.action.name(), String::from_utf8_lossy(&of.name).into_owned(), of.code);
+        step.decisions.iter().map(told).collect::<Vec<_>>()
+    };
+    let one = |action, name: &str, code| vec![(action, name.to_owned(), code)];
+    assert_eq!(told(&talk.ask(&produce(1, "orders"))), one("events:produce", "acme.orders", 0));
+    assert_eq!(told(&talk.ask(&produce(1, "secret"))), one("events:produce", "acme.secret", 29));
+    assert_eq!(told(&talk.ask(&produce(1, "a b"))), one("events:produce", "a b", 17));
+    let groups = request(15, 0, &[vec![0, 0, 0, 2], text("g"), text("forbidden")].concat());
+    assert_eq!(told(&talk.ask(&groups)), one("events:consume", "forbidden", 30));
+    let acls = request(29, 1, &[&[2, 0xff, 0xff, 3][..], &[0xff; 4], &[2, 1]].concat());
+    assert_eq!(told(&talk.ask(&acls)), one("events:alter", "", 31));
+    assert_eq!(told(&talk.ask(&heartbeat())), []);
 }
 
 #[test]

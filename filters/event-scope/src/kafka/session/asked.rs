@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::fetches::Fetch;
 use super::parts::{Caller, Only, Seen};
-use super::peers::{Peers, Standing, World};
+use super::peers::{Decision, Peers, Standing, World};
 use super::pending::{Forward, What};
 use super::request::{Found, Request};
 use super::rules::{self, Rule, With};
@@ -48,6 +48,8 @@ impl Core {
             return self.deny(frame, header, code::UNSUPPORTED_VERSION, Reach::Whole, step);
         }
         if rule.with == With::Denied {
+            let (api, action, code) = (rule.api, rule.action, rule.code);
+            step.decisions.push(Decision { api, action, name: Box::default(), code, reason: None });
             return self.deny(frame, header, rule.code, Reach::Whole, step);
         }
         self.pass(frame, header, rule, world, peers, step)

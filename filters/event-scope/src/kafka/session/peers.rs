@@ -184,15 +184,16 @@ pub trait Decide {
     fn decide(&self, world: &dyn World, action: Action, topic: &[u8]) -> Ruling;
 }
 
-/// A decision, for the log: one for each topic that a request names.
+/// A decision, for the log: one for each topic that a request names, and one for whatever else is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The API key.
     pub api: i16,
     /// What was to be done.
     pub action: Action,
-    /// The broker's name, or the tenant's where it stands for none.
-    pub topic: Box<[u8]>,
+    /// The broker's name of a topic, or an id; what the tenant says where it stands for none: a topic, a group, a
+    /// transactional id. Empty where the API is denied as such.
+    pub name: Box<[u8]>,
     /// Kafka's error, 0 where it was allowed.
     pub code: i16,
     /// Why, where a policy said so.

@@ -189,8 +189,8 @@ impl<'a> Request<'a> {
         (!allow).then_some(code)
     }
 
-    fn note(&mut self, action: Action, topic: &[u8], code: i16, reason: Option<Rc<str>>) {
-        let decision = Decision { api: self.rule.api, action, topic: topic.into(), code, reason };
+    fn note(&mut self, action: Action, name: &[u8], code: i16, reason: Option<Rc<str>>) {
+        let decision = Decision { api: self.rule.api, action, name: name.into(), code, reason };
         self.found.decisions.push(decision);
     }
 
@@ -240,7 +240,10 @@ impl<'a> Request<'a> {
         let Some(name) = place.bytes() else { return Verdict::Keep };
         match self.world.inward(kind, name, new) {
             Mapped::Yes => Verdict::Replace,
-            Mapped::Denied | Mapped::Invalid => self.deny(place, code),
+            Mapped::Denied | Mapped::Invalid => {
+                self.note(self.rule.action, name, code, None);
+                self.deny(place, code)
+            }
         }
     }
 

@@ -61,7 +61,10 @@ impl Request<'_> {
         match place.value.number() {
             Some(-1) => {}
             Some(-2) if self.rule.api == OFFSET_FOR_LEADER_EPOCH => {}
-            _ => self.found.whole = Some(code::CLUSTER_DENIED),
+            _ => {
+                self.note(self.rule.action, &[], code::CLUSTER_DENIED, None);
+                self.found.whole = Some(code::CLUSTER_DENIED);
+            }
         }
         Verdict::Keep
     }
@@ -74,7 +77,10 @@ impl Request<'_> {
         }
         match self.world.topic_prefix() {
             Some(prefix) if regex::wrap(prefix, pattern, new) => Verdict::Replace,
-            _ => self.deny(place, code::INVALID_REGEX),
+            _ => {
+                self.note(self.rule.action, pattern, code::INVALID_REGEX, None);
+                self.deny(place, code::INVALID_REGEX)
+            }
         }
     }
 
