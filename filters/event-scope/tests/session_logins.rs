@@ -169,6 +169,9 @@ fn nobody_may_ask_for_versions_and_nothing_else() {
     let mut talk = Talk::nobody();
     assert_eq!(talk.ask(&[0, 8, 0, 1]).close, Close::Now);
     assert_eq!(Talk::acme().ask(&[0, 8, 0, 1]).close, Close::No);
+    let large = request(18, 0, &vec![0; 512 << 10]);
+    assert!(matches!(Talk::nobody().ask(&large).trouble, Some(Trouble::Frame(_))), "also in one piece");
+    assert_eq!(Talk::acme().ask(&large).trouble, None);
 }
 
 #[test]
