@@ -7,6 +7,7 @@ mod generate;
 pub mod directories;
 pub mod guard;
 pub mod kafka;
+pub mod kafka_session;
 pub mod policies;
 mod random;
 pub mod targets;

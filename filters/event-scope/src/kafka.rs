@@ -1,3 +1,4 @@
 //! Kafka's wire protocol.
 
 pub mod codec;
+pub mod session;

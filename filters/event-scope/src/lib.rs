@@ -2,13 +2,16 @@
 //! knows no host, no clock and no socket.
 //!
 //! ```text
+//! client ─► kafka::session::Session ─► broker           a connection, kept in its tenant's world
+//!                │ walks each frame by
+//!                ▼
 //! bytes ──► kafka::codec::Frames ──► kafka::codec::request / response ──► Splice: runs of the frame, edited places
 //!                                        │        ▲
 //!                                      Place    Verdict      an Editor decides about each marked place, in wire order
 //!                                        ▼        │
 //! ```
 //!
-//! So far it is the codec alone; sessions, scopes and shells are built on it.
+//! So far it is sessions and the codec below them; scopes as files and shells are built on it.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]

@@ -57,6 +57,18 @@ fn lengths_that_no_frame_has_end_it() {
 }
 
 #[test]
+fn how_large_a_frame_may_be_can_change() {
+    let mut frames = Frames::new(4);
+    frames.push(&[0, 0, 0, 5]);
+    frames.bound(5);
+    frames.push(b"hello");
+    assert_eq!(frames.next(), Ok(Some(b"hello".as_slice())));
+    frames.bound(4);
+    frames.push(&[0, 0, 0, 5]);
+    assert!(frames.next().is_err());
+}
+
+#[test]
 fn room_for_a_large_frame_is_given_back() {
     let mut frames = Frames::new(1 << 20);
     frames.push(&framed(&[&[1; 1 << 20]]));

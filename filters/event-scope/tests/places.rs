@@ -424,7 +424,7 @@ fn tags_out_of_order_and_of_a_wrong_size_are_refused() {
 #[test]
 fn what_is_wrong_with_a_frame_is_told_with_its_place() {
     let metadata = |version: i16, body: &[u8]| request(3, version, body);
-    let odd: [(&str, Vec<u8>, Problem, usize); 11] = [
+    let odd: [(&str, Vec<u8>, Problem, usize); 10] = [
         ("no API", vec![0], Problem::Truncated, 0),
         ("a client id of -2", [0, 3, 0, 0, 0, 0, 0, 7, 0xff, 0xfe].to_vec(), Problem::Length, 10),
         ("null topics", metadata(0, b"\xff\xff\xff\xff"), Problem::Null, 14),
@@ -433,7 +433,6 @@ fn what_is_wrong_with_a_frame_is_told_with_its_place() {
         ("compact null", request(12, 4, b"\0\0"), Problem::Null, 12),
         ("2^31-1 topics", metadata(0, b"\x7f\xff\xff\xff\0\0"), Problem::Count, 14),
         ("two topics in three bytes", metadata(0, b"\0\0\0\x02\0\0\0"), Problem::Count, 14),
-        ("a byte more", metadata(0, b"\0\0\0\0\0"), Problem::TrailingBytes, 14),
         ("a cursor that is 2", request(75, 0, b"\0\x01\0\0\0\x01\x02"), Problem::Struct, 17),
         (
             "a name of 32768 bytes",
@@ -448,8 +447,22 @@ fn what_is_wrong_with_a_frame_is_told_with_its_place() {
         assert_eq!((error.problem, error.at), (problem, at), "{name}");
     }
     let scratch = &mut Scratch::default();
-    let error = codec::request(&metadata(0, b"\0\0\0\0\0"), &mut (), scratch).map(|_| ()).unwrap_err();
-    assert_eq!(error.to_string(), "at byte 14 the frame goes on behind its message");
+    let heartbeat = [0, 0, 0, 7, 0, 0, 9];
+    let error = codec::response(12, 0, &heartbeat, &mut (), scratch).map(|_| ()).unwrap_err();
+    assert_eq!((error.problem, error.at), (Problem::TrailingBytes, 6));
+    assert_eq!(error.to_string(), "at byte 6 the frame goes on behind its message");
+    // What follows a request is cut out, also behind an element that is dropped.
+    let good = metadata(0, b"\0\0\0\x01\0\x01t");
+    let longer = [good.as_slice(), b"more"].concat();
+    assert_eq!(sent(&codec::request(&longer, &mut (), scratch).unwrap()), good);
+    let mut drop = With(|_: &Place<'_>, _: &mut Vec<u8>| Verdict::Drop(1));
+    let dropped = codec::request(&longer, &mut drop, scratch);
+    assert!(dropped.is_err(), "the client id is in no list");
+    let mut drop = With(|place: &Place<'_>, _: &mut Vec<u8>| match place.mark {
+        Mark::Topic => Verdict::Drop(1),
+        _ => Verdict::Keep,
+    });
+    assert_eq!(sent(&codec::request(&longer, &mut drop, scratch).unwrap()), metadata(0, b"\0\0\0\0"));
     // The longest name that there is, and an empty one.
     let heartbeat =
         |name: &[u8], length: &[u8]| request(12, 4, &[b"\0".as_slice(), length, name, b"\0\0\0\x01\x02m\0\0"].concat());

@@ -9,7 +9,7 @@
 //!
 //! What it promises:
 //!
-//! - A frame is understood to its last byte or refused with a [`Problem`]: no bytes left over, no length below -1, no
+//! - A frame is understood to its last byte or refused with a [`Problem`]: no length below -1, no
 //!   null where none may be, no varint over five bytes, no count that the bytes present cannot hold, no version outside
 //!   of the table, no tags out of order.
 //! - Unknown tagged fields are cut out, known ones are walked like all others. What is inside of records is not looked

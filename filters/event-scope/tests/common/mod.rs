@@ -3,7 +3,10 @@
 #![allow(clippy::disallowed_methods, reason = "the table is files")]
 
 pub mod editors;
+pub mod fields;
+pub mod talk;
 pub mod tree;
+pub mod world;
 pub mod writer;
 
 #[path = "../../build/read.rs"]
@@ -13,7 +16,7 @@ use std::path::Path;
 
 use read::Table;
 
-pub use writer::{Random, Side, Writer};
+pub use writer::{Random, Setting, Side, Writer};
 
 /// All tables of the crate.
 pub fn table() -> Table {

@@ -31,8 +31,37 @@ impl Random {
     }
 }
 
+/// What messages say where it matters who sends them.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// The numbers of fields, by their names.
+    pub numbers: Vec<(&'static str, i64)>,
+    /// Lists that have no elements, by their names.
+    pub empty: Vec<&'static str>,
+    /// What may stand before a name; each gets one of them.
+    pub prefixes: Vec<&'static str>,
+    /// What stands behind a name with the prefix of the same number.
+    pub tails: Vec<&'static str>,
+    /// The ids that topics may have.
+    pub ids: Vec<[u8; 16]>,
+    /// What stands in the header of a request.
+    pub client: String,
+    /// What all topics are called, and which their partitions are: from the first, so many.
+    pub ranged: Option<(&'static str, i64, i64)>,
+    /// Whether a broker's words and what it knows of clients' hosts are left out.
+    pub quiet: bool,
+}
+
+impl Setting {
+    fn number(&self, field: &str) -> Option<i64> {
+        self.numbers.iter().find(|(name, _)| *name == field).map(|(_, number)| *number)
+    }
+}
+
 /// Writes one message.
 pub struct Writer<'t> {
+    /// Random in all but names, where there is none.
+    pub setting: Option<&'t Setting>,
     pub random: Random,
     /// Percent of structs that get tagged fields which nobody knows.
     pub unknown_tags: usize,
@@ -71,6 +100,7 @@ impl<'t> Writer<'t> {
 
     fn of(seed: u64, message: &'t Message, version: u8, flexible: bool) -> Self {
         Self {
+            setting: None,
             random: Random(seed),
             unknown_tags: 0,
             long: 0,
@@ -96,8 +126,9 @@ impl<'t> Writer<'t> {
                 self.out.extend(api.key.to_be_bytes());
                 self.out.extend(i16::from(self.version).to_be_bytes());
                 self.out.extend(correlation.to_be_bytes());
-                self.out.extend(6_i16.to_be_bytes());
-                self.out.extend(b"client");
+                let client = self.setting.map_or("client", |setting| &setting.client);
+                self.out.extend(i16::try_from(client.len()).unwrap().to_be_bytes());
+                self.out.extend(client.as_bytes());
                 if self.flexible {
                     self.tags(&[]);
                 }
@@ -169,7 +200,9 @@ impl<'t> Writer<'t> {
     }
 
     fn field(&mut self, field: &'t Field, something: bool) {
-        let null = self.may_be_null(field) && !something && self.random.chance(25);
+        let message = field.mark.as_ref().is_some_and(|(mark, _)| mark == "message");
+        let quiet = message && self.setting.is_some_and(|setting| setting.quiet);
+        let null = self.may_be_null(field) && !something && (self.random.chance(25) || quiet);
         if field.list {
             if null {
                 self.length(None, true);
@@ -181,6 +214,8 @@ impl<'t> Writer<'t> {
                 usize::from(something) + self.random.below(4 - usize::from(something))
             };
             self.long = self.long.saturating_sub(count);
+            let empty = self.setting.is_some_and(|setting| setting.empty.contains(&field.name.as_str()));
+            let count = if empty { 0 } else { count };
             let outer = std::mem::take(&mut self.out);
             let mut kept = 0;
             self.lists += 1;
@@ -224,6 +259,11 @@ impl<'t> Writer<'t> {
     fn value(&mut self, field: &Field, null: bool, something: bool) {
         let Type::Plain(plain) = &field.kind else { panic!("a struct") };
         let number = if something { 1 + self.random.next() % 1000 } else { self.random.next() };
+        let set = self.setting.and_then(|setting| setting.number(&field.name));
+        let partition = field.mark.as_ref().is_some_and(|(mark, _)| mark == "partition");
+        let ranged = self.setting.and_then(|setting| setting.ranged).filter(|_| partition);
+        let set = set.or(ranged.map(|(_, first, count)| first + i64::from(number as u16) % count));
+        let number = set.map_or(number, |set| set as u64);
         match *plain {
             "bool" => self.out.push(if something { 1 } else { (number & 1) as u8 }),
             "int8" => self.out.push(number as u8),
@@ -233,7 +273,10 @@ impl<'t> Writer<'t> {
             "float64" => self.out.extend(f64::from(number as i32).to_be_bytes()),
             "uuid" => {
                 let id = (u128::from(number) << 64 | u128::from(self.random.next())).to_be_bytes();
-                self.out.extend(id);
+                let topic = field.mark.as_ref().is_some_and(|(mark, _)| mark == "topic-id");
+                let ids = self.setting.filter(|_| topic).map_or(&[][..], |setting| &setting.ids);
+                let chosen = usize::try_from(number).unwrap_or(0).checked_rem(ids.len()).map(|n| ids[n]);
+                self.out.extend(chosen.unwrap_or(id));
             }
             "string" if null => self.length(None, false),
             "string" => {
@@ -256,6 +299,9 @@ impl<'t> Writer<'t> {
     /// What names a topic, group or transaction says so, and nothing else does.
     fn text(&mut self, field: &Field, something: bool) -> String {
         let n = self.random.below(1000);
+        if let Some(setting) = self.setting {
+            return self.set_text(setting, field, n);
+        }
         match field.mark.as_ref().map(|(mark, _)| mark.as_str()) {
             Some("topic") => {
                 self.topics += usize::from(self.lists > 0 && !self.dropping);
@@ -270,6 +316,26 @@ impl<'t> Writer<'t> {
                 1 => "ä€𝄞".repeat(self.random.below(30)),
                 _ => format!("s{n}"),
             },
+        }
+    }
+
+    /// As [`Writer::text`], of those that somebody sends.
+    fn set_text(&mut self, setting: &Setting, field: &Field, n: usize) -> String {
+        let chosen = self.random.below(setting.prefixes.len().max(1));
+        let prefix = setting.prefixes.get(chosen).copied().unwrap_or_default();
+        let tail = setting.tails.get(chosen).copied().unwrap_or_default();
+        match field.mark.as_ref().map(|(mark, _)| mark.as_str()) {
+            Some("topic" | "resource") if setting.ranged.is_some() => setting.ranged.unwrap().0.to_owned(),
+            Some("topic" | "resource") => format!("{prefix}topic-{n}{tail}"),
+            Some("group" | "key") => format!("{prefix}group-{n}{tail}"),
+            Some("transaction") => format!("{prefix}txn-{n}{tail}"),
+            Some("client-id") => format!("{prefix}client-{n}{tail}"),
+            Some("topic-regex") if prefix.is_empty() => format!("s{n}.*"),
+            Some("topic-regex") => format!("\\Q{prefix}\\E(?:s{n}.*{tail})"),
+            Some("message" | "client-host") if setting.quiet => String::new(),
+            Some("message") => format!("topic {prefix}topic-{n}{tail} of somebody"),
+            Some("client-host") => format!("/10.0.0.{n}"),
+            _ => format!("s{n}"),
         }
     }
 

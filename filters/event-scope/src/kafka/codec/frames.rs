@@ -45,6 +45,11 @@ impl Frames {
         Self { held: Vec::new(), taken: 0, largest, failed: None }
     }
 
+    /// From the next frame on, `largest` bytes are taken at most.
+    pub fn bound(&mut self, largest: usize) {
+        self.largest = largest;
+    }
+
     /// Takes bytes as they come. After a [`FrameError`] they are thrown away.
     ///
     /// Take all frames with [`Frames::next`] between two calls: what was not taken is held.

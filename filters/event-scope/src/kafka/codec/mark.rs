@@ -53,6 +53,12 @@ impl Marks {
         Marks(bits)
     }
 
+    /// These and one more.
+    #[must_use]
+    pub const fn and(self, mark: Mark) -> Marks {
+        Marks(self.0 | mark.bit())
+    }
+
     /// Whether this one is among them.
     #[must_use]
     #[inline]

@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Problem {
     /// It ends before the message does.
     Truncated,
-    /// It goes on behind the message.
+    /// It goes on behind the message: a response, or a message inside of bytes.
     TrailingBytes,
     /// A length or count below -1, or a string longer than Kafka reads.
     Length,

@@ -16,7 +16,8 @@ const DEPTH: usize = 16;
 /// What a broker of Kafka says where it does not know the version of ApiVersions that it was asked in.
 const UNSUPPORTED_VERSION: i16 = 35;
 
-/// Walks a request, given without its length. `scratch` holds what is edited until the [`Splice`] is gone.
+/// Walks a request, given without its length. What stands behind the message is cut out: brokers do not look at it, and
+/// librdkafka leaves three bytes there where it asks for the metadata of all topics. `scratch` holds what is edited until the [`Splice`] is gone.
 ///
 /// # Errors
 ///
@@ -26,7 +27,7 @@ pub fn request<'f, 's, E: Editor + ?Sized>(
     editor: &mut E,
     scratch: &'s mut Scratch,
 ) -> Result<Splice<'f, 's>, WalkError> {
-    walk(frame, editor, scratch, |walker| walker.request())
+    walk(frame, editor, scratch, |walker| walker.request().and_then(|()| walker.cut_rest()))
 }
 
 /// Walks a response to a request of this API and version, given without its length.
@@ -139,6 +140,18 @@ impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
             self.tags(None)?;
         }
         Ok(api.request)
+    }
+
+    /// Takes out what stands behind the message.
+    fn cut_rest(&mut self) -> Result<(), Stop> {
+        let (from, to) = (self.input.pos(), self.input.end());
+        if let Some((_, scratch)) = &mut self.editing
+            && from < to
+        {
+            scratch.cut(from, to)?;
+        }
+        self.input.set(to, to);
+        Ok(())
     }
 
     fn response(&mut self, key: i16, version: i16) -> Result<(), Stop> {

@@ -1,0 +1,316 @@
+//! What a client asks.
+
+use std::rc::Rc;
+
+use super::fetches::Fetch;
+use super::parts::{Caller, Only, Seen};
+use super::peers::{Decision, Peers, Standing, World};
+use super::pending::{Forward, What};
+use super::request::{Found, Request};
+use super::rules::{self, Rule, With};
+use super::sasl::Exchange;
+use super::{
+    API_VERSIONS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA, OFFSET_FETCH,
+    SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
+};
+use crate::kafka::codec::{self, Mark, Problem, Reach, RequestHeader, WalkError, answer};
+
+/// How many groups of a connection are remembered. Clients join one.
+const GROUPS: usize = 16;
+/// From which version on SyncGroup says what kind of members a group has.
+const SYNC_GROUP_SAYS: i16 = 5;
+/// The epoch of a fetch that wants no session.
+const FINAL_EPOCH: i64 = -1;
+/// From which version on a fetch has a session.
+const FETCH_SESSIONS: i16 = 7;
+
+impl Core {
+    pub(super) fn request(&mut self, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
+        // What comes behind the last words is not looked at.
+        if self.last_words.is_some() {
+            return Ok(());
+        }
+        if self.exchange == Exchange::Waiting {
+            return Err(Trouble::Sasl);
+        }
+        let header = RequestHeader::read(frame)?;
+        match header.api {
+            API_VERSIONS => return self.api_versions(frame, header, peers, step),
+            SASL_HANDSHAKE => return self.handshake(frame, header, peers, step),
+            SASL_AUTHENTICATE => return self.authenticate(frame, header, peers, step),
+            _ => {}
+        }
+        header.known().map_err(unknown)?;
+        let Some(rule) = rules::of(header.api) else { return Err(unknown(Problem::UnknownApi)) };
+        let Some(world) = self.world(peers) else { return self.refuse(frame, header, rule, step) };
+        let classic_only = self.options.classic_only || world.classic_only();
+        if !rule.offers(header.version, classic_only) {
+            return self.deny(frame, header, code::UNSUPPORTED_VERSION, Reach::Whole, step);
+        }
+        if rule.with == With::Denied {
+            let (api, action, code) = (rule.api, rule.action, rule.code);
+            step.decisions.push(Decision { api, action, name: Box::default(), code, reason: None });
+            return self.deny(frame, header, rule.code, Reach::Whole, step);
+        }
+        self.pass(frame, header, rule, world, peers, step)
+    }
+
+    /// The world that holds; `None` for nobody, and for who is suspended.
+    pub(super) fn world(&mut self, peers: &Peers<'_>) -> Option<Rc<dyn World>> {
+        if self.world.is_none()
+            && let Some(tenant) = &self.tenant
+            && let Standing::Active(world) = peers.identity.standing(tenant)
+        {
+            self.world = Some(world);
+        }
+        self.world.clone()
+    }
+
+    /// Tells somebody who may not go on so, and takes no more of it.
+    fn refuse(&mut self, frame: &[u8], header: RequestHeader<'_>, rule: &Rule, step: &mut Step) -> Result<(), Trouble> {
+        let trouble = if self.tenant.is_some() { Trouble::Suspended } else { Trouble::Nobody };
+        // Within an exchange a broker answers nothing else.
+        if self.exchange != Exchange::Idle || produces_unheard(frame, header) {
+            return Err(trouble);
+        }
+        let reach = if header.api == METADATA { Reach::Each } else { Reach::Whole };
+        self.deny(frame, header, rule.code, reach, step)?;
+        self.say_last(trouble, step);
+        Ok(())
+    }
+
+    pub(super) fn say_last(&mut self, trouble: Trouble, step: &mut Step) {
+        self.last_words = Some(trouble);
+        step.close = step.close.max_later();
+        step.trouble.get_or_insert(trouble);
+    }
+
+    /// Sends what changes nothing instead, and answers this.
+    pub(super) fn deny(
+        &mut self,
+        frame: &[u8],
+        header: RequestHeader<'_>,
+        code: i16,
+        reach: Reach,
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
+        let mut told = Vec::new();
+        answer(frame, code, reach, self.options.largest_answers, &mut told)?;
+        self.replace(header.correlation, told, step)
+    }
+
+    fn replace(&mut self, correlation: i32, told: Vec<u8>, step: &mut Step) -> Result<(), Trouble> {
+        self.expect(correlation, What::Replace(told))?;
+        stand_in::api_versions(correlation, &mut step.out);
+        Ok(())
+    }
+
+    fn api_versions(
+        &mut self,
+        frame: &[u8],
+        header: RequestHeader<'_>,
+        peers: &Peers<'_>,
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
+        let correlation = header.correlation;
+        if header.known().is_err() {
+            let last = codec::Api::of(API_VERSIONS).map_or(0, |api| *api.versions().end());
+            let mut told = Vec::new();
+            stand_in::unsupported_version(correlation, last, &mut told);
+            return self.replace(correlation, told, step);
+        }
+        let world = self.world(peers);
+        // Of nobody a broker hears what it would hear without a proxy.
+        let sent = codec::request(frame, &mut Caller(world.as_deref()), &mut self.scratch)?.to_vec();
+        self.expect(correlation, What::Versions { version: header.version })?;
+        step.out.extend(sent);
+        Ok(())
+    }
+
+    fn pass(
+        &mut self,
+        frame: &[u8],
+        header: RequestHeader<'_>,
+        rule: &'static Rule,
+        world: Rc<dyn World>,
+        peers: &Peers<'_>,
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
+        let mut editor = Request::new(rule, &*world, peers, self.options.topics);
+        // Whether a miss is answered as a whole, so that what is left out of a session is said again.
+        let mut sessions = header.api == SHARE_FETCH;
+        let mut goes_on = 0;
+        if header.api == FETCH && header.version >= FETCH_SESSIONS {
+            let mut seen = Seen::default();
+            codec::request(frame, &mut seen, &mut self.scratch)?;
+            match self.fetches.judge(seen.session, seen.epoch, peers.ids) {
+                Fetch::Lost => {
+                    return self.deny(frame, header, code::FETCH_SESSION_NOT_FOUND, Reach::Whole, step);
+                }
+                Fetch::Fresh => editor.session = Some(0),
+                Fetch::Full => {}
+                Fetch::Incremental => goes_on = seen.session,
+            }
+            sessions = seen.epoch != FINAL_EPOCH;
+        }
+        let mut group = None;
+        if matches!(header.api, JOIN_GROUP | SYNC_GROUP) {
+            group = Some(self.group(frame)?);
+        }
+        if header.api == SYNC_GROUP {
+            match self.joined.iter().find(|(name, _)| Some(name) == group.as_ref()) {
+                Some((_, consumer)) => editor.consumer = *consumer,
+                None if header.version >= SYNC_GROUP_SAYS => {}
+                None => return self.deny(frame, header, code::REBALANCE_IN_PROGRESS, Reach::Whole, step),
+            }
+        }
+        let start = step.out.len();
+        codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);
+        let consumer = editor.consumer;
+        let mut found = editor.found;
+        step.decisions.append(&mut found.decisions);
+        if let (JOIN_GROUP, Some(group)) = (header.api, group) {
+            self.join(group, consumer);
+        }
+        let asked = Asked { frame, header, world, found, consumer, sessions, goes_on };
+        let outcome = self.settle(asked, start, step);
+        if outcome.is_err() {
+            step.out.truncate(start);
+        }
+        outcome
+    }
+
+    /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.
+    fn settle(&mut self, asked: Asked<'_>, start: usize, step: &mut Step) -> Result<(), Trouble> {
+        let Asked { frame, header, world, mut found, consumer, sessions, goes_on } = asked;
+        let unheard = found.acks == Some(0);
+        let missing = self.fetches.ask(std::mem::take(&mut found.missing));
+        // Without topics, Metadata tells where the brokers are, and a fetch what its session has.
+        let empty = found.is_all_denied() && header.api != METADATA && goes_on == 0;
+        if unheard {
+            // Nobody waits for an answer, so what is denied is gone.
+            if found.whole.is_some() || empty {
+                step.out.truncate(start);
+            }
+            return self.learn(header.correlation, &missing, step);
+        }
+        if let Some(code) = found.whole {
+            step.out.truncate(start);
+            return self.deny(frame, header, code, Reach::Whole, step);
+        }
+        if sessions && !missing.is_empty() {
+            step.out.truncate(start);
+            let mut told = Vec::new();
+            answer(frame, code::UNKNOWN_TOPIC_ID, Reach::Whole, self.options.largest_answers, &mut told)?;
+            return self.replace_by_question(header.correlation, told, &missing, step);
+        }
+        // A page of all topics may end at another tenant's, whose name would say where to go on. Clients page by name.
+        if header.api == DESCRIBE_TOPIC_PARTITIONS && found.all_topics {
+            step.out.truncate(start);
+            return self.deny(frame, header, 0, Reach::Each, step);
+        }
+        let more = self.answers(frame, header, &found)?;
+        if empty {
+            step.out.truncate(start);
+            let mut more = more.into_iter();
+            let first = more.next().unwrap_or_default();
+            let told = parts::merged(header.api, header.version, first, more.as_slice(), &mut self.scratch)?;
+            if missing.is_empty() {
+                return self.replace(header.correlation, told, step);
+            }
+            return self.replace_by_question(header.correlation, told, &missing, step);
+        }
+        let forward = Forward {
+            api: header.api,
+            version: header.version,
+            world,
+            more,
+            key_type: found.key_type,
+            consumer,
+            all_topics: found.all_topics,
+            session: goes_on,
+            generation: self.generation,
+        };
+        self.expect(header.correlation, What::Forward(forward))?;
+        self.learn(header.correlation, &missing, step)
+    }
+
+    /// Asks the broker for topics by their ids instead.
+    fn replace_by_question(
+        &mut self,
+        correlation: i32,
+        told: Vec<u8>,
+        missing: &[[u8; 16]],
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
+        self.expect(correlation, What::Learn(Some(told)))?;
+        stand_in::metadata(correlation, missing, &mut step.out);
+        Ok(())
+    }
+
+    /// As well.
+    fn learn(&mut self, correlation: i32, missing: &[[u8; 16]], step: &mut Step) -> Result<(), Trouble> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.expect(correlation, What::Learn(None))?;
+        stand_in::metadata(correlation, missing, &mut step.out);
+        Ok(())
+    }
+
+    /// Answers to what is denied, each with its length.
+    fn answers(&mut self, frame: &[u8], header: RequestHeader<'_>, found: &Found) -> Result<Vec<Vec<u8>>, Trouble> {
+        let mut answers = Vec::new();
+        for code in found.codes() {
+            let mut only = Only { denied: &found.denied, code };
+            let part = codec::request(frame, &mut only, &mut self.scratch)?.to_vec();
+            let mut told = Vec::new();
+            let part = part.get(4..).unwrap_or_default();
+            answer(part, code, Reach::Each, self.options.largest_answers, &mut told)?;
+            if matches!(header.api, OFFSET_FETCH | DESCRIBE_SHARE_OFFSETS) && code != code::GROUP_DENIED {
+                let told_so = told.get(4..).unwrap_or_default();
+                let scratch = &mut self.scratch;
+                told = codec::response(header.api, header.version, told_so, &mut parts::Within, scratch)?.to_vec();
+            }
+            answers.push(told);
+        }
+        Ok(answers)
+    }
+
+    /// The group that a request names, as the client calls it.
+    fn group(&mut self, frame: &[u8]) -> Result<Box<[u8]>, Trouble> {
+        let mut name = parts::First { mark: Mark::Group, value: None };
+        codec::request(frame, &mut name, &mut self.scratch)?;
+        Ok(name.value.unwrap_or_default())
+    }
+
+    fn join(&mut self, group: Box<[u8]>, consumer: bool) {
+        self.joined.retain(|(name, _)| *name != group);
+        if self.joined.len() >= GROUPS {
+            self.joined.remove(0);
+        }
+        self.joined.push((group, consumer));
+    }
+}
+
+/// A request that was walked.
+struct Asked<'f> {
+    frame: &'f [u8],
+    header: RequestHeader<'f>,
+    world: Rc<dyn World>,
+    found: Found,
+    consumer: bool,
+    sessions: bool,
+    goes_on: i64,
+}
+
+fn unknown(problem: Problem) -> Trouble {
+    Trouble::Walk(WalkError { problem, at: 0 })
+}
+
+/// Whether it is a Produce that nobody waits for, or may be one.
+fn produces_unheard(frame: &[u8], header: RequestHeader<'_>) -> bool {
+    let mut acks = parts::Acks(None);
+    header.api == super::PRODUCE
+        && (codec::request(frame, &mut acks, &mut codec::Scratch::default()).is_err() || acks.0 == Some(0))
+}

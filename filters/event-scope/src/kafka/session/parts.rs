@@ -1,0 +1,150 @@
+//! What is taken out of a request, as a request of its own, and small editors that read one place.
+
+use super::peers::World;
+use super::request::{drop_outermost, is_aside};
+use crate::kafka::codec::{self, Editor, Mark, Marks, Place, Scratch, Verdict, WalkError};
+
+/// Keeps of a request what is denied with one code.
+pub(super) struct Only<'a> {
+    pub(super) denied: &'a [(u32, i16)],
+    pub(super) code: i16,
+}
+
+impl Editor for Only<'_> {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Topic, Mark::TopicId, Mark::Group, Mark::Key, Mark::Resource, Mark::Transaction])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let [outermost, ..] = place.indexes else { return Verdict::Keep };
+        if is_aside(place) {
+            return Verdict::Drop(1);
+        }
+        let found = self.denied.binary_search_by_key(outermost, |(element, _)| *element);
+        let kept = found.ok().and_then(|n| self.denied.get(n)).is_some_and(|(_, code)| *code == self.code);
+        if kept { Verdict::Keep } else { drop_outermost(place) }
+    }
+}
+
+/// Puts what `more` lists into a response, all with their lengths.
+pub(super) fn merged(
+    api: i16,
+    version: i16,
+    response: Vec<u8>,
+    more: &[Vec<u8>],
+    scratch: &mut Scratch,
+) -> Result<Vec<u8>, WalkError> {
+    let mut all = response;
+    for more in more {
+        let (here, more) = (all.get(4..).unwrap_or_default(), more.get(4..).unwrap_or_default());
+        all = codec::merge(api, version, here, more, scratch)?.to_vec();
+    }
+    Ok(all)
+}
+
+/// Names the tenant to the broker in what is otherwise kept.
+pub(super) struct Caller<'a>(pub(super) Option<&'a dyn World>);
+
+impl Editor for Caller<'_> {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::ClientId])
+    }
+
+    fn place(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict {
+        let Some(world) = self.0 else { return Verdict::Keep };
+        world.client(place.bytes(), new);
+        Verdict::Replace
+    }
+}
+
+/// What an exchange of SASL says, and the epoch of a fetch session.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) mechanism: Vec<u8>,
+    pub(super) auth: Vec<u8>,
+    pub(super) error: i64,
+    pub(super) session: i64,
+    pub(super) epoch: i64,
+}
+
+impl Editor for Seen {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Mechanism, Mark::Auth, Mark::Error, Mark::Session, Mark::SessionEpoch, Mark::Message])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let bytes = place.bytes().unwrap_or_default();
+        let number = place.value.number().unwrap_or(0);
+        match place.mark {
+            Mark::Mechanism => self.mechanism.extend_from_slice(bytes),
+            Mark::Auth => self.auth.extend_from_slice(bytes),
+            Mark::Error => self.error = number,
+            Mark::Session => self.session = number,
+            Mark::SessionEpoch => self.epoch = number,
+            Mark::Message if place.bytes().is_some() => return Verdict::Null,
+            _ => {}
+        }
+        Verdict::Keep
+    }
+}
+
+/// Says of groups that nothing is wrong with them but with topics in them: clients take a group's error for one of its
+/// coordinator.
+pub(super) struct Within;
+
+impl Editor for Within {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Error])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if place.indexes.len() == 1 { Verdict::Number(0) } else { Verdict::Keep }
+    }
+}
+
+/// Reads the first place with this mark.
+pub(super) struct First {
+    pub(super) mark: Mark,
+    pub(super) value: Option<Box<[u8]>>,
+}
+
+impl Editor for First {
+    fn marks(&self) -> Marks {
+        Marks::of(&[self.mark])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if self.value.is_none() {
+            self.value = place.bytes().map(Into::into);
+        }
+        Verdict::Keep
+    }
+}
+
+/// Reads how many acknowledgements are waited for.
+pub(super) struct Acks(pub(super) Option<i64>);
+
+impl Editor for Acks {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Acks])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        self.0 = place.value.number();
+        Verdict::Keep
+    }
+}
+
+/// Puts something into a SaslAuthenticate that no broker believes.
+pub(super) struct Nobody;
+
+impl Editor for Nobody {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Auth])
+    }
+
+    fn place(&mut self, _: &Place<'_>, new: &mut Vec<u8>) -> Verdict {
+        new.push(0);
+        Verdict::Replace
+    }
+}

@@ -1,0 +1,73 @@
+//! What a broker tells.
+
+use super::peers::Peers;
+use super::pending::{Forward, Pending, What};
+use super::response::{Learner, Response};
+use super::versions::{Highest, Offer};
+use super::{API_VERSIONS, Core, METADATA, Step, Trouble, code, parts, stand_in};
+use crate::kafka::codec;
+
+impl Core {
+    pub(super) fn response(&mut self, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
+        let correlation = frame.first_chunk().map(|bytes| i32::from_be_bytes(*bytes));
+        let Some(Pending { correlation: wanted, what }) = self.queue.pop() else { return Err(Trouble::OutOfOrder) };
+        if correlation != Some(wanted) {
+            return Err(Trouble::OutOfOrder);
+        }
+        match what {
+            What::Forward(forward) => self.forward(&forward, frame, peers, step),
+            What::Replace(told) => {
+                step.out.extend(told);
+                Ok(())
+            }
+            What::Learn(told) => {
+                let mut learner = Learner::new(peers.ids);
+                codec::response(METADATA, stand_in::METADATA, frame, &mut learner, &mut self.scratch)?;
+                step.out.extend(told.unwrap_or_default());
+                Ok(())
+            }
+            What::Versions { version } => self.offer(wanted, version, frame, step),
+            What::Handshake { version, mechanism } => self.shaken(version, mechanism, frame, step),
+            What::Authenticate { version, shown } => self.believed(version, shown, frame, step),
+        }
+    }
+
+    fn forward(&mut self, forward: &Forward, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
+        let Forward { api, version, more, generation, .. } = forward;
+        let mut editor = Response::new(forward, peers);
+        let splice = codec::response(*api, *version, frame, &mut editor, &mut self.scratch)?;
+        if more.is_empty() {
+            splice.append_to(&mut step.out);
+        } else {
+            let response = splice.to_vec();
+            step.out.extend(parts::merged(*api, *version, response, more, &mut self.scratch)?);
+        }
+        // Whatever went wrong, an answer of another session says that this one is over.
+        if forward.session != 0 && editor.session != Some(forward.session) {
+            self.fetches.lost(forward.session);
+        }
+        // What was decided under another bundle is no session of this one.
+        if let (Some(session), true) = (editor.session, *generation == self.generation) {
+            self.fetches.got(session);
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, correlation: i32, version: i16, frame: &[u8], step: &mut Step) -> Result<(), Trouble> {
+        let error = frame.get(4..).and_then(<[u8]>::first_chunk).map(|bytes| i16::from_be_bytes(*bytes));
+        if error == Some(code::UNSUPPORTED_VERSION) {
+            // Brokers that are not Kafka have sent this in forms that nobody can read: it is said anew.
+            let mut highest = Highest::default();
+            let read = codec::response(API_VERSIONS, 0, frame, &mut highest, &mut self.scratch).is_ok();
+            stand_in::unsupported_version(correlation, if read { highest.0 } else { 0 }, &mut step.out);
+            return Ok(());
+        }
+        let mut offer = Offer { classic_only: self.classic_only() };
+        codec::response(API_VERSIONS, version, frame, &mut offer, &mut self.scratch)?.append_to(&mut step.out);
+        Ok(())
+    }
+
+    fn classic_only(&self) -> bool {
+        self.options.classic_only || self.world.as_ref().is_some_and(|world| world.classic_only())
+    }
+}
