@@ -54,12 +54,12 @@ const fn topics(api: i16, action: Action) -> Rule {
     rule(api, With::Parts, action, code::TOPIC_DENIED)
 }
 
-/// As [`topics`], in a group.
+/// As [`topics()`], in a group.
 const fn group(api: i16, with: With) -> Rule {
     rule(api, with, Action::Consume, code::GROUP_DENIED)
 }
 
-/// As [`topics`], in a transaction.
+/// As [`topics()`], in a transaction.
 const fn transaction(api: i16, with: With, action: Action) -> Rule {
     rule(api, with, action, code::TRANSACTION_DENIED)
 }
