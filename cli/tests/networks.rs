@@ -6,8 +6,8 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use logs::{READ, Request, key_file};
-use serde_json::{Value, json};
+use logs::{READ, Request};
+use serde_json::json;
 use support::{Ran, copy, folder, partywall, path, sample};
 
 const NETWORKS: &str = "networks: { office: [10.0.0.0/8, \"2001:db8::/32\"], vpn: [10.1.0.0/16, 192.0.2.7] }\n";
@@ -103,13 +103,6 @@ fn from(networks: &[&str], decision: &str, why: &str) -> String {
     logs::line(&record)
 }
 
-fn replay(name: &str, lines: &[String], old: &Path, new: &Path, status: i32) -> Value {
-    let here = folder(name);
-    let (log, key) = (logs::write(&here, lines), key_file(&here));
-    let arguments = ["replay", "--log", path(&log), path(old), path(new), "--fingerprint-key", path(&key), "--json"];
-    partywall(&arguments).ends_with(status).json()
-}
-
 #[test]
 fn replay_decides_by_the_networks_that_were_recorded() {
     let old = directory("networks-replay-old", IN_THE_OFFICE);
@@ -120,9 +113,9 @@ fn replay_decides_by_the_networks_that_were_recorded() {
         from(&["vpn"], "deny", "policy_denied"),
         from(&[], "deny", "policy_denied"),
     ];
-    let same = replay("networks-replay-same", &lines, &old, &old, 0);
+    let same = logs::replay("networks-replay-same", &lines, &old, &old, 0);
     assert_eq!((&same["replayed"], &same["not_reproduced"]), (&json!(4), &json!([])), "{same:#}");
-    let flips = replay("networks-replay-flips", &lines, &old, &new, 1);
+    let flips = logs::replay("networks-replay-flips", &lines, &old, &new, 1);
     let told: Vec<_> = flips["flips"].as_array().unwrap().iter().map(|flip| flip["to"]["decision"].clone()).collect();
     assert_eq!(told, ["allow", "deny"], "{flips:#}");
 }
@@ -131,11 +124,11 @@ fn replay_decides_by_the_networks_that_were_recorded() {
 fn replay_says_where_networks_were_not_recorded() {
     let (old, new) = (sample(), directory("networks-replay-unknown", IN_THE_OFFICE));
     let lines = [READ.line("allow", "viewers-read")];
-    let found = replay("networks-replay-cannot", &lines, &old, &new, 1);
+    let found = logs::replay("networks-replay-cannot", &lines, &old, &new, 1);
     assert!(found.to_string().contains("it depends on networks, which OLD does not ask for"), "{found:#}");
     // What no policy asks networks about is decided as ever.
     let listed = Request { owner: "acme", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
-    let other = replay("networks-replay-can", &[listed.line("allow", "viewers-read")], &old, &new, 0);
+    let other = logs::replay("networks-replay-can", &[listed.line("allow", "viewers-read")], &old, &new, 0);
     assert_eq!(other["replayed"], 1, "{other:#}");
 }
 

@@ -7,8 +7,8 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use logs::{READ, Request, key_file};
-use serde_json::{Value, json};
+use logs::{READ, Request};
+use serde_json::json;
 use support::{Ran, copy, folder, partywall, path, sample};
 
 const BY_SCOPE: &str = "@id(\"by-scope\")\nforbid (principal, action == Action::\"orders:read\", resource)\n\
@@ -67,13 +67,6 @@ fn by(scopes: &[&str], decision: &str, why: &str) -> String {
     logs::line(&record)
 }
 
-fn replay(name: &str, lines: &[String], old: &Path, new: &Path, status: i32) -> Value {
-    let here = folder(name);
-    let (log, key) = (logs::write(&here, lines), key_file(&here));
-    let arguments = ["replay", "--log", path(&log), path(old), path(new), "--fingerprint-key", path(&key), "--json"];
-    partywall(&arguments).ends_with(status).json()
-}
-
 #[test]
 fn replay_decides_by_the_scopes_that_were_recorded() {
     let old = directory("scopes-replay-old", BY_SCOPE);
@@ -83,10 +76,10 @@ fn replay_decides_by_the_scopes_that_were_recorded() {
         by(&["other scopes"], "deny", "policy_denied"),
         by(&[], "deny", "policy_denied"),
     ];
-    let same = replay("scopes-replay-same", &lines, &old, &old, 0);
+    let same = logs::replay("scopes-replay-same", &lines, &old, &old, 0);
     assert_eq!((&same["replayed"], &same["not_reproduced"]), (&json!(3), &json!([])), "{same:#}");
     // That there were others is enough to know.
-    let flips = replay("scopes-replay-flips", &lines, &old, &new, 1);
+    let flips = logs::replay("scopes-replay-flips", &lines, &old, &new, 1);
     let told: Vec<_> = flips["flips"].as_array().unwrap().iter().map(|flip| flip["to"]["decision"].clone()).collect();
     assert_eq!(told, ["allow", "deny"], "{flips:#}");
 }
@@ -97,16 +90,21 @@ fn replay_says_where_scopes_were_not_recorded() {
     let lines = [READ.line("allow", "viewers-read")];
     for (name, policy) in [("named", BY_SCOPE), ("others", NO_OTHERS)] {
         let new = directory(&format!("scopes-replay-{name}"), policy);
-        let found = replay(&format!("scopes-replay-cannot-{name}"), &lines, &sample(), &new, 1);
+        let found = logs::replay(&format!("scopes-replay-cannot-{name}"), &lines, &sample(), &new, 1);
         assert!(found.to_string().contains(why), "{found:#}");
     }
     // Of others nobody knows what they were; where there were none, everybody does.
     let old = directory("scopes-replay-asked", BY_SCOPE);
     let new = directory("scopes-replay-asks-more", &BY_SCOPE.replace("orders:read\")", "mail\")"));
-    let found =
-        replay("scopes-replay-more", &[by(&["orders:read", "other scopes"], "allow", "viewers-read")], &old, &new, 1);
+    let found = logs::replay(
+        "scopes-replay-more",
+        &[by(&["orders:read", "other scopes"], "allow", "viewers-read")],
+        &old,
+        &new,
+        1,
+    );
     assert!(found.to_string().contains(why), "{found:#}");
-    let found = replay("scopes-replay-known", &[by(&["orders:read"], "allow", "viewers-read")], &old, &new, 1);
+    let found = logs::replay("scopes-replay-known", &[by(&["orders:read"], "allow", "viewers-read")], &old, &new, 1);
     assert_eq!(found["flips"][0]["to"]["decision"], "deny", "{found:#}");
 }
 

@@ -13,7 +13,7 @@ use crate::tools::{fresh, make_executable, tools};
 /// Starts the command with its libraries, which lie beside it.
 const START: &str = r#"#!/bin/sh
 here=$(dirname "$0")
-LD_LIBRARY_PATH=$(echo "$here"/root/usr/lib/*-linux-gnu) exec "$here/root/usr/bin/NAME" "$@"
+LD_LIBRARY_PATH=$(echo "$here"/unpacked/usr/lib/*-linux-gnu) exec "$here/unpacked/usr/bin/NAME" "$@"
 "#;
 
 /// The command, fetched when it is not there yet.
@@ -28,7 +28,7 @@ pub(crate) fn fetch(wanted: &DebianCommand) -> Result<PathBuf> {
             let files = fs::read_dir(&work)?.filter_map(|entry| Some(entry.ok()?.path()));
             for package in files.filter(|path| path.extension().is_some_and(|e| e == "deb")) {
                 let mut unpack = command("dpkg-deb", &["--extract"]);
-                unpack.arg(&package).arg(work.join("root"));
+                unpack.arg(&package).arg(work.join("unpacked"));
                 run(unpack)?;
                 fs::remove_file(package)?;
             }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use partywall_tenancy::{FingerprintKeys, Secrets, TenantId};
 use serde_json::{Value, json};
 
+use crate::support::{folder, partywall, path};
+
 /// The fingerprint keys of these logs: the current one and a former one.
 pub(crate) const KEYS: &str =
     "2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE,1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -92,4 +94,12 @@ pub(crate) fn write(folder: &Path, lines: &[String]) -> PathBuf {
     let path = folder.join("access.log");
     fs::write(&path, lines.join("\n") + "\n").unwrap();
     path
+}
+
+/// Replays `lines`, written into a folder of this name, from `old` to `new`; gives what it told as it ended with `status`.
+pub(crate) fn replay(name: &str, lines: &[String], old: &Path, new: &Path, status: i32) -> Value {
+    let here = folder(name);
+    let (log, key) = (write(&here, lines), key_file(&here));
+    let arguments = ["replay", "--log", path(&log), path(old), path(new), "--fingerprint-key", path(&key), "--json"];
+    partywall(&arguments).ends_with(status).json()
 }
