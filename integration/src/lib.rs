@@ -9,6 +9,7 @@
 //!   envoy      one Envoy: readiness, access log, metrics
 //!   services   the two apps, which know nothing of tenants
 //! variant    a mesh that differs from the sample in what a test is about
+//!   running    while it runs
 //!   acting     a workload that acts for tenants by itself
 //!   stand_in   an app of a test's own
 //! cells      two cells of one service, of which one can be left behind
@@ -63,6 +64,7 @@ pub mod process;
 pub mod raw;
 pub mod report;
 pub mod roots;
+pub mod running;
 pub mod served;
 pub mod services;
 pub mod site;

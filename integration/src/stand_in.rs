@@ -1,5 +1,6 @@
 //! An app of a test's own in the place of a demo app: it keeps what reached it and answers what the test says.
 
+use std::io::Read;
 use std::net::{self, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
@@ -108,4 +109,18 @@ pub fn connections(port: u16, answer: fn(TcpStream) -> Result<()>) -> Result<()>
         }
     });
     Ok(())
+}
+
+/// The head of the next request, as text; `None` where none comes any more.
+pub fn head(stream: &mut TcpStream) -> Result<Option<String>> {
+    let mut got = Vec::new();
+    let mut chunk = [0; 4096];
+    while !got.windows(4).any(|w| w == b"\r\n\r\n") {
+        let n = stream.read(&mut chunk)?;
+        if n == 0 {
+            return Ok(None);
+        }
+        got.extend_from_slice(&chunk[..n]);
+    }
+    Ok(Some(String::from_utf8_lossy(&got).into_owned()))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::mesh::unique;
 use crate::raw::Request;
 use crate::variant::Variant;
 
@@ -94,4 +95,19 @@ pub fn receive(stream: &mut TcpStream) -> Result<String> {
     let mut text = vec![0; usize::from(start[1] & 0x7f)];
     stream.read_exact(&mut text)?;
     Ok(String::from_utf8(text.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect())?)
+}
+
+/// An app that gives each text back.
+pub fn echo(mut stream: TcpStream) -> Result<()> {
+    accept(&mut stream, |_| {}, "")?;
+    loop {
+        let text = receive(&mut stream)?;
+        send(&mut stream, None, &text)?;
+    }
+}
+
+/// Whether such an app still answers.
+pub fn is_open(stream: &mut TcpStream) -> bool {
+    let mark = unique();
+    send(stream, Some([1, 2, 3, 4]), &mark).is_ok() && receive(stream).is_ok_and(|said| said == mark)
 }

@@ -9,8 +9,9 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::artefacts;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant, claims, entry};
+use partywall_integration::variant::{Variant, claims, entry};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.any.example";

@@ -11,8 +11,9 @@ use partywall_integration::cli;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use serde_json::json;
 
 const DATASETS: &str = "

@@ -15,8 +15,9 @@ use partywall_integration::issuers::{accountant, viewer};
 use partywall_integration::mesh::{Mesh, Options, STAGES, unique};
 use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::{wait, websocket};
 use serde_json::{Value, json};
 

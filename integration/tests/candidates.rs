@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use partywall_integration::access_log::Hop;
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
 use partywall_integration::site::{FIRST_REVISION, compile, new_keys};
-use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::variant::{Variant, copy};
 use partywall_integration::{cli, wait};
 use serde_json::Value;
 

@@ -12,8 +12,9 @@ use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{self, Chain, Request, Response};
 use partywall_integration::roots::{Root, secret};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use rcgen::{Issuer, KeyPair};
 use serde_json::{Value, json};
 

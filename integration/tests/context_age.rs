@@ -14,8 +14,9 @@ use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in::{Says, Seen, StandIn};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 /// `max_context_age` of `orders` here; clocks may differ by 30 s more.
 const AGE: u64 = 30;

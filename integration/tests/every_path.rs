@@ -12,8 +12,9 @@ use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::{Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::stand_in::{Says, Seen, StandIn};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const ORDERS: &str = "                        - match: { path_separated_prefix: /orders }
                           route: { cluster: orders, timeout: 15s }

@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 use partywall_integration::access_log::Hop;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, tls};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
 use partywall_integration::tls_edge::tls_edge;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,

@@ -10,8 +10,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::Request;
 use partywall_integration::roots::{Root, secret};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const SANITIZE: &str = "forward_client_cert_details: SANITIZE\n";
 const APPEND: &str = "forward_client_cert_details: APPEND_FORWARD

@@ -1,7 +1,7 @@
 //! The app that forgot `WHERE tenant_id = ?`: what it answers goes through a real sidecar, which lets out what is the
 //! tenant's own, byte by byte, and nothing of another's.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -12,8 +12,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 /// What the sample says of an invoice, and what it says here.
 const OPERATION: &str =
@@ -45,13 +46,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     ];
     variant.replace("services/invoices.yaml", OPERATION, &(operations.concat() + OPERATION)).unwrap();
     // Holding a head back is for listeners that say so.
-    let plugin = "                        failure_policy: FAIL_RELOAD\n                        # One VM";
-    let holding =
-        plugin.replace("FAIL_RELOAD\n", "FAIL_RELOAD\n                        allow_on_headers_stop_iteration: true\n");
-    variant.envoy("invoices", plugin, &holding).unwrap();
-    let configured = "role: inbound\n                            service";
-    let holding = configured.replace("service", "hold_responses: true\n                            service");
-    variant.envoy("invoices", configured, &holding).unwrap();
+    variant.holds_responses("invoices").unwrap();
     stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
     let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
@@ -62,16 +57,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
 /// The app: answers with what the header `x-say` of the request holds, `|` between pieces that are sent apart and `~`
 /// for a line end. `@N` is a list of that many large elements, the last one another tenant's; `#N` as many letters.
 fn answer(mut stream: TcpStream) -> Result<()> {
-    let mut got = Vec::new();
-    let mut chunk = [0; 4096];
-    while !got.windows(4).any(|w| w == b"\r\n\r\n") {
-        let n = stream.read(&mut chunk)?;
-        if n == 0 {
-            return Ok(());
-        }
-        got.extend_from_slice(&chunk[..n]);
-    }
-    let request = String::from_utf8_lossy(&got).into_owned();
+    let Some(request) = stand_in::head(&mut stream)? else { return Ok(()) };
     let header = |name: &str| {
         let value = request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         value.unwrap_or_default().to_owned()

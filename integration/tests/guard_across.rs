@@ -12,8 +12,9 @@ use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::{Token, accountant, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::variant::{Variant, copy};
 use partywall_integration::{cli, wait};
 
 const GRANTS: &str = "grants: { longest: 4h, actions: [\"invoices:list\"], tenants: [globex], at_once: 8 }\n";

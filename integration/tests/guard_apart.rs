@@ -12,7 +12,8 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::running::Running;
+use partywall_integration::variant::Variant;
 use partywall_integration::{cli, stand_in};
 use serde_json::json;
 

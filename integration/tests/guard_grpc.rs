@@ -10,7 +10,8 @@ use partywall_integration::http2::{self, App, Reply, Seen, text};
 use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::accountant;
 use partywall_integration::mesh::unique;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::running::Running;
+use partywall_integration::variant::Variant;
 
 const ROUTES: &str =
     "                      routes:\n                        - match: { path_separated_prefix: /invoices }\n";

@@ -14,8 +14,9 @@ use partywall_integration::http2::{self, Tls};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Connection, Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const OPERATIONS: &str = r#"
   - { http: "POST /orders", action: "invoices:read", resource: Invoice, owner: body./customer/tenant_id, hold: 4 KiB }

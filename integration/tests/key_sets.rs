@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use partywall_integration::access_log::Hop;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
-use partywall_integration::variant::{OwnIssuer, Running, Variant};
+use partywall_integration::variant::{OwnIssuer, Variant};
 use partywall_integration::wait;
 use serde_json::json;
 

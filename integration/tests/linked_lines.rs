@@ -15,8 +15,9 @@ use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::{self, Request};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in::{Says, StandIn};
-use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::variant::{Variant, copy};
 use partywall_integration::{audit, cli, stand_in, wait, websocket};
 use serde_json::json;
 

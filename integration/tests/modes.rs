@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::thread;
 use std::time::Duration;
 
 use partywall_integration::access_log::{Hop, Line};
@@ -12,9 +11,10 @@ use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::Request;
-use partywall_integration::site::{FIRST_REVISION, compile};
+use partywall_integration::running::Running;
+use partywall_integration::site::FIRST_REVISION;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::variant::{Variant, copy};
 use partywall_integration::{cli, wait, websocket};
 use serde_json::Value;
 
@@ -25,16 +25,10 @@ const SHADOW: &str = "                          metadata: { filter_metadata: { p
 const SOCKET: &str =
     "\n  - { http: \"GET /invoices/{id}/live\", action: \"invoices:live\", resource: Invoice, id: id, owner: none }\n";
 const LET: &str = "allow_shadow_routes: true\n";
-/// A bundle is asked for every three seconds.
-const BUNDLE: Duration = Duration::from_secs(12);
-
-fn echo(mut stream: TcpStream) -> anyhow::Result<()> {
-    websocket::accept(&mut stream, |_| {}, "")?;
-    loop {
-        let text = websocket::receive(&mut stream)?;
-        websocket::send(&mut stream, None, &text)?;
-    }
-}
+/// How long a socket may take to end, and the last worker to deny.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Whose logs are read.
+const HOPS: [&str; 2] = ["edge", "invoices"];
 
 fn mesh() -> Running {
     let mut variant = Variant::prepare("modes", &["edge", "invoices"]).unwrap();
@@ -42,7 +36,7 @@ fn mesh() -> Running {
     websocket::allow(&mut variant).unwrap();
     variant.envoy("edge", EDGE, &format!("{EDGE}{SHADOW}")).unwrap();
     variant.envoy("invoices", SIDECAR, &format!("{SIDECAR}{SHADOW}")).unwrap();
-    stand_in::connections(variant.site.ports.invoices_app, echo).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, websocket::echo).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     running
@@ -59,44 +53,18 @@ fn open(mesh: &Running, tenant: &'static str) -> Result<(TcpStream, String), Str
     if head.starts_with("HTTP/1.1 101 ") { Ok((stream, id)) } else { Err(head) }
 }
 
-fn is_open(stream: &mut TcpStream) -> bool {
-    let mark = unique();
-    websocket::send(stream, Some([1, 2, 3, 4]), &mark).is_ok()
-        && websocket::receive(stream).is_ok_and(|said| said == mark)
-}
-
-fn revisions(mesh: &Running) -> Vec<f64> {
-    ["edge", "invoices"]
-        .map(|name| mesh.envoy(name).unwrap().metric("partywall_bundle_revision", &[]).unwrap())
-        .to_vec()
-}
-
-fn logged(mesh: &Running, id: &str) -> Vec<Line> {
-    let lines = || -> Vec<Line> {
-        let all = ["edge", "invoices"].into_iter().flat_map(|name| mesh.envoy(name).unwrap().log().lines());
-        all.filter(|line| line.field("request_id") == id).collect()
-    };
-    wait::until(Duration::from_secs(5), || Some(lines()).filter(|lines| lines.len() == 2)).expect("a line of each hop")
-}
-
 #[test]
 fn a_route_lets_in_what_the_bundle_lets_it_and_an_enforcing_bundle_ends_it() {
     let mesh = mesh();
     let tenancy = mesh.site.directory.join("tenancy");
     let before = mesh.site.directory.join("before");
     copy(&tenancy, &before).unwrap();
-    let publish = |revision: u64| {
-        compile(&tenancy, &mesh.site.keys(), &mesh.site.bundles(), Some(revision)).unwrap();
-        let wanted = revision as f64;
-        wait::until(BUNDLE, || revisions(&mesh).iter().all(|found| *found >= wanted).then_some(())).expect("in force");
-        // Each worker gets it at its own time.
-        thread::sleep(Duration::from_secs(1));
-    };
+    let publish = |revision: u64| mesh.publish(revision).unwrap();
 
     // What is over soon is in the log soon.
     let (socket, id) = open(&mesh, "globex").expect("let in by shadow");
     drop(socket);
-    for line in logged(&mesh, &id) {
+    for line in mesh.lines(&HOPS, &id).unwrap() {
         let told = ["decision", "shadow", "reason"].map(|name| line.field(name));
         assert_eq!(told, ["allow", "deny", "policy_denied"], "{}", line.text());
         let explain: Value = serde_json::from_str(&line.field("explain")).unwrap();
@@ -105,7 +73,7 @@ fn a_route_lets_in_what_the_bundle_lets_it_and_an_enforcing_bundle_ends_it() {
 
     let (mut idle, idle_id) = open(&mesh, "globex").expect("let in by shadow");
     let (mut other, _) = open(&mesh, "acme").expect("let in by shadow");
-    assert!(is_open(&mut idle) && is_open(&mut other));
+    assert!(websocket::is_open(&mut idle) && websocket::is_open(&mut other));
     // Another bundle that says the same of modes: asked about again, and let in again, by what its route says.
     fs::write(
         tenancy.join("policies/more.cedar"),
@@ -113,20 +81,23 @@ fn a_route_lets_in_what_the_bundle_lets_it_and_an_enforcing_bundle_ends_it() {
     )
     .unwrap();
     publish(FIRST_REVISION + 2);
-    assert!(is_open(&mut idle) && is_open(&mut other), "a bundle that changes nothing of it ends nothing");
+    assert!(
+        websocket::is_open(&mut idle) && websocket::is_open(&mut other),
+        "a bundle that changes nothing of it ends nothing"
+    );
 
     // One tenant enforces: its stream ends, and no other.
     let globex = tenancy.join("tenants/globex.yaml");
     fs::write(&globex, fs::read_to_string(&globex).unwrap() + "mode: enforce\n").unwrap();
     publish(FIRST_REVISION + 3);
-    idle.set_read_timeout(Some(BUNDLE)).unwrap();
+    idle.set_read_timeout(Some(PATIENCE)).unwrap();
     let ended = websocket::receive(&mut idle).unwrap_err();
     let io = ended.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     assert!(!matches!(io, Some(std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)), "it stays open");
-    let told = logged(&mesh, &idle_id);
+    let told = mesh.lines(&HOPS, &idle_id).unwrap();
     let denied = told.iter().filter(|line| line.field("reason") == "policy_denied" && line.field("decision") == "deny");
     assert!(denied.count() >= 1, "{:?}", told.iter().map(Line::text).collect::<Vec<_>>());
-    assert!(is_open(&mut other), "nobody else's");
+    assert!(websocket::is_open(&mut other), "nobody else's");
     let head = open(&mesh, "globex").map(|_| ()).unwrap_err();
     assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
 
@@ -134,7 +105,7 @@ fn a_route_lets_in_what_the_bundle_lets_it_and_an_enforcing_bundle_ends_it() {
     let service = tenancy.join("services/invoices.yaml");
     fs::write(&service, fs::read_to_string(&service).unwrap().replace(LET, "")).unwrap();
     publish(FIRST_REVISION + 4);
-    let refused = wait::until(BUNDLE, || (0..8).all(|_| open(&mesh, "acme").is_err()).then_some(()));
+    let refused = wait::until(PATIENCE, || (0..8).all(|_| open(&mesh, "acme").is_err()).then_some(()));
     refused.expect("a route lets nobody in by itself");
     let count = |name: &str| mesh.envoy("edge").unwrap().metric(name, &[("role", "edge")]).unwrap();
     assert!(count("partywall_authorization_route_modes_refused_total") >= 8.0);

@@ -13,8 +13,9 @@ use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::accountant;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use serde_json::{Value, json};
 
 const NETWORKS: &str = "networks: { office: [127.0.0.1], here: [127.0.0.0/8], away: [192.0.2.0/24] }\n";

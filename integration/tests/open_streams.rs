@@ -14,9 +14,10 @@ use partywall_integration::issuers::{Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::site::{FIRST_REVISION, compile};
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::{cli, grpc, wait, websocket};
 
 const ROUTES: &str =
@@ -50,7 +51,7 @@ static MESH: LazyLock<Running> = LazyLock::new(|| {
     variant.envoy("orders", http2::APP, http2::APP_WITH_HTTP2).unwrap();
     variant.envoy("orders", "{ cluster: app, timeout: 15s }", "{ cluster: app, timeout: 0s }").unwrap();
     websocket::allow(&mut variant).unwrap();
-    stand_in::connections(variant.site.ports.invoices_app, echo).unwrap();
+    stand_in::connections(variant.site.ports.invoices_app, websocket::echo).unwrap();
     App::start(variant.site.ports.orders_app, order).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound, Hop::OrdersInbound]).unwrap();
@@ -64,14 +65,6 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 /// The app of `invoices`: says back what it is told, for as long as it is told something.
-fn echo(mut stream: TcpStream) -> anyhow::Result<()> {
-    websocket::accept(&mut stream, |_| {}, "")?;
-    loop {
-        let text = websocket::receive(&mut stream)?;
-        websocket::send(&mut stream, None, &text)?;
-    }
-}
-
 /// The app of `orders`: a stream says one thing and stays open; an order takes longer than anybody waits here.
 fn order(seen: &http2::Seen) -> Reply {
     if seen.path == "/shop.Orders/Watch" {
@@ -111,9 +104,7 @@ impl Socket {
     }
 
     fn is_open(&mut self) -> bool {
-        let mark = unique();
-        websocket::send(&mut self.stream, Some([1, 2, 3, 4]), &mark).is_ok()
-            && websocket::receive(&mut self.stream).is_ok_and(|said| said == mark)
+        websocket::is_open(&mut self.stream)
     }
 
     /// Waits, without a word, until the other side ends it.

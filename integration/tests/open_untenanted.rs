@@ -14,8 +14,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::{Connection, Request};
+use partywall_integration::running::Running;
 use partywall_integration::site::{FIRST_REVISION, compile};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::{stand_in, wait};
 
 const FEED: &str = r#"

@@ -11,8 +11,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const OPERATIONS: &str = r#"
   - { http: "GET /lists/{tenant}", action: "invoices:read", resource: Invoice, owner: [path.tenant, query.tenant_id, header.x-account] }

@@ -210,7 +210,7 @@ fn every_field(schema: &Value, shape: usize) -> Value {
     if schema["type"] == "array" {
         return json!([every_field(&schema["items"], shape)]);
     }
-    let flag = (schema["type"] == "boolean").then(|| json!(true));
+    let flag = (schema["type"] == "boolean").then_some(json!(true));
     let found = first("enum").or_else(|| first("examples")).or_else(|| schema.get("minimum").cloned()).or(flag);
     found.unwrap_or_else(|| panic!("no value fits {schema:#}"))
 }

@@ -14,8 +14,9 @@ use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::wait;
 use serde_json::{Value, json};
 

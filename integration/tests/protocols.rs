@@ -13,7 +13,8 @@ use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::{Fault, Token, accountant, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::running::Running;
+use partywall_integration::variant::Variant;
 
 const ROUTES: &str =
     "                      routes:\n                        - match: { path_separated_prefix: /invoices }\n";

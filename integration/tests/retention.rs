@@ -1,7 +1,7 @@
 //! What a service answers is shown as long as its dataset allows: by the time that the app's response tells.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,8 +12,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const DATASETS: &str = "
 datasets:
@@ -44,16 +45,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
 
 /// The app: answers with the status and the header lines that `x-head` of the request holds, `~` for a line end.
 fn answer(mut stream: TcpStream) -> Result<()> {
-    let mut got = Vec::new();
-    let mut chunk = [0; 4096];
-    while !got.windows(4).any(|w| w == b"\r\n\r\n") {
-        let n = stream.read(&mut chunk)?;
-        if n == 0 {
-            return Ok(());
-        }
-        got.extend_from_slice(&chunk[..n]);
-    }
-    let request = String::from_utf8_lossy(&got).into_owned();
+    let Some(request) = stand_in::head(&mut stream)? else { return Ok(()) };
     let head = request.lines().find_map(|line| line.strip_prefix("x-head: ")).unwrap_or("200 OK");
     let head = head.replace('~', "\r\n");
     stream.write_all(format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: 6\r\n\r\nSECRET").as_bytes())?;

@@ -1,7 +1,7 @@
 //! Each element of a list is shown as long as its dataset allows: by the time that stands in it, in a real sidecar.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,8 +12,9 @@ use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
 use partywall_integration::roots::Root;
+use partywall_integration::running::Running;
 use partywall_integration::stand_in;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 const DATASETS: &str = "
 datasets:
@@ -59,13 +60,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     variant.append("services/invoices.yaml", &format!("{}{routed}routes: fill\n", operations.concat())).unwrap();
     variant.envoy("invoices", ROUTE, &format!("{SAYS}{ROUTE}")).unwrap();
     // Holding a head back is for listeners that say so.
-    let plugin = "                        failure_policy: FAIL_RELOAD\n                        # One VM";
-    let holding =
-        plugin.replace("FAIL_RELOAD\n", "FAIL_RELOAD\n                        allow_on_headers_stop_iteration: true\n");
-    variant.envoy("invoices", plugin, &holding).unwrap();
-    let configured = "role: inbound\n                            service";
-    let holding = configured.replace("service", "hold_responses: true\n                            service");
-    variant.envoy("invoices", configured, &holding).unwrap();
+    variant.holds_responses("invoices").unwrap();
     stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
     let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
@@ -76,16 +71,7 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
 /// The app: answers with what `x-say` of the request holds, `~` for a line end, with the status `x-status`, compressed
 /// where there is `x-fold`. It tells which conditions it was asked under.
 fn answer(mut stream: TcpStream) -> Result<()> {
-    let mut got = Vec::new();
-    let mut chunk = [0; 4096];
-    while !got.windows(4).any(|w| w == b"\r\n\r\n") {
-        let n = stream.read(&mut chunk)?;
-        if n == 0 {
-            return Ok(());
-        }
-        got.extend_from_slice(&chunk[..n]);
-    }
-    let request = String::from_utf8_lossy(&got).into_owned();
+    let Some(request) = stand_in::head(&mut stream)? else { return Ok(()) };
     let header = |name: &str| request.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let status = header("x-status").unwrap_or("200 OK");
     let mut body = header("x-say").unwrap_or_default().replace('~', "\n").into_bytes();

@@ -3,18 +3,18 @@
 //! decided by which words is in `filters/authorization/cases/decide/route-words`, played by `authorization_cases`.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::net::TcpStream;
 use std::time::Duration;
 
-use partywall_integration::access_log::{Hop, Line};
+use partywall_integration::access_log::Hop;
 use partywall_integration::issuers::Provider::Shared;
 use partywall_integration::issuers::viewer;
 use partywall_integration::mesh::unique;
-use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
-use partywall_integration::site::{FIRST_REVISION, compile};
-use partywall_integration::variant::{Running, Variant, copy};
+use partywall_integration::running::Running;
+use partywall_integration::site::FIRST_REVISION;
+use partywall_integration::stand_in;
+use partywall_integration::variant::{Variant, copy};
 use partywall_integration::{cli, wait, websocket};
 use serde_json::{Value, json};
 
@@ -24,16 +24,10 @@ const SAYS: &str = "                          metadata: { filter_metadata: { par
 const NAMED: &str = "\n  - { route: true, action: \"invoices:live\", resource: Socket, owner: none }\n";
 const FILL: &str = "routes: fill\n";
 const POLICY: &str = "@id(\"viewers-listen\") permit (principal in Role::\"viewer\", action == Action::\"invoices:live\", resource is Socket);\n";
-/// A bundle is asked for every three seconds.
-const BUNDLE: Duration = Duration::from_secs(12);
-
-fn echo(mut stream: TcpStream) -> anyhow::Result<()> {
-    websocket::accept(&mut stream, |_| {}, "")?;
-    loop {
-        let text = websocket::receive(&mut stream)?;
-        websocket::send(&mut stream, None, &text)?;
-    }
-}
+/// How long a socket may take to end, and the last worker to deny.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Whose logs are read.
+const HOPS: [&str; 2] = ["edge", "invoices"];
 
 fn mesh() -> Running {
     let mut variant = Variant::prepare("route-words", &["edge", "invoices"]).unwrap();
@@ -43,12 +37,7 @@ fn mesh() -> Running {
     websocket::allow(&mut variant).unwrap();
     variant.envoy("edge", EDGE, &format!("{EDGE}{SAYS}")).unwrap();
     variant.envoy("invoices", SIDECAR, &format!("{SIDECAR}{SAYS}")).unwrap();
-    let listener = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || echo(stream));
-        }
-    });
+    stand_in::connections(variant.site.ports.invoices_app, websocket::echo).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     running
@@ -68,42 +57,17 @@ fn named() -> String {
     format!("/invoices/{}/live/now", unique())
 }
 
-fn is_open(stream: &mut TcpStream) -> bool {
-    let mark = unique();
-    websocket::send(stream, Some([1, 2, 3, 4]), &mark).is_ok()
-        && websocket::receive(stream).is_ok_and(|said| said == mark)
-}
-
-fn revisions(mesh: &Running) -> Vec<f64> {
-    let revision = |name| mesh.envoy(name).unwrap().metric("partywall_bundle_revision", &[]).unwrap();
-    ["edge", "invoices"].map(revision).to_vec()
-}
-
-fn logged(mesh: &Running, id: &str) -> Vec<Line> {
-    let lines = || -> Vec<Line> {
-        let all = ["edge", "invoices"].into_iter().flat_map(|name| mesh.envoy(name).unwrap().log().lines());
-        all.filter(|line| line.field("request_id") == id).collect()
-    };
-    wait::until(Duration::from_secs(5), || Some(lines()).filter(|lines| lines.len() == 2)).expect("a line of each hop")
-}
-
 #[test]
 fn what_a_route_names_is_decided_asked_again_and_recorded() {
     let mesh = mesh();
     let tenancy = mesh.site.directory.join("tenancy");
     let before = mesh.site.directory.join("before");
     copy(&tenancy, &before).unwrap();
-    let publish = |revision: u64| {
-        compile(&tenancy, &mesh.site.keys(), &mesh.site.bundles(), Some(revision)).unwrap();
-        let wanted = revision as f64;
-        wait::until(BUNDLE, || revisions(&mesh).iter().all(|found| *found >= wanted).then_some(())).expect("in force");
-        // Each worker gets it at its own time.
-        thread::sleep(Duration::from_secs(1));
-    };
+    let publish = |revision: u64| mesh.publish(revision).unwrap();
 
     let (socket, id) = open(&mesh, &named()).expect("let in as what its route names");
     drop(socket);
-    for line in logged(&mesh, &id) {
+    for line in mesh.lines(&HOPS, &id).unwrap() {
         let told = ["decision", "policy"].map(|name| line.field(name));
         assert_eq!(told, ["allow", "viewers-listen"], "{}", line.text());
         let explain: Value = serde_json::from_str(&line.field("explain")).unwrap();
@@ -124,21 +88,21 @@ fn what_a_route_names_is_decided_asked_again_and_recorded() {
 
     // Another bundle that says the same: asked about again, by what the route of each says.
     let (mut socket, _) = open(&mesh, &named()).expect("let in");
-    assert!(is_open(&mut socket));
+    assert!(websocket::is_open(&mut socket));
     let more = "@id(\"more\") permit (principal in Role::\"viewer\", action == Action::\"orders:read\", resource);\n";
     fs::write(tenancy.join("policies/more.cedar"), more).unwrap();
     publish(FIRST_REVISION + 2);
-    assert!(is_open(&mut socket), "a bundle that changes nothing of it ends nothing");
+    assert!(websocket::is_open(&mut socket), "a bundle that changes nothing of it ends nothing");
 
     // The bundle no longer knows what the route says of its data: what is open ends, and nobody comes in.
     let datasets = tenancy.join("datasets.yaml");
     fs::write(&datasets, fs::read_to_string(&datasets).unwrap().replace("dataset: live", "dataset: dead")).unwrap();
     publish(FIRST_REVISION + 3);
-    socket.set_read_timeout(Some(BUNDLE)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let ended = websocket::receive(&mut socket).unwrap_err();
     let io = ended.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     assert!(!matches!(io, Some(std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)), "it stays open");
-    let denied = wait::until(BUNDLE, || (0..8).all(|_| open(&mesh, &named()).is_err()).then_some(()));
+    let denied = wait::until(PATIENCE, || (0..8).all(|_| open(&mesh, &named()).is_err()).then_some(()));
     denied.expect("nobody comes in");
     assert!(count() >= 8.0);
 

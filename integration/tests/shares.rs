@@ -11,9 +11,10 @@ use partywall_integration::issuers::{Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
 use partywall_integration::site::{FIRST_REVISION, compile};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::wait;
 
 const SHARE: &str = "share: for-acme\nowner: globex\nto: [acme]\nactions: [\"invoices:list\"]\nservices: [invoices]\n";

@@ -10,9 +10,10 @@ use partywall_integration::cli;
 use partywall_integration::mesh::unique;
 use partywall_integration::play::LIVE;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
 use partywall_integration::tls_edge::tls_edge;
-use partywall_integration::variant::{Client, Clients, OwnIssuer, Running, Variant, over_tls};
+use partywall_integration::variant::{Client, Clients, OwnIssuer, Variant, over_tls};
 use partywall_integration::wait;
 use serde_json::{Value, json};
 

@@ -2,9 +2,8 @@
 //! speaks HTTP/1.1, the edge and the sidecar HTTP/2 between them, and the app HTTP/1.1.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::LazyLock;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -12,8 +11,9 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::issuers::Provider::Acme;
 use partywall_integration::issuers::{Token, accountant, viewer};
 use partywall_integration::mesh::unique;
-use partywall_integration::ports::local;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::running::Running;
+use partywall_integration::stand_in;
+use partywall_integration::variant::Variant;
 use partywall_integration::wait;
 use partywall_integration::websocket::header;
 
@@ -29,12 +29,7 @@ static MESH: LazyLock<Running> = LazyLock::new(|| {
     variant.append("services/invoices.yaml", FEED).unwrap();
     variant.envoy("edge", ROUTE, &format!("{CONNECT}{ROUTE}")).unwrap();
     variant.envoy("edge", PREFIX, &format!("{PREFIX}{UPGRADES}")).unwrap();
-    let listener = TcpListener::bind(local(variant.site.ports.invoices_app)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || echo(stream));
-        }
-    });
+    stand_in::connections(variant.site.ports.invoices_app, echo).unwrap();
     let running = variant.start(&[]).unwrap();
     running.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
     running

@@ -6,8 +6,9 @@ use partywall_integration::access_log::{Hop, Line};
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 /// The cluster `orders` leads to an identity provider here, which only `invoices` may call.
 fn start(name: &str, caller: &str) -> Running {

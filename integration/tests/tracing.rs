@@ -11,8 +11,9 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use serde_json::Value;
 
 static TRACED: LazyLock<Running> = LazyLock::new(|| start("tracing", true));

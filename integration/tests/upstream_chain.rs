@@ -10,9 +10,10 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::acting::acting;
 use partywall_integration::audit::{self, gaps};
 use partywall_integration::mesh::unique;
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
 use partywall_integration::stand_in::{Says, Seen, StandIn};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 
 struct Shop {
     mesh: Running,

@@ -13,8 +13,9 @@ use partywall_integration::issuers::{Token, viewer};
 use partywall_integration::mesh::unique;
 use partywall_integration::ports::local;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::{App, headers};
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::websocket;
 
 /// `max_context_age` of `orders` here, and what clocks may differ by.

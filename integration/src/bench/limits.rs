@@ -17,8 +17,9 @@ use crate::certificates::Workload;
 use crate::issuers::{Provider, viewer};
 use crate::mesh::unique;
 use crate::raw::Request;
+use crate::running::Running;
 use crate::services::App;
-use crate::variant::{Running, Variant};
+use crate::variant::Variant;
 
 /// Requests that the noisy tenant may make in a second.
 const LIMIT: u32 = 20;

@@ -16,8 +16,9 @@ use partywall_integration::mesh::unique;
 use partywall_integration::ports::{free, local};
 use partywall_integration::process::Process;
 use partywall_integration::raw::Request;
+use partywall_integration::running::Running;
 use partywall_integration::services::App;
-use partywall_integration::variant::{Running, Variant};
+use partywall_integration::variant::Variant;
 use partywall_integration::{cli, wait};
 
 /// In a second, of `globex`, over both edges; each edge for itself would let it have twice as much.

@@ -17,9 +17,10 @@ use crate::examples::script::{Ask, Generated, Values};
 use crate::examples::signers::Signers;
 use crate::mesh::unique;
 use crate::raw::{Request, Response};
+use crate::running::Running;
 use crate::services::{App, headers};
 use crate::site::{compile, new_keys};
-use crate::variant::{Clients, Running, Variant, copy, over_tls};
+use crate::variant::{Clients, Variant, copy, over_tls};
 use crate::{cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(30);
