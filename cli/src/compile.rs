@@ -196,6 +196,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         services: directory.services.to_vec(),
         modes: directory.modes.clone(),
         shares: directory.shares.to_vec(),
+        events: vec![],
         program: program.to_vec(),
     })
 }

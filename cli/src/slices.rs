@@ -66,8 +66,8 @@ impl SliceFile {
 pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
     let whole = BundleBody { audience, ..whole.clone() };
     match audience {
-        Audience::Edge => edge(whole),
-        Audience::Workload => workload(whole),
+        Audience::Edge => edge(BundleBody { events: Vec::new(), ..whole }),
+        Audience::Workload => workload(BundleBody { events: Vec::new(), ..whole }),
         // What these two enforce is not compiled yet; who is who they need to know.
         Audience::Events | Audience::Redaction => BundleBody {
             legacy_headers: Vec::new(),
@@ -258,6 +258,7 @@ mod tests {
                 services: vec![],
                 until: None,
             }],
+            events: vec![],
             program: vec![1],
         }
     }

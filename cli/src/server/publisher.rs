@@ -287,6 +287,7 @@ mod tests {
             services: vec![],
             modes: partywall_tenancy::Modes::default(),
             shares: vec![],
+            events: vec![],
             program: vec![],
         };
         for audience in Audience::ALL {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind};
 use crate::{
-    ApiKey, Attributes, CellPlace, Condition, Issuer, MeshId, Modes, Network, Owner, Refusal, Response, RouteWords,
-    Share, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
+    ApiKey, Attributes, CellPlace, Condition, EventCluster, Issuer, MeshId, Modes, Network, Owner, Refusal, Response,
+    RouteWords, Share, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -61,6 +61,8 @@ pub struct BundleBody {
     pub modes: Modes,
     /// What tenants let others read, sorted by name.
     pub shares: Vec<Share>,
+    /// Clusters of Kafka and what tenants see of them, sorted by name: for the broker's proxy alone.
+    pub events: Vec<EventCluster>,
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,

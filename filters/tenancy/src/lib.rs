@@ -20,6 +20,7 @@ mod bundle;
 mod candidate;
 mod cell;
 mod context;
+mod events;
 mod fingerprint;
 mod grant;
 mod id;
@@ -52,6 +53,10 @@ pub use bundle::{
 pub use candidate::Rollout;
 pub use cell::{Cell, CellPlace, Here};
 pub use context::{ProvedBy, TenantContext};
+pub use events::{
+    BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventPrefix, NewTopics, PartitionRange, Placed,
+    TopicPattern, TopicRule,
+};
 pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};
 pub use id::{IdError, MeshId, RESERVED, TenantId};

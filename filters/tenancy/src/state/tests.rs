@@ -63,6 +63,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         services: vec![],
         modes: crate::Modes::default(),
         shares: vec![],
+        events: vec![],
         program: vec![],
     };
     change(&mut body);

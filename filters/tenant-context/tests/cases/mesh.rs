@@ -273,6 +273,7 @@ impl Mesh {
             services: self.services.iter().map(|(name, entry)| entry.read(name)).collect(),
             modes: partywall_tenancy::Modes::default(),
             shares: vec![],
+            events: vec![],
             program: vec![],
         }
     }

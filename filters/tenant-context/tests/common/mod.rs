@@ -138,6 +138,7 @@ pub fn body() -> BundleBody {
         ],
         modes: partywall_tenancy::Modes::default(),
         shares: vec![],
+        events: vec![],
         program: vec![],
     }
 }
