@@ -519,6 +519,7 @@ fn body() -> BundleBody {
         ],
         modes: partywall_tenancy::Modes::default(),
         shares: vec![],
+        events: vec![],
         program: vec![],
     }
 }
