@@ -20,6 +20,11 @@ impl Memory {
         Self { most, share: most / 2, held: 0, tenants: HashMap::new() }
     }
 
+    /// From now on, `most` bytes for all.
+    pub fn bound(&mut self, most: usize) {
+        (self.most, self.share) = (most, most / 2);
+    }
+
     /// One connection of `tenant`, empty for nobody's, held `before` bytes and holds `now`. Whether that is within its
     /// share and all that there is; it counts in any case, until it is told that it holds nothing.
     #[must_use]
