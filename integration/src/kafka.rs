@@ -2,6 +2,8 @@
 
 mod brokers;
 mod client;
+mod scoped;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
+pub use scoped::{Options as ScopedOptions, Scoped};
