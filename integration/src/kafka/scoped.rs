@@ -57,7 +57,7 @@ impl Default for Options<'_> {
         Self {
             name: "",
             identity: "[{ uri: \"spiffe://mesh.example/tenant/{tenant}/sa/{workload}\" }]",
-            cluster: "    topics: [{ topic: \"*\" }]\n",
+            cluster: "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }]\n",
             policy: "",
             plain: false,
             listener: 0,
