@@ -75,7 +75,7 @@ fn two_tenants_have_topics_of_one_name() {
 fn what_a_policy_denies_is_told_by_kafkas_own_error() {
     let policy = "@id(\"all\")\npermit (principal, action in [Action::\"events:produce\", Action::\"events:consume\", \
                   Action::\"events:describe\", Action::\"events:create\"], resource);\n@id(\"nobody-writes-rates\")\n\
-                  forbid (principal, action == Action::\"events:produce\", resource == Topic::\"acme/rates\");\n";
+                  forbid (principal, action == Action::\"events:produce\", resource == Topic::\"rates\");\n";
     let cluster = "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }, { topic: \
                    secrets, deny: true }]\n";
     let (_brokers, scoped) = start("kafka-scope-denied", ScopedOptions { policy, cluster, ..ScopedOptions::default() });
