@@ -2,6 +2,8 @@
 
 mod brokers;
 mod client;
+pub mod leak;
+pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
