@@ -6,6 +6,7 @@
 //!
 //! Each step goes on after a mistake as far as it can, so that one run shows all of them.
 
+mod act_for;
 mod api_keys;
 mod attributes;
 pub(crate) mod cells;

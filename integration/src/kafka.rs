@@ -2,10 +2,12 @@
 
 mod brokers;
 mod client;
+pub mod leak;
 mod scoped;
-mod wire;
+mod socket;
+pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
 pub use scoped::{Options as ScopedOptions, Scoped};
-pub use wire::{Wire, framed};
+pub use socket::{Socket, framed};

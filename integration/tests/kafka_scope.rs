@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions, Wire, framed};
+use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions, Socket, framed};
 
 /// The promise: from the command to the first denial.
 const LIVE: Duration = Duration::from_millis(1500);
@@ -111,8 +111,8 @@ fn a_suspended_tenant_is_refused_at_its_next_request() {
         let create = ["--create", "--topic", "orders", "--partitions", "1"];
         java(&scoped, tenant, "TopicCommand", &create, "").succeeds().unwrap();
     }
-    let mut acme = Wire::connect(&scoped, Some("acme"));
-    let mut globex = Wire::connect(&scoped, Some("globex"));
+    let mut acme = Socket::connect(&scoped, Some("acme"));
+    let mut globex = Socket::connect(&scoped, Some("globex"));
     assert!(acme.metadata().is_some() && globex.metadata().is_some());
     let given = scoped.tenant("suspend", "acme").unwrap();
     let refused = loop {
@@ -128,7 +128,7 @@ fn a_suspended_tenant_is_refused_at_its_next_request() {
     assert!(acme.metadata().is_none(), "it was told, and its connection is over");
     assert!(holds(&globex.metadata().unwrap(), b"orders"), "another tenant goes on");
     // New connections as well.
-    assert!(!holds(&Wire::connect(&scoped, Some("acme")).metadata().unwrap_or_default(), b"orders"));
+    assert!(!holds(&Socket::connect(&scoped, Some("acme")).metadata().unwrap_or_default(), b"orders"));
     let told = scoped.told();
     assert!(told.iter().any(|line| line["decision"] == "end" && line["reason"] == "tenant_suspended"), "{told:?}");
 }
@@ -140,8 +140,8 @@ fn hostile_bytes_end_their_own_connection_and_no_other() {
         start("kafka-scope-hostile", ScopedOptions { plugin, workers: 1, ..ScopedOptions::default() });
     let create = ["--create", "--topic", "orders", "--partitions", "1"];
     java(&scoped, "globex", "TopicCommand", &create, "").succeeds().unwrap();
-    let mut other = Wire::connect(&scoped, Some("globex"));
-    let metadata = Wire::metadata_request();
+    let mut other = Socket::connect(&scoped, Some("globex"));
+    let metadata = Socket::metadata_request();
     let mut cases: Vec<(String, Vec<u8>, bool)> = [
         ("a length of -1", vec![0xff; 4]),
         ("a length of 0", vec![0; 4]),
@@ -158,7 +158,7 @@ fn hostile_bytes_end_their_own_connection_and_no_other() {
     cases
         .extend((0..=metadata.len()).map(|cut| (format!("the end after {cut} bytes"), metadata[..cut].to_vec(), true)));
     for (name, bytes, ends) in &cases {
-        let mut wire = Wire::connect(&scoped, Some("acme"));
+        let mut wire = Socket::connect(&scoped, Some("acme"));
         wire.send(bytes);
         if *ends {
             wire.end();
@@ -170,10 +170,10 @@ fn hostile_bytes_end_their_own_connection_and_no_other() {
         assert!(holds(&other.metadata().unwrap_or_else(|| panic!("{name}: another connection ended")), b"orders"));
     }
     // A flood that is never answered: more than may be outstanding.
-    let mut flood = Wire::connect(&scoped, Some("acme"));
+    let mut flood = Socket::connect(&scoped, Some("acme"));
     let _ = flood.try_send(&metadata.repeat(20_000));
     // And stashes: connections that hold what makes no whole frame, beyond the tenant's share of memory.
-    let mut held: Vec<Wire> = (0..12).map(|_| Wire::connect(&scoped, Some("acme"))).collect();
+    let mut held: Vec<Socket> = (0..12).map(|_| Socket::connect(&scoped, Some("acme"))).collect();
     for wire in &mut held {
         let _ = wire.try_send(&[&(1_000_000_i32).to_be_bytes()[..], &vec![0; 900_000]].concat());
     }

@@ -1,100 +1,101 @@
-//! Bytes of Kafka's protocol by hand, right or wrong.
+//! A client of Kafka that sends what it is told, in any version, and keeps each byte that comes back. It reads and writes
+//! messages with `kafka-protocol`, which shares nothing with the filter.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
-use std::time::Duration;
 
-use rustls::{ClientConnection, StreamOwned};
+use anyhow::{Context, Result, bail};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::RequestHeader;
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
-use super::Scoped;
-use crate::ports::local;
-use crate::raw::{server_name, tls_config};
+/// The largest response that is read.
+const LARGEST: usize = 64 << 20;
 
-/// How long an answer may take: more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What a connection is made of: a socket, or TLS over one.
+pub trait Stream: Read + Write + Send {}
 
-/// A connection to the proxy, over mutual TLS.
-pub struct Wire(StreamOwned<ClientConnection, TcpStream>);
+impl<T: Read + Write + Send> Stream for T {}
 
-impl Wire {
-    /// Connects with the certificate of `tenant`, or with none.
-    ///
-    /// # Panics
-    ///
-    /// The proxy takes no connection.
-    pub fn connect(scoped: &Scoped, tenant: Option<&str>) -> Self {
-        let client = tenant.map(|tenant| scoped.client(tenant).expect("a certificate").for_rustls());
-        let config = tls_config(None, client).expect("a configuration");
-        let tls = ClientConnection::new(Arc::new(config), server_name(None).expect("a name")).expect("TLS");
-        let stream = TcpStream::connect(local(scoped.port)).expect("the proxy listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("no delay");
-        Self(StreamOwned::new(tls, stream))
-    }
-
-    /// Sends `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// The connection ended before all of them were sent.
-    pub fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.0.write_all(bytes)?;
-        self.0.flush()
-    }
-
-    /// The same, whatever comes of it.
-    pub fn send(&mut self, bytes: &[u8]) {
-        let _ = self.try_send(bytes);
-    }
-
-    /// Sends no more.
-    pub fn end(&mut self) {
-        self.0.conn.send_close_notify();
-        let _ = self.0.flush();
-        let _ = self.0.sock.shutdown(Shutdown::Write);
-    }
-
-    /// The next frame, with its length; `None` where the connection ends before.
-    pub fn frame(&mut self) -> Option<Vec<u8>> {
-        let mut frame = vec![0; 4];
-        self.0.read_exact(&mut frame).ok()?;
-        let size = usize::try_from(i32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]])).ok()?;
-        frame.resize(4 + size, 0);
-        self.0.read_exact(&mut frame[4..]).ok()?;
-        Some(frame)
-    }
-
-    /// All that comes until the connection ends.
-    ///
-    /// # Panics
-    ///
-    /// It does not end in time.
-    pub fn read_to_end(&mut self) -> Vec<u8> {
-        let mut all = Vec::new();
-        if let Err(error) = self.0.read_to_end(&mut all) {
-            let late = matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut);
-            assert!(!late, "the connection did not end, {} bytes came", all.len());
-        }
-        all
-    }
-
-    /// Asks for the metadata of all topics; `None` where the connection ends.
-    pub fn metadata(&mut self) -> Option<Vec<u8>> {
-        self.try_send(&Self::metadata_request()).ok()?;
-        self.frame()
-    }
-
-    /// Metadata of all topics, in version 4.
-    pub fn metadata_request() -> Vec<u8> {
-        let header = [0, 3, 0, 4, 0, 0, 0, 9, 0, 4, b'w', b'i', b'r', b'e'];
-        framed(&[&header[..], &[0xff, 0xff, 0xff, 0xff, 0]].concat())
-    }
+/// One connection.
+pub struct Wire {
+    stream: Box<dyn Stream>,
+    correlation: i32,
+    client: String,
 }
 
-/// `frame` with its length before it.
-pub fn framed(frame: &[u8]) -> Vec<u8> {
-    let length = i32::try_from(frame.len()).unwrap_or(i32::MAX).to_be_bytes();
-    [&length[..], frame].concat()
+/// What came back.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The message, or why it could not be read as one: some versions are newer than the reader.
+    pub message: Result<T>,
+    /// All of it, as it came, behind its length.
+    pub bytes: Bytes,
+}
+
+impl Wire {
+    /// Speaks over `stream`, and calls itself `client`.
+    pub fn over(stream: Box<dyn Stream>, client: &str) -> Self {
+        Self { stream, correlation: 0, client: client.to_owned() }
+    }
+
+    /// Asks, and waits for what comes back.
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<Answer<R::Response>> {
+        let frame = self.frame(version, request)?;
+        self.send(&frame)?;
+        self.answer_to::<R>(version)
+    }
+
+    /// The next request as it stands on the wire, with its length; nothing is sent.
+    pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> Result<Vec<u8>> {
+        self.correlation += 1;
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(StrBytes::from_string(self.client.clone())));
+        let mut body = BytesMut::new();
+        header.encode(&mut body, R::header_version(version))?;
+        request.encode(&mut body, version)?;
+        let length = i32::try_from(body.len())?;
+        Ok([&length.to_be_bytes(), &body[..]].concat())
+    }
+
+    /// Sends bytes, whatever they are.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes)?;
+        Ok(self.stream.flush()?)
+    }
+
+    /// The next frame that comes, without its length.
+    pub fn receive(&mut self) -> Result<Bytes> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).context("the connection ended")?;
+        let length = usize::try_from(i32::from_be_bytes(length)).context("a length below zero")?;
+        if length > LARGEST {
+            bail!("a response of {length} bytes");
+        }
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).context("the connection ended within a response")?;
+        Ok(Bytes::from(bytes))
+    }
+
+    /// What comes back to the last request that was made, which was sent.
+    pub fn answer_to<R: Request>(&mut self, version: i16) -> Result<Answer<R::Response>> {
+        let bytes = self.receive()?;
+        let correlation = bytes.get(..4).and_then(|four| four.try_into().ok()).map(i32::from_be_bytes);
+        if correlation != Some(self.correlation) {
+            bail!("a response to {correlation:?} where one to {} was due", self.correlation);
+        }
+        let mut rest = bytes.slice(4..);
+        // Version 1 of the header has tags: none.
+        if R::Response::header_version(version) > 0 {
+            rest = rest.slice(1..);
+        }
+        let message = R::Response::decode(&mut rest, version);
+        let message = message.and_then(|message| match rest.len() {
+            0 => Ok(message),
+            left => bail!("{left} bytes behind the message"),
+        });
+        Ok(Answer { message, bytes })
+    }
 }
