@@ -13,7 +13,8 @@ fn copied(name: &str, change: impl Fn(&str, String) -> String) -> (PathBuf, Path
     let to = folder(name);
     copy(&sample(), &to.join("tenancy"));
     let kafka = sample().join("../kafka");
-    for (file, to) in [("events.yaml", to.join("tenancy/events.yaml")), ("deployment.yaml", to.join("deployment.yaml"))] {
+    for (file, to) in [("events.yaml", to.join("tenancy/events.yaml")), ("deployment.yaml", to.join("deployment.yaml"))]
+    {
         fs::write(to, change(file, fs::read_to_string(kafka.join(file)).unwrap())).unwrap();
     }
     (to.join("tenancy"), to.join("deployment.yaml"))
@@ -57,7 +58,10 @@ fn the_bootstrap_of_the_sample_is_what_is_rendered() {
 #[test]
 fn by_name_there_is_one_listener() {
     let (directory, _) = copied("render-kafka-sni", |_, text| {
-        text.replace("{ by_port: { host: kafka.shop.example, first: 9100, most: 15 } }", "{ sni: \"b{id}.kafka.example:9092\" }")
+        text.replace(
+            "{ by_port: { host: kafka.shop.example, first: 9100, most: 15 } }",
+            "{ sni: \"b{id}.kafka.example:9092\" }",
+        )
     });
     let ran = render(&directory).succeeds();
     let document: Value = serde_saphyr::from_str(ran.stdout()).unwrap();
@@ -66,7 +70,10 @@ fn by_name_there_is_one_listener() {
     assert!(listeners[0]["listener_filters"].to_string().contains("tls_inspector"));
     let chains = listeners[0]["filter_chains"].as_array().unwrap();
     let names: Vec<&Value> = chains.iter().map(|chain| &chain["filter_chain_match"]["server_names"][0]).collect();
-    assert_eq!(names, [&"b1.kafka.example".into(), &"b2.kafka.example".into(), &"b3.kafka.example".into(), &Value::Null]);
+    assert_eq!(
+        names,
+        [&"b1.kafka.example".into(), &"b2.kafka.example".into(), &"b3.kafka.example".into(), &Value::Null]
+    );
     let upstream = |chain: &Value| chain["filters"][1]["typed_config"]["cluster"].as_str().unwrap().to_owned();
     assert_eq!(chains.iter().map(upstream).collect::<Vec<_>>(), ["kafka-1", "kafka-2", "kafka-3", "kafka"]);
 }
