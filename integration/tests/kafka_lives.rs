@@ -7,6 +7,10 @@ use partywall_integration::kafka::{Brokers, Client, Options, Scoped, ScopedOptio
 /// All parts of the day, in an order in which one does not see what another left.
 const DAY: &str = "topics,records,transactions,classic,consumer,patterns,share,compacted";
 
+/// Whoever makes topics may say how they are compacted.
+const CLUSTER: &str = "    new_topics:\n      configs: [cleanup.policy, max.compaction.lag.ms, min.cleanable.dirty.ratio, \
+                       segment.ms]\n    topics: [{ topic: \"*\" }]\n";
+
 /// One day; what came of it, line by line.
 fn day(parts: &str, bootstrap: &str, mark: &str, settings: &[String]) -> Vec<String> {
     let mut arguments = vec![parts, bootstrap, mark];
@@ -28,7 +32,8 @@ fn two_at_once_live_as_one_that_is_alone() {
     let alone = day(DAY, &brokers.bootstrap(), "mark-of-nobody", &[]);
     assert!(alone.len() > 70, "{alone:#?}");
 
-    let scoped = Scoped::start(&ScopedOptions { name: "kafka-lives", ..ScopedOptions::default() }, &brokers).unwrap();
+    let options = ScopedOptions { name: "kafka-lives", cluster: CLUSTER, ..ScopedOptions::default() };
+    let scoped = Scoped::start(&options, &brokers).unwrap();
     let at = scoped.bootstrap();
     let tenants = ["acme", "globex"].map(|tenant| (tenant, settings(&scoped, tenant)));
     std::thread::scope(|scope| {

@@ -21,9 +21,7 @@ impl Player {
         let mut frame = self.frame(&mut wire)?;
         self.damage(&mut frame);
         self.report.hostile += 1;
-        // What stands in it that is another's may come back.
-        let names = self.names.clone();
-        self.said.extend(names.tenants.iter().map(|tenant| format!("{}orders", tenant.prefix).into_bytes()));
+        self.said.extend(words(&frame));
         if wire.send(&frame).is_ok() {
             let until = Instant::now() + PATIENCE;
             while Instant::now() < until {
@@ -85,4 +83,14 @@ impl Player {
             }
         }
     }
+}
+
+/// The texts of a frame, which may come back. A length before one, or what stands behind, may look like part of it.
+fn words(frame: &[u8]) -> Vec<Vec<u8>> {
+    let runs = frame.split(|byte| !byte.is_ascii_graphic()).filter(|run| run.len() > 4);
+    let cut = |run: &[u8]| -> Vec<Vec<u8>> {
+        let ends = (0..4).flat_map(|front| (0..4).map(move |back| (front, back)));
+        ends.filter_map(|(front, back)| Some(run.get(front..run.len().checked_sub(back)?)?.to_vec())).collect()
+    };
+    runs.flat_map(cut).filter(|word| word.len() > 4).collect()
 }

@@ -177,12 +177,14 @@ impl Player {
     pub(super) fn search(&mut self, within: &str, bytes: &[u8]) -> Result<()> {
         let mark = self.tenant().mark.clone();
         let ids = self.names.ids_of_others(&mark);
+        // Kafka makes ids of members from what a client calls itself there: they are said back byte by byte.
+        let called = format!("{}client-of-{mark}", self.tenant().prefix).into_bytes();
         let watch = self.watch.as_mut().context("nobody watches")?;
         watch.learn(ids)?;
         let mut bytes = std::borrow::Cow::Borrowed(bytes);
         // The longest first: one may stand in another.
         self.said.sort_by_key(|said| std::cmp::Reverse(said.len()));
-        for said in self.said.iter().filter(|said| !said.is_empty()) {
+        for said in std::iter::once(&called).chain(&self.said).filter(|said| !said.is_empty()) {
             blot(&mut bytes, said);
         }
         if let Some(found) = watch.search(within, &bytes) {
