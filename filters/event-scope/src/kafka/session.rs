@@ -308,6 +308,7 @@ impl Core {
                 && let Some((frame, behind)) = whole(rest, largest.min(IN_PLACE))
             {
                 rest = behind;
+                frames.passed(frame.len());
                 match take(self, frame, step) {
                     Ok(()) => continue,
                     Err(trouble) => break Err(trouble),
