@@ -26,6 +26,11 @@ impl Bootstrap {
         Ok(Self { text, ports: Vec::new() })
     }
 
+    /// One that is not in `envoy-config/`.
+    pub fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), ports: Vec::new() }
+    }
+
     /// Puts `port` of loopback where `address:from` stands.
     pub fn address(mut self, address: &str, from: u16, port: u16) -> Result<Self> {
         let was = written(address, from);

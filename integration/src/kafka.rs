@@ -5,3 +5,5 @@ mod client;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
+
+pub(crate) use brokers::program;

@@ -1,0 +1,215 @@
+//! What a proxy of Kafka's protocol costs: the same Produce and Fetch through Envoy's `tcp_proxy` alone, through it with a
+//! module that does nothing, and through Kroxylicious, in turn, before a broker that answers at once; and with a real one.
+
+mod broker;
+mod load;
+mod proxies;
+mod wire;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Bound;
+use super::figures::{Figure, Figures, median, summary};
+use crate::artefacts;
+use crate::kafka::{Brokers, Options};
+use load::{Clients, Kind};
+use proxies::{AT_BROKER, Proxy, What};
+use wire::{Api, records};
+
+/// Records of a request or response.
+struct Size {
+    word: &'static str,
+    bytes: usize,
+    /// Of each connection, in a round.
+    requests: usize,
+    /// How many of them are under way at a time.
+    window: usize,
+}
+
+const SIZES: [Size; 4] = [
+    Size { word: "200 B", bytes: 200, requests: 1000, window: 8 },
+    Size { word: "1 KB", bytes: 1 << 10, requests: 1000, window: 8 },
+    Size { word: "64 KB", bytes: 64 << 10, requests: 200, window: 4 },
+    Size { word: "1 MB", bytes: 1 << 20, requests: 12, window: 2 },
+];
+/// Connections that send at once.
+const CONNECTIONS: usize = 4;
+/// Requests of the rounds that nobody counts, by those of a round: V8 and Java compile what is used much.
+const WARM_UP: usize = 10;
+/// Requests of one connection alone, for what a client waits.
+const WAITS: usize = 300;
+/// Connections that are held at a time, for what one takes.
+const HELD: usize = 1000;
+
+/// A proxy with connections to it.
+struct Driven {
+    proxy: Proxy,
+    clients: Clients,
+    alone: Clients,
+}
+
+/// What the rounds gave of one case and proxy.
+#[derive(Default)]
+struct Measured {
+    /// CPU, in microseconds a request.
+    cpu: Vec<f64>,
+    /// Requests a second.
+    rate: Vec<f64>,
+    /// What a client waits, in microseconds.
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+/// Measures so many rounds.
+pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
+    let directory = artefacts::target().join("bench/kafka-run");
+    let mut kinds = vec![What::Alone, What::NoOp];
+    match artefacts::kroxylicious() {
+        Ok(_) => kinds.push(What::Kroxylicious),
+        Err(_) => progress("without Kroxylicious: KROXYLICIOUS_JARS names no folder"),
+    }
+    let mut figures = Figures::default();
+    let batches = SIZES.each_ref().map(|size| records(size.bytes));
+    let null = broker::start(AT_BROKER, &batches)?;
+    let mut driven = start(&kinds, &directory, null, &progress)?;
+    let mut cases = Vec::new();
+    for (size, batch) in SIZES.iter().zip(&batches) {
+        for api in [Api::Produce, Api::Fetch] {
+            progress(&format!("{} of {}, {rounds} rounds", api.word(), size.word));
+            let name = format!("{}/{}", api.word(), size.word);
+            let measured = measure(&mut driven, size, rounds, &|topic| Kind::new(api, topic, batch))?;
+            tell(&name, size.bytes, &kinds, &measured, &mut figures);
+            cases.push((name, measured));
+        }
+    }
+    drop(driven);
+    progress(&format!("{HELD} connections to each"));
+    for (what, held) in held(&kinds, &directory, null, &batches[1])? {
+        let name = format!("memory/{HELD} connections/{}", what.word());
+        figures.add(Figure { name, value: held, unit: "MB", spread: None, ratio_to: None });
+    }
+    match artefacts::kafka() {
+        Ok(_) => real(&kinds, rounds, &directory, &progress, &mut figures)?,
+        Err(_) => progress("without Apache Kafka: KAFKA_JARS names no folder"),
+    }
+    Ok((figures, bounds(&kinds, &cases)))
+}
+
+fn start(kinds: &[What], directory: &PathBuf, broker: u16, progress: &dyn Fn(&str)) -> Result<Vec<Driven>> {
+    let start = |what: &What| {
+        progress(&format!("start {}", what.word()));
+        let proxy = Proxy::start(*what, what.word(), directory, broker)?;
+        let clients = Clients::connect(proxy.address, CONNECTIONS)?;
+        let alone = Clients::connect(proxy.address, 1)?;
+        Ok(Driven { proxy, clients, alone })
+    };
+    kinds.iter().map(start).collect()
+}
+
+/// One case, all proxies in turn.
+fn measure(driven: &mut [Driven], size: &Size, rounds: usize, kind: &dyn Fn(&str) -> Kind) -> Result<Vec<Measured>> {
+    let mut all: Vec<Measured> = driven.iter().map(|_| Measured::default()).collect();
+    for round in 0..=rounds {
+        for (Driven { proxy, clients, alone }, measured) in driven.iter_mut().zip(&mut all) {
+            let kind = kind(proxy.what.topic());
+            let failed = |proxy: &Proxy| format!("{}: {}", proxy.what.word(), proxy.errors());
+            if round == 0 {
+                clients.drive(&kind, size.requests * WARM_UP, size.window).with_context(|| failed(proxy))?;
+                alone.drive(&kind, WAITS, 1)?;
+                continue;
+            }
+            let before = used(proxy)?;
+            let took = clients.drive(&kind, size.requests, size.window).with_context(|| failed(proxy))?;
+            let requests = (CONNECTIONS * size.requests) as f64;
+            measured.cpu.push((used(proxy)? - before).as_secs_f64() * 1e6 / requests);
+            measured.rate.push(requests / took.all.as_secs_f64());
+            let mut waits = alone.drive(&kind, WAITS.min(size.requests * 4), 1)?.each;
+            waits.sort_unstable();
+            let at = |share: f64| {
+                let at = (waits.len() as f64 * share).ceil() as usize;
+                waits.get(at.saturating_sub(1)).map_or(f64::NAN, |wait| wait.as_secs_f64() * 1e6)
+            };
+            measured.p50.push(at(0.5));
+            measured.p99.push(at(0.99));
+        }
+    }
+    Ok(all)
+}
+
+/// The kernel brings the figure up to date when a thread goes to sleep, a moment after its last answer.
+fn used(proxy: &Proxy) -> Result<Duration> {
+    thread::sleep(Duration::from_millis(2));
+    proxy.cpu()
+}
+
+/// The figures of a case, each beside that of `tcp_proxy`.
+fn tell(name: &str, bytes: usize, kinds: &[What], measured: &[Measured], figures: &mut Figures) {
+    let Some(bare) = measured.first() else { return };
+    let large = bytes >= 64 << 10;
+    let megabytes = bytes as f64 / 1e6;
+    type Of = fn(&Measured) -> &Vec<f64>;
+    let told: [(&str, &'static str, f64, Of); 4] = [
+        ("cpu", "us/request", 1.0, |m| &m.cpu),
+        ("rate", if large { "MB/s" } else { "requests/s" }, if large { megabytes } else { 1.0 }, |m| &m.rate),
+        ("p50", "us", 1.0, |m| &m.p50),
+        ("p99", "us", 1.0, |m| &m.p99),
+    ];
+    for (what, unit, by, of) in told {
+        for (kind, measured) in kinds.iter().zip(measured) {
+            let values: Vec<f64> = of(measured).iter().map(|value| value * by).collect();
+            let (value, spread) = summary(&values);
+            let to = (*kind != What::Alone).then(|| ("tcp_proxy".to_owned(), ratio(of(measured), of(bare))));
+            let name = format!("{what}/{name}/{}", kind.word());
+            figures.add(Figure { name, value, unit, spread: Some(spread), ratio_to: to });
+        }
+    }
+}
+
+/// The median of what one is to the other in the same round.
+fn ratio(of: &[f64], to: &[f64]) -> f64 {
+    median(&of.iter().zip(to).map(|(of, to)| of / to).collect::<Vec<_>>())
+}
+
+/// By how much each grows with that many connections, each of which has sent a request, in megabytes.
+fn held(kinds: &[What], directory: &PathBuf, broker: u16, batch: &[u8]) -> Result<Vec<(What, f64)>> {
+    let mut grown = Vec::new();
+    for what in kinds {
+        let proxy = Proxy::start(*what, &format!("{}-held", what.word()), directory, broker)?;
+        let kind = Kind::new(Api::Produce, what.topic(), batch);
+        // What the first ones need is not theirs alone.
+        let _first = Clients::greet(proxy.address, 50, &kind)?;
+        let before = proxy.resident()?;
+        let _all = Clients::greet(proxy.address, HELD, &kind).with_context(|| proxy.errors())?;
+        grown.push((*what, (proxy.resident()? as f64 - before as f64) / 1e6));
+    }
+    Ok(grown)
+}
+
+/// The same before one broker of Apache Kafka, which takes most of the time.
+fn real(
+    kinds: &[What],
+    rounds: usize,
+    directory: &PathBuf,
+    progress: &dyn Fn(&str),
+    figures: &mut Figures,
+) -> Result<()> {
+    progress("a broker of Apache Kafka");
+    let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
+    brokers.tool("TopicCommand", &["--create", "--topic", AT_BROKER, "--partitions", "1"])?.succeeds()?;
+    let mut driven = start(kinds, directory, brokers.port(0, 0), progress)?;
+    let size = Size { word: "1 KB", bytes: 1 << 10, requests: 250, window: 8 };
+    progress(&format!("produce of {}, {rounds} rounds", size.word));
+    let batch = records(size.bytes);
+    let measured = measure(&mut driven, &size, rounds, &|topic| Kind::new(Api::Produce, topic, &batch))?;
+    tell(&format!("kafka/{}", size.word), size.bytes, kinds, &measured, figures);
+    Ok(())
+}
+
+/// What is to hold, where it was measured.
+fn bounds(_: &[What], _: &[(String, Vec<Measured>)]) -> Vec<Bound> {
+    Vec::new()
+}
