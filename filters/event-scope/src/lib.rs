@@ -11,9 +11,17 @@
 //!                                        ▼        │
 //! ```
 //!
-//! So far it is sessions and the codec below them; scopes as files and shells are built on it.
+//! What a session calls a `World` is a [`scope::Scope`]: what a tenant sees of a cluster, as the bundle says.
+//!
+//! So far it is sessions, the codec below them and those names; shells are built on it.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 pub mod kafka;
+mod memory;
+pub mod scope;
+mod topic_ids;
+
+pub use memory::Memory;
+pub use topic_ids::TopicIds;

@@ -41,6 +41,9 @@ pub struct EventCluster {
 impl EventCluster {
     /// The method of its operations; their paths are `/<action>/<rule>/{topic}`, as `/events:produce/orders/{topic}`.
     pub const METHOD: &'static str = "KAFKA";
+
+    /// The actions that change nothing of a topic.
+    pub const READING: [&'static str; 2] = ["events:consume", "events:describe"];
 }
 
 /// How a client shows its tenant.
