@@ -8,7 +8,14 @@
 //! secrets           ─►    denied
 //! ```
 
+mod check;
+mod identity;
+mod prefixes;
+
 use serde::{Deserialize, Serialize};
+
+pub use identity::UserForm;
+pub use prefixes::{EventWorld, PrefixClash};
 
 use crate::{SpiffeId, TenantId, TenantScope};
 
