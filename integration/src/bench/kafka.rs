@@ -6,7 +6,6 @@ mod load;
 mod proxies;
 mod wire;
 
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use anyhow::{Context, Result};
 
 use super::Bound;
 use super::figures::{Figure, Figures, median, summary};
-use crate::artefacts;
 use crate::kafka::{Brokers, Options};
+use crate::{artefacts, wait};
 use load::{Clients, Kind};
-use proxies::{AT_BROKER, Proxy, What};
+use proxies::{AT_BROKER, Policy, Proxy, What};
 use wire::{Api, records};
 
 /// Records of a request or response.
@@ -45,6 +44,9 @@ const WAITS: usize = 300;
 /// Connections that are held at a time, for what one takes.
 const HELD: usize = 1000;
 
+/// How long a proxy may take until it has its bundle.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A proxy with connections to it.
 struct Driven {
     proxy: Proxy,
@@ -66,8 +68,9 @@ struct Measured {
 
 /// Measures so many rounds.
 pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
-    let directory = artefacts::target().join("bench/kafka-run");
-    let mut kinds = vec![What::Alone, What::NoOp];
+    progress("a mesh's keys, a bundle for one cluster, the bundle server");
+    let policy = Policy::serve()?;
+    let mut kinds = vec![What::Alone, What::NoOp, What::Ours];
     match artefacts::kroxylicious() {
         Ok(_) => kinds.push(What::Kroxylicious),
         Err(_) => progress("without Kroxylicious: KROXYLICIOUS_JARS names no folder"),
@@ -75,7 +78,7 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
     let mut figures = Figures::default();
     let batches = SIZES.each_ref().map(|size| records(size.bytes));
     let null = broker::start(AT_BROKER, &batches)?;
-    let mut driven = start(&kinds, &directory, null, &progress)?;
+    let mut driven = start(&kinds, &policy, null, &progress)?;
     let mut cases = Vec::new();
     for (size, batch) in SIZES.iter().zip(&batches) {
         for api in [Api::Produce, Api::Fetch] {
@@ -88,26 +91,39 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
     }
     drop(driven);
     progress(&format!("{HELD} connections to each"));
-    for (what, held) in held(&kinds, &directory, null, &batches[1])? {
+    for (what, held) in held(&kinds, &policy, null, &batches[1])? {
         let name = format!("memory/{HELD} connections/{}", what.word());
         figures.add(Figure { name, value: held, unit: "MB", spread: None, ratio_to: None });
     }
     match artefacts::kafka() {
-        Ok(_) => real(&kinds, rounds, &directory, &progress, &mut figures)?,
+        Ok(_) => real(&kinds, rounds, &policy, &progress, &mut figures)?,
         Err(_) => progress("without Apache Kafka: KAFKA_JARS names no folder"),
     }
     Ok((figures, bounds(&kinds, &cases)))
 }
 
-fn start(kinds: &[What], directory: &PathBuf, broker: u16, progress: &dyn Fn(&str)) -> Result<Vec<Driven>> {
+fn start(kinds: &[What], policy: &Policy, broker: u16, progress: &dyn Fn(&str)) -> Result<Vec<Driven>> {
     let start = |what: &What| {
         progress(&format!("start {}", what.word()));
-        let proxy = Proxy::start(*what, what.word(), directory, broker)?;
+        let proxy = started(*what, what.word(), policy, broker)?;
         let clients = Clients::connect(proxy.address, CONNECTIONS)?;
         let alone = Clients::connect(proxy.address, 1)?;
         Ok(Driven { proxy, clients, alone })
     };
     kinds.iter().map(start).collect()
+}
+
+/// Starts one and waits until it serves.
+fn started(what: What, name: &str, policy: &Policy, broker: u16) -> Result<Proxy> {
+    let proxy = Proxy::start(what, name, policy, broker)?;
+    let kind = Kind::new(Api::Produce, what.topic(), &records(100));
+    let mut last = None;
+    let serves = wait::until(PATIENCE, || {
+        last = Clients::greet(proxy.address, 1, &kind).err();
+        last.is_none().then_some(())
+    });
+    serves.with_context(|| format!("{name} does not serve: {last:?}: {}", proxy.errors()))?;
+    Ok(proxy)
 }
 
 /// One case, all proxies in turn.
@@ -175,10 +191,10 @@ fn ratio(of: &[f64], to: &[f64]) -> f64 {
 }
 
 /// By how much each grows with that many connections, each of which has sent a request, in megabytes.
-fn held(kinds: &[What], directory: &PathBuf, broker: u16, batch: &[u8]) -> Result<Vec<(What, f64)>> {
+fn held(kinds: &[What], policy: &Policy, broker: u16, batch: &[u8]) -> Result<Vec<(What, f64)>> {
     let mut grown = Vec::new();
     for what in kinds {
-        let proxy = Proxy::start(*what, &format!("{}-held", what.word()), directory, broker)?;
+        let proxy = started(*what, &format!("{}-held", what.word()), policy, broker)?;
         let kind = Kind::new(Api::Produce, what.topic(), batch);
         // What the first ones need is not theirs alone.
         let _first = Clients::greet(proxy.address, 50, &kind)?;
@@ -190,17 +206,11 @@ fn held(kinds: &[What], directory: &PathBuf, broker: u16, batch: &[u8]) -> Resul
 }
 
 /// The same before one broker of Apache Kafka, which takes most of the time.
-fn real(
-    kinds: &[What],
-    rounds: usize,
-    directory: &PathBuf,
-    progress: &dyn Fn(&str),
-    figures: &mut Figures,
-) -> Result<()> {
+fn real(kinds: &[What], rounds: usize, policy: &Policy, progress: &dyn Fn(&str), figures: &mut Figures) -> Result<()> {
     progress("a broker of Apache Kafka");
     let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
     brokers.tool("TopicCommand", &["--create", "--topic", AT_BROKER, "--partitions", "1"])?.succeeds()?;
-    let mut driven = start(kinds, directory, brokers.port(0, 0), progress)?;
+    let mut driven = start(kinds, policy, brokers.port(0, 0), progress)?;
     let size = Size { word: "1 KB", bytes: 1 << 10, requests: 250, window: 8 };
     progress(&format!("produce of {}, {rounds} rounds", size.word));
     let batch = records(size.bytes);

@@ -13,7 +13,9 @@ use crate::bootstrap::Bootstrap;
 use crate::envoy::{Envoy, Start};
 use crate::ports::{free, local};
 use crate::process::Process;
-use crate::{artefacts, wait};
+use crate::site::{FIRST_REVISION, Site, compile};
+use crate::variant::Variant;
+use crate::{artefacts, cli, wait};
 
 /// How long Kroxylicious may take to start on a busy machine.
 const STARTUP: Duration = Duration::from_secs(60);
@@ -29,6 +31,8 @@ pub(super) enum What {
     Alone,
     /// With a module that does nothing.
     NoOp,
+    /// With root id `kafka_scope`, for a tenant whose listener it is.
+    Ours,
     /// Kroxylicious with its filter for tenants.
     Kroxylicious,
 }
@@ -39,6 +43,7 @@ impl What {
         match self {
             What::Alone => "tcp_proxy",
             What::NoOp => "no-op",
+            What::Ours => "ours",
             What::Kroxylicious => "kroxylicious",
         }
     }
@@ -47,7 +52,7 @@ impl What {
     pub(super) fn topic(self) -> &'static str {
         match self {
             What::Alone | What::NoOp => AT_BROKER,
-            What::Kroxylicious => TOPIC,
+            What::Ours | What::Kroxylicious => TOPIC,
         }
     }
 }
@@ -67,16 +72,16 @@ enum Running {
 }
 
 impl Proxy {
-    /// Starts it before the broker at this port; files of it go into the directory, under `name`.
-    pub(super) fn start(what: What, name: &str, directory: &Path, broker: u16) -> Result<Self> {
-        fs::create_dir_all(directory.join("logs"))?;
+    /// Starts it before the broker at this port; files of it are called `name`.
+    pub(super) fn start(what: What, name: &str, policy: &Policy, broker: u16) -> Result<Self> {
+        let module = policy.directory().join("no-op.wasm");
         match what {
-            What::Kroxylicious => kroxylicious(name, directory, broker),
-            What::Alone => envoy(what, name, directory, broker, ""),
+            What::Kroxylicious => kroxylicious(name, policy.directory(), broker),
+            What::Alone => envoy(what, name, policy, broker, ""),
+            What::Ours => envoy(what, name, policy, broker, OURS),
             What::NoOp => {
-                let module = directory.join("no-op.wasm");
                 fs::write(&module, wat::parse_str(include_str!("../no-op.wat"))?)?;
-                envoy(what, name, directory, broker, &NO_OP.replace("MODULE", &module.to_string_lossy()))
+                envoy(what, name, policy, broker, &NO_OP.replace("MODULE", &module.to_string_lossy()))
             }
         }
     }
@@ -106,6 +111,51 @@ impl Proxy {
     }
 }
 
+/// What ours is to enforce: a tenancy directory with one cluster, whose topics are all the tenant's own.
+pub(super) struct Policy {
+    site: Site,
+    port: u16,
+    _serve: Process,
+}
+
+const EVENTS: &str = r#"clusters:
+  - cluster: bench
+    spiffe_id: spiffe://mesh.example/ns/events/sa/kafka-proxy
+    region: eu
+    identity: [{ listener: all }]
+    brokers: as_they_are
+    topics: [{ topic: "*" }]
+"#;
+
+const CEDAR: &str = r#"
+@id("topics-of-the-bench")
+permit (
+    principal,
+    action in [Action::"events:produce", Action::"events:consume"],
+    resource
+);
+"#;
+
+impl Policy {
+    /// Compiles it and serves it.
+    pub(super) fn serve() -> Result<Self> {
+        let variant = Variant::prepare("bench-kafka", &[])?;
+        variant.append("events.yaml", EVENTS)?;
+        variant.append("policies/bench.cedar", CEDAR)?;
+        let tenancy = variant.tenancy("");
+        let site = variant.site;
+        compile(&tenancy, &site.keys(), &site.bundles(), Some(FIRST_REVISION + 1))?;
+        let [port] = free()?;
+        let mut serve = cli::serve(&site.bundles(), &site.keys(), port)?;
+        let _serve = Process::start("bundles", &mut serve, &site.directory.join("logs"))?;
+        Ok(Self { site, port, _serve })
+    }
+
+    fn directory(&self) -> &Path {
+        &self.site.directory
+    }
+}
+
 const BOOTSTRAP: &str = r#"
 admin: { address: { socket_address: { address: admin, port_value: 1 } } }
 static_resources:
@@ -130,6 +180,14 @@ FILTER            - name: envoy.filters.network.tcp_proxy
         endpoints:
           - lb_endpoints:
               - endpoint: { address: { socket_address: { address: broker, port_value: 1 } } }
+    - name: partywall-bundles
+      type: STATIC
+      connect_timeout: 1s
+      load_assignment:
+        cluster_name: partywall-bundles
+        endpoints:
+          - lb_endpoints:
+              - endpoint: { address: { socket_address: { address: bundles, port_value: 1 } } }
 "#;
 
 const NO_OP: &str = r#"            - name: envoy.filters.network.wasm
@@ -140,13 +198,40 @@ const NO_OP: &str = r#"            - name: envoy.filters.network.wasm
                   vm_config: { runtime: envoy.wasm.runtime.v8, code: { local: { filename: MODULE } } }
 "#;
 
-fn envoy(what: What, name: &str, directory: &Path, broker: u16, filter: &str) -> Result<Proxy> {
+const OURS: &str = r#"            - name: envoy.filters.network.wasm
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm
+                config:
+                  name: partywall.kafka_scope
+                  root_id: kafka_scope
+                  failure_policy: FAIL_RELOAD
+                  vm_config:
+                    vm_id: partywall-data
+                    runtime: envoy.wasm.runtime.v8
+                    code: { local: { filename: /etc/partywall/partywall.wasm } }
+                    environment_variables:
+                      host_env_keys: [PARTYWALL_BUNDLE_KEYS, PARTYWALL_FINGERPRINT, PARTYWALL_SHARED_STATE]
+                  configuration:
+                    "@type": type.googleapis.com/google.protobuf.Struct
+                    value:
+                      mesh: 3f6c1e0a-52c4-4f0e-9c56-0d3f1a7f2b11
+                      cluster: bench
+                      tenant: acme
+                      bundle: { cluster: partywall-bundles, path: /tenancy.events.bundle, overlay_path: /tenancy.overlay }
+                      trusted_keys: { env: PARTYWALL_BUNDLE_KEYS }
+                      secrets: { fingerprint: PARTYWALL_FINGERPRINT, shared_state: PARTYWALL_SHARED_STATE }
+"#;
+
+fn envoy(what: What, name: &str, policy: &Policy, broker: u16, filter: &str) -> Result<Proxy> {
     let [listener, admin] = free()?;
     let bootstrap = Bootstrap::of(&BOOTSTRAP.replace("FILTER", filter))
         .address("listener", 1, listener)?
         .address("admin", 1, admin)?
-        .address("broker", 1, broker)?;
-    let start = Start { name, bootstrap, admin: Some(admin), environment: Vec::new(), directory };
+        .address("broker", 1, broker)?
+        .address("bundles", 1, policy.port)?
+        .installed_in(&policy.directory().join("etc"));
+    let environment = policy.site.environment("orders")?;
+    let start = Start { name, bootstrap, admin: Some(admin), environment, directory: policy.directory() };
     let mut envoy = Envoy::start_with(start, 1)?;
     envoy.wait_until_ready()?;
     Ok(Proxy { what, address: local(listener), running: Running::Envoy(envoy) })
