@@ -26,6 +26,35 @@ fn frames_come_out_whole_however_they_are_cut() {
 }
 
 #[test]
+fn what_a_frame_lacks_is_told_and_no_more() {
+    let wanted: [&[u8]; 4] = [b"a", b"second frame", &[7; 300], b"last"];
+    let bytes = framed(&wanted);
+    for size in 1..=bytes.len() {
+        let mut frames = Frames::new(300);
+        let mut found = Vec::new();
+        for mut piece in bytes.chunks(size) {
+            while !piece.is_empty() {
+                assert!(frames.missing(piece) > 0, "it would never end");
+                let (now, later) = piece.split_at(frames.missing(piece));
+                frames.push(now);
+                piece = later;
+                if let Some(frame) = frames.next().unwrap() {
+                    found.push(frame.to_vec());
+                    assert_eq!(frames.held(), 0, "nothing of the next one, in pieces of {size}");
+                }
+            }
+        }
+        assert_eq!(found, wanted, "in pieces of {size}");
+    }
+    // Nothing follows a length that no frame has.
+    for length in [0, -1, i32::MIN] {
+        assert_eq!(Frames::new(10).missing(&[i32::to_be_bytes(length), [1; 4]].concat()), 4, "{length}");
+    }
+    assert_eq!(Frames::new(10).missing(&[0x7f; 9]), 9, "a frame too large");
+    assert_eq!(Frames::new(10).missing(&[]), 0);
+}
+
+#[test]
 fn a_partial_frame_is_told() {
     let mut frames = Frames::new(10);
     frames.push(&[0, 0, 0]);

@@ -74,6 +74,18 @@ impl Frames {
         self.held.extend_from_slice(bytes);
     }
 
+    /// How many of `bytes`, which come next, belong to the frame at hand: what is behind them may be whole as it is.
+    #[must_use]
+    pub fn missing(&self, bytes: &[u8]) -> usize {
+        let held = self.held.get(self.taken..).unwrap_or_default();
+        // Of a prefix that is not all there yet, `bytes` are all.
+        let mut prefix = [0; PREFIX];
+        prefix.iter_mut().zip(held.iter().chain(bytes)).for_each(|(to, from)| *to = *from);
+        // A length that none may have is told as soon as it is there.
+        let size = usize::try_from(i32::from_be_bytes(prefix)).unwrap_or(0);
+        size.saturating_add(PREFIX).saturating_sub(held.len()).min(bytes.len())
+    }
+
     /// A frame of `size` bytes came in one piece while nothing was held, and went by.
     pub fn passed(&mut self, size: usize) {
         self.count(size);
