@@ -17,7 +17,7 @@ const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
   kafka       Produce and Fetch through a proxy, ours and others: CPU, latency, memory
 
   --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
-                suspensions 50, reloads of each size, kafka and limits 10)
+                suspensions 50, reloads of each size and limits 10)
   --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
                 scale, suspension, guard, kafka and limits have numbers of their own
 
@@ -76,7 +76,7 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
     let name = name.ok_or("which bench?")?;
     let rounds = rounds.unwrap_or(match name {
         "suspension" => 50,
-        "scale" | "kafka" | "limits" => 10,
+        "scale" | "limits" => 10,
         _ => 30,
     });
     Ok(Some((name, Effort { rounds, requests })))
