@@ -26,9 +26,9 @@ impl Bootstrap {
         Ok(Self { text, ports: Vec::new() })
     }
 
-    /// One that is not in `envoy-config/`.
-    pub fn of(text: &str) -> Self {
-        Self { text: text.to_owned(), ports: Vec::new() }
+    /// What `partywall render` made for this machine: it names these ports of loopback and no others.
+    pub fn rendered(text: String, ports: Vec<u16>) -> Self {
+        Self { text, ports }
     }
 
     /// Puts `port` of loopback where `address:from` stands.

@@ -2,8 +2,14 @@
 
 mod brokers;
 mod client;
+pub mod leak;
+mod scoped;
+mod socket;
+pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
+pub use scoped::{Options as ScopedOptions, Scoped};
+pub use socket::{Socket, framed};
 
 pub(crate) use brokers::program;

@@ -19,6 +19,7 @@ mod config;
 mod crypto;
 mod denial;
 mod fetch;
+mod fetched;
 mod host;
 mod jwks;
 mod kafka;

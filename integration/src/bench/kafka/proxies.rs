@@ -224,7 +224,7 @@ const OURS: &str = r#"            - name: envoy.filters.network.wasm
 
 fn envoy(what: What, name: &str, policy: &Policy, broker: u16, filter: &str) -> Result<Proxy> {
     let [listener, admin] = free()?;
-    let bootstrap = Bootstrap::of(&BOOTSTRAP.replace("FILTER", filter))
+    let bootstrap = Bootstrap::rendered(BOOTSTRAP.replace("FILTER", filter), Vec::new())
         .address("listener", 1, listener)?
         .address("admin", 1, admin)?
         .address("broker", 1, broker)?
