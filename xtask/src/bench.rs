@@ -56,15 +56,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let (profile, folder): (&[&str], _) = if policy { (&[], "debug") } else { (&["--release"], "release") };
     let mut bench = crate::step::command(root().join("target").join(folder).join("bench"), &[]);
     bench.args(arguments).env("ENVOY", tools::envoy()?);
-    if policy {
-        let built = artefacts::build_policy_bench()?;
-        bench.env("PARTYWALL_BENCH_PROGRAM", built.program).env("PARTYWALL_BENCH_INTERPRETER", built.interpreter);
-        bench.env("PARTYWALL_BENCH_MATERIAL", built.material);
-    } else {
-        let pure = artefacts::build_pure()?;
-        let built = artefacts::build()?;
-        bench.env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
-    }
     if arguments.iter().any(|argument| argument == "kafka") {
         for (variable, jars) in [("KAFKA_JARS", kafka::jars()), ("KROXYLICIOUS_JARS", kafka::kroxylicious())] {
             match jars {
@@ -74,6 +65,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
                 Err(error) => println!("   left out: {error:#}"),
             }
         }
+    }
+    if policy {
+        let built = artefacts::build_policy_bench()?;
+        bench.env("PARTYWALL_BENCH_PROGRAM", built.program).env("PARTYWALL_BENCH_INTERPRETER", built.interpreter);
+        bench.env("PARTYWALL_BENCH_MATERIAL", built.material);
+    } else {
+        let pure = artefacts::build_pure()?;
+        let built = artefacts::build()?;
+        bench.env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
     }
     step("build the bench", || {
         let mut build = cargo(&["build", "--package", "partywall-integration", "--bin", "bench"]);
