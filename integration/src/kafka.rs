@@ -5,6 +5,7 @@ mod client;
 pub mod leak;
 mod scoped;
 mod socket;
+pub mod story;
 pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};

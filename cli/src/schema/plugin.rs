@@ -118,6 +118,13 @@ pub(super) fn kafka_scope() -> Value {
                     ],
                 ),
             ),
+            may(
+                "fetched_to",
+                any_text(
+                    "The `vm_id` of the sidecar's filter, which is told whose records the workload fetched (`act_for: fetched`)",
+                    &["partywall"],
+                ),
+            ),
             may("largest", whole("The largest request and response, in bytes", 524_288, FRAME, 104_857_600)),
             may("memory", whole("What all connections of a worker may hold, in bytes", 524_288, FRAME, 536_870_912)),
             may("log", log()),

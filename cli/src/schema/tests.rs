@@ -101,8 +101,10 @@ fn others() {
     let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";
     let cases = format!("cases: [{}, {}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
-    let text = fs::read_to_string(root().join("envoy-config/deployment.yaml")).unwrap();
-    assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok());
+    for file in ["envoy-config/deployment.yaml", "envoy-config/kafka/deployment.yaml"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok(), "{file}");
+    }
     let _ = crate::overlay::Withdrawn::read(&Source::new(
         "overlay.yaml",
         "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]\nwithdrawn_consents: [{ tenant: acme, consent: x }]",
