@@ -46,6 +46,11 @@ pub fn kafka() -> Result<PathBuf> {
     folder("KAFKA_JARS", "kafka-4.4.0")
 }
 
+/// The folder of Kroxylicious's jars.
+pub fn kroxylicious() -> Result<PathBuf> {
+    folder("KROXYLICIOUS_JARS", "kroxylicious-0.12.0")
+}
+
 /// The folder of Kafka's clients for Python, as `PYTHONPATH` takes it.
 pub fn kafka_clients() -> Result<PathBuf> {
     folder("KAFKA_CLIENTS", "kafka-clients-4.4.0-cpython-")

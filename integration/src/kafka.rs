@@ -12,3 +12,5 @@ pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
 pub use scoped::{Options as ScopedOptions, Scoped};
 pub use socket::{Socket, framed};
+
+pub(crate) use brokers::program;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::step::{cargo, root, run as run_command, step};
-use crate::{artefacts, tools};
+use crate::{artefacts, kafka, tools};
 
 const BENCHES: &[(&str, &str)] = &[
     (
@@ -18,6 +18,10 @@ const BENCHES: &[(&str, &str)] = &[
         "10 to 100,000 tenants, 5,000 policies: bundle, memory, load, requests while a bundle comes into force (some 6 minutes)",
     ),
     ("guard", "bodies of 1 KB, 64 KB and 5 MB, guarded and not: latency, MB/s, memory (some 2 minutes)"),
+    (
+        "kafka",
+        "Produce and Fetch from 200 B to 1 MB by tcp_proxy, a module that does nothing, ours and Kroxylicious (some 5 minutes)",
+    ),
     ("limits", "one tenant at ten times its limit, and what another tenant notices of it (some 2 minutes)"),
     ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 3 minutes)"),
 ];
@@ -52,6 +56,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let (profile, folder): (&[&str], _) = if policy { (&[], "debug") } else { (&["--release"], "release") };
     let mut bench = crate::step::command(root().join("target").join(folder).join("bench"), &[]);
     bench.args(arguments).env("ENVOY", tools::envoy()?);
+    if arguments.iter().any(|argument| argument == "kafka") {
+        for (variable, jars) in [("KAFKA_JARS", kafka::jars()), ("KROXYLICIOUS_JARS", kafka::kroxylicious())] {
+            match jars {
+                Ok(jars) => {
+                    bench.env(variable, jars);
+                }
+                Err(error) => println!("   left out: {error:#}"),
+            }
+        }
+    }
     if policy {
         let built = artefacts::build_policy_bench()?;
         bench.env("PARTYWALL_BENCH_PROGRAM", built.program).env("PARTYWALL_BENCH_INTERPRETER", built.interpreter);

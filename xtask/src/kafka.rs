@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::pinned::KAFKA;
+use crate::pinned::{KAFKA, KROXYLICIOUS};
 use crate::step::{command, output, run, step};
 use crate::tools::{fresh, tools};
 
@@ -16,24 +16,39 @@ const JARS: &str = include_str!("kafka/jars.sha256");
 /// The clients for Python, each with the hashes of its wheels.
 const CLIENTS: &str = include_str!("kafka/requirements.txt");
 
-/// The folder of Kafka's jars, fetched by Maven when it is not there yet. A jar with another hash, one too many or one too
-/// few is an error.
+/// Another proxy for tenants of Kafka, which `bench kafka` measures beside ours.
+const KROXYLICIOUS_POM: &str = include_str!("kafka/kroxylicious.xml");
+/// As [`JARS`].
+const KROXYLICIOUS_JARS: &str = include_str!("kafka/kroxylicious.sha256");
+
+/// The folder of Kafka's jars.
 pub(crate) fn jars() -> Result<PathBuf> {
-    let folder = tools().join(format!("kafka-{KAFKA}"));
+    fetched("Apache Kafka", &format!("kafka-{KAFKA}"), POM, JARS)
+}
+
+/// The folder of Kroxylicious's jars.
+pub(crate) fn kroxylicious() -> Result<PathBuf> {
+    fetched("Kroxylicious", &format!("kroxylicious-{KROXYLICIOUS}"), KROXYLICIOUS_POM, KROXYLICIOUS_JARS)
+}
+
+/// The folder of jars, fetched by Maven when it is not there yet. A jar with another hash, one too many or one too few is
+/// an error.
+fn fetched(what: &str, name: &str, pom_text: &str, jars: &str) -> Result<PathBuf> {
+    let folder = tools().join(name);
     if !folder.exists() {
-        step(&format!("fetch Apache Kafka {KAFKA}"), || {
-            let work = fresh(&tools().join("kafka.part"))?;
+        step(&format!("fetch {what} ({name})"), || {
+            let work = fresh(&tools().join(format!("part.{name}")))?;
             let (pom, libs) = (work.join("pom.xml"), work.join("libs"));
-            fs::write(&pom, POM)?;
-            fs::write(work.join("jars.sha256"), JARS)?;
+            fs::write(&pom, pom_text)?;
+            fs::write(work.join("jars.sha256"), jars)?;
             let mut maven = command("mvn", &["--quiet", "--batch-mode", "--file", &pom.to_string_lossy()]);
             maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime", "-Dmdep.useBaseVersion=false"]);
             maven.arg(format!("-DoutputDirectory={}", libs.display()));
-            run(maven).context("Maven cannot fetch Apache Kafka: `cargo xtask setup` says what it needs")?;
+            run(maven).with_context(|| format!("Maven cannot fetch {what}: `cargo xtask setup` says what it needs"))?;
             let mut check = command("sha256sum", &["--check", "--strict", "--quiet", "../jars.sha256"]);
             check.current_dir(&libs);
             run(check).context("what Maven fetched is not what is pinned")?;
-            let (fetched, pinned) = (fs::read_dir(&libs)?.count(), JARS.lines().count());
+            let (fetched, pinned) = (fs::read_dir(&libs)?.count(), jars.lines().count());
             anyhow::ensure!(fetched == pinned, "Maven fetched {fetched} files, and {pinned} are pinned");
             fs::rename(&libs, &folder).with_context(|| format!("cannot put {} in place", folder.display()))?;
             fs::remove_dir_all(work).context("cannot remove what Maven left")

@@ -108,6 +108,10 @@ pub(crate) const PYTHON: (u32, u32) = (3, 10);
 /// Apache Kafka, the broker and its tools; `kafka/pom.xml` and `kafka/jars.sha256` hold the rest.
 pub(crate) const KAFKA: &str = "4.4.0";
 
+/// Kroxylicious, which `bench kafka` measures beside ours: the newest of those tried whose runtime Maven finds and that runs on
+/// [`JAVA`]; `kafka/kroxylicious.xml` and `kafka/kroxylicious.sha256` hold the rest.
+pub(crate) const KROXYLICIOUS: &str = "0.12.0";
+
 /// A command of Debian's, with the packages that hold it and the libraries it needs: what is signed is pinned by the
 /// system.
 pub(crate) struct DebianCommand {

@@ -115,6 +115,29 @@ fn what_nobody_waits_for_is_dropped_where_it_is_denied() {
 }
 
 #[test]
+fn a_stream_means_the_same_in_pieces_of_any_size() {
+    let talk = || {
+        let mut talk = Talk::acme();
+        talk.all.policy.denied.push(("secret", Some(Action::Produce)));
+        talk
+    };
+    let asked = ["orders", "secret", "orders", "a b", "orders"].map(|topic| produce(1, topic)).concat();
+    let whole = talk().ask(&asked);
+    assert_eq!(whole.decisions.len(), 5);
+    for size in 1..asked.len() {
+        let mut talk = talk();
+        let (mut out, mut decided) = (Vec::new(), 0);
+        for piece in asked.chunks(size) {
+            let step = talk.ask(piece);
+            assert_eq!((step.trouble, step.close), (None, Close::No), "in pieces of {size}");
+            out.extend(step.out);
+            decided += step.decisions.len();
+        }
+        assert_eq!((out == whole.out, decided, talk.session.outstanding()), (true, 5, 5), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn what_is_decided_is_told() {
     let mut talk = Talk::acme();
     talk.all.policy.denied.push(("secret", Some(Action::Produce)));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::Bound;
-use super::figures::{Figure, Figures, summary};
+use super::figures::{Figure, Figures, quantile, summary};
 use crate::access_log::Hop;
 use crate::certificates::Workload;
 use crate::issuers::{Provider, viewer};
@@ -143,22 +143,4 @@ fn request(running: &Running, provider: Provider, tenant: &'static str) -> Resul
     let token = running.site.issuers.token(&viewer(provider, tenant), &unique())?;
     let host = format!("{tenant}.shop.example");
     Ok(Request::get("/orders/7").header("host", host).header("authorization", format!("Bearer {token}")))
-}
-
-/// The value below which this share of all lies.
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = (sorted.len() as f64 * share).ceil() as usize;
-    sorted.get(at.saturating_sub(1)).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_quantile_is_one_of_the_values() {
-        let values: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert_eq!([0.5, 0.99, 1.0].map(|share| super::quantile(&values, share)), [50.0, 99.0, 100.0]);
-        assert_eq!(super::quantile(&[3.0], 0.99), 3.0);
-    }
 }

@@ -12,6 +12,7 @@
 //! suspension   from `partywall tenant suspend` to the first denial, under load
 //! guard        what the response guard costs, by the size of the body
 //! limits       one tenant at ten times its limit, and what another notices
+//! kafka        what a proxy of Kafka's protocol costs, ours and others
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -22,6 +23,7 @@ pub mod cpu;
 pub mod figures;
 pub mod guard;
 pub mod issuers;
+pub mod kafka;
 pub mod limits;
 pub mod policy;
 pub mod proxies;

@@ -1,4 +1,4 @@
-;; A filter that does nothing: what entering and leaving a module costs at the callbacks that Partywall has.
+;; A filter that does nothing: what entering and leaving a module costs at the callbacks that Partywall has, of requests and of connections.
 (module
   (memory (export "memory") 1)
   (func (export "_initialize"))
@@ -11,6 +11,11 @@
   (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) (i32.const 0))
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))
   (func (export "proxy_on_response_trailers") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_downstream_data") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_downstream_connection_close") (param i32 i32))
+  (func (export "proxy_on_upstream_data") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_upstream_connection_close") (param i32 i32))
   (func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))
   (func (export "proxy_on_log") (param i32))
   (func (export "proxy_on_delete") (param i32)))

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use partywall_integration::bench::{Effort, context, guard, issuers, limits, policy, scale, suspension};
+use partywall_integration::bench::{Effort, context, guard, issuers, kafka, limits, policy, scale, suspension};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
@@ -14,11 +14,12 @@ const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
   limits      one tenant at ten times its limit, and what another tenant notices of it
   suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
   guard       bodies of 1 KB, 64 KB and 5 MB, guarded and not: latency, MB/s, memory
+  kafka       Produce and Fetch through a proxy, ours and others: CPU, latency, memory
 
   --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
                 suspensions 50, reloads of each size and limits 10)
   --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
-                scale, suspension, guard and limits have numbers of their own
+                scale, suspension, guard, kafka and limits have numbers of their own
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -66,6 +67,7 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
             "policy" if name.is_none() => name = Some("policy"),
             "scale" if name.is_none() => name = Some("scale"),
             "guard" if name.is_none() => name = Some("guard"),
+            "kafka" if name.is_none() => name = Some("kafka"),
             "limits" if name.is_none() => name = Some("limits"),
             "suspension" if name.is_none() => name = Some("suspension"),
             other => return Err(format!("there is no bench and no option `{other}`")),
@@ -88,6 +90,7 @@ fn run(name: &str, effort: Effort) -> Result<bool> {
         "policy" => policy::run(effort, progress)?,
         "scale" => scale::run(effort.rounds, progress)?,
         "guard" => guard::run(effort.rounds, progress)?,
+        "kafka" => kafka::run(effort.rounds, progress)?,
         "limits" => limits::run(effort.rounds, progress)?,
         "suspension" => suspension::run(effort.rounds, progress)?,
         _ => {

@@ -207,7 +207,7 @@ impl Brokers {
     }
 }
 
-/// The folder of what belongs to Kafka's tests: programs of clients.
-pub(super) fn programs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka")
+/// One of the programs that belong to Kafka's tests and benches.
+pub(crate) fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka").join(name)
 }

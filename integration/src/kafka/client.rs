@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::brokers::programs;
+use super::brokers::program;
 use crate::artefacts;
 
 /// How long one may run: a client that waits for ever is an answer, too.
@@ -47,14 +47,14 @@ impl Client {
     /// A program of ours in Java, `integration/kafka/NAME.java`, with Kafka's own client.
     pub fn java_program(name: &str) -> Result<Self> {
         let mut client = Self::java(name)?;
-        client.command.arg(programs().join(format!("{name}.java")));
+        client.command.arg(program(&format!("{name}.java")));
         Ok(client)
     }
 
     /// A program of ours in Python, `integration/kafka/NAME.py`, with librdkafka (`confluent_kafka`) or `aiokafka`.
     pub fn python_program(name: &str) -> Result<Self> {
         let mut command = Command::new("python3");
-        command.arg(programs().join(format!("{name}.py"))).env("PYTHONPATH", artefacts::kafka_clients()?);
+        command.arg(program(&format!("{name}.py"))).env("PYTHONPATH", artefacts::kafka_clients()?);
         Ok(Self { name: format!("{name}.py"), command })
     }
 

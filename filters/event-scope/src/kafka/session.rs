@@ -320,22 +320,26 @@ impl Core {
                 && let Some((frame, behind)) = whole(rest, largest.min(IN_PLACE))
             {
                 rest = behind;
+                frames.passed(frame.len());
                 match take(self, frame, step) {
                     Ok(()) => continue,
                     Err(trouble) => break Err(trouble),
                 }
             }
-            frames.push(rest);
-            break loop {
-                match frames.next() {
-                    Ok(None) => break Ok(()),
-                    Ok(Some(frame)) => match take(self, frame, step) {
-                        Ok(()) => {}
-                        Err(trouble) => break Err(trouble),
-                    },
-                    Err(error) => break Err(error.into()),
+            // No more than the frame at hand needs: those behind it may be whole where they are.
+            let (piece, behind) = rest.split_at(frames.missing(rest));
+            rest = behind;
+            frames.push(piece);
+            match frames.next() {
+                Ok(None) if rest.is_empty() => break Ok(()),
+                Ok(None) => {}
+                Ok(Some(frame)) => {
+                    if let Err(trouble) = take(self, frame, step) {
+                        break Err(trouble);
+                    }
                 }
-            };
+                Err(error) => break Err(error.into()),
+            }
         };
         if let Err(trouble) = outcome {
             self.end(step, trouble);

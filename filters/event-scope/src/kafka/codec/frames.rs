@@ -5,6 +5,10 @@ use std::fmt;
 
 /// Cuts what comes into frames, and holds what is not whole yet: never more than one frame of the largest size, and the
 /// piece that was pushed last.
+///
+/// Its room grows with what has come, to twice of it at most and not beyond the frame at hand: nothing is allocated for
+/// a length alone. Connections carry many frames of about one size, so the room stays until some frames in a row
+/// had no use for it.
 #[derive(Debug)]
 pub struct Frames {
     /// Bytes not taken yet, behind those that were.
@@ -12,6 +16,8 @@ pub struct Frames {
     taken: usize,
     largest: usize,
     failed: Option<FrameError>,
+    /// How many frames in a row were far smaller than the room.
+    small: u8,
 }
 
 /// A length that no frame may have. Nothing that follows can be understood.
@@ -34,15 +40,20 @@ impl Error for FrameError {}
 
 /// The size of a frame's length.
 const PREFIX: usize = 4;
-/// What is kept of the buffer between frames, in bytes: one large frame is no reason to hold its room for good.
+/// What is kept of the buffer for good, in bytes.
 const KEEP: usize = 64 * 1024;
+/// After how many small frames in a row the room of a large one is given back. A consumer that has caught up hears from
+/// its broker twice a second.
+const PATIENCE: u8 = 32;
+/// How many times larger than a frame the room is that is not for frames of its size.
+const FAR: usize = 4;
 
 impl Frames {
     /// Takes frames of `largest` bytes at most, without their length: Kafka's own bound is 100 MB
     /// (`socket.request.max.bytes`), and a connection holds that much at most.
     #[must_use]
     pub fn new(largest: usize) -> Self {
-        Self { held: Vec::new(), taken: 0, largest, failed: None }
+        Self { held: Vec::new(), taken: 0, largest, failed: None, small: 0 }
     }
 
     /// From the next frame on, `largest` bytes are taken at most.
@@ -59,11 +70,55 @@ impl Frames {
         }
         self.held.drain(..self.taken);
         self.taken = 0;
+        self.grow(bytes);
         self.held.extend_from_slice(bytes);
-        // At a quarter, so that frames of about this size do not move it up and down.
-        if self.held.capacity() > KEEP && self.held.len() < self.held.capacity() / 4 {
-            self.held.shrink_to(KEEP);
+    }
+
+    /// How many of `bytes`, which come next, belong to the frame at hand: what is behind them may be whole as it is.
+    #[must_use]
+    pub fn missing(&self, bytes: &[u8]) -> usize {
+        let held = self.held.get(self.taken..).unwrap_or_default();
+        // Of a prefix that is not all there yet, `bytes` are all.
+        let mut prefix = [0; PREFIX];
+        prefix.iter_mut().zip(held.iter().chain(bytes)).for_each(|(to, from)| *to = *from);
+        // A length that none may have is told as soon as it is there.
+        let size = usize::try_from(i32::from_be_bytes(prefix)).unwrap_or(0);
+        size.saturating_add(PREFIX).saturating_sub(held.len()).min(bytes.len())
+    }
+
+    /// A frame of `size` bytes came in one piece while nothing was held, and went by.
+    pub fn passed(&mut self, size: usize) {
+        self.count(size);
+        if self.small >= PATIENCE && self.held() == 0 {
+            (self.held, self.taken) = (Vec::new(), 0);
         }
+    }
+
+    /// Makes room for `bytes`.
+    fn grow(&mut self, bytes: &[u8]) {
+        let need = self.held.len() + bytes.len();
+        if self.small >= PATIENCE && need < self.held.capacity() / FAR {
+            self.give_back();
+        }
+        if need <= self.held.capacity() {
+            return;
+        }
+        // A prefix that lies in two pieces is read with the next one.
+        let prefix = self.held.first_chunk().or_else(|| self.held.is_empty().then(|| bytes.first_chunk()).flatten());
+        let size = prefix.and_then(|prefix| usize::try_from(i32::from_be_bytes(*prefix)).ok()).unwrap_or(0);
+        let wanted = size.min(self.largest).saturating_add(PREFIX);
+        let room = need.max(wanted.min(need.saturating_mul(2)));
+        self.held.reserve_exact(room - self.held.len());
+    }
+
+    fn count(&mut self, size: usize) {
+        let large = size >= self.held.capacity() / FAR;
+        self.small = if large { 0 } else { self.small.saturating_add(1) };
+    }
+
+    fn give_back(&mut self) {
+        self.held.shrink_to(KEEP);
+        self.small = 0;
     }
 
     /// The next whole frame, without its length; `None` until more bytes come.
@@ -86,9 +141,13 @@ impl Frames {
             return Err(failed);
         };
         let begin = self.taken + PREFIX;
-        let Some(frame) = self.held.get(begin..begin.saturating_add(size)) else { return Ok(None) };
-        self.taken = begin + size;
-        Ok(Some(frame))
+        let end = begin.saturating_add(size);
+        if end > self.held.len() {
+            return Ok(None);
+        }
+        self.count(size);
+        self.taken = end;
+        Ok(self.held.get(begin..end))
     }
 
     /// Whether bytes are held that make no whole frame: at the end of a stream, they never will.

@@ -1,0 +1,141 @@
+//! Clients that send one request after the other, so many under way at a time.
+
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::wire::{Api, CORRELATION_OF_REQUEST, CORRELATION_OF_RESPONSE, request, response};
+
+/// How long a proxy may be silent.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Requests of one kind, and what answers each.
+pub(super) struct Kind {
+    request: Vec<u8>,
+    response: Vec<u8>,
+    /// Up to where a response has to be that one: behind the error code of its partition. A broker that keeps what it
+    /// gets says where, and records take long to compare.
+    same: usize,
+}
+
+impl Kind {
+    /// Of this API and of `records`, of what the client calls `topic`.
+    pub(super) fn new(api: Api, topic: &str, records: &[u8]) -> Self {
+        let down = if api == Api::Fetch { records } else { &[] };
+        let response = response(api, topic, down);
+        let at = response.windows(topic.len()).position(|name| name == topic.as_bytes()).unwrap_or(0);
+        // A count, the partition and the code.
+        Self { request: request(api, topic, records), same: at + topic.len() + 1 + 4 + 2, response }
+    }
+}
+
+/// What some requests took.
+pub(super) struct Took {
+    /// All of them.
+    pub(super) all: Duration,
+    /// Each, where they were alone under way.
+    pub(super) each: Vec<Duration>,
+}
+
+/// Connections to one proxy.
+pub(super) struct Clients(Vec<Client>);
+
+struct Client {
+    writer: TcpStream,
+    reader: BufReader<TcpStream>,
+    correlation: i32,
+    buffer: Vec<u8>,
+}
+
+impl Clients {
+    /// So many.
+    pub(super) fn connect(address: SocketAddr, count: usize) -> Result<Self> {
+        let connect = || -> Result<Client> {
+            let writer = TcpStream::connect(address)?;
+            writer.set_nodelay(true)?;
+            writer.set_read_timeout(Some(PATIENCE))?;
+            let reader = BufReader::new(writer.try_clone()?);
+            Ok(Client { writer, reader, correlation: 0, buffer: Vec::new() })
+        };
+        Ok(Self((0..count).map(|_| connect()).collect::<Result<_>>()?))
+    }
+
+    /// Sends `requests` of a kind over each connection, `window` of them under way at a time.
+    pub(super) fn drive(&mut self, kind: &Kind, requests: usize, window: usize) -> Result<Took> {
+        let began = Instant::now();
+        let each = thread::scope(|scope| {
+            let drive = |client| scope.spawn(move || Client::drive(client, kind, requests, window));
+            let all: Vec<_> = self.0.iter_mut().map(drive).collect();
+            let mut each = Vec::new();
+            for one in all {
+                each.extend(one.join().ok().context("a client panicked")??);
+            }
+            Ok::<_, anyhow::Error>(each)
+        })?;
+        Ok(Took { all: began.elapsed(), each })
+    }
+
+    /// As many, each of which is answered a request before the next one comes: no queue of anybody's runs over.
+    pub(super) fn greet(address: SocketAddr, count: usize, kind: &Kind) -> Result<Self> {
+        let mut all = Self(Vec::with_capacity(count));
+        for nth in 0..count {
+            let mut one = Self::connect(address, 1)?;
+            one.drive(kind, 1, 1).with_context(|| format!("connection {nth}"))?;
+            all.0.append(&mut one.0);
+        }
+        Ok(all)
+    }
+}
+
+impl Client {
+    fn drive(&mut self, kind: &Kind, requests: usize, window: usize) -> Result<Vec<Duration>> {
+        let mut request = kind.request.clone();
+        let mut each = Vec::new();
+        let (mut sent, mut answered) = (0, 0);
+        let first = self.correlation;
+        let mut began = Instant::now();
+        while answered < requests {
+            while sent < requests && sent - answered < window {
+                let correlation = first.wrapping_add(sent as i32);
+                request[CORRELATION_OF_REQUEST..CORRELATION_OF_REQUEST + 4].copy_from_slice(&correlation.to_be_bytes());
+                if window == 1 {
+                    began = Instant::now();
+                }
+                self.writer.write_all(&request)?;
+                sent += 1;
+            }
+            self.receive(kind, first.wrapping_add(answered as i32))?;
+            answered += 1;
+            if window == 1 {
+                each.push(began.elapsed());
+            }
+        }
+        self.correlation = first.wrapping_add(sent as i32);
+        Ok(each)
+    }
+
+    fn receive(&mut self, kind: &Kind, correlation: i32) -> Result<()> {
+        self.buffer.resize(kind.response.len(), 0);
+        self.reader.read_exact(&mut self.buffer[..4])?;
+        let expected = &kind.response;
+        ensure!(
+            self.buffer[..4] == expected[..4],
+            "a response of {:?} bytes rather than {:?}",
+            &self.buffer[..4],
+            &expected[..4]
+        );
+        self.reader.read_exact(&mut self.buffer[4..])?;
+        let (before, after) = (CORRELATION_OF_RESPONSE, CORRELATION_OF_RESPONSE + 4);
+        ensure!(self.buffer[before..after] == correlation.to_be_bytes(), "a response to another request");
+        ensure!(
+            self.buffer[after..kind.same] == expected[after..kind.same],
+            "a response that is not the broker's: {:?} rather than {:?}",
+            &self.buffer[after..kind.same],
+            &expected[after..kind.same]
+        );
+        Ok(())
+    }
+}
