@@ -285,6 +285,7 @@ fn what_contradicts_itself_is_refused() {
         (own("a_b.", "a."), "prefix `a.` begins `a.b.`"),
         (own("a", ""), "prefix ``: has 1 to 248 of"),
         (own("__a.", "b."), "prefix `__a.`: `__` begins the names of the broker's own topics"),
+        (own("_", "b."), "prefix `_`: `__` begins the names of the broker's own topics"),
         (own("a/", "b."), "prefix `a/`: has 1 to 248 of"),
         (
             refused(|events| events.prefix.tail = "-".to_owned()),

@@ -144,6 +144,10 @@ pub fn contradicts(events: &EventCluster) -> bool {
     };
     let mut tenants: Vec<&TenantId> = events.own_prefixes.iter().map(|(tenant, _)| tenant).collect();
     tenants.extend(events.cohorts.iter().flat_map(|cohort| &cohort.tenants));
+    // The broker's own topics begin with `__`.
+    if prefixes.iter().any(|prefix| *prefix == "_" || prefix.starts_with("__")) {
+        return true;
+    }
     if (0..prefixes.len()).any(twice) || tenants.iter().any(|tenant| of(tenant) > 1) {
         return true;
     }
