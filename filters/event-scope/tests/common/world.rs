@@ -163,13 +163,14 @@ impl Decide for Policy {
 /// Users are called as their tenants, with a number behind; tokens say whose they are.
 #[derive(Default)]
 pub struct Directory {
-    pub worlds: RefCell<BTreeMap<String, Rc<Prefix>>>,
+    pub worlds: RefCell<BTreeMap<String, Rc<dyn World>>>,
     pub suspended: RefCell<Vec<String>>,
 }
 
 impl Directory {
-    pub fn of(worlds: impl IntoIterator<Item = Prefix>) -> Self {
-        let worlds = worlds.into_iter().map(|world| (world.tenant.clone(), Rc::new(world))).collect();
+    pub fn of<W: World + 'static>(worlds: impl IntoIterator<Item = W>) -> Self {
+        let named = |world: W| (world.tenant().to_owned(), Rc::new(world) as Rc<dyn World>);
+        let worlds = worlds.into_iter().map(named).collect();
         Self { worlds: RefCell::new(worlds), suspended: RefCell::default() }
     }
 }
@@ -189,7 +190,7 @@ impl Identity for Directory {
             return Standing::Suspended;
         }
         match self.worlds.borrow().get(tenant) {
-            Some(world) => Standing::Active(Rc::clone(world) as Rc<dyn World>),
+            Some(world) => Standing::Active(Rc::clone(world)),
             None => Standing::Suspended,
         }
     }
@@ -225,7 +226,7 @@ pub struct All {
 }
 
 impl All {
-    pub fn of(worlds: impl IntoIterator<Item = Prefix>) -> Self {
+    pub fn of<W: World + 'static>(worlds: impl IntoIterator<Item = W>) -> Self {
         Self { directory: Directory::of(worlds), policy: Policy::default(), ids: Known::default() }
     }
 
