@@ -129,6 +129,7 @@ impl World for Prefix {
             Bound::Partitions(count) => count <= 12,
             Bound::Replication(count) => count <= 3,
             Bound::Config(name, _) => name != b"min.insync.replicas",
+            Bound::Others => !topic.ends_with(b"-kept"),
         }
     }
 
@@ -165,17 +166,22 @@ impl Decide for Policy {
 pub struct Directory {
     pub worlds: RefCell<BTreeMap<String, Rc<dyn World>>>,
     pub suspended: RefCell<Vec<String>>,
+    pub classic_only: bool,
 }
 
 impl Directory {
     pub fn of<W: World + 'static>(worlds: impl IntoIterator<Item = W>) -> Self {
         let named = |world: W| (world.tenant().to_owned(), Rc::new(world) as Rc<dyn World>);
         let worlds = worlds.into_iter().map(named).collect();
-        Self { worlds: RefCell::new(worlds), suspended: RefCell::default() }
+        Self { worlds: RefCell::new(worlds), suspended: RefCell::default(), classic_only: false }
     }
 }
 
 impl Identity for Directory {
+    fn classic_only(&self) -> bool {
+        self.classic_only
+    }
+
     fn tenant(&self, proof: Proof<'_>) -> Option<Rc<str>> {
         let shown = match proof {
             Proof::User(user) => user,

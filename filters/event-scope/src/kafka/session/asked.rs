@@ -43,8 +43,7 @@ impl Core {
         header.known().map_err(unknown)?;
         let Some(rule) = rules::of(header.api) else { return Err(unknown(Problem::UnknownApi)) };
         let Some(world) = self.world(peers) else { return self.refuse(frame, header, rule, step) };
-        let classic_only = self.options.classic_only || world.classic_only();
-        if !rule.offers(header.version, classic_only) {
+        if !rule.offers(header.version, world.classic_only()) {
             return self.deny(frame, header, code::UNSUPPORTED_VERSION, Reach::Whole, step);
         }
         if rule.with == With::Denied {

@@ -59,6 +59,8 @@ pub enum Bound<'a> {
     Replication(i64),
     /// A configuration of this name; `None` puts back the broker's own value.
     Config(&'a [u8], Option<&'a [u8]>),
+    /// Of all configurations that are not named, the broker's own value, whoever set another one.
+    Others,
 }
 
 /// The names that a tenant sees, and what stands behind them at the broker.
@@ -128,7 +130,7 @@ pub trait World {
         false
     }
 
-    /// Whether its groups speak the classic protocol alone.
+    /// Whether its groups speak the classic protocol alone. The others are denied then, and not offered.
     fn classic_only(&self) -> bool {
         false
     }
@@ -241,6 +243,12 @@ pub trait Identity {
 
     /// How this tenant stands now.
     fn standing(&self, tenant: &str) -> Standing;
+
+    /// Whether groups of the classic protocol alone are offered to somebody who did not show yet who it is, as clients
+    /// ask for that first: where it is so for any tenant.
+    fn classic_only(&self) -> bool {
+        false
+    }
 }
 
 /// All that are asked.

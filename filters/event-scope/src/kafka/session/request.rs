@@ -4,10 +4,10 @@ mod kinds;
 
 use std::rc::Rc;
 
-use super::METADATA;
 use super::code;
 use super::peers::{Access, Action, Bound, Decision, Kind, Mapped, Peers, World};
 use super::rules::{Rule, With};
+use super::{ALTER_CONFIGS, METADATA};
 use crate::kafka::codec::{Editor, Mark, Marks, Place, Value, Verdict};
 
 /// What an editor of requests is asked about.
@@ -56,6 +56,8 @@ pub(super) struct Request<'a> {
     by_id: bool,
     /// How many ids were looked up.
     looked_up: usize,
+    /// Whether all topics so far may be made by asking for them.
+    made_by_asking: bool,
 }
 
 /// What was found on the way.
@@ -106,7 +108,8 @@ pub(super) fn drop_outermost(place: &Place<'_>) -> Verdict {
 impl<'a> Request<'a> {
     pub(super) fn new(rule: &'static Rule, world: &'a dyn World, peers: &'a Peers<'a>, most: usize) -> Self {
         let (found, topic) = (Found::default(), Vec::new());
-        Self { rule, world, peers, most, session: None, consumer: false, found, topic, by_id: false, looked_up: 0 }
+        let (session, consumer, by_id, looked_up, made_by_asking) = (None, false, false, 0, true);
+        Self { rule, world, peers, most, session, consumer, found, topic, by_id, looked_up, made_by_asking }
     }
 
     /// Takes out what is around the place, or denies all.
@@ -151,10 +154,7 @@ impl<'a> Request<'a> {
         let code = match code {
             Some(_) => code,
             None if quiet => (self.world.access(new) == Access::Foreign).then_some(code::TOPIC_DENIED),
-            None => self.decide(self.action(place)).or_else(|| {
-                let more = self.action(place) == Action::Create && !self.world.allows(&self.topic, Bound::New);
-                more.then_some(code::POLICY_VIOLATION)
-            }),
+            None => self.decide(self.action(place)).or_else(|| self.beyond(self.action(place))),
         };
         match code {
             None => Verdict::Replace,
@@ -187,6 +187,29 @@ impl<'a> Request<'a> {
         self.note(action, &topic, code, reason);
         self.topic = topic;
         (!allow).then_some(code)
+    }
+
+    /// The error where the topic at hand may not be made at all, or not be set anew as a whole.
+    fn beyond(&mut self, action: Action) -> Option<i16> {
+        let bound = match self.rule.api {
+            _ if action == Action::Create => Bound::New,
+            ALTER_CONFIGS => Bound::Others,
+            // Whether the broker is to make what is not there, the request says behind the names.
+            METADATA => {
+                self.made_by_asking = self.made_by_asking && self.may_make();
+                return None;
+            }
+            _ => return None,
+        };
+        (!self.world.allows(&self.topic, bound)).then_some(code::POLICY_VIOLATION)
+    }
+
+    /// Whether the topic at hand may be made by asking for it: as whatever makes it, but told to nobody.
+    fn may_make(&self) -> bool {
+        let action = Action::Create;
+        self.world.auto_create()
+            && action.is_within(self.world.access(&self.topic))
+            && self.peers.decide.decide(self.world, action, &self.topic).allow
     }
 
     fn note(&mut self, action: Action, name: &[u8], code: i16, reason: Option<Rc<str>>) {

@@ -26,7 +26,7 @@ impl Core {
                 step.out.extend(told.unwrap_or_default());
                 Ok(())
             }
-            What::Versions { version } => self.offer(wanted, version, frame, step),
+            What::Versions { version } => self.offer(wanted, version, frame, peers, step),
             What::Handshake { version, mechanism } => self.shaken(version, mechanism, frame, step),
             What::Authenticate { version, shown } => self.believed(version, shown, frame, step),
         }
@@ -53,7 +53,14 @@ impl Core {
         Ok(())
     }
 
-    fn offer(&mut self, correlation: i32, version: i16, frame: &[u8], step: &mut Step) -> Result<(), Trouble> {
+    fn offer(
+        &mut self,
+        correlation: i32,
+        version: i16,
+        frame: &[u8],
+        peers: &Peers<'_>,
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
         let error = frame.get(4..).and_then(<[u8]>::first_chunk).map(|bytes| i16::from_be_bytes(*bytes));
         if error == Some(code::UNSUPPORTED_VERSION) {
             // Brokers that are not Kafka have sent this in forms that nobody can read: it is said anew.
@@ -62,12 +69,12 @@ impl Core {
             stand_in::unsupported_version(correlation, if read { highest.0 } else { 0 }, &mut step.out);
             return Ok(());
         }
-        let mut offer = Offer { classic_only: self.classic_only() };
+        let classic_only = match &self.world {
+            Some(world) => world.classic_only(),
+            None => peers.identity.classic_only(),
+        };
+        let mut offer = Offer { classic_only };
         codec::response(API_VERSIONS, version, frame, &mut offer, &mut self.scratch)?.append_to(&mut step.out);
         Ok(())
-    }
-
-    fn classic_only(&self) -> bool {
-        self.options.classic_only || self.world.as_ref().is_some_and(|world| world.classic_only())
     }
 }
