@@ -257,14 +257,14 @@ fn topics_are_made_within_bounds() {
     let counts = Rc::new(Counts::default());
     let cluster = Cluster::new(&events, Rc::clone(&counts)).unwrap();
     let acme = cluster.scope(&tenant("acme")).unwrap();
-    acme.told(1);
+    acme.counted(1, 0);
     assert!(acme.allows(b"acme.a", Bound::Partitions(3)) && !acme.allows(b"acme.a", Bound::Partitions(4)));
     assert!(acme.allows(b"acme.a", Bound::New) && !acme.allows(b"acme.b", Bound::New));
     // The next bundle knows it still, and so does the next connection.
     let next = Cluster::new(&events, counts).unwrap().scope(&tenant("acme")).unwrap();
     assert!(!next.allows(b"acme.b", Bound::New));
     assert!(cluster.scope(&tenant("globex")).unwrap().allows(b"globex.a", Bound::New));
-    next.told(0);
+    next.counted(0, next.made().unwrap());
     assert!(acme.allows(b"acme.b", Bound::New));
     // What a broker makes by the way is not counted.
     for (count, automatic, made) in [(None, true, true), (Some(2), true, false), (None, false, false)] {

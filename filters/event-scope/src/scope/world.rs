@@ -191,6 +191,14 @@ impl World for Scope {
         bounds::allows(new, bound) && (bound != Bound::New || counted())
     }
 
+    fn made(&self) -> Option<u64> {
+        self.new_topics().count.map(|_| self.counts.made(&self.prefix))
+    }
+
+    fn counted(&self, topics: u32, made: u64) {
+        self.counts.told(&self.prefix, topics, made);
+    }
+
     /// Not where topics are counted: nobody hears of those that a broker makes so.
     fn auto_create(&self) -> bool {
         let new = self.new_topics();

@@ -10,8 +10,8 @@ use super::request::{Found, Request};
 use super::rules::{self, Rule, With};
 use super::sasl::Exchange;
 use super::{
-    API_VERSIONS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA, OFFSET_FETCH,
-    SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
+    API_VERSIONS, CREATE_TOPICS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA,
+    OFFSET_FETCH, SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
 };
 use crate::kafka::codec::{self, Mark, Problem, Reach, RequestHeader, WalkError, answer};
 
@@ -162,6 +162,12 @@ impl Core {
                 None if header.version >= SYNC_GROUP_SAYS => {}
                 None => return self.deny(frame, header, code::REBALANCE_IN_PROGRESS, Reach::Whole, step),
             }
+        }
+        if header.api == CREATE_TOPICS
+            && let Some(made) = world.made()
+        {
+            self.expect(header.correlation, What::Count { world: Rc::clone(&world), made })?;
+            stand_in::all_topics(header.correlation, &mut step.out);
         }
         let start = step.out.len();
         codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);

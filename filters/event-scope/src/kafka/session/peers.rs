@@ -125,6 +125,17 @@ pub trait World {
         true
     }
 
+    /// Where topics are counted for [`Bound::New`], how many it allowed so far: a session asks the broker for all topics
+    /// before it sends what makes some, and says by [`World::counted`] how many there were.
+    fn made(&self) -> Option<u64> {
+        None
+    }
+
+    /// So many of a broker's topics are its own, without those that were allowed since [`World::made`] said `made`.
+    fn counted(&self, topics: u32, made: u64) {
+        let _ = (topics, made);
+    }
+
     /// Whether asking for a topic may create it.
     fn auto_create(&self) -> bool {
         false

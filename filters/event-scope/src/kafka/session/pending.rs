@@ -20,6 +20,9 @@ pub(super) enum What {
     Replace(Vec<u8>),
     /// As that, and it says which topics some ids are of. Without an answer, the client did not ask at all.
     Learn(Option<Vec<u8>>),
+    /// It says which topics there are, which the client did not ask: how many are the world's own is counted, which had
+    /// allowed so many before.
+    Count { world: Rc<dyn World>, made: u64 },
     /// What the broker offers.
     Versions { version: i16 },
     /// Whether it takes the mechanism.
@@ -55,7 +58,7 @@ impl What {
             What::Forward(forward) => forward.more.iter().map(Vec::len).sum(),
             What::Replace(answer) | What::Learn(Some(answer)) => answer.len(),
             What::Authenticate { shown, .. } => shown.held(),
-            What::Learn(None) | What::Versions { .. } | What::Handshake { .. } => 0,
+            What::Learn(None) | What::Count { .. } | What::Versions { .. } | What::Handshake { .. } => 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::peers::Peers;
 use super::pending::{Forward, Pending, What};
-use super::response::{Learner, Response};
+use super::response::{Census, Learner, Response};
 use super::versions::{Highest, Offer};
 use super::{API_VERSIONS, Core, METADATA, Step, Trouble, code, parts, stand_in};
 use crate::kafka::codec;
@@ -24,6 +24,12 @@ impl Core {
                 let mut learner = Learner::new(peers.ids);
                 codec::response(METADATA, stand_in::METADATA, frame, &mut learner, &mut self.scratch)?;
                 step.out.extend(told.unwrap_or_default());
+                Ok(())
+            }
+            What::Count { world, made } => {
+                let mut census = Census { world: &*world, own: 0 };
+                codec::response(METADATA, stand_in::METADATA, frame, &mut census, &mut self.scratch)?;
+                world.counted(census.own, made);
                 Ok(())
             }
             What::Versions { version } => self.offer(wanted, version, frame, peers, step),
