@@ -70,7 +70,7 @@ fn topics_are_counted_before_more_are_made() {
     let step = talk.ask(&create(&["c"]));
     assert!(is_asked_first(&step.out, &STAND_IN));
     // One of them is gone since.
-    talk.tell(&listed(&["acme.old", "acme.a"]));
+    talk.tell(&listed(&["acme.old", "acme.a", "rival.a", "acme-2.c", "rival.b"]));
     assert_eq!(talk.tell(&STAND_IN_ANSWER).out, created(&[("c", 44)]));
     let step = talk.ask(&create(&["c", "d"]));
     assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.c"]))));
