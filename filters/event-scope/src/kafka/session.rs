@@ -59,6 +59,8 @@ const SASL_AUTHENTICATE: i16 = 36;
 const DESCRIBE_TOPIC_PARTITIONS: i16 = 75;
 const SHARE_FETCH: i16 = 78;
 const DESCRIBE_SHARE_OFFSETS: i16 = 90;
+/// From which version on OffsetFetch lists groups.
+const OFFSET_FETCH_GROUPS: i16 = 8;
 
 /// How large things may get.
 #[derive(Clone, Copy, Debug)]

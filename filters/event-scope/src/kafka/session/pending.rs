@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::parts::Answers;
 use super::peers::World;
 use super::sasl::{Mechanism, Shown};
 
@@ -37,8 +38,8 @@ pub(super) struct Forward {
     pub(super) version: i16,
     /// That by which it was mapped; another may hold by now.
     pub(super) world: Rc<dyn World>,
-    /// Answers to the parts that were denied, with their lengths.
-    pub(super) more: Vec<Vec<u8>>,
+    /// Answers to the parts that were denied.
+    pub(super) more: Answers,
     /// What kind of keys a coordinator was looked for.
     pub(super) key_type: i64,
     /// Whether members of its group tell each other of topics.
@@ -55,7 +56,7 @@ impl What {
     /// How many bytes it holds.
     fn held(&self) -> usize {
         match self {
-            What::Forward(forward) => forward.more.iter().map(Vec::len).sum(),
+            What::Forward(forward) => forward.more.held(),
             What::Replace(answer) | What::Learn(Some(answer)) => answer.len(),
             What::Authenticate { shown, .. } => shown.held(),
             What::Learn(None) | What::Count { .. } | What::Versions { .. } | What::Handshake { .. } => 0,

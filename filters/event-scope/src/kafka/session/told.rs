@@ -4,7 +4,7 @@ use super::peers::Peers;
 use super::pending::{Forward, Pending, What};
 use super::response::{Census, Learner, Response};
 use super::versions::{Highest, Offer};
-use super::{API_VERSIONS, Core, METADATA, Step, Trouble, code, parts, stand_in};
+use super::{API_VERSIONS, Core, METADATA, Step, Trouble, code, stand_in};
 use crate::kafka::codec;
 
 impl Core {
@@ -46,7 +46,7 @@ impl Core {
             splice.append_to(&mut step.out);
         } else {
             let response = splice.to_vec();
-            step.out.extend(parts::merged(*api, *version, response, more, &mut self.scratch)?);
+            step.out.extend(more.merged(*api, *version, response, &mut self.scratch)?);
         }
         // Whatever went wrong, an answer of another session says that this one is over.
         if forward.session != 0 && editor.session != Some(forward.session) {
