@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::{
-    BrokerAddresses, EventCluster, EventIdentity, EventPrefix, PartitionRange, Placed, Refusal, Tenants, TopicPattern,
-    TopicRule, UserForm,
+    BrokerAddresses, EventCluster, EventIdentity, EventPrefix, PartitionRange, Placed, Refusal, TenantId, Tenants,
+    TopicPattern, TopicRule, UserForm,
 };
 
 impl EventCluster {
@@ -82,10 +82,12 @@ impl EventCluster {
         if self.brokers.is_wrong() {
             return Some("has addresses of brokers that are none".to_owned());
         }
-        self.wrong_rule().map(|rule| format!("has the rule `{}`, which is none, or there twice", rule.name))
+        let cohort_of =
+            |tenant: &TenantId| cohorts.iter().position(|cohort| cohort.tenants.binary_search(tenant).is_ok());
+        self.wrong_rule(&cohort_of).map(|rule| format!("has the rule `{}`, which is none, or there twice", rule.name))
     }
 
-    fn wrong_rule(&self) -> Option<&TopicRule> {
+    fn wrong_rule(&self, cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> Option<&TopicRule> {
         let rules = &self.topics;
         if let Some(one_more) = rules.get(Self::MOST_RULES) {
             return Some(one_more);
@@ -99,7 +101,9 @@ impl EventCluster {
                     TopicPattern::Named(name) => (true, name),
                     TopicPattern::Begins(text) => (false, text),
                 };
-                !patterns.insert(pattern) || rule.place().is_some_and(|topic| !places.insert(topic)) || rule.is_wrong()
+                !patterns.insert(pattern)
+                    || rule.place().is_some_and(|topic| !places.insert(topic))
+                    || rule.is_wrong(cohort_of)
             })
             .or_else(|| {
                 rules.windows(2).find_map(|pair| match pair {
@@ -167,12 +171,12 @@ impl TopicRule {
         }
     }
 
-    fn is_wrong(&self) -> bool {
+    fn is_wrong(&self, cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> bool {
         let named = matches!(self.covers, TopicPattern::Named(_));
         let placed = match &self.placed {
             Placed::Own | Placed::Denied => true,
             Placed::Partitions { topic, ranges } => {
-                named && EventCluster::name_problem(topic).is_none() && PartitionRange::apart(ranges)
+                named && EventCluster::name_problem(topic).is_none() && PartitionRange::apart(ranges, cohort_of)
             }
             Placed::Shared { topic, .. } => named && EventCluster::name_problem(topic).is_none(),
         };
@@ -182,15 +186,19 @@ impl TopicRule {
 }
 
 impl PartitionRange {
-    /// INVARIANT: no partition is of two tenants.
-    fn apart(ranges: &[Self]) -> bool {
+    /// INVARIANT: no partition is of two tenants, but of those of one cohort, who have all of them the same.
+    fn apart(ranges: &[Self], cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> bool {
         let good = |range: &Self| range.first >= 0 && range.count > 0 && range.first.checked_add(range.count).is_some();
         let mut by_first: Vec<&Self> = ranges.iter().collect();
         by_first.sort_by_key(|range| range.first);
         !ranges.is_empty()
             && ranges.is_sorted_by(|a, b| a.tenant < b.tenant)
             && ranges.iter().all(good)
-            && by_first.is_sorted_by(|a, b| a.first.saturating_add(a.count) <= b.first)
+            && by_first.is_sorted_by(|a, b| {
+                let same = a.first == b.first && a.count == b.count;
+                let cohort = || cohort_of(&a.tenant).is_some_and(|cohort| cohort_of(&b.tenant) == Some(cohort));
+                a.first.saturating_add(a.count) <= b.first || (same && cohort())
+            })
     }
 }
 
