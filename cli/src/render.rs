@@ -1,4 +1,5 @@
-//! Envoy's configuration, from a tenancy directory and what `deployment.yaml` says of the places.
+//! Envoy's configuration, from a tenancy directory and what `deployment.yaml` says of the places; and Kafka's, from
+//! `events.yaml`.
 //!
 //! ```text
 //! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
@@ -7,6 +8,7 @@
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
+pub(crate) mod kafka;
 mod limits;
 mod routes;
 mod template;
