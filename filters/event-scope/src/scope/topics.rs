@@ -81,7 +81,7 @@ impl Rule {
 impl Topics {
     pub(super) fn new(events: &EventCluster) -> Result<Self, String> {
         let (mut rules, mut named, mut begins, mut placed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut ranged = BTreeSet::new();
+        let mut ranged: Vec<TenantId> = Vec::new();
         for rule in &events.topics {
             let number = u32::try_from(rules.len()).map_err(|_| "too many rules for topics".to_owned())?;
             match &rule.covers {
@@ -101,6 +101,8 @@ impl Topics {
             }
             rules.push(compiled);
         }
+        ranged.sort_unstable();
+        ranged.dedup();
         named.sort_unstable();
         begins.sort_unstable_by(|one: &Begins, other| one.text.cmp(&other.text));
         placed.sort_unstable();
@@ -117,7 +119,7 @@ impl Topics {
         if let Some(rule) = rules.iter().find(|rule| !seen.insert(&rule.name)) {
             return Err(format!("topic rule `{}`: two have this name, by which policies know them", rule.name));
         }
-        let topics = Self { rules, named, begins, placed, ranged: ranged.into_iter().collect() };
+        let topics = Self { rules, named, begins, placed, ranged };
         topics.check_placed()?;
         Ok(topics)
     }
@@ -221,7 +223,10 @@ fn compiled(rule: &TopicRule) -> Result<Rule, String> {
             let readers = match readers {
                 TenantScope::All => Readers::All,
                 TenantScope::Only(only) => {
-                    Readers::Only(only.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect())
+                    let mut only = only.clone();
+                    only.sort_unstable();
+                    only.dedup();
+                    Readers::Only(only)
                 }
             };
             To::Shared { called: one()?, topic: placed(topic)?, readers }
