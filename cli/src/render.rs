@@ -5,6 +5,7 @@
 //! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
 //! ```
 
+pub(crate) mod brokers;
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;

@@ -1,167 +1,222 @@
-//! What an operator runs once for a cluster of Kafka: ACLs, quotas, and who may reach the brokers.
-//!
-//! Names are letters, digits, `.`, `_` and `-`, so that they stand in a shell as they are.
+//! A whole bootstrap of the proxy before a cluster of Kafka: what `envoy-config/bootstraps` holds for the sample.
 
-use partywall_tenancy::{EventCluster, EventIdentity, Placed, Tenant, TenantId, TenantScope, UserForm};
+use partywall_tenancy::{BrokerAddresses, EventCluster, EventIdentity};
 
-use crate::clusters::Prefixes;
+use crate::deployment::{Address, Broker, EventsPlace};
+use crate::exit::Failure;
+use crate::render::envoy::{Given, TAIL};
+use crate::render::template::{fill, scalar};
 
-/// Where brokers run, in Kubernetes.
-pub(crate) struct Brokers<'o> {
-    /// Their namespace.
-    pub(crate) namespace: &'o str,
-    /// Their label `app`.
-    pub(crate) app: &'o str,
-    /// The port that the proxy connects to.
-    pub(crate) port: u16,
+const BOOTSTRAP: &str = include_str!("envoy/kafka.yaml");
+const LISTENER: &str = include_str!("envoy/kafka_listener.yaml");
+const CHAIN: &str = include_str!("envoy/kafka_chain.yaml");
+const TLS: &str = include_str!("envoy/kafka_tls.yaml");
+const FILTER: &str = include_str!("envoy/kafka_filter.yaml");
+const ACCESS_LOG: &str = include_str!("envoy/kafka_access_log.yaml");
+const CLUSTER: &str = include_str!("envoy/kafka_cluster.yaml");
+const INSPECTOR: &str = "listener_filters:\n  - name: envoy.filters.listener.tls_inspector\n    typed_config:\n      \
+                         \"@type\": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+
+/// Where clients of the whole cluster, or of one broker, come in.
+struct Listener {
+    name: String,
+    listen: Address,
+    chains: Vec<Chain>,
 }
 
-/// Where the proxy runs: its namespace and its service account, which is its label `app`.
-pub(crate) struct Proxy<'o> {
-    /// Its namespace.
-    pub(crate) namespace: &'o str,
-    /// Its service account.
-    pub(crate) account: &'o str,
+struct Chain {
+    /// The name that a client asked for; `None` for any.
+    server_name: Option<String>,
+    /// The cluster of Envoy behind it.
+    upstream: String,
 }
 
-/// The files, with their names.
-pub(crate) fn files(
-    cluster: &EventCluster,
-    tenants: &[Tenant],
-    proxy: &Proxy<'_>,
-    brokers: &Brokers<'_>,
-) -> [(&'static str, String); 4] {
-    [
-        ("kafka-principals.txt", principals(cluster, tenants)),
-        ("kafka-acls.sh", acls(cluster, tenants)),
-        ("kafka-quotas.sh", quotas(cluster)),
-        ("network-policy.yaml", network_policy(cluster, proxy, brokers)),
-    ]
+/// The bootstrap of the proxy before the cluster called `name`, as YAML with comments.
+///
+/// # Errors
+///
+/// A cluster that the directory or the deployment does not know, and a broker of which nobody says where its clients come
+/// in.
+pub(crate) fn bootstrap(given: Given<'_>, name: &str) -> Result<String, Failure> {
+    let cluster = cluster(given, name)?;
+    let place = place(given, name)?;
+    let listeners = listeners(cluster, place)?;
+    let mut first = true;
+    let mut text_of_listeners = String::new();
+    for listener in &listeners {
+        if !text_of_listeners.is_empty() {
+            text_of_listeners.push('\n');
+        }
+        let chains: String =
+            listener.chains.iter().map(|one| chain(given, (cluster, place), one, &mut first)).collect();
+        let by_name = listener.chains.len() > 1;
+        let places = [
+            ("name", scalar(&listener.name)),
+            ("listen", listener.listen.to_string()),
+            ("inspector", if by_name { INSPECTOR.to_owned() } else { String::new() }),
+            ("chains", chains),
+        ];
+        text_of_listeners += &fill(LISTENER, &places);
+    }
+    let clusters: Vec<String> = upstreams(place)
+        .map(|(name, brokers)| {
+            let endpoints: String = brokers
+                .iter()
+                .map(|broker| format!("- endpoint: {{ address: {{ socket_address: {} }} }}\n", broker.at))
+                .collect();
+            fill(CLUSTER, &[("name", name), ("endpoints", endpoints)])
+        })
+        .collect();
+    let places = [
+        ("cluster", name.to_owned()),
+        ("region", scalar(&cluster.region)),
+        ("admin", given.deployment.admin.to_string()),
+        ("listeners", text_of_listeners),
+        ("clusters", clusters.concat()),
+    ];
+    let mut text = fill(BOOTSTRAP, &places) + &fill(TAIL, &[("bundles", given.deployment.bundles.to_string())]);
+    for anchor in ["tls", "kafka_scope", "access_log"] {
+        if !text.contains(&format!("*{anchor}\n")) {
+            text = text.replace(&format!(" &{anchor}"), "");
+        }
+    }
+    Ok(text.replace("- \n", "-\n"))
 }
 
-/// The form of users' names, if users show tenants.
-fn user(cluster: &EventCluster) -> Option<&str> {
-    cluster.identity.iter().find_map(|way| match way {
-        EventIdentity::User { template } => Some(template.as_str()),
-        _ => None,
+fn cluster<'a>(given: Given<'a>, name: &str) -> Result<&'a EventCluster, Failure> {
+    let clusters = given.directory.events;
+    clusters.iter().find(|cluster| cluster.name == name).ok_or_else(|| {
+        let names: Vec<&str> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+        let help = match names.as_slice() {
+            [] => "the directory has no events.yaml".to_owned(),
+            names => format!("there are {}", names.join(", ")),
+        };
+        Failure::invalid(format!("no cluster of events is called `{name}`\nhelp: {help}"))
     })
 }
 
-/// The principals that brokers know, each with its tenant.
-fn principals(cluster: &EventCluster, tenants: &[Tenant]) -> String {
-    let mut text = format!(
-        "# Principals of the brokers of `{}`, one a line: the tenant, a blank, and the principal. Both scripts read it:\n\
-         #   ./kafka-acls.sh < kafka-principals.txt\n",
-        cluster.name
-    );
-    match user(cluster) {
-        Some(template) if UserForm::parse(template) == Some(UserForm::Whole) => {
-            text += "# Written by `partywall render kafka`: each tenant's user of SASL is called as the tenant.\n";
-            tenants.iter().for_each(|tenant| text += &format!("{0} User:{0}\n", tenant.id));
-        }
-        Some(template) => {
-            let example = template.replace("{tenant}", "acme").replace("{user}", "orders");
-            text += &format!(
-                "# Users of SASL are called `{template}`, and only the brokers know them all: list them here, as\n# acme User:{example}\n"
-            );
-        }
-        None => {
-            text += "# No user of SASL shows a tenant here, so that brokers know the proxy alone: list nobody, and let the proxy do all.\n";
-        }
-    }
-    text
+fn place<'a>(given: Given<'a>, name: &str) -> Result<&'a EventsPlace, Failure> {
+    given.deployment.events.iter().find(|place| place.cluster == name).ok_or_else(|| {
+        Failure::invalid(format!(
+            "the deployment does not say where `{name}` is\nhelp: write `- {{ cluster: {name}, listen: {{ address: 0.0.0.0, \
+             port: 9092 }}, brokers: [{{ id: 1, address: kafka-1, port: 9092 }}] }}` under `events`"
+        ))
+    })
 }
 
-const HEAD: &str = "#!/bin/sh\n# Written by `partywall render kafka` from events.yaml: change that, not this.\n";
-const ASKED: &str = "set -eu\n: \"${BOOTSTRAP:?the host and port of a broker}\"\n: \"${COMMAND_CONFIG:?the file of properties of an administrator}\"\n";
-
-fn acls(cluster: &EventCluster, tenants: &[Tenant]) -> String {
-    let mut text = format!(
-        "{HEAD}# ACLs of `{}`: the names behind a tenant's prefix are for its principals alone, and what is shared or parted for\n\
-         # those who have it. Without the proxy they could do no more. Brokers need `allow.everyone.if.no.acl.found=false`.\n\
-         # Of a topic that tenants have in parts, ACLs cannot tell the partitions: only the proxy does.\n\
-         # PROXY, if set, is the principal of the proxy, for connections that it makes by its own name: it may do all of it.\n{ASKED}",
-        cluster.name
-    );
-    text += "allow() { kafka-acls.sh --bootstrap-server \"$BOOTSTRAP\" --command-config \"$COMMAND_CONFIG\" --add \"$@\" < /dev/null; }\n\n";
-    text += "# What stands before the names of a tenant.\nprefix() {\n  case \"$1\" in\n";
-    let prefixes = Prefixes::of_cluster(cluster);
-    for tenant in tenants {
-        text += &format!("    {}) echo {} ;;\n", tenant.id, prefixes.of(&tenant.id));
-    }
-    text += "    *) echo \"there is no tenant $1\" >&2; return 1 ;;\n  esac\n}\n\n";
-    text += "# Topics that are not behind the prefix: of the tenant $1, for the principal $2.\nothers() {\n";
-    let mut some = false;
-    for rule in &cluster.topics {
-        let (topic, operations, whose) = match &rule.placed {
-            Placed::Shared { topic, readers } => (topic, READ, cases(readers)),
-            Placed::Partitions { topic, ranges } => {
-                let tenants = ranges.iter().map(|range| range.tenant.clone()).collect();
-                (topic, PART, cases(&TenantScope::Only(tenants)))
+fn listeners(cluster: &EventCluster, place: &EventsPlace) -> Result<Vec<Listener>, Failure> {
+    let all = Chain { server_name: None, upstream: "kafka".to_owned() };
+    let mut first = Listener { name: "kafka".to_owned(), listen: place.listen.clone(), chains: Vec::new() };
+    let mut listeners = Vec::new();
+    for broker in &place.brokers {
+        let upstream = of(broker);
+        let chain = |server_name| Chain { server_name, upstream: upstream.clone() };
+        let own = |listen| Listener { name: upstream.clone(), listen, chains: vec![chain(None)] };
+        match (&broker.listen, &cluster.brokers) {
+            (Some(listen), _) => listeners.push(own(listen.clone())),
+            (None, BrokerAddresses::ByPort { first, most, .. }) => {
+                let port = u16::try_from(broker.id).ok().filter(|id| id <= most).and_then(|id| first.checked_add(id));
+                let port = port.ok_or_else(|| {
+                    let (id, name) = (broker.id, &cluster.name);
+                    Failure::invalid(format!(
+                        "the deployment has broker {id} of `{name}`, and `by_port` ends at {most}\nhelp: write a larger `most`"
+                    ))
+                })?;
+                listeners.push(own(place.listen.with_port(port)));
             }
-            Placed::Own | Placed::Denied => continue,
-        };
-        some = true;
-        text +=
-            &format!("  case \"$1\" in {whose}) allow --allow-principal \"$2\" {operations} --topic {topic} ;; esac\n");
+            (None, BrokerAddresses::Sni { head, tail, .. }) => {
+                first.chains.push(chain(Some(format!("{head}{}{tail}", broker.id))));
+            }
+            (None, BrokerAddresses::AsTheyAre | BrokerAddresses::Listed(_)) => {
+                let (id, name) = (broker.id, &cluster.name);
+                return Err(Failure::invalid(format!(
+                    "nobody says where clients of broker {id} of `{name}` come in\nhelp: write `listen: {{ address: 0.0.0.0, \
+                     port: 9092 }}` beside its `id`, or `by_port` or `sni` under `brokers` of the cluster"
+                )));
+            }
+        }
     }
-    text += if some { "}\n\n" } else { "  :\n}\n\n" };
-    let topics = if cluster.new_topics.allowed { MAKE } else { USE };
-    text += &format!(
-        "principal() {{\n  its=$(prefix \"$1\")\n  allow --allow-principal \"$2\" {topics} --topic \"$its\" --resource-pattern-type prefixed\n  \
-         allow --allow-principal \"$2\" {GROUP} --group \"$its\" --resource-pattern-type prefixed\n  \
-         allow --allow-principal \"$2\" {TRANSACTION} --transactional-id \"$its\" --resource-pattern-type prefixed\n  \
-         others \"$1\" \"$2\"\n}}\n\n"
+    first.chains.push(all);
+    listeners.insert(0, first);
+    Ok(listeners)
+}
+
+/// The clusters of Envoy, each with its brokers.
+fn upstreams(place: &EventsPlace) -> impl Iterator<Item = (String, &[Broker])> {
+    let each = place.brokers.iter().map(|broker| (of(broker), std::slice::from_ref(broker)));
+    [("kafka".to_owned(), place.brokers.as_slice())].into_iter().chain(each)
+}
+
+fn of(broker: &Broker) -> String {
+    format!("kafka-{}", broker.id)
+}
+
+/// A chain of filters. The first one of all has what the others refer to.
+fn chain(given: Given<'_>, (cluster, place): (&EventCluster, &EventsPlace), chain: &Chain, first: &mut bool) -> String {
+    let is_first = std::mem::replace(first, false);
+    let server_name = chain.server_name.as_ref();
+    let match_ = server_name.map(|name| format!("filter_chain_match: {{ server_names: [{}] }}", scalar(name)));
+    let transport_socket = match (place.plain, is_first) {
+        (true, _) => String::new(),
+        (false, true) => tls(given, cluster),
+        (false, false) => "transport_socket: *tls".to_owned(),
+    };
+    let (filter, access_log) = if is_first {
+        (filter(given, cluster, place), fill(ACCESS_LOG, &[("cluster", scalar(&cluster.name))]))
+    } else {
+        ("- *kafka_scope".to_owned(), "access_log: *access_log".to_owned())
+    };
+    let text = fill(
+        CHAIN,
+        &[
+            ("match", match_.unwrap_or_default()),
+            ("transport_socket", transport_socket),
+            ("filter", filter),
+            ("upstream", chain.upstream.clone()),
+            ("access_log", access_log),
+        ],
     );
-    text += "if [ -n \"${PROXY:-}\" ]; then\n  allow --allow-principal \"$PROXY\" --operation All --topic '*' --group '*' --transactional-id '*'\n  \
-             allow --allow-principal \"$PROXY\" --operation Describe --cluster\nfi\n\n";
-    text + &each_principal("principal \"$tenant\" \"$principal\"")
+    // What is empty in the place of the first field would leave a lone dash.
+    text.strip_prefix("- \n  ").map_or(text.clone(), |rest| format!("- {rest}"))
 }
 
-const READ: &str = "--operation Read --operation Describe";
-const PART: &str = "--operation Read --operation Write --operation Describe";
-const USE: &str = "--operation Read --operation Write --operation Describe --operation DescribeConfigs";
-const MAKE: &str = "--operation Read --operation Write --operation Describe --operation DescribeConfigs --operation Create --operation Delete --operation Alter --operation AlterConfigs";
-const GROUP: &str = "--operation Read --operation Describe --operation Delete";
-const TRANSACTION: &str = "--operation Write --operation Describe";
-
-/// A loop over the lines of standard input, of which the tools read nothing.
-fn each_principal(command: &str) -> String {
-    format!("while read -r tenant principal; do\n  case \"$tenant\" in ''|'#'*) continue ;; esac\n  {command}\ndone\n")
+fn tls(given: Given<'_>, cluster: &EventCluster) -> String {
+    let by_certificate = |identity: &EventIdentity| {
+        matches!(identity, EventIdentity::UriSan { .. } | EventIdentity::DnsSan { .. } | EventIdentity::Workload { .. })
+    };
+    let (required, why) = if cluster.identity.iter().all(by_certificate) && cluster.bound.is_none() {
+        (true, "# Who calls is what the filter decides by, so nobody comes in without proving it.")
+    } else {
+        (false, "# Who has none shows by SASL who it is, or the listener says it.")
+    };
+    let places =
+        [("why", why.to_owned()), ("required", required.to_string()), ("files", given.deployment.files.clone())];
+    fill(TLS, &places)
 }
 
-/// A pattern of `case`.
-fn cases(scope: &TenantScope) -> String {
-    match scope {
-        TenantScope::All => "*".to_owned(),
-        TenantScope::Only(list) => list.iter().map(TenantId::as_str).collect::<Vec<_>>().join("|"),
+fn filter(given: Given<'_>, cluster: &EventCluster, place: &EventsPlace) -> String {
+    let mut secrets = vec!["fingerprint", "shared_state"];
+    if cluster.identity.contains(&EventIdentity::Token) && given.has_symmetric_issuers() {
+        secrets.push("issuer_keys");
     }
-}
-
-fn quotas(cluster: &EventCluster) -> String {
-    let mut text = format!(
-        "{HEAD}# Quotas of `{}`. Kafka has them for a user, a client id or the default of either, and none for a beginning: so each\n\
-         # client id gets one, in which the proxy wrote its tenant's prefix, and each user that shows a tenant gets one that all of\n\
-         # its client ids share. Bytes are those of a second, at each broker.\n{ASKED}",
-        cluster.name
-    );
-    text += ": \"${PRODUCE:?bytes that a client may write in a second}\"\n: \"${CONSUME:?bytes that it may read}\"\n";
-    text += "rates=\"producer_byte_rate=$PRODUCE,consumer_byte_rate=$CONSUME\"\n";
-    text += "quota() { kafka-configs.sh --bootstrap-server \"$BOOTSTRAP\" --command-config \"$COMMAND_CONFIG\" --alter --add-config \"$rates\" \"$@\" < /dev/null; }\n\n";
-    text += "quota --entity-type clients --entity-default\n\n";
-    text + &each_principal("quota --entity-type users --entity-name \"${principal#User:}\"")
-}
-
-fn network_policy(cluster: &EventCluster, proxy: &Proxy<'_>, brokers: &Brokers<'_>) -> String {
-    let (name, Brokers { namespace, app, port }) = (&cluster.name, brokers);
-    let Proxy { namespace: of_proxy, account } = proxy;
-    format!(
-        "# Written by `partywall render kafka` from events.yaml: change that, not this.\n\
-         # Nobody but the proxy of `{name}` reaches its brokers, but for brokers and controllers themselves.\n\
-         apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {name}-brokers\n  namespace: {namespace}\nspec:\n  \
-         podSelector: {{ matchLabels: {{ app: {app} }} }}\n  policyTypes: [Ingress]\n  ingress:\n    - from:\n        - \
-         namespaceSelector: {{ matchLabels: {{ kubernetes.io/metadata.name: {of_proxy} }} }}\n          \
-         podSelector: {{ matchLabels: {{ app: {account} }} }}\n      ports: [{{ protocol: TCP, port: {port} }}]\n    - from:\n        - \
-         podSelector: {{ matchLabels: {{ app: {app} }} }}\n"
+    let variable = |purpose: &&str| format!("PARTYWALL_{}", purpose.to_ascii_uppercase());
+    let variables: Vec<String> =
+        ["PARTYWALL_BUNDLE_KEYS".to_owned()].into_iter().chain(secrets.iter().map(variable)).collect();
+    let by_purpose: Vec<String> = secrets.iter().map(|purpose| format!("{purpose}: {}", variable(purpose))).collect();
+    let approvals = match given.directory.mesh.approvals {
+        0 | 1 => String::new(),
+        several => format!("approvals: {several}"),
+    };
+    fill(
+        FILTER,
+        &[
+            ("files", given.deployment.files.clone()),
+            ("variables", variables.join(", ")),
+            ("mesh", given.directory.mesh.id.to_string()),
+            ("cluster", scalar(&cluster.name)),
+            ("tenant", place.tenant.as_ref().map_or_else(String::new, |tenant| format!("tenant: {tenant}"))),
+            ("approvals", approvals),
+            ("secrets", by_purpose.join(", ")),
+        ],
     )
 }

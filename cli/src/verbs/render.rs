@@ -13,10 +13,10 @@ use crate::diagnostic::Severity;
 use crate::directory::{Directory, is_label};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
+use crate::render::brokers::{self, Brokers, Proxy};
 use crate::render::envoy::Given;
 use crate::render::istio::{Options, Version, namespace, resources};
-use crate::render::kafka::{self, Brokers, Proxy};
-use crate::render::{Role, bootstrap, global, limits_service};
+use crate::render::{Role, bootstrap, global, kafka, limits_service};
 
 /// Write Envoy's configuration from the tenancy directory, and Kafka's
 ///
@@ -49,7 +49,8 @@ enum What {
 ///
 /// With the filter, access log, local replies in the form of our denials, the limits of tenants as Envoy's local rate
 /// limit, and a listener for each direction. Routes of the edge come from the operations, clusters of a sidecar from
-/// `callers` of the services it may call.
+/// `callers` of the services it may call. The proxy before a cluster of Kafka has a listener for each broker, or one for
+/// all of them where clients ask for a broker by name (SNI).
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -57,6 +58,7 @@ enum What {
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
   partywall render envoy tenancy --role sidecar --service orders --cell eu-1
+  partywall render envoy tenancy --role kafka --cluster shop-events
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
@@ -68,6 +70,9 @@ struct Envoy {
     /// The service of a sidecar
     #[arg(long, required_if_eq("role", "sidecar"))]
     service: Option<String>,
+    /// The cluster of events.yaml before which the proxy stands
+    #[arg(long, required_if_eq("role", "kafka"), value_parser = label)]
+    cluster: Option<String>,
     /// The cell of a sidecar, where its service has an instance for each
     #[arg(long, requires = "service", value_parser = label)]
     cell: Option<String>,
@@ -210,6 +215,8 @@ enum RoleName {
     Edge,
     /// Beside a service, in both directions
     Sidecar,
+    /// Before the brokers of a cluster of Kafka
+    Kafka,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -221,24 +228,33 @@ pub(crate) fn run(args: &Args) -> Outcome {
             good(&checked)?;
             put(args.out.as_deref(), &limits_service(checked.reading().limits()))
         }
-        What::Kafka(args) => kafka(args),
+        What::Kafka(args) => of_brokers(args),
     }
 }
 
 fn envoy(args: &Envoy) -> Outcome {
-    let role = match (args.role, args.service.as_deref()) {
-        (RoleName::Edge, None) => Role::Edge,
-        (RoleName::Edge, Some(_)) => {
+    let role = match (args.role, args.service.as_deref(), args.cluster.as_deref()) {
+        (RoleName::Edge | RoleName::Kafka, Some(_), _) => {
             return Err(Failure::usage(
-                "an edge has no service\nhelp: leave `--service` out, or write `--role sidecar`",
+                "only a sidecar has a service\nhelp: leave `--service` out, or write `--role sidecar`",
             ));
         }
-        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
+        (RoleName::Edge | RoleName::Sidecar, _, Some(_)) => {
+            return Err(Failure::usage(
+                "only the proxy before brokers has a cluster\nhelp: leave `--cluster` out, or write `--role kafka`",
+            ));
+        }
+        (RoleName::Kafka, None, cluster) => {
+            let cluster = cluster.unwrap_or_default();
+            return write(&args.place, |given| kafka::bootstrap(given, cluster));
+        }
+        (RoleName::Edge, None, None) => Role::Edge,
+        (RoleName::Sidecar, service, None) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
     };
     write(&args.place, |given| bootstrap(given, role))
 }
 
-fn kafka(args: &Kafka) -> Outcome {
+fn of_brokers(args: &Kafka) -> Outcome {
     let checked = check(&args.dir, None);
     let directory = good(&checked)?;
     let found = directory.events.iter().find(|cluster| cluster.name == args.cluster);
@@ -258,7 +274,7 @@ fn kafka(args: &Kafka) -> Outcome {
     };
     let proxy = Proxy { namespace: &namespace, account: &account };
     let brokers = Brokers { namespace: &args.namespace, app: &args.app, port: args.port };
-    for (name, text) in kafka::files(cluster, directory.tenants, &proxy, &brokers) {
+    for (name, text) in brokers::files(cluster, directory.tenants, &proxy, &brokers) {
         match &args.out {
             Some(folder) => {
                 let path = folder.join(name);

@@ -19,4 +19,9 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 pub mod kafka;
+mod memory;
 pub mod scope;
+mod topic_ids;
+
+pub use memory::Memory;
+pub use topic_ids::TopicIds;

@@ -105,6 +105,40 @@ pub(crate) fn replace_response_body(size: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, size, bytes);
 }
 
+/// A way through a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the client.
+    In,
+    /// To the client.
+    Out,
+}
+
+impl Way {
+    fn buffer(self) -> BufferType {
+        match self {
+            Self::In => BufferType::DownstreamData,
+            Self::Out => BufferType::UpstreamData,
+        }
+    }
+}
+
+/// The next bytes of a connection, all `size` of them; within a callback of that way alone.
+pub(crate) fn stream_data(way: Way, size: usize) -> Option<Vec<u8>> {
+    hostcalls::get_buffer(way.buffer(), 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
+}
+
+/// Puts `bytes` in the place of the next `size` bytes; within a callback of that way alone.
+pub(crate) fn replace_stream_data(way: Way, size: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(way.buffer(), 0, size, bytes);
+}
+
+/// Closes the connection, with what was not written yet. Never where the stream ends by itself: the host would take the
+/// context away and then call it.
+pub(crate) fn close_connection() {
+    let _ = hostcalls::close_downstream();
+}
+
 pub(crate) fn request_trailers() -> Map {
     hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default()
 }
@@ -179,4 +213,24 @@ pub(crate) fn count(id: u32, number: u64) {
 
 pub(crate) fn gauge(id: u32, value: u64) {
     let _ = hostcalls::record_metric(id, value);
+}
+
+/// A queue of this VM, which others find by their name for it.
+pub(crate) fn open_queue(name: &str) -> Option<u32> {
+    hostcalls::register_shared_queue(name).ok()
+}
+
+/// The queue of that name of the VM `vm`; `None` where nobody opened it yet.
+pub(crate) fn find_queue(vm: &str, name: &str) -> Option<u32> {
+    hostcalls::resolve_shared_queue(vm, name).ok().flatten()
+}
+
+/// Puts a message into a queue. Whether it is there.
+pub(crate) fn enqueue(queue: u32, message: &[u8]) -> bool {
+    hostcalls::enqueue_shared_queue(queue, Some(message)).is_ok()
+}
+
+/// Takes the next message out of a queue.
+pub(crate) fn dequeue(queue: u32) -> Option<Vec<u8>> {
+    hostcalls::dequeue_shared_queue(queue).ok().flatten()
 }

@@ -78,7 +78,7 @@ fn walk(
     frame: &[u8],
     mut tell: impl FnMut(Group) -> Result<(), Problem>,
 ) -> Result<Group, WalkError> {
-    let mut walker: Walker<'_, '_, ()> = Walker::new(frame, None);
+    let mut walker = Walker::new(frame, None);
     groups(&mut walker, key, version, &mut tell).map_err(|stop| {
         let problem = match stop {
             Stop::Problem(problem) => problem,
@@ -89,7 +89,7 @@ fn walk(
 }
 
 fn groups(
-    walker: &mut Walker<'_, '_, ()>,
+    walker: &mut Walker<'_, '_>,
     key: i16,
     version: i16,
     tell: &mut dyn FnMut(Group) -> Result<(), Problem>,
@@ -121,7 +121,7 @@ fn groups(
     found.ok_or(Problem::Edit.into())
 }
 
-fn group(walker: &mut Walker<'_, '_, ()>, body: u16) -> Result<Group, Stop> {
+fn group(walker: &mut Walker<'_, '_>, body: u16) -> Result<Group, Stop> {
     let start = walker.input.pos();
     let (mut name, mut list) = (None, None);
     for field in plain(body) {
