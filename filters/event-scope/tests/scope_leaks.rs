@@ -262,7 +262,8 @@ fn no_mark_of_one_tenant_reaches_another() {
             assert_eq!(held.trouble, None, "the broker is asked by {}", name());
             (asked, pooled, shared) = (asked + 1, pooled + held.pooled, shared + held.shared);
         }
-        let went: Vec<_> = frames(&step.out).iter().map(|frame| RequestHeader::read(frame).unwrap().api).collect();
+        let header = |frame: &&[u8]| RequestHeader::read(frame).map(|header| (header.api, header.version)).unwrap();
+        let went: Vec<_> = frames(&step.out).iter().map(header).collect();
         let answers = answers(&table, &step.out, turn, &mut random);
         let mut told = Step::default();
         sessions[who].from_broker(&answers, &all.peers(), &mut told);
@@ -277,7 +278,7 @@ fn no_mark_of_one_tenant_reaches_another() {
             marks.insert(id);
         }
         if let ([frame], [asked]) = (frames(&told.out).as_slice(), went.as_slice())
-            && *asked == api.key
+            && *asked == (api.key, i16::from(version))
         {
             let mut held = held(&scopes[who], false);
             let mut scratch = Scratch::default();

@@ -336,13 +336,13 @@ fn what_contradicts_itself_is_refused() {
                 events.topics.push(rule("a", "a", shared("p", Some(&["acme"]))));
                 events.topics.push(rule("b", "b", partitions("p", &[("acme", 0, 1)])));
             }),
-            "topic `p` of the broker: tenant `acme` has two names for it",
+            "topic `p` of the broker: two rules give it to tenants",
         ),
         (
             refused(|events| {
                 events.topics.extend([rule("a", "a", shared("p", None)), rule("b", "b", shared("p", Some(&["acme"])))]);
             }),
-            "topic `p` of the broker: one rule shares it with all, and others too",
+            "topic `p` of the broker: two rules give it to tenants",
         ),
         (
             refused(|events| {

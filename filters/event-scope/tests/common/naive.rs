@@ -182,29 +182,14 @@ fn ranges_meet(events: &EventCluster, rule: &TopicRule) -> bool {
     })
 }
 
-/// Whether both give the same topic of the broker to one tenant.
+/// Whether both give the same topic of the broker to tenants.
 fn doubles(one: &TopicRule, other: &TopicRule) -> bool {
-    let (Some(to), Some(also)) = (placed(one), placed(other)) else { return false };
-    if to != also {
-        return false;
-    }
-    let (Some(one), Some(other)) = (receivers(one), receivers(other)) else { return true };
-    one.iter().any(|tenant| other.contains(tenant))
+    placed(one).is_some() && placed(one) == placed(other)
 }
 
 fn placed(rule: &TopicRule) -> Option<&str> {
     match &rule.placed {
         Placed::Shared { topic, .. } | Placed::Partitions { topic, .. } => Some(topic),
         Placed::Own | Placed::Denied => None,
-    }
-}
-
-/// `None` for all.
-fn receivers(rule: &TopicRule) -> Option<Vec<&TenantId>> {
-    match &rule.placed {
-        Placed::Shared { readers: TenantScope::All, .. } => None,
-        Placed::Shared { readers: TenantScope::Only(only), .. } => Some(only.iter().collect()),
-        Placed::Partitions { ranges, .. } => Some(ranges.iter().map(|range| &range.tenant).collect()),
-        Placed::Own | Placed::Denied => Some(Vec::new()),
     }
 }

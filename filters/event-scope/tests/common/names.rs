@@ -346,8 +346,7 @@ fn apart(events: &EventCluster, one: &Scope, other: &Scope, name: &[u8], held: &
                     assert!(both.contains(&None), "{partition}: {}", shown());
                 }
             }
-            (Access::Own, Access::Read) | (Access::Read, Access::Own | Access::Read | Access::Part) => {}
-            (Access::Part, Access::Read) => {}
+            (Access::Own, Access::Read) | (Access::Read, Access::Own | Access::Read) => {}
             (access, theirs) => panic!("{access:?} and {theirs:?}: {}", shown()),
         }
     }
