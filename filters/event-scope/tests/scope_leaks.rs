@@ -90,7 +90,7 @@ impl Held<'_> {
         if !self.inward && topic && name.starts_with(b"topic-7") && !self.said_denied {
             self.trouble.get_or_insert("what is denied".to_owned());
         }
-        if topic && own && name.strip_prefix(prefix).is_some_and(|name| name.starts_with(b"topic-7")) {
+        if self.inward && topic && own && name.strip_prefix(prefix).is_some_and(|name| name.starts_with(b"topic-7")) {
             self.trouble.get_or_insert(format!("what is denied, {}", name.escape_ascii()));
         }
     }
