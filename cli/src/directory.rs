@@ -106,6 +106,13 @@ pub struct Directory<'r> {
     pub digest: [u8; 32],
 }
 
+impl Directory<'_> {
+    /// Whether the service of this name stands for a cluster of Kafka: no request of HTTP comes to it.
+    pub(crate) fn is_cluster(&self, service: &str) -> bool {
+        self.events.binary_search_by(|cluster| cluster.name.as_str().cmp(service)).is_ok()
+    }
+}
+
 /// What holds for the whole mesh.
 #[derive(Debug)]
 pub struct Mesh {

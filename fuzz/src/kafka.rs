@@ -3,7 +3,7 @@
 
 use partywall_event_scope::kafka::codec::{
     Api, Editor, Frames, Mark, Place, Reach, RequestHeader, Scratch, Splice, Value, Verdict, WalkError, answer, merge,
-    request, response,
+    merge_within, request, response,
 };
 
 /// One of them.
@@ -48,7 +48,8 @@ pub fn kafka(bytes: &[u8]) {
         let understood = response(api, version, &told[4..], &mut (), &mut scratch);
         assert!(understood.expect("a client reads it").is_unchanged());
         let mut scratch = Scratch::default();
-        if let Ok(both) = merge(api, version, &told[4..], &told[4..], &mut scratch) {
+        for merge in [merge, merge_within] {
+            let Ok(both) = merge(api, version, &told[4..], &told[4..], &mut scratch) else { continue };
             let (both, mut scratch) = (both.to_vec(), Scratch::default());
             assert!(response(api, version, &both[4..], &mut (), &mut scratch).is_ok(), "twice as much");
         }

@@ -28,9 +28,11 @@ pub fn session(bytes: &[u8]) {
     let Some((who, mut rest)) = bytes.split_first() else { return };
     let mut acme = Prefix::of("acme");
     acme.range = (who & 1 != 0).then_some((4, 3));
+    acme.classic_only = who & 8 != 0;
     acme.port = (who & 2 != 0).then_some(9100);
     let mut all = All::of([acme, Prefix::of("rival")]);
     all.policy.odd = who & 4 != 0;
+    all.directory.classic_only = who & 8 != 0;
     all.ids.names.borrow_mut().extend([([5; 16], b"acme.orders".to_vec()), ([6; 16], b"rival.orders".to_vec())]);
     let options = Options {
         largest_request: LARGEST,
@@ -39,7 +41,6 @@ pub fn session(bytes: &[u8]) {
         largest_answers: 64 * LARGEST,
         outstanding: OUTSTANDING,
         topics: 100,
-        classic_only: who & 8 != 0,
     };
     let mut session = Session::new(options);
     if who & 16 == 0 {

@@ -5,6 +5,7 @@ mod compare;
 #[path = "../../cli/tests/cedar/generate.rs"]
 mod generate;
 pub mod directories;
+pub mod event_scope;
 pub mod guard;
 pub mod kafka;
 pub mod kafka_session;

@@ -124,9 +124,4 @@ impl Scope {
     pub fn rule_of(&self, name: &[u8]) -> Option<&str> {
         self.tables.topics.covering(name).map(|rule| &*rule.name)
     }
-
-    /// How many topics this tenant, or its cohort, has, as a broker listed them: see [`Counts`].
-    pub fn told(&self, topics: u32) {
-        self.counts.told(&self.prefix, topics);
-    }
 }

@@ -9,7 +9,9 @@ use common::read::Api;
 use common::{Side, Writer, every, table};
 use kafka_protocol::messages::{ApiKey, ResponseHeader, ResponseKind};
 use kafka_protocol::protocol::Decodable;
-use partywall_event_scope::kafka::codec::{self, Editor, Mark, Place, Problem, Reach, Scratch, Verdict, answer, merge};
+use partywall_event_scope::kafka::codec::{
+    self, Editor, Mark, Place, Problem, Reach, Scratch, Verdict, answer, merge, merge_within,
+};
 
 const CODE: i16 = 29;
 const LARGEST: usize = 1 << 20;
@@ -229,6 +231,102 @@ fn two_answers_become_that_of_the_whole() {
         }
     }
     assert!(merged > 2000, "{merged}");
+}
+
+/// Keeps every second topic of each group.
+struct HalfWithin {
+    even: bool,
+}
+
+impl Editor for HalfWithin {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        match (place.mark, place.indexes) {
+            (Mark::Topic | Mark::TopicId, [_, topic, ..]) if topic.is_multiple_of(2) != self.even => Verdict::Drop(1),
+            _ => Verdict::Keep,
+        }
+    }
+}
+
+/// Groups, and the topics in each.
+#[derive(Default)]
+struct Groups(Vec<(Vec<u8>, Vec<Vec<u8>>)>);
+
+impl Editor for Groups {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let bytes = place.bytes().unwrap_or_default().to_vec();
+        match place.mark {
+            Mark::Group => self.0.push((bytes, Vec::new())),
+            Mark::Topic => self.0.last_mut().unwrap().1.push(bytes),
+            // Share groups have both.
+            Mark::TopicId if place.within == "Topics" && bytes != [0; 16] => self.0.last_mut().unwrap().1.push(bytes),
+            _ => {}
+        }
+        Verdict::Keep
+    }
+}
+
+#[test]
+fn what_is_answered_within_groups_stands_within_them() {
+    let table = table();
+    let mut merged = 0;
+    for (api, version, _) in every(&table).filter(|(.., side)| *side == Side::Request) {
+        if !(api.key == 9 && version >= 8 || api.key == 90) {
+            continue;
+        }
+        for seed in 0..60 {
+            let name = format!("{} {version}, seed {seed}", api.name);
+            let (frame, _) = Writer::new(seed, api, version, Side::Request).frame(api, Side::Request);
+            let version = i16::from(version);
+            let scratch = &mut Scratch::default();
+            let mut half = |even| {
+                let half = codec::request(&frame, &mut HalfWithin { even }, scratch).unwrap().to_vec();
+                let mut out = Vec::new();
+                answer(&half[4..], CODE, Reach::Each, LARGEST, &mut out).unwrap();
+                out.split_off(4)
+            };
+            let (even, odd) = (half(true), half(false));
+            let groups = |frame: &[u8]| {
+                let mut groups = Groups::default();
+                let scratch = &mut Scratch::default();
+                let splice = codec::response(api.key, version, frame, &mut groups, scratch);
+                assert!(splice.expect(&name).is_unchanged());
+                groups.0
+            };
+            let both = merge_within(api.key, version, &even, &odd, scratch).unwrap().to_vec();
+            assert_eq!(both[..4], i32::try_from(both.len() - 4).unwrap().to_be_bytes());
+            let mut wanted = groups(&even);
+            for (group, more) in wanted.iter_mut().zip(groups(&odd)) {
+                assert_eq!(group.0, more.0);
+                group.1.extend(more.1);
+                merged += 1;
+            }
+            assert_eq!(groups(&both[4..]), wanted, "{name}");
+            // Groups that the other does not list stand behind its own.
+            let none = codec::response(api.key, version, &even, &mut NoGroup, scratch).unwrap().to_vec();
+            let both = merge_within(api.key, version, &none[4..], &odd, scratch).unwrap().to_vec();
+            let mut wanted = groups(&odd);
+            wanted.sort_by_key(|(group, _)| group.clone());
+            assert_eq!(groups(&both[4..]), wanted, "{name}");
+            for size in 0..even.len() {
+                assert!(merge_within(api.key, version, &even[..size], &odd, scratch).is_err(), "{name}: {size}");
+                assert!(merge_within(api.key, version, &odd, &even[..size], scratch).is_err(), "{name}: {size}");
+            }
+        }
+    }
+    assert!(merged > 200, "{merged}");
+    let scratch = &mut Scratch::default();
+    let heartbeat = [0, 0, 0, 7, 0, 0];
+    let error = merge_within(12, 0, &heartbeat, &heartbeat, scratch).map(|_| ()).unwrap_err();
+    assert_eq!(error.problem, Problem::Edit);
+}
+
+/// Lists no group.
+struct NoGroup;
+
+impl Editor for NoGroup {
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if place.mark == Mark::Group { Verdict::Drop(1) } else { Verdict::Keep }
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn twenty_thousand_clusters() {
     let mut choices = Choices(&mut below);
     for _ in 0..20_000 {
         let events = choices.cluster();
-        hold(&events, 10, &mut choices, &mut held);
+        hold(&events, 10, &[], &mut choices, &mut held);
     }
     println!("{held:?}");
     assert!(held.contradicting > 1000 && held.clusters - held.contradicting > 10_000);

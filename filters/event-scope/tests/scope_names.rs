@@ -257,14 +257,14 @@ fn topics_are_made_within_bounds() {
     let counts = Rc::new(Counts::default());
     let cluster = Cluster::new(&events, Rc::clone(&counts)).unwrap();
     let acme = cluster.scope(&tenant("acme")).unwrap();
-    acme.told(1);
+    acme.counted(1, 0);
     assert!(acme.allows(b"acme.a", Bound::Partitions(3)) && !acme.allows(b"acme.a", Bound::Partitions(4)));
     assert!(acme.allows(b"acme.a", Bound::New) && !acme.allows(b"acme.b", Bound::New));
     // The next bundle knows it still, and so does the next connection.
     let next = Cluster::new(&events, counts).unwrap().scope(&tenant("acme")).unwrap();
     assert!(!next.allows(b"acme.b", Bound::New));
     assert!(cluster.scope(&tenant("globex")).unwrap().allows(b"globex.a", Bound::New));
-    next.told(0);
+    next.counted(0, next.made().unwrap());
     assert!(acme.allows(b"acme.b", Bound::New));
     // What a broker makes by the way is not counted.
     for (count, automatic, made) in [(None, true, true), (Some(2), true, false), (None, false, false)] {
@@ -285,6 +285,7 @@ fn what_contradicts_itself_is_refused() {
         (own("a_b.", "a."), "prefix `a.` begins `a.b.`"),
         (own("a", ""), "prefix ``: has 1 to 248 of"),
         (own("__a.", "b."), "prefix `__a.`: `__` begins the names of the broker's own topics"),
+        (own("_", "b."), "prefix `_`: `__` begins the names of the broker's own topics"),
         (own("a/", "b."), "prefix `a/`: has 1 to 248 of"),
         (
             refused(|events| events.prefix.tail = "-".to_owned()),
@@ -335,13 +336,13 @@ fn what_contradicts_itself_is_refused() {
                 events.topics.push(rule("a", "a", shared("p", Some(&["acme"]))));
                 events.topics.push(rule("b", "b", partitions("p", &[("acme", 0, 1)])));
             }),
-            "topic `p` of the broker: tenant `acme` has two names for it",
+            "topic `p` of the broker: two rules give it to tenants",
         ),
         (
             refused(|events| {
                 events.topics.extend([rule("a", "a", shared("p", None)), rule("b", "b", shared("p", Some(&["acme"])))]);
             }),
-            "topic `p` of the broker: one rule shares it with all, and others too",
+            "topic `p` of the broker: two rules give it to tenants",
         ),
         (
             refused(|events| {

@@ -188,3 +188,22 @@ fn a_suspended_tenant_is_answered_once_and_its_certificate_is_no_way_back() {
     assert_eq!(talk.tell(&STAND_IN_ANSWER).out, response(&[0, 30]));
     assert_eq!(talk.ask(&heartbeat()).close, Close::Now);
 }
+
+#[test]
+fn before_it_is_known_whose_groups_they_are_the_classic_protocol_alone_is_offered_where_it_is_for_any() {
+    // What a broker offers in version 0: Fetch, and heartbeats of groups of both protocols.
+    let offer = |apis: &[u8]| {
+        let count = [0, 0, 0, u8::try_from(apis.len()).unwrap()];
+        let apis: Vec<u8> = apis.iter().flat_map(|api| [0, *api, 0, 0, 0, 1]).collect();
+        response(&[&[0, 0][..], &count, &apis].concat())
+    };
+    let asked = request(18, 0, &[]);
+    for (for_any, offered) in [(false, &[12, 68][..]), (true, &[12])] {
+        let mut talk = Talk::nobody();
+        talk.all.directory.classic_only = for_any;
+        assert_eq!(talk.exchange(&asked, &offer(&[12, 68])).out, offer(offered));
+        // Of a tenant its own world says so.
+        talk.session.identify("acme".into());
+        assert_eq!(talk.exchange(&asked, &offer(&[12, 68])).out, offer(&[12, 68]));
+    }
+}

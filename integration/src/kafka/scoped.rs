@@ -59,7 +59,7 @@ impl Default for Options<'_> {
         Self {
             name: "",
             identity: "[{ uri: \"spiffe://mesh.example/tenant/{tenant}/sa/{workload}\" }]",
-            cluster: "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }]\n",
+            cluster: "    new_topics: { partitions: 12, replication: [1, 3], configs: all }\n    topics: [{ topic: \"*\" }]\n",
             policy: "",
             plain: false,
             listener: 0,

@@ -32,6 +32,7 @@ mod merge;
 mod problem;
 mod splice;
 mod walk;
+mod within;
 
 pub use answer::{Reach, answer};
 pub use edit::{Editor, Place, Value, Verdict};
@@ -43,3 +44,4 @@ pub use merge::merge;
 pub use problem::{Problem, WalkError};
 pub use splice::{Scratch, Splice};
 pub use walk::{request, response};
+pub use within::merge_within;

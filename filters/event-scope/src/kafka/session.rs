@@ -54,12 +54,15 @@ const DESCRIBE_GROUPS: i16 = 15;
 const SASL_HANDSHAKE: i16 = 17;
 const API_VERSIONS: i16 = 18;
 const CREATE_TOPICS: i16 = 19;
+const ALTER_CONFIGS: i16 = 33;
 const SASL_AUTHENTICATE: i16 = 36;
 const DESCRIBE_TOPIC_PARTITIONS: i16 = 75;
 const SHARE_FETCH: i16 = 78;
 const DESCRIBE_SHARE_OFFSETS: i16 = 90;
+/// From which version on OffsetFetch lists groups.
+const OFFSET_FETCH_GROUPS: i16 = 8;
 
-/// How large things may get, and what is offered before anybody knows to whom.
+/// How large things may get.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The largest request, in bytes.
@@ -74,8 +77,6 @@ pub struct Options {
     pub outstanding: usize,
     /// How many topics one request may name.
     pub topics: usize,
-    /// Whether groups speak the classic protocol alone, for all tenants.
-    pub classic_only: bool,
 }
 
 impl Default for Options {
@@ -87,7 +88,6 @@ impl Default for Options {
             largest_answers: 4 << 20,
             outstanding: 1000,
             topics: 10_000,
-            classic_only: false,
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) fn allows(new: &NewTopics, bound: Bound<'_>) -> bool {
             (None, _) | (_, None) => true,
             (Some(most), Some(value)) => milliseconds(value).is_some_and(|ms| (0..=most).contains(&ms)),
         },
+        // What was set before is somebody else's word where not all may be set.
+        Bound::Others => new.configs.is_none(),
         Bound::Config(name, _) => match &new.configs {
             Some(configs) => configs.iter().any(|config| config.as_bytes() == name),
             None => new.retention.is_none() || !PROLONGING.contains(&name),
@@ -85,6 +87,7 @@ mod tests {
         let short = NewTopics { retention: Some(DAY), ..all };
         assert!(set(&short, "max.message.bytes") && !set(&short, "cleanup.policy"));
         assert!(!set(&short, "message.timestamp.after.max.ms"));
+        assert!(allows(&short, Bound::Others) && !allows(&listed, Bound::Others));
         let both = NewTopics { configs: Some(vec!["cleanup.policy".to_owned()]), ..short };
         assert!(set(&both, "cleanup.policy"));
     }

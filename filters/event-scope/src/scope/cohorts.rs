@@ -13,7 +13,11 @@ pub(super) fn check(events: &EventCluster, rules: &[Rule]) -> Result<(), String>
     for (number, cohort) in events.cohorts.iter().enumerate() {
         cohorts.extend(cohort.tenants.iter().map(|tenant| (tenant, number)));
     }
-    for rule in rules {
+    let given_to_some = |rule: &&Rule| match &rule.to {
+        To::Partitions { .. } | To::Shared { readers: Readers::Only(_), .. } => true,
+        To::Shared { readers: Readers::All, .. } | To::Own | To::Denied => false,
+    };
+    for rule in rules.iter().filter(given_to_some) {
         for cohort in &events.cohorts {
             let mut has = cohort.tenants.iter().map(|tenant| (tenant, given(rule, tenant)));
             let Some((first, given)) = has.next() else { continue };

@@ -11,16 +11,19 @@ const MOST: usize = 100_000;
 /// How many topics tenants have, as far as a proxy knows. It is made once for each cluster and handed to each
 /// [`Cluster`](super::Cluster) that is made of it, since what is known outlives a bundle.
 ///
-/// Whoever reads what a broker lists says so by [`Counts::told`]. In between, each topic that may be made counts as one
-/// that is there, whether it comes to be or not. Before anybody said so there are none: the bound holds then of what is
-/// made through this proxy.
+/// A session asks a broker for all topics before it sends what makes some, and says how many there were. In between,
+/// each topic that may be made counts as one that is there, whether it comes to be or not; before a broker said anything
+/// there are none. So a tenant may get beyond its bound by what it asks for at once, from several connections or before
+/// the first answer, and by no more than the bound again.
 #[derive(Default)]
 pub struct Counts(Cell<BTreeMap<Rc<str>, Count>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     told: u32,
-    since: u32,
+    /// How many were allowed, ever, and before what was told.
+    made: u64,
+    before: u64,
 }
 
 impl fmt::Debug for Counts {
@@ -30,16 +33,23 @@ impl fmt::Debug for Counts {
 }
 
 impl Counts {
-    /// A broker listed all of its topics, and of those `topics` begin with `prefix`.
-    pub fn told(&self, prefix: &Rc<str>, topics: u32) {
-        self.with(prefix, |count| *count = Count { told: topics, since: 0 });
+    /// A broker listed all of its topics, and of those `topics` begin with `prefix`: without those that were allowed since
+    /// there were `made`.
+    pub(super) fn told(&self, prefix: &Rc<str>, topics: u32, made: u64) {
+        self.with(prefix, |count| (count.told, count.before) = (topics, made.min(count.made)));
+    }
+
+    /// How many were allowed so far.
+    pub(super) fn made(&self, prefix: &Rc<str>) -> u64 {
+        self.with(prefix, |count| count.made)
     }
 
     /// Whether one more topic may be made, so that there are `most` at most. If so, it counts from here on.
     pub(super) fn take(&self, prefix: &Rc<str>, most: u32) -> bool {
         self.with(prefix, |count| {
-            let fits = count.told.saturating_add(count.since) < most;
-            count.since = count.since.saturating_add(fits.into());
+            let since = count.made.saturating_sub(count.before);
+            let fits = u64::from(count.told).saturating_add(since) < u64::from(most);
+            count.made = count.made.saturating_add(fits.into());
             fits
         })
     }
@@ -65,9 +75,13 @@ mod tests {
         let (acme, rival) = (Rc::from("acme."), Rc::from("rival."));
         assert!(counts.take(&acme, 2) && counts.take(&acme, 2) && !counts.take(&acme, 2));
         assert!(counts.take(&rival, 2), "each has its own");
-        counts.told(&acme, 1);
+        // One of the two did not come to be.
+        counts.told(&acme, 1, counts.made(&acme));
         assert!(counts.take(&acme, 2) && !counts.take(&acme, 2));
-        counts.told(&acme, 5);
+        // Asked before the last one was sent, and answered after.
+        counts.told(&acme, 1, counts.made(&acme) - 1);
+        assert!(!counts.take(&acme, 2));
+        counts.told(&acme, 5, counts.made(&acme));
         assert!(!counts.take(&acme, 2));
         assert!(!counts.take(&rival, 0));
     }

@@ -91,7 +91,8 @@ fn check(prefix: &str) -> Result<(), String> {
     if prefix.is_empty() || prefix.len() > LONGEST || !names::is_legal(prefix.as_bytes()) {
         return Err(format!("prefix `{}`: has 1 to {LONGEST} of `a-z A-Z 0-9 . _ -`", prefix.escape_debug()));
     }
-    if names::is_internal(prefix.as_bytes()) {
+    // `_` would make one of `_consumer_offsets`.
+    if prefix == "_" || names::is_internal(prefix.as_bytes()) {
         return Err(format!("prefix `{prefix}`: `__` begins the names of the broker's own topics"));
     }
     Ok(())

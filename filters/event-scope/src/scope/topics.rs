@@ -81,7 +81,7 @@ impl Rule {
 impl Topics {
     pub(super) fn new(events: &EventCluster) -> Result<Self, String> {
         let (mut rules, mut named, mut begins, mut placed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut ranged = BTreeSet::new();
+        let mut ranged: Vec<TenantId> = Vec::new();
         for rule in &events.topics {
             let number = u32::try_from(rules.len()).map_err(|_| "too many rules for topics".to_owned())?;
             match &rule.covers {
@@ -101,6 +101,8 @@ impl Topics {
             }
             rules.push(compiled);
         }
+        ranged.sort_unstable();
+        ranged.dedup();
         named.sort_unstable();
         begins.sort_unstable_by(|one: &Begins, other| one.text.cmp(&other.text));
         placed.sort_unstable();
@@ -117,9 +119,11 @@ impl Topics {
         if let Some(rule) = rules.iter().find(|rule| !seen.insert(&rule.name)) {
             return Err(format!("topic rule `{}`: two have this name, by which policies know them", rule.name));
         }
-        let topics = Self { rules, named, begins, placed, ranged: ranged.into_iter().collect() };
-        topics.check_placed()?;
-        Ok(topics)
+        // INVARIANT: a tenant has one name at most for a topic of the broker, and a partition is of one tenant.
+        if let Some(((topic, _), _)) = pairs(&placed).find(|((one, _), (other, _))| one == other) {
+            return Err(format!("topic `{topic}` of the broker: two rules give it to tenants"));
+        }
+        Ok(Self { rules, named, begins, placed, ranged })
     }
 
     /// The rule that covers what a tenant calls so: the most exact one.
@@ -139,11 +143,10 @@ impl Topics {
         None
     }
 
-    /// The rules that give this topic of the broker to others than its owner.
-    pub(super) fn placed(&self, topic: &[u8]) -> impl Iterator<Item = &Rule> {
-        let at = self.placed.partition_point(|(other, _)| other.as_bytes() < topic);
-        let rest = self.placed.get(at..).unwrap_or_default();
-        rest.iter().take_while(move |(other, _)| other.as_bytes() == topic).filter_map(|(_, rule)| self.rule(*rule))
+    /// The rule that gives this topic of the broker to others than its owner.
+    pub(super) fn placed(&self, topic: &[u8]) -> Option<&Rule> {
+        let at = self.placed.binary_search_by(|(other, _)| other.as_bytes().cmp(topic)).ok()?;
+        self.placed.get(at).and_then(|(_, rule)| self.rule(*rule))
     }
 
     /// Whether a topic begins so that rules give to others than its owner.
@@ -174,30 +177,6 @@ impl Topics {
     fn rule(&self, number: u32) -> Option<&Rule> {
         usize::try_from(number).ok().and_then(|number| self.rules.get(number))
     }
-
-    /// INVARIANT: a tenant has one name at most for a topic of the broker.
-    fn check_placed(&self) -> Result<(), String> {
-        for same in self.placed.chunk_by(|(one, _), (other, _)| one == other).filter(|same| same.len() > 1) {
-            let mut tenants = BTreeSet::new();
-            for (topic, rule) in same {
-                let double = match self.rule(*rule).map(|rule| &rule.to) {
-                    Some(To::Partitions { ranges, .. }) => {
-                        ranges.iter().map(|r| &r.tenant).find(|t| !tenants.insert(*t))
-                    }
-                    Some(To::Shared { readers: Readers::Only(only), .. }) => only.iter().find(|t| !tenants.insert(*t)),
-                    _ => {
-                        return Err(format!(
-                            "topic `{topic}` of the broker: one rule shares it with all, and others too"
-                        ));
-                    }
-                };
-                if let Some(tenant) = double {
-                    return Err(format!("topic `{topic}` of the broker: tenant `{tenant}` has two names for it"));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 fn compiled(rule: &TopicRule) -> Result<Rule, String> {
@@ -221,7 +200,10 @@ fn compiled(rule: &TopicRule) -> Result<Rule, String> {
             let readers = match readers {
                 TenantScope::All => Readers::All,
                 TenantScope::Only(only) => {
-                    Readers::Only(only.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect())
+                    let mut only = only.clone();
+                    only.sort_unstable();
+                    only.dedup();
+                    Readers::Only(only)
                 }
             };
             To::Shared { called: one()?, topic: placed(topic)?, readers }

@@ -34,7 +34,7 @@ impl Scope {
         {
             return Some(Seen { name, rule: &rule.name, access: Access::Own, range: None });
         }
-        self.tables.topics.placed(topic).find_map(|rule| self.given(rule))
+        self.tables.topics.placed(topic).and_then(|rule| self.given(rule))
     }
 
     /// What a rule gives to this tenant of a topic that is not its own.
@@ -64,7 +64,7 @@ impl Scope {
         };
         // What others have partitions of is nobody's alone, whatever it begins with.
         left && !(self.holds_placed
-            && self.tables.topics.placed(topic).any(|rule| matches!(rule.to, To::Partitions { .. })))
+            && self.tables.topics.placed(topic).is_some_and(|rule| matches!(rule.to, To::Partitions { .. })))
     }
 
     /// Appends the broker's name of the topic that the tenant calls `name`.
@@ -189,6 +189,14 @@ impl World for Scope {
         let new = self.new_topics();
         let counted = || new.count.is_none_or(|most| self.counts.take(&self.prefix, most));
         bounds::allows(new, bound) && (bound != Bound::New || counted())
+    }
+
+    fn made(&self) -> Option<u64> {
+        self.new_topics().count.map(|_| self.counts.made(&self.prefix))
+    }
+
+    fn counted(&self, topics: u32, made: u64) {
+        self.counts.told(&self.prefix, topics, made);
     }
 
     /// Not where topics are counted: nobody hears of those that a broker makes so.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test takes its part")]
 #![allow(clippy::disallowed_methods, reason = "the table is files")]
 
+pub mod clusters;
 pub mod editors;
 pub mod fields;
 pub mod talk;

@@ -144,6 +144,10 @@ pub fn contradicts(events: &EventCluster) -> bool {
     };
     let mut tenants: Vec<&TenantId> = events.own_prefixes.iter().map(|(tenant, _)| tenant).collect();
     tenants.extend(events.cohorts.iter().flat_map(|cohort| &cohort.tenants));
+    // The broker's own topics begin with `__`.
+    if prefixes.iter().any(|prefix| *prefix == "_" || prefix.starts_with("__")) {
+        return true;
+    }
     if (0..prefixes.len()).any(twice) || tenants.iter().any(|tenant| of(tenant) > 1) {
         return true;
     }
@@ -178,29 +182,14 @@ fn ranges_meet(events: &EventCluster, rule: &TopicRule) -> bool {
     })
 }
 
-/// Whether both give the same topic of the broker to one tenant.
+/// Whether both give the same topic of the broker to tenants.
 fn doubles(one: &TopicRule, other: &TopicRule) -> bool {
-    let (Some(to), Some(also)) = (placed(one), placed(other)) else { return false };
-    if to != also {
-        return false;
-    }
-    let (Some(one), Some(other)) = (receivers(one), receivers(other)) else { return true };
-    one.iter().any(|tenant| other.contains(tenant))
+    placed(one).is_some() && placed(one) == placed(other)
 }
 
 fn placed(rule: &TopicRule) -> Option<&str> {
     match &rule.placed {
         Placed::Shared { topic, .. } | Placed::Partitions { topic, .. } => Some(topic),
         Placed::Own | Placed::Denied => None,
-    }
-}
-
-/// `None` for all.
-fn receivers(rule: &TopicRule) -> Option<Vec<&TenantId>> {
-    match &rule.placed {
-        Placed::Shared { readers: TenantScope::All, .. } => None,
-        Placed::Shared { readers: TenantScope::Only(only), .. } => Some(only.iter().collect()),
-        Placed::Partitions { ranges, .. } => Some(ranges.iter().map(|range| &range.tenant).collect()),
-        Placed::Own | Placed::Denied => Some(Vec::new()),
     }
 }

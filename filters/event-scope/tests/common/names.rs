@@ -13,7 +13,8 @@ use super::naive;
 /// Ids of which some begin others, and some are what prefixes begin with.
 pub const TENANTS: [&str; 10] =
     ["a", "acme", "acme-2", "acme-2-b", "franchise", "globex", "legacy", "north", "reference", "south"];
-const PREFIXES: [&str; 12] = [
+const PREFIXES: [&str; 13] = [
+    "_",
     "acme.",
     "acme_b.",
     "f.",
@@ -44,8 +45,9 @@ const COVERED: [&str; 14] = [
     "t*",
 ];
 const PLACED: [&str; 8] = ["acme.pool", "all", "f.orders", "legacy.fx", "pool", "reference.rates", "t", "t.acme.rates"];
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     "",
+    "_consumer_offsets",
     ".",
     "..",
     "a",
@@ -181,7 +183,7 @@ impl Choices<'_> {
         let prefix = match self.below(9) {
             0 => self.of(&PREFIXES).to_owned(),
             1 | 2 => naive::prefix(events, &tenant(self.of(&TENANTS))),
-            3 => (*self.of(&["_", "__", "acme", "acme-2", "/", "\0"])).to_owned(),
+            3 => (*self.of(&["_", "__consumer_offsets", "acme", "acme-2", "/", "\0"])).to_owned(),
             _ => String::new(),
         };
         let tail = match self.below(16) {
@@ -211,8 +213,8 @@ pub struct Held {
     pub partitions: u64,
 }
 
-/// Holds a cluster to the laws, for two tenants and some names.
-pub fn hold(events: &EventCluster, names: usize, choices: &mut Choices<'_>, held: &mut Held) {
+/// Holds a cluster to the laws, for two tenants, these names and some that are chosen.
+pub fn hold(events: &EventCluster, chosen: usize, names: &[Vec<u8>], choices: &mut Choices<'_>, held: &mut Held) {
     held.clusters += 1;
     let compiled = Cluster::new(events, Rc::default());
     assert_eq!(compiled.is_err(), naive::contradicts(events), "{events:#?}\nis {:?}", compiled.err());
@@ -230,8 +232,8 @@ pub fn hold(events: &EventCluster, names: usize, choices: &mut Choices<'_>, held
         held.without_scope += 1;
         return;
     };
-    for _ in 0..names {
-        let name = choices.name(events);
+    for n in 0..chosen + names.len() {
+        let name = names.get(n).cloned().unwrap_or_else(|| choices.name(events));
         as_it_is_written(events, &scope, &name, held);
         there_and_back(&scope, &name, held);
         apart(events, &scope, &second, &name, held);
@@ -344,8 +346,7 @@ fn apart(events: &EventCluster, one: &Scope, other: &Scope, name: &[u8], held: &
                     assert!(both.contains(&None), "{partition}: {}", shown());
                 }
             }
-            (Access::Own, Access::Read) | (Access::Read, Access::Own | Access::Read | Access::Part) => {}
-            (Access::Part, Access::Read) => {}
+            (Access::Own, Access::Read) | (Access::Read, Access::Own | Access::Read) => {}
             (access, theirs) => panic!("{access:?} and {theirs:?}: {}", shown()),
         }
     }

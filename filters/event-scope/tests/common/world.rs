@@ -129,6 +129,7 @@ impl World for Prefix {
             Bound::Partitions(count) => count <= 12,
             Bound::Replication(count) => count <= 3,
             Bound::Config(name, _) => name != b"min.insync.replicas",
+            Bound::Others => !topic.ends_with(b"-kept"),
         }
     }
 
@@ -163,18 +164,24 @@ impl Decide for Policy {
 /// Users are called as their tenants, with a number behind; tokens say whose they are.
 #[derive(Default)]
 pub struct Directory {
-    pub worlds: RefCell<BTreeMap<String, Rc<Prefix>>>,
+    pub worlds: RefCell<BTreeMap<String, Rc<dyn World>>>,
     pub suspended: RefCell<Vec<String>>,
+    pub classic_only: bool,
 }
 
 impl Directory {
-    pub fn of(worlds: impl IntoIterator<Item = Prefix>) -> Self {
-        let worlds = worlds.into_iter().map(|world| (world.tenant.clone(), Rc::new(world))).collect();
-        Self { worlds: RefCell::new(worlds), suspended: RefCell::default() }
+    pub fn of<W: World + 'static>(worlds: impl IntoIterator<Item = W>) -> Self {
+        let named = |world: W| (world.tenant().to_owned(), Rc::new(world) as Rc<dyn World>);
+        let worlds = worlds.into_iter().map(named).collect();
+        Self { worlds: RefCell::new(worlds), suspended: RefCell::default(), classic_only: false }
     }
 }
 
 impl Identity for Directory {
+    fn classic_only(&self) -> bool {
+        self.classic_only
+    }
+
     fn tenant(&self, proof: Proof<'_>) -> Option<Rc<str>> {
         let shown = match proof {
             Proof::User(user) => user,
@@ -189,7 +196,7 @@ impl Identity for Directory {
             return Standing::Suspended;
         }
         match self.worlds.borrow().get(tenant) {
-            Some(world) => Standing::Active(Rc::clone(world) as Rc<dyn World>),
+            Some(world) => Standing::Active(Rc::clone(world)),
             None => Standing::Suspended,
         }
     }
@@ -225,7 +232,7 @@ pub struct All {
 }
 
 impl All {
-    pub fn of(worlds: impl IntoIterator<Item = Prefix>) -> Self {
+    pub fn of<W: World + 'static>(worlds: impl IntoIterator<Item = W>) -> Self {
         Self { directory: Directory::of(worlds), policy: Policy::default(), ids: Known::default() }
     }
 

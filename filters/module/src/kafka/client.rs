@@ -227,4 +227,9 @@ impl Identity for Client {
             }
         }
     }
+
+    /// Without a bundle nobody gets in, whatever is offered.
+    fn classic_only(&self) -> bool {
+        self.under.as_ref().is_some_and(|under| under.cluster.has_ranges())
+    }
 }

@@ -3,17 +3,18 @@
 use std::rc::Rc;
 
 use super::fetches::Fetch;
-use super::parts::{Caller, Only, Seen};
+use super::parts::{Answers, Caller, Only, OnlyWithin, Seen};
 use super::peers::{Decision, Peers, Standing, World};
 use super::pending::{Forward, What};
 use super::request::{Found, Request};
 use super::rules::{self, Rule, With};
 use super::sasl::Exchange;
 use super::{
-    API_VERSIONS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA, OFFSET_FETCH,
-    SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code, parts, stand_in,
+    API_VERSIONS, CREATE_TOPICS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA,
+    OFFSET_FETCH, OFFSET_FETCH_GROUPS, SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code,
+    parts, stand_in,
 };
-use crate::kafka::codec::{self, Mark, Problem, Reach, RequestHeader, WalkError, answer};
+use crate::kafka::codec::{self, Editor, Mark, Problem, Reach, RequestHeader, WalkError, answer};
 
 /// How many groups of a connection are remembered. Clients join one.
 const GROUPS: usize = 16;
@@ -43,8 +44,7 @@ impl Core {
         header.known().map_err(unknown)?;
         let Some(rule) = rules::of(header.api) else { return Err(unknown(Problem::UnknownApi)) };
         let Some(world) = self.world(peers) else { return self.refuse(frame, header, rule, step) };
-        let classic_only = self.options.classic_only || world.classic_only();
-        if !rule.offers(header.version, classic_only) {
+        if !rule.offers(header.version, world.classic_only()) {
             return self.deny(frame, header, code::UNSUPPORTED_VERSION, Reach::Whole, step);
         }
         if rule.with == With::Denied {
@@ -137,6 +137,8 @@ impl Core {
         step: &mut Step,
     ) -> Result<(), Trouble> {
         let mut editor = Request::new(rule, &*world, peers, self.options.topics);
+        editor.groups = header.api == DESCRIBE_SHARE_OFFSETS
+            || (header.api == OFFSET_FETCH && header.version >= OFFSET_FETCH_GROUPS);
         // Whether a miss is answered as a whole, so that what is left out of a session is said again.
         let mut sessions = header.api == SHARE_FETCH;
         let mut goes_on = 0;
@@ -163,6 +165,12 @@ impl Core {
                 None if header.version >= SYNC_GROUP_SAYS => {}
                 None => return self.deny(frame, header, code::REBALANCE_IN_PROGRESS, Reach::Whole, step),
             }
+        }
+        if header.api == CREATE_TOPICS
+            && let Some(made) = world.made()
+        {
+            self.expect(header.correlation, What::Count { world: Rc::clone(&world), made })?;
+            stand_in::all_topics(header.correlation, &mut step.out);
         }
         let start = step.out.len();
         codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);
@@ -212,9 +220,10 @@ impl Core {
         let more = self.answers(frame, header, &found)?;
         if empty {
             step.out.truncate(start);
-            let mut more = more.into_iter();
-            let first = more.next().unwrap_or_default();
-            let told = parts::merged(header.api, header.version, first, more.as_slice(), &mut self.scratch)?;
+            // Of what is denied all together nothing stands within something that goes on.
+            let mut more = more;
+            let first = if more.apart.is_empty() { Vec::new() } else { more.apart.remove(0) };
+            let told = more.merged(header.api, header.version, first, &mut self.scratch)?;
             if missing.is_empty() {
                 return self.replace(header.correlation, told, step);
             }
@@ -258,23 +267,37 @@ impl Core {
         Ok(())
     }
 
-    /// Answers to what is denied, each with its length.
-    fn answers(&mut self, frame: &[u8], header: RequestHeader<'_>, found: &Found) -> Result<Vec<Vec<u8>>, Trouble> {
-        let mut answers = Vec::new();
+    /// Answers to what is denied.
+    fn answers(&mut self, frame: &[u8], header: RequestHeader<'_>, found: &Found) -> Result<Answers, Trouble> {
+        let mut answers = Answers::default();
         for code in found.codes() {
             let mut only = Only { denied: &found.denied, code };
-            let part = codec::request(frame, &mut only, &mut self.scratch)?.to_vec();
-            let mut told = Vec::new();
-            let part = part.get(4..).unwrap_or_default();
-            answer(part, code, Reach::Each, self.options.largest_answers, &mut told)?;
-            if matches!(header.api, OFFSET_FETCH | DESCRIBE_SHARE_OFFSETS) && code != code::GROUP_DENIED {
-                let told_so = told.get(4..).unwrap_or_default();
-                let scratch = &mut self.scratch;
-                told = codec::response(header.api, header.version, told_so, &mut parts::Within, scratch)?.to_vec();
+            let mut told = self.answer_to(frame, &mut only, code)?;
+            if header.api == OFFSET_FETCH && code != code::GROUP_DENIED {
+                told = self.of_topics_alone(header, &told)?;
             }
-            answers.push(told);
+            answers.apart.push(told);
+        }
+        for code in found.codes_within() {
+            let mut only = OnlyWithin { denied: &found.within, code };
+            let told = self.answer_to(frame, &mut only, code)?;
+            answers.within.push(self.of_topics_alone(header, &told)?);
         }
         Ok(answers)
+    }
+
+    /// The answer to what `only` keeps of a request, with its length.
+    fn answer_to(&mut self, frame: &[u8], only: &mut dyn Editor, code: i16) -> Result<Vec<u8>, Trouble> {
+        let part = codec::request(frame, only, &mut self.scratch)?.to_vec();
+        let mut told = Vec::new();
+        answer(part.get(4..).unwrap_or_default(), code, Reach::Each, self.options.largest_answers, &mut told)?;
+        Ok(told)
+    }
+
+    /// The same without an error of the groups themselves.
+    fn of_topics_alone(&mut self, header: RequestHeader<'_>, told: &[u8]) -> Result<Vec<u8>, Trouble> {
+        let told = told.get(4..).unwrap_or_default();
+        Ok(codec::response(header.api, header.version, told, &mut parts::Within, &mut self.scratch)?.to_vec())
     }
 
     /// The group that a request names, as the client calls it.

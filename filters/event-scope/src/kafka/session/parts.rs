@@ -26,20 +26,72 @@ impl Editor for Only<'_> {
     }
 }
 
-/// Puts what `more` lists into a response, all with their lengths.
-pub(super) fn merged(
-    api: i16,
-    version: i16,
-    response: Vec<u8>,
-    more: &[Vec<u8>],
-    scratch: &mut Scratch,
-) -> Result<Vec<u8>, WalkError> {
-    let mut all = response;
-    for more in more {
-        let (here, more) = (all.get(4..).unwrap_or_default(), more.get(4..).unwrap_or_default());
-        all = codec::merge(api, version, here, more, scratch)?.to_vec();
+/// Keeps of a request the topics of groups that are denied with one code.
+pub(super) struct OnlyWithin<'a> {
+    pub(super) denied: &'a [(u32, u32, i16)],
+    pub(super) code: i16,
+}
+
+impl Editor for OnlyWithin<'_> {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Topic, Mark::TopicId, Mark::Group])
     }
-    Ok(all)
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let kept = match place.indexes {
+            [group] => {
+                let from = self.denied.partition_point(|(other, ..)| other < group);
+                let of_group = self.denied.iter().skip(from).take_while(|(other, ..)| other == group);
+                of_group.into_iter().any(|(.., code)| *code == self.code)
+            }
+            [group, topic, ..] => {
+                let found = self.denied.binary_search_by_key(&(*group, *topic), |(group, topic, _)| (*group, *topic));
+                found.ok().and_then(|n| self.denied.get(n)).is_some_and(|(.., code)| *code == self.code)
+            }
+            [] => true,
+        };
+        if kept { Verdict::Keep } else { Verdict::Drop(1) }
+    }
+}
+
+/// Answers to what is denied of a request, each with its length.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// To what its outermost list names.
+    pub(super) apart: Vec<Vec<u8>>,
+    /// To topics in groups that went on without them.
+    pub(super) within: Vec<Vec<u8>>,
+}
+
+impl Answers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.apart.is_empty() && self.within.is_empty()
+    }
+
+    /// How many bytes they have.
+    pub(super) fn held(&self) -> usize {
+        self.apart.iter().chain(&self.within).map(Vec::len).sum()
+    }
+
+    /// Puts what they list into a response, with its length.
+    pub(super) fn merged(
+        &self,
+        api: i16,
+        version: i16,
+        response: Vec<u8>,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<u8>, WalkError> {
+        let mut all = response;
+        for more in &self.within {
+            let (here, more) = (all.get(4..).unwrap_or_default(), more.get(4..).unwrap_or_default());
+            all = codec::merge_within(api, version, here, more, scratch)?.to_vec();
+        }
+        for more in &self.apart {
+            let (here, more) = (all.get(4..).unwrap_or_default(), more.get(4..).unwrap_or_default());
+            all = codec::merge(api, version, here, more, scratch)?.to_vec();
+        }
+        Ok(all)
+    }
 }
 
 /// Names the tenant to the broker in what is otherwise kept.

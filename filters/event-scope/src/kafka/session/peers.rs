@@ -59,6 +59,8 @@ pub enum Bound<'a> {
     Replication(i64),
     /// A configuration of this name; `None` puts back the broker's own value.
     Config(&'a [u8], Option<&'a [u8]>),
+    /// Of all configurations that are not named, the broker's own value, whoever set another one.
+    Others,
 }
 
 /// The names that a tenant sees, and what stands behind them at the broker.
@@ -123,12 +125,23 @@ pub trait World {
         true
     }
 
+    /// Where topics are counted for [`Bound::New`], how many it allowed so far: a session asks the broker for all topics
+    /// before it sends what makes some, and says by [`World::counted`] how many there were.
+    fn made(&self) -> Option<u64> {
+        None
+    }
+
+    /// So many of a broker's topics are its own, without those that were allowed since [`World::made`] said `made`.
+    fn counted(&self, topics: u32, made: u64) {
+        let _ = (topics, made);
+    }
+
     /// Whether asking for a topic may create it.
     fn auto_create(&self) -> bool {
         false
     }
 
-    /// Whether its groups speak the classic protocol alone.
+    /// Whether its groups speak the classic protocol alone. The others are denied then, and not offered.
     fn classic_only(&self) -> bool {
         false
     }
@@ -166,7 +179,8 @@ impl Action {
     }
 
     /// Whether who has that access may do it, if a policy says nothing else.
-    pub(super) fn is_within(self, access: Access) -> bool {
+    #[must_use]
+    pub fn is_within(self, access: Access) -> bool {
         match access {
             Access::Own => true,
             Access::Part => matches!(self, Action::Consume | Action::Describe | Action::Produce),
@@ -241,6 +255,12 @@ pub trait Identity {
 
     /// How this tenant stands now.
     fn standing(&self, tenant: &str) -> Standing;
+
+    /// Whether groups of the classic protocol alone are offered to somebody who did not show yet who it is, as clients
+    /// ask for that first: where it is so for any tenant.
+    fn classic_only(&self) -> bool {
+        false
+    }
 }
 
 /// All that are asked.

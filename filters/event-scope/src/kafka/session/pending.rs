@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::parts::Answers;
 use super::peers::World;
 use super::sasl::{Mechanism, Shown};
 
@@ -20,6 +21,9 @@ pub(super) enum What {
     Replace(Vec<u8>),
     /// As that, and it says which topics some ids are of. Without an answer, the client did not ask at all.
     Learn(Option<Vec<u8>>),
+    /// It says which topics there are, which the client did not ask: how many are the world's own is counted, which had
+    /// allowed so many before.
+    Count { world: Rc<dyn World>, made: u64 },
     /// What the broker offers.
     Versions { version: i16 },
     /// Whether it takes the mechanism.
@@ -34,8 +38,8 @@ pub(super) struct Forward {
     pub(super) version: i16,
     /// That by which it was mapped; another may hold by now.
     pub(super) world: Rc<dyn World>,
-    /// Answers to the parts that were denied, with their lengths.
-    pub(super) more: Vec<Vec<u8>>,
+    /// Answers to the parts that were denied.
+    pub(super) more: Answers,
     /// What kind of keys a coordinator was looked for.
     pub(super) key_type: i64,
     /// Whether members of its group tell each other of topics.
@@ -52,10 +56,10 @@ impl What {
     /// How many bytes it holds.
     fn held(&self) -> usize {
         match self {
-            What::Forward(forward) => forward.more.iter().map(Vec::len).sum(),
+            What::Forward(forward) => forward.more.held(),
             What::Replace(answer) | What::Learn(Some(answer)) => answer.len(),
             What::Authenticate { shown, .. } => shown.held(),
-            What::Learn(None) | What::Versions { .. } | What::Handshake { .. } => 0,
+            What::Learn(None) | What::Count { .. } | What::Versions { .. } | What::Handshake { .. } => 0,
         }
     }
 }

@@ -4,10 +4,10 @@ mod kinds;
 
 use std::rc::Rc;
 
-use super::METADATA;
 use super::code;
 use super::peers::{Access, Action, Bound, Decision, Kind, Mapped, Peers, World};
 use super::rules::{Rule, With};
+use super::{ALTER_CONFIGS, METADATA};
 use crate::kafka::codec::{Editor, Mark, Marks, Place, Value, Verdict};
 
 /// What an editor of requests is asked about.
@@ -49,6 +49,8 @@ pub(super) struct Request<'a> {
     pub(super) session: Option<i64>,
     /// Whether members of its group tell each other of topics, where the request does not say.
     pub(super) consumer: bool,
+    /// Whether it lists groups with topics in them, of which some may be denied.
+    pub(super) groups: bool,
     pub(super) found: Found,
     /// The broker's name of the topic whose partitions follow; empty for none.
     topic: Vec<u8>,
@@ -56,6 +58,8 @@ pub(super) struct Request<'a> {
     by_id: bool,
     /// How many ids were looked up.
     looked_up: usize,
+    /// Whether all topics so far may be made by asking for them.
+    made_by_asking: bool,
 }
 
 /// What was found on the way.
@@ -63,6 +67,8 @@ pub(super) struct Request<'a> {
 pub(super) struct Found {
     /// What is denied: elements of the outermost list, in order, each with its error.
     pub(super) denied: Vec<(u32, i16)>,
+    /// The same of topics in a group that goes on without them: elements of two lists.
+    pub(super) within: Vec<(u32, u32, i16)>,
     /// The error where all of it is denied.
     pub(super) whole: Option<i16>,
     /// How many elements the outermost list had.
@@ -86,11 +92,20 @@ impl Found {
 
     /// The errors, each once.
     pub(super) fn codes(&self) -> Vec<i16> {
-        let mut codes: Vec<i16> = self.denied.iter().map(|(_, code)| *code).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        codes
+        each_once(self.denied.iter().map(|(_, code)| *code))
     }
+
+    /// Those within groups.
+    pub(super) fn codes_within(&self) -> Vec<i16> {
+        each_once(self.within.iter().map(|(.., code)| *code))
+    }
+}
+
+fn each_once(codes: impl Iterator<Item = i16>) -> Vec<i16> {
+    let mut codes: Vec<i16> = codes.collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
 }
 
 /// Whether the place names what is not answered, as topics that a fetch session is to forget.
@@ -106,7 +121,8 @@ pub(super) fn drop_outermost(place: &Place<'_>) -> Verdict {
 impl<'a> Request<'a> {
     pub(super) fn new(rule: &'static Rule, world: &'a dyn World, peers: &'a Peers<'a>, most: usize) -> Self {
         let (found, topic) = (Found::default(), Vec::new());
-        Self { rule, world, peers, most, session: None, consumer: false, found, topic, by_id: false, looked_up: 0 }
+        let (session, consumer, groups, by_id, looked_up, made_by_asking) = (None, false, false, false, 0, true);
+        Self { rule, world, peers, most, session, consumer, groups, found, topic, by_id, looked_up, made_by_asking }
     }
 
     /// Takes out what is around the place, or denies all.
@@ -114,7 +130,14 @@ impl<'a> Request<'a> {
         match (self.rule.with, place.indexes) {
             (With::Parts, [_, ..]) if is_aside(place) => Verdict::Drop(1),
             // What is dropped costs no edit, so that nothing else bounds it.
-            (With::Parts, _) if self.found.denied.len() > self.most => Verdict::Refuse,
+            (With::Parts, _) if self.found.denied.len() + self.found.within.len() > self.most => Verdict::Refuse,
+            (With::Parts, [outermost, topic, ..]) if self.groups => {
+                let last = self.found.within.last();
+                if last.is_none_or(|(group, last, _)| (group, last) != (outermost, topic)) {
+                    self.found.within.push((*outermost, *topic, code));
+                }
+                Verdict::Drop(u8::try_from(place.indexes.len()).unwrap_or(u8::MAX).saturating_sub(1))
+            }
             (With::Parts, [outermost, ..]) => {
                 if self.found.denied.last().is_none_or(|(last, _)| last != outermost) {
                     self.found.denied.push((*outermost, code));
@@ -151,10 +174,7 @@ impl<'a> Request<'a> {
         let code = match code {
             Some(_) => code,
             None if quiet => (self.world.access(new) == Access::Foreign).then_some(code::TOPIC_DENIED),
-            None => self.decide(self.action(place)).or_else(|| {
-                let more = self.action(place) == Action::Create && !self.world.allows(&self.topic, Bound::New);
-                more.then_some(code::POLICY_VIOLATION)
-            }),
+            None => self.decide(self.action(place)).or_else(|| self.beyond(self.action(place))),
         };
         match code {
             None => Verdict::Replace,
@@ -187,6 +207,29 @@ impl<'a> Request<'a> {
         self.note(action, &topic, code, reason);
         self.topic = topic;
         (!allow).then_some(code)
+    }
+
+    /// The error where the topic at hand may not be made at all, or not be set anew as a whole.
+    fn beyond(&mut self, action: Action) -> Option<i16> {
+        let bound = match self.rule.api {
+            _ if action == Action::Create => Bound::New,
+            ALTER_CONFIGS => Bound::Others,
+            // Whether the broker is to make what is not there, the request says behind the names.
+            METADATA => {
+                self.made_by_asking = self.made_by_asking && self.may_make();
+                return None;
+            }
+            _ => return None,
+        };
+        (!self.world.allows(&self.topic, bound)).then_some(code::POLICY_VIOLATION)
+    }
+
+    /// Whether the topic at hand may be made by asking for it: as whatever makes it, but told to nobody.
+    fn may_make(&self) -> bool {
+        let action = Action::Create;
+        self.world.auto_create()
+            && action.is_within(self.world.access(&self.topic))
+            && self.peers.decide.decide(self.world, action, &self.topic).allow
     }
 
     fn note(&mut self, action: Action, name: &[u8], code: i16, reason: Option<Rc<str>>) {

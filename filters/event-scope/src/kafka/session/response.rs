@@ -210,6 +210,24 @@ impl Editor for Response<'_> {
     }
 }
 
+/// Counts the topics of a response to Metadata that are a world's own.
+pub(super) struct Census<'a> {
+    pub(super) world: &'a dyn World,
+    pub(super) own: u32,
+}
+
+impl Editor for Census<'_> {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Topic])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let own = place.bytes().is_some_and(|topic| self.world.access(topic) == Access::Own);
+        self.own = self.own.saturating_add(own.into());
+        Verdict::Keep
+    }
+}
+
 /// Learns the topics of a response to Metadata that asked by ids.
 pub(super) struct Learner<'a> {
     ids: &'a dyn Ids,

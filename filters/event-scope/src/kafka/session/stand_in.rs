@@ -38,6 +38,15 @@ pub(super) fn metadata(correlation: i32, ids: &[[u8; 16]], out: &mut Vec<u8>) {
     }
 }
 
+/// Metadata of all topics, with its length.
+pub(super) fn all_topics(correlation: i32, out: &mut Vec<u8>) {
+    out.extend([0, 0, 0, 15, 0, 3]);
+    out.extend(METADATA.to_be_bytes());
+    out.extend(correlation.to_be_bytes());
+    // No client id and no tags; a list that is null; neither creation nor permissions, and no tags.
+    out.extend([0xff, 0xff, 0, 0, 0, 0, 0]);
+}
+
 /// The answer to an ApiVersions of a version that is not spoken, with its length: it says up to which one it is, so
 /// that a client asks again (KIP-511). It is of version 0.
 pub(super) fn unsupported_version(correlation: i32, last: i16, out: &mut Vec<u8>) {
@@ -66,6 +75,10 @@ mod tests {
             let splice = codec::request(&out[4..], &mut (), scratch).unwrap();
             assert_eq!(splice.to_vec(), out, "{count}: the length is right");
         }
+        out.clear();
+        all_topics(7, &mut out);
+        let splice = codec::request(&out[4..], &mut (), scratch).unwrap();
+        assert_eq!(splice.to_vec(), out);
         out.clear();
         unsupported_version(7, 4, &mut out);
         let splice = codec::response(18, 5, &out[4..], &mut (), scratch).unwrap();

@@ -2,9 +2,9 @@
 
 use super::peers::Peers;
 use super::pending::{Forward, Pending, What};
-use super::response::{Learner, Response};
+use super::response::{Census, Learner, Response};
 use super::versions::{Highest, Offer};
-use super::{API_VERSIONS, Core, FETCH, METADATA, SHARE_FETCH, Step, Trouble, code, parts, stand_in};
+use super::{API_VERSIONS, Core, FETCH, METADATA, SHARE_FETCH, Step, Trouble, code, stand_in};
 use crate::kafka::codec;
 
 impl Core {
@@ -26,7 +26,13 @@ impl Core {
                 step.out.extend(told.unwrap_or_default());
                 Ok(())
             }
-            What::Versions { version } => self.offer(wanted, version, frame, step),
+            What::Count { world, made } => {
+                let mut census = Census { world: &*world, own: 0 };
+                codec::response(METADATA, stand_in::METADATA, frame, &mut census, &mut self.scratch)?;
+                world.counted(census.own, made);
+                Ok(())
+            }
+            What::Versions { version } => self.offer(wanted, version, frame, peers, step),
             What::Handshake { version, mechanism } => self.shaken(version, mechanism, frame, step),
             What::Authenticate { version, shown } => self.believed(version, shown, frame, step),
         }
@@ -40,7 +46,7 @@ impl Core {
             splice.append_to(&mut step.out);
         } else {
             let response = splice.to_vec();
-            step.out.extend(parts::merged(*api, *version, response, more, &mut self.scratch)?);
+            step.out.extend(more.merged(*api, *version, response, &mut self.scratch)?);
         }
         step.fetched |= editor.records && matches!(*api, FETCH | SHARE_FETCH);
         // Whatever went wrong, an answer of another session says that this one is over.
@@ -54,7 +60,14 @@ impl Core {
         Ok(())
     }
 
-    fn offer(&mut self, correlation: i32, version: i16, frame: &[u8], step: &mut Step) -> Result<(), Trouble> {
+    fn offer(
+        &mut self,
+        correlation: i32,
+        version: i16,
+        frame: &[u8],
+        peers: &Peers<'_>,
+        step: &mut Step,
+    ) -> Result<(), Trouble> {
         let error = frame.get(4..).and_then(<[u8]>::first_chunk).map(|bytes| i16::from_be_bytes(*bytes));
         if error == Some(code::UNSUPPORTED_VERSION) {
             // Brokers that are not Kafka have sent this in forms that nobody can read: it is said anew.
@@ -63,12 +76,12 @@ impl Core {
             stand_in::unsupported_version(correlation, if read { highest.0 } else { 0 }, &mut step.out);
             return Ok(());
         }
-        let mut offer = Offer { classic_only: self.classic_only() };
+        let classic_only = match &self.world {
+            Some(world) => world.classic_only(),
+            None => peers.identity.classic_only(),
+        };
+        let mut offer = Offer { classic_only };
         codec::response(API_VERSIONS, version, frame, &mut offer, &mut self.scratch)?.append_to(&mut step.out);
         Ok(())
-    }
-
-    fn classic_only(&self) -> bool {
-        self.options.classic_only || self.world.as_ref().is_some_and(|world| world.classic_only())
     }
 }

@@ -7,7 +7,7 @@ use crate::kafka::codec::problem::Problem;
 
 impl Walker<'_, '_> {
     /// Walks the tagged fields that the table knows of `body`, and cuts the others out.
-    pub(super) fn tags(&mut self, body: Option<&'static Struct>) -> Result<(), Stop> {
+    pub(crate) fn tags(&mut self, body: Option<&'static Struct>) -> Result<(), Stop> {
         let start = self.input.pos();
         let count = self.input.varint()?;
         // Nearly always.

@@ -17,7 +17,7 @@ impl Request<'_> {
         match place.mark {
             Mark::Key => self.key(place, new),
             Mark::Resource => self.resource(place, new),
-            Mark::AutoCreate if !self.world.auto_create() => Verdict::Number(0),
+            Mark::AutoCreate if !self.world.auto_create() || !self.made_by_asking => Verdict::Number(0),
             Mark::Replica => self.replica(place),
             Mark::Session => self.session.map_or(Verdict::Keep, Verdict::Number),
             Mark::Subscription | Mark::Assignment => {
