@@ -113,6 +113,13 @@ fn cases_ask_about_topics_as_tenants_call_them() {
     ] {
         when(&of(tenant), kafka, then).succeeds();
     }
+    // A topic that its owner shares by the very name that it has for it: the owner goes on to the policies.
+    let text = fs::read_to_string(desk.tenancy.join("events.yaml")).unwrap();
+    let more = "      - { topic: prices, shared: { topic: acme.prices, owner: acme, readers: [globex] } }\n";
+    fs::write(desk.tenancy.join("events.yaml"), text + more).unwrap();
+    when(&of("globex"), "events:consume prices", allow).succeeds();
+    when(&of("globex"), "events:produce prices", unmapped).succeeds();
+    when(&of("acme"), "events:produce prices", "{ decision: deny, reason: policy_denied }").succeeds();
     // What is denied is no pass of any test.
     when(&of("initech"), "events:consume telemetry", allow).ends_with(1).says("deny, reason resource_unmapped");
     when(&of("acme"), "events:eat orders", allow).ends_with(3).says("`events:consume`");
