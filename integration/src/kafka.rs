@@ -4,6 +4,7 @@ mod brokers;
 mod client;
 pub mod leak;
 mod scoped;
+pub mod story;
 pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};

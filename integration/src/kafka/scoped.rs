@@ -49,6 +49,8 @@ pub struct Options<'a> {
     pub plugin: &'a str,
     /// How many workers Envoy has.
     pub workers: u8,
+    /// Tenants beside those of the sample directory.
+    pub tenants: &'a [&'a str],
 }
 
 impl Default for Options<'_> {
@@ -63,6 +65,7 @@ impl Default for Options<'_> {
             listener: 0,
             plugin: "",
             workers: 2,
+            tenants: &[],
         }
     }
 }
@@ -87,6 +90,10 @@ impl Scoped {
         copy(&tenancy(), &directory)?;
         let listens: Vec<u16> = (0..brokers.count()).map(|_| Ok(free::<1>()?[0])).collect::<Result<_>>()?;
         let [port, admin] = free()?;
+        for tenant in options.tenants {
+            let text = format!("tenant: {tenant}\ntier: gold\nresidency: eu\nstatus: active\n");
+            fs::write(directory.join(format!("tenants/{tenant}.yaml")), text)?;
+        }
         fs::write(directory.join("events.yaml"), events(options, &listens))?;
         let policy = if options.policy.is_empty() { POLICY } else { options.policy };
         fs::write(directory.join("policies/events.cedar"), policy)?;
