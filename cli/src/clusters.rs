@@ -41,7 +41,7 @@ pub(crate) fn across(cluster: &EventCluster, tenants: &[Tenant]) -> Vec<String> 
     let is_tenant = |id: &str| tenants.binary_search_by(|tenant| tenant.id.as_str().cmp(id)).is_ok();
     let cohort = |cohort: &EventCohort| {
         let tenants = names(&cohort.tenants);
-        format!("the cohort {} of {name}: {tenants} see the same topics, groups and transactional ids", cohort.name)
+        format!("the cohort {} of {name}: topics, groups and transactional ids are the same for {tenants}", cohort.name)
     };
     let shared = cluster.topics.iter().filter_map(|rule| {
         let Placed::Shared { topic, readers } = &rule.placed else { return None };
