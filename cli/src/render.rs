@@ -9,7 +9,7 @@ pub(crate) mod brokers;
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
-pub(crate) mod kafka;
+pub(crate) mod kafka_proxy;
 mod limits;
 mod routes;
 mod template;

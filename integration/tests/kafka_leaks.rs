@@ -41,7 +41,7 @@ fn of_eight_tenants_none_gets_a_mark_of_another() {
     let tenants: Vec<Tenant> = MARKS.iter().map(|mark| tenant(mark)).collect();
     let ids: Vec<&str> = tenants.iter().map(|tenant| &*tenant.id).collect();
     let brokers = Brokers::start(&Options { name: "leaks", ..Options::default() }).unwrap();
-    let cluster = "    prefixes: { zqhqz-co: \"legacy-zqhqz.\" }\n    topics: [{ topic: \"*\" }]\n";
+    let cluster = "    prefixes: { zqhqz-co: \"legacy-zqhqz.\" }\n    new_topics: { partitions: 12 }\n    topics: [{ topic: \"*\" }]\n";
     let options = ScopedOptions { name: "leaks", tenants: &ids, cluster, ..ScopedOptions::default() };
     let scoped = Scoped::start(&options, &brokers).unwrap();
     let mut tenants = tenants.clone();
@@ -68,7 +68,7 @@ fn tenants_that_share_a_topic_by_partitions_see_their_own() {
     brokers.tool("TopicCommand", &create).unwrap().succeeds().unwrap();
     let ranges = "zqaqz-co: 0-2, zqbqz-co: 4-8, zqcqz-co: 10-11";
     let cluster = format!(
-        "    topics: [{{ topic: \"*\" }}, {{ topic: telemetry, partitions: {{ topic: telemetry-of-all, of: 12, ranges: {{ \
+        "    new_topics: {{ partitions: 12 }}\n    topics: [{{ topic: \"*\" }}, {{ topic: telemetry, partitions: {{ topic: telemetry-of-all, of: 12, ranges: {{ \
          {ranges} }} }} }}]\n"
     );
     let options = ScopedOptions { name: "leaks-ranges", tenants: &ids, cluster: &cluster, ..ScopedOptions::default() };

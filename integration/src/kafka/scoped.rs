@@ -59,7 +59,7 @@ impl Default for Options<'_> {
         Self {
             name: "",
             identity: "[{ uri: \"spiffe://mesh.example/tenant/{tenant}/sa/{workload}\" }]",
-            cluster: "    topics: [{ topic: \"*\" }]\n",
+            cluster: "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }]\n",
             policy: "",
             plain: false,
             listener: 0,
@@ -115,9 +115,11 @@ impl Scoped {
             "--cluster",
             "shop-events",
         ])?;
-        let configured = "                    cluster: shop-events\n";
+        let configured = text.lines().find(|line| line.trim() == "cluster: shop-events").map(str::to_owned);
+        let configured = configured.context("no filter is configured")?;
+        let indent = &configured[..configured.len() - configured.trim_start().len()];
         for line in options.plugin.lines() {
-            text = text.replace(configured, &format!("{configured}                    {line}\n"));
+            text = text.replace(&format!("{configured}\n"), &format!("{configured}\n{indent}{line}\n"));
         }
         let ports = [port, admin, site.ports.bundles].into_iter().chain(listens);
         let ports = ports.chain((0..brokers.count()).map(|id| brokers.port(id, options.listener)));

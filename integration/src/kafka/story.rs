@@ -9,7 +9,7 @@ use super::{Brokers, Client, Options, Ran, Scoped, ScopedOptions};
 /// The promise: from the command to the first denial.
 const LIVE: Duration = Duration::from_millis(1500);
 /// What the tenants of the story may call their topics.
-const TOPICS: &str = "    topics: [{ topic: \"*\" }, { topic: \"secret-*\", deny: true }]\n";
+const TOPICS: &str = "    new_topics: { partitions: 12, replication: [1, 1] }\n    topics: [{ topic: \"*\" }, { topic: \"secret-*\", deny: true }]\n";
 
 /// A step that was played.
 pub struct Played {
