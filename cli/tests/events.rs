@@ -175,6 +175,26 @@ fn clusters_are_told_in_words() {
 }
 
 #[test]
+fn a_way_back_says_what_counts_again() {
+    let desk = desk("events-rollback");
+    desk.compile(&[]).succeeds();
+    desk.edit("events.yaml", "globex: 4-11", "globex: 5-11");
+    desk.edit("events.yaml", "      - token\n", "");
+    desk.compile(&[]).succeeds();
+    let back = ["rollback", "1", "--dir", path(&desk.out), "--keys", path(&desk.keys), "--json", "--dry-run"];
+    let again = partywall(&back).succeeds().json()["events_again"].clone();
+    let said: Vec<&str> = again.as_array().unwrap().iter().map(|one| one["says"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "a tenant by token of an issuer (SASL OAUTHBEARER)",
+            "topic telemetry is partitions of telemetry-all of the broker: acme 0-3, globex 4-11",
+        ]
+    );
+    partywall(&back[..6]).succeeds().says("this counts again at clusters of Kafka:\n  shop-events: a tenant by token");
+}
+
+#[test]
 fn a_tenant_whose_id_is_a_prefix_is_refused() {
     let desk = desk("events-new-tenant");
     let record = "tenant: legacy\ntier: gold\nresidency: eu\nstatus: active\n";

@@ -97,6 +97,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
     let workload = bodies.iter().find(|body| body.audience == Audience::Workload);
     let gains = workload.map(|old| Gains::of(&in_force, old, &withdrawn, now)).unwrap_or_default();
+    let gains = match bodies.iter().find(|body| body.audience == Audience::Events) {
+        Some(events) => gains.with_clusters(&in_force, events),
+        None => gains,
+    };
     if !args.dry_run {
         let slices =
             bodies.iter().map(|body| compile::signed(body, None, &signers)).collect::<Result<Vec<_>, Failure>>()?;
