@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use partywall_tenancy::{
-    Attributes, BrokerAddresses, EventCluster, EventCohort, EventIdentity, NewTopics, Operation, PartitionRange,
-    Placed, Service, TenantId, TenantScope, TopicPattern, TopicRule,
+    Attributes, BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventWorld, NewTopics, Operation,
+    PartitionRange, Placed, Service, Tenant, TenantId, TenantScope, TopicPattern, TopicRule,
 };
 
 /// More tenants are counted, not listed.
@@ -33,6 +33,23 @@ impl<'c> Prefixes<'c> {
 /// Whether groups of the classic protocol alone are offered by a cluster to tenants that have ranges.
 pub(crate) fn has_ranges(cluster: &EventCluster) -> bool {
     cluster.topics.iter().any(|rule| matches!(rule.placed, Placed::Partitions { .. }))
+}
+
+/// What tenants see of each other's at a cluster, each in words: policies are not asked whose it is.
+pub(crate) fn across(cluster: &EventCluster, tenants: &[Tenant]) -> Vec<String> {
+    let name = &cluster.name;
+    let is_tenant = |id: &str| tenants.binary_search_by(|tenant| tenant.id.as_str().cmp(id)).is_ok();
+    let cohort = |cohort: &EventCohort| {
+        let tenants = names(&cohort.tenants);
+        format!("the cohort {} of {name}: topics, groups and transactional ids are the same for {tenants}", cohort.name)
+    };
+    let shared = cluster.topics.iter().filter_map(|rule| {
+        let Placed::Shared { topic, readers } = &rule.placed else { return None };
+        let EventWorld::Tenant(owner) = cluster.world_of(topic, is_tenant)? else { return None };
+        let readers = scope_words(readers);
+        Some(format!("the topic {topic} of {name}, which is {owner}'s, read-only: {readers} may read it"))
+    });
+    cluster.cohorts.iter().map(cohort).chain(shared).collect()
 }
 
 /// What a cluster says of itself, a line each. `service` is that of the same name.

@@ -274,7 +274,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let shares: Vec<_> = sources.shares.iter().filter_map(share).collect();
     let known = cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
     cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
-    events::check(&events, &mesh, &tenants, &known, &mut report);
+    events::check(&events, &mesh, &tenants, (&known, &retired), &mut report);
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);

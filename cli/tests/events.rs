@@ -113,6 +113,13 @@ fn cases_ask_about_topics_as_tenants_call_them() {
     ] {
         when(&of(tenant), kafka, then).succeeds();
     }
+    // A topic that its owner shares by the very name that it has for it: the owner goes on to the policies.
+    let text = fs::read_to_string(desk.tenancy.join("events.yaml")).unwrap();
+    let more = "      - { topic: prices, shared: { topic: acme.prices, owner: acme, readers: [globex] } }\n";
+    fs::write(desk.tenancy.join("events.yaml"), text + more).unwrap();
+    when(&of("globex"), "events:consume prices", allow).succeeds();
+    when(&of("globex"), "events:produce prices", unmapped).succeeds();
+    when(&of("acme"), "events:produce prices", "{ decision: deny, reason: policy_denied }").succeeds();
     // What is denied is no pass of any test.
     when(&of("initech"), "events:consume telemetry", allow).ends_with(1).says("deny, reason resource_unmapped");
     when(&of("acme"), "events:eat orders", allow).ends_with(3).says("`events:consume`");
@@ -165,6 +172,26 @@ fn clusters_are_told_in_words() {
     ] {
         assert!(differ.stdout().contains(words), "{words}\n{}", differ.stdout());
     }
+}
+
+#[test]
+fn a_way_back_says_what_counts_again() {
+    let desk = desk("events-rollback");
+    desk.compile(&[]).succeeds();
+    desk.edit("events.yaml", "globex: 4-11", "globex: 5-11");
+    desk.edit("events.yaml", "      - token\n", "");
+    desk.compile(&[]).succeeds();
+    let back = ["rollback", "1", "--dir", path(&desk.out), "--keys", path(&desk.keys), "--json", "--dry-run"];
+    let again = partywall(&back).succeeds().json()["events_again"].clone();
+    let said: Vec<&str> = again.as_array().unwrap().iter().map(|one| one["says"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "a tenant by token of an issuer (SASL OAUTHBEARER)",
+            "topic telemetry is partitions of telemetry-all of the broker: acme 0-3, globex 4-11",
+        ]
+    );
+    partywall(&back[..6]).succeeds().says("this counts again at clusters of Kafka:\n  shop-events: a tenant by token");
 }
 
 #[test]

@@ -23,7 +23,8 @@ use gains::Gains;
 /// signatures are checked before. Keys, approvals, the ceilings of grants and the cells of tenants stay
 /// those in force: a key that was retired since does not come back, and nobody goes back to a cell.
 /// What the overlay withdraws stays withdrawn. What is given again is told: tenants that may act,
-/// consents and shares, workloads of the platform, and those that may call without a context.
+/// consents and shares, what clusters of Kafka say, workloads of the platform, and those that may call
+/// without a context.
 /// Candidates and what waits for signatures are passed; those that cannot be verified with this
 /// keys folder are told, and left out.
 ///
@@ -97,6 +98,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
     let workload = bodies.iter().find(|body| body.audience == Audience::Workload);
     let gains = workload.map(|old| Gains::of(&in_force, old, &withdrawn, now)).unwrap_or_default();
+    let gains = match bodies.iter().find(|body| body.audience == Audience::Events) {
+        Some(events) => gains.with_clusters(&in_force, events),
+        None => gains,
+    };
     if !args.dry_run {
         let slices =
             bodies.iter().map(|body| compile::signed(body, None, &signers)).collect::<Result<Vec<_>, Failure>>()?;

@@ -11,22 +11,25 @@ use crate::directory::events::topics::{PlaceEntry, Shared, Topic};
 use crate::directory::events::{ClusterEntry, EventsEntry};
 use crate::directory::fields::Report;
 use crate::directory::mesh::MeshEntry;
+use crate::directory::retired::Retired;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::{Scope, is_known};
 use crate::directory::yaml::{At, Located};
 use crate::nearest::nearest;
 
-/// Reports what does not fit the rest of the directory. `known` are the ids of all tenants, sorted.
+/// Reports what does not fit the rest of the directory. `known` are the ids of all tenants, sorted, and `former` those
+/// that were tenants once.
 pub(crate) fn check(
     events: &EventsEntry<'_>,
     mesh: &MeshEntry<'_>,
     tenants: &[TenantFile<'_>],
-    known: &[TenantId],
+    (known, former): (&[TenantId], &[Retired<'_>]),
     report: &mut Report,
 ) {
+    let former: HashSet<&str> = former.iter().map(|former| former.tenant.value.as_str()).collect();
     for entry in &events.clusters {
         let cluster = entry.to_cluster(tenants);
-        let around = Around { entry, cluster: &cluster, known };
+        let around = Around { entry, cluster: &cluster, known, former: &former };
         let before = report.errors();
         entry.strangers(known, report);
         around.cohorts(tenants, report);
@@ -66,11 +69,13 @@ struct Around<'a, 's> {
     entry: &'a ClusterEntry<'s>,
     cluster: &'a EventCluster,
     known: &'a [TenantId],
+    former: &'a HashSet<&'a str>,
 }
 
 impl<'a, 's> Around<'a, 's> {
+    /// Whether names may lie at the brokers behind this id: those of a former tenant are nobody else's.
     fn is_tenant(&self, id: &str) -> bool {
-        self.known.binary_search_by(|tenant| tenant.as_str().cmp(id)).is_ok()
+        self.former.contains(id) || self.known.binary_search_by(|tenant| tenant.as_str().cmp(id)).is_ok()
     }
 
     /// A cohort has tenants, and those see its names and no others.

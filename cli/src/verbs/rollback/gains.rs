@@ -4,8 +4,8 @@ use partywall_tenancy::{BundleBody, Service, Share, TenantId, TenantStatus, Unix
 use serde::Serialize;
 
 use crate::command::note;
-use crate::shares;
 use crate::time::rfc3339;
+use crate::{clusters, shares};
 
 /// All of it.
 #[derive(Default, Serialize)]
@@ -16,6 +16,8 @@ pub(super) struct Gains {
     consents_again: Vec<Consent>,
     /// Shares that the bundle in force does not have, or that let less there.
     shares_again: Vec<Shared>,
+    /// What counts again at clusters of Kafka: names, ways to show a tenant, topics.
+    events_again: Vec<OfCluster>,
     /// Workloads of the platform that may do again what they may not in force.
     platform_again: Vec<Platform>,
     /// Workloads that may call without a context again.
@@ -33,6 +35,13 @@ struct Consent {
 #[derive(Serialize)]
 struct Shared {
     share: String,
+    says: String,
+}
+
+/// Something that a cluster of Kafka says, in words.
+#[derive(Serialize)]
+struct OfCluster {
+    cluster: String,
     says: String,
 }
 
@@ -70,11 +79,26 @@ impl Gains {
             shares_again: shared
                 .map(|share| Shared { share: share.name.clone(), says: shares::words(share) })
                 .collect(),
+            events_again: Vec::new(),
             platform_again: old.services.iter().flat_map(|old| platform(service(&old.name), old)).collect(),
             without_context_again: (old.services.iter())
                 .filter_map(|old| without_context(service(&old.name), old, now))
                 .collect(),
         }
+    }
+
+    /// The same with what `old`, a slice for the broker's proxy, says of clusters of Kafka.
+    pub(super) fn with_clusters(self, in_force: &BundleBody, old: &BundleBody) -> Self {
+        let said_now = |name: &str| {
+            let now = in_force.events.iter().find(|now| now.name == name);
+            now.map(|now| clusters::lines(now, None)).unwrap_or_default()
+        };
+        let again = old.events.iter().flat_map(|cluster| {
+            let now = said_now(&cluster.name);
+            let lines = clusters::lines(cluster, None).into_iter().filter(move |line| !now.contains(line));
+            lines.map(|says| OfCluster { cluster: cluster.name.clone(), says })
+        });
+        Self { events_again: again.collect(), ..self }
     }
 
     /// Tells each kind by itself, with what takes it away.
@@ -93,6 +117,11 @@ impl Gains {
             "these shares count again",
             self.shares_again.iter().map(|shared| format!("\n  {}", shared.says)),
             "one ends with the next bundle that is compiled without it; `partywall tenant suspend` keeps a tenant out at once",
+        );
+        tell(
+            "this counts again at clusters of Kafka",
+            self.events_again.iter().map(|OfCluster { cluster, says }| format!("\n  {cluster}: {says}")),
+            "change events.yaml, and compile; `partywall tenant suspend` keeps a tenant out at once",
         );
         tell(
             "these workloads of the platform may call again",
