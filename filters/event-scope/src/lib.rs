@@ -16,4 +16,9 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+pub mod cloudevents;
+mod json;
 pub mod kafka;
+pub mod rest;
+
+pub use json::Fault;

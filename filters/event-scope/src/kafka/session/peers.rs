@@ -159,7 +159,7 @@ impl Action {
     }
 
     /// Whether who has that access may do it, if a policy says nothing else.
-    pub(super) fn is_within(self, access: Access) -> bool {
+    pub(crate) fn is_within(self, access: Access) -> bool {
         match access {
             Access::Own => true,
             Access::Part => matches!(self, Action::Consume | Action::Describe | Action::Produce),
