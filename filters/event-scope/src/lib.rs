@@ -11,7 +11,9 @@
 //!                                        ▼        │
 //! ```
 //!
-//! So far it is sessions and the codec below them; scopes as files and shells are built on it.
+//! What a session calls a `World` is a [`scope::Scope`]: what a tenant sees of a cluster, as the bundle says.
+//!
+//! So far it is sessions, the codec below them and those names; shells are built on it.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
@@ -20,5 +22,6 @@ pub mod cloudevents;
 mod json;
 pub mod kafka;
 pub mod rest;
+pub mod scope;
 
 pub use json::Fault;

@@ -78,6 +78,13 @@ pub trait World {
     /// How far it may go with a topic of the broker.
     fn access(&self, topic: &[u8]) -> Access;
 
+    /// The name of the rule that covers a topic of the broker's, by which policies know it; `None` where the tenant does
+    /// not see it, or worlds have no rules.
+    fn rule(&self, topic: &[u8]) -> Option<&str> {
+        let _ = topic;
+        None
+    }
+
     /// Appends the client id that the broker is told. Its quotas go by that, so each tenant's differ.
     fn client(&self, id: Option<&[u8]>, out: &mut Vec<u8>);
 
