@@ -196,7 +196,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         services: directory.services.to_vec(),
         modes: directory.modes.clone(),
         shares: directory.shares.to_vec(),
-        events: vec![],
+        events: directory.events.to_vec(),
         program: program.to_vec(),
     })
 }

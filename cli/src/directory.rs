@@ -11,6 +11,7 @@ mod attributes;
 pub(crate) mod cells;
 mod cross;
 mod data;
+pub(crate) mod events;
 mod fields;
 mod grants;
 mod headers;
@@ -48,8 +49,8 @@ mod yaml;
 use std::path::Path;
 
 use partywall_tenancy::{
-    ApiKey, CellPlace, ContextSigner, GrantCeilings, Issuer, MeshId, Modes, Network, RoleKeys, Service, Share, Sources,
-    SpiffeId, Tenant, TenantId,
+    ApiKey, CellPlace, ContextSigner, EventCluster, GrantCeilings, Issuer, MeshId, Modes, Network, RoleKeys, Service,
+    Share, Sources, SpiffeId, Tenant, TenantId,
 };
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
@@ -75,7 +76,7 @@ pub(crate) use service::RECOVER;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use settings::{is_name, name};
 pub(crate) use since::OUTLIVED;
-pub(crate) use sources::{API_KEYS, CASES, DATASETS, RETIRED};
+pub(crate) use sources::{API_KEYS, CASES, DATASETS, EVENTS, RETIRED};
 pub(crate) use tenant::STATUSES;
 pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, spiffe_id, tenant_id, word};
@@ -96,6 +97,8 @@ pub struct Directory<'r> {
     pub modes: &'r Modes,
     /// What tenants let others read, sorted by name.
     pub shares: &'r [Share],
+    /// Clusters of Kafka, sorted by name; the service of each is among the services.
+    pub events: &'r [EventCluster],
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -155,6 +158,7 @@ pub struct Reading {
     services: Vec<Service>,
     modes: Modes,
     shares: Vec<Share>,
+    events: Vec<EventCluster>,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -165,8 +169,8 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, modes, shares, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, modes, shares, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, shares, events, policies, digest, .. } = self;
+        Some(Directory { mesh, api_keys, tenants, services, modes, shares, events, policies, digest: *digest })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -252,18 +256,24 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let data = datasets.map_or_else(data::Data::none, |node| data::read(node, &mut report));
     let service =
         |source| document(source, &mut report).and_then(|node| service::read(node, domain, &data, &mut report));
-    let services: Vec<_> = sources.services.iter().filter_map(service).collect();
+    let mut services: Vec<_> = sources.services.iter().filter_map(service).collect();
+    let events = sources.events.as_ref().and_then(|source| document(source, &mut report));
+    let mut events = events.map(|node| events::read(node, domain, &data, &mut report)).unwrap_or_default();
+    services.append(&mut events.services);
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
     let share = |source| document(source, &mut report).and_then(|node| share::read(source, node, &mut report));
     let shares: Vec<_> = sources.shares.iter().filter_map(share).collect();
-    cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
+    let known = cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
+    cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
+    events::check(&events, &mesh, &tenants, &known, &mut report);
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
 
     let diagnostics = report.into_sorted();
-    let spoken_of = ["tenants", "profiles", "services", "policies", DATASETS].map(|folder| directory.join(folder));
+    let spoken_of =
+        ["tenants", "profiles", "services", "policies", DATASETS, EVENTS].map(|folder| directory.join(folder));
     let policies_apart = !diagnostics.iter().any(|d| {
         d.severity == Severity::Error && spoken_of.iter().any(|folder| Path::new(&d.path).starts_with(folder))
     });
@@ -273,6 +283,8 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let shareable = shares.iter().flat_map(ShareEntry::places).collect();
     let mut shares: Vec<Share> = shares.iter().map(|share| share.to_share(&tenants)).collect();
     shares.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut events: Vec<EventCluster> = events.clusters.iter().map(|cluster| cluster.to_cluster(&tenants)).collect();
+    events.sort_by(|a, b| a.name.cmp(&b.name));
     for file in tenants {
         record = record.or(file.record);
         places.extend(file.id.map(|id| (id.value, id.at.place())));
@@ -308,6 +320,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         services,
         modes,
         shares,
+        events,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE};
-use partywall_tenancy::{Audience, BundleBody, ContextSigner, Modes, Rollout, Service, Source, Sources};
+use partywall_tenancy::{Audience, BundleBody, ContextSigner, EventIdentity, Modes, Rollout, Service, Source, Sources};
 
 use crate::exit::Failure;
 use crate::files;
@@ -66,22 +66,52 @@ impl SliceFile {
 pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
     let whole = BundleBody { audience, ..whole.clone() };
     match audience {
-        Audience::Edge => edge(BundleBody { events: Vec::new(), ..whole }),
-        Audience::Workload => workload(BundleBody { events: Vec::new(), ..whole }),
-        // What these two enforce is not compiled yet; who is who they need to know.
-        Audience::Events | Audience::Redaction => BundleBody {
-            legacy_headers: Vec::new(),
-            sources: Sources::default(),
-            api_keys: Vec::new(),
-            issuers: Vec::new(),
-            signers: Vec::new(),
-            networks: Vec::new(),
-            services: Vec::new(),
-            modes: Modes::default(),
-            shares: Vec::new(),
-            program: Vec::new(),
-            ..whole
-        },
+        Audience::Edge => edge(without_clusters(whole)),
+        Audience::Workload => workload(without_clusters(whole)),
+        Audience::Events if !whole.events.is_empty() => events(whole),
+        // Who is who they need to know; what the collector's proxy enforces is not compiled yet.
+        Audience::Events | Audience::Redaction => bare(whole),
+    }
+}
+
+/// Sidecars have nothing to do with clusters of Kafka, nor with the services that stand for them.
+fn without_clusters(whole: BundleBody) -> BundleBody {
+    let (services, modes) = (whole.services, whole.modes);
+    let cluster = |name: &str| whole.events.iter().any(|cluster| cluster.name == name);
+    let services = services.into_iter().filter(|service| !cluster(&service.name)).collect();
+    let of_services = modes.services.into_iter().filter(|(name, _)| !cluster(name)).collect();
+    let modes = Modes { services: of_services, ..modes };
+    BundleBody { services, modes, events: Vec::new(), ..whole }
+}
+
+/// The broker's proxy looks at names and asks policies about topics. No request comes to it, and no root context.
+fn events(whole: BundleBody) -> BundleBody {
+    let cluster = |name: &str| whole.events.iter().any(|cluster| cluster.name == name);
+    let services = whole.services.iter().filter(|service| cluster(&service.name)).cloned().collect();
+    let of_services = whole.modes.services.iter().filter(|(name, _)| cluster(name)).cloned().collect();
+    let modes = Modes { services: of_services, routes: Vec::new(), ..whole.modes.clone() };
+    let (clusters, program) = (whole.events.clone(), whole.program.clone());
+    let mut ways = clusters.iter().flat_map(|cluster| &cluster.identity);
+    let tokens = ways.any(|way| *way == EventIdentity::Token);
+    let issuers = if tokens { whole.issuers.clone() } else { Vec::new() };
+    BundleBody { services, modes, events: clusters, program, issuers, ..bare(whole) }
+}
+
+/// Tenants, keys and gateways.
+fn bare(whole: BundleBody) -> BundleBody {
+    BundleBody {
+        legacy_headers: Vec::new(),
+        sources: Sources::default(),
+        api_keys: Vec::new(),
+        issuers: Vec::new(),
+        signers: Vec::new(),
+        networks: Vec::new(),
+        services: Vec::new(),
+        modes: Modes::default(),
+        shares: Vec::new(),
+        events: Vec::new(),
+        program: Vec::new(),
+        ..whole
     }
 }
 
@@ -142,8 +172,18 @@ pub(crate) fn together(folder: &Path) -> Option<BundleBody> {
         Unverified::read(&bytes).filter(|u| u.kind == Kind::Bundle)?.bundle()
     };
     let (edge, workload) = (read(Audience::Edge), read(Audience::Workload));
-    let (Some(edge), Some(workload)) = (&edge, &workload) else { return edge.or(workload) };
-    let mut whole = workload.clone();
+    let clusters = |mut whole: BundleBody| {
+        let Some(events) = read(Audience::Events) else { return whole };
+        add(&mut whole.services, &events.services);
+        whole.services.sort_by(|a, b| a.name.cmp(&b.name));
+        add(&mut whole.modes.services, &events.modes.services);
+        whole.modes.services.sort_by(|(a, _), (b, _)| a.cmp(b));
+        add(&mut whole.issuers, &events.issuers);
+        whole.events = events.events;
+        whole
+    };
+    let (Some(edge), Some(workload)) = (&edge, &workload) else { return edge.or(workload).map(clusters) };
+    let mut whole = clusters(workload.clone());
     whole.sources.edge = edge.sources.edge.clone();
     add(&mut whole.issuers, &edge.issuers);
     add(&mut whole.api_keys, &edge.api_keys);

@@ -17,7 +17,7 @@ use crate::directory::yaml::{At, Located};
 use crate::directory::{cells, grants, platform, scope, share, without_context};
 use crate::overlay;
 
-/// Reports what does not fit together.
+/// Reports what does not fit together. Gives the ids of all tenants, sorted.
 pub(crate) fn check(
     mesh: &MeshEntry<'_>,
     api_keys: Option<&ApiKeys<'_>>,
@@ -26,7 +26,7 @@ pub(crate) fn check(
     services: &[ServiceEntry<'_>],
     shares: &[ShareEntry<'_>],
     report: &mut Report,
-) {
+) -> Vec<TenantId> {
     let known = known_tenants(tenants, report);
     for scope in mesh.issuers.iter().map(|i| &i.tenants).chain(mesh.signers.iter().map(|s| &s.tenants)) {
         scope.check(&known, report);
@@ -53,7 +53,6 @@ pub(crate) fn check(
     share::check(shares, tenants, &known, services, report);
     grants::check(mesh.grants.as_ref(), services, report);
     cells::check(mesh, tenants, profiles, report);
-    useless(mesh, api_keys, report);
     once_each("profile", profiles.iter().map(|(tier, _)| (tier.value.as_str(), tier.at)), report);
     once_each(
         "service",
@@ -66,6 +65,7 @@ pub(crate) fn check(
         report,
     );
     once_each("cluster", services.iter().flat_map(|s| &s.clusters).map(|c| (c.value.as_str(), c.at)), report);
+    known
 }
 
 /// The ids of all tenants, sorted. A tenant with a mistake in its file is known all the same.
@@ -145,8 +145,9 @@ fn forwarders(mesh: &MeshEntry<'_>, service: &ServiceEntry<'_>, report: &mut Rep
     }
 }
 
-/// Credentials that prove nothing: nobody reads them, or they have ended.
-fn useless(mesh: &MeshEntry<'_>, api_keys: Option<&ApiKeys<'_>>, report: &mut Report) {
+/// Credentials that prove nothing: nobody reads them, or they have ended. `events` says whether clusters of Kafka read
+/// tokens.
+pub(crate) fn useless(mesh: &MeshEntry<'_>, api_keys: Option<&ApiKeys<'_>>, events: bool, report: &mut Report) {
     let now = overlay::now_millis() / 1000;
     for key in api_keys.iter().flat_map(|file| &file.entries) {
         if key.expires.value <= now {
@@ -165,7 +166,7 @@ fn useless(mesh: &MeshEntry<'_>, api_keys: Option<&ApiKeys<'_>>, report: &mut Re
             let diagnostic = at.error("`jwt` is a source, but there is no issuer whose tokens could be one");
             report.push(diagnostic.help("add an issuer to `issuers`, or take `jwt` out"));
         }
-        (None, Some(issuer)) => {
+        (None, Some(issuer)) if !events => {
             let diagnostic =
                 issuer.issuer.at.warning("`jwt` is no source, so that the tokens of issuers prove nothing");
             report.push(diagnostic.help("add `- jwt` to `sources.edge`"));

@@ -33,6 +33,8 @@ pub(crate) struct Sources {
     pub(crate) api_keys: Option<Source>,
     /// `datasets.yaml`, if there is one; `Some(None)` where it cannot be read.
     pub(crate) datasets: Option<Option<Source>>,
+    /// `events.yaml`, if there is one.
+    pub(crate) events: Option<Source>,
     /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
     /// `tenants/retired.yaml`, if there is one.
@@ -53,6 +55,8 @@ pub(crate) struct Sources {
 pub(crate) const API_KEYS: &str = "api-keys.yaml";
 /// The file of datasets.
 pub(crate) const DATASETS: &str = "datasets.yaml";
+/// The file of clusters of Kafka.
+pub(crate) const EVENTS: &str = "events.yaml";
 
 /// The file of former tenants, in the folder `tenants`.
 pub(crate) const RETIRED: &str = "retired.yaml";
@@ -71,7 +75,8 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     let mesh = reader.mesh();
     let api_keys = directory.join(API_KEYS).exists().then(|| reader.file(API_KEYS)).flatten();
     let datasets = directory.join(DATASETS).exists().then(|| reader.file(DATASETS));
-    let mut sources = Sources { mesh, api_keys, datasets, ..Sources::default() };
+    let events = directory.join(EVENTS).exists().then(|| reader.file(EVENTS)).flatten();
+    let mut sources = Sources { mesh, api_keys, datasets, events, ..Sources::default() };
     for (folder, ending) in FOLDERS {
         let found = reader.folder(folder, ending);
         match folder {
@@ -108,13 +113,23 @@ impl Reader<'_> {
             }
         };
         for name in &names {
-            let known =
-                ["mesh.yaml", API_KEYS, DATASETS, "tenants", "services", "policies", PROFILES.0, SHARES.0, CASES];
+            let known = [
+                "mesh.yaml",
+                API_KEYS,
+                DATASETS,
+                EVENTS,
+                "tenants",
+                "services",
+                "policies",
+                PROFILES.0,
+                SHARES.0,
+                CASES,
+            ];
             if !known.contains(&name.as_str()) {
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `tenants/`, `profiles/`, `services/`, `policies/`, `shares/` and `cases/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `events.yaml`, `tenants/`, `profiles/`, `services/`, `policies/`, `shares/` and `cases/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);

@@ -1,5 +1,7 @@
 //! As which operation a request is looked for: by HTTP's own method, or as a call of gRPC.
 
+use partywall_tenancy::EventCluster;
+
 /// Where a method of HTTP stands, this says that it is a call of gRPC. Its path is `/package.Service/Method`.
 pub const GRPC: &str = "GRPC";
 
@@ -23,6 +25,9 @@ pub fn called<'m, 'v>(
     }
     if method == ROUTE {
         return Err("`ROUTE` is no method of HTTP");
+    }
+    if method == EventCluster::METHOD {
+        return Err("`KAFKA` is no method of HTTP");
     }
     if method != "POST" {
         return Ok(method);
@@ -89,7 +94,7 @@ mod tests {
         ] {
             assert_eq!(of("POST", content_types), Err(()), "{content_types:?}");
         }
-        assert_eq!((of("GRPC", &[]), of("ROUTE", &[])), (Err(()), Err(())));
+        assert_eq!((of("GRPC", &[]), of("ROUTE", &[]), of("KAFKA", &[])), (Err(()), Err(()), Err(())));
         assert_eq!(of("GRPC", &["application/grpc"]), Err(()));
     }
 }

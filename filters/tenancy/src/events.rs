@@ -8,7 +8,14 @@
 //! secrets           ─►    denied
 //! ```
 
+mod check;
+mod identity;
+mod prefixes;
+
 use serde::{Deserialize, Serialize};
+
+pub use identity::UserForm;
+pub use prefixes::{EventWorld, PrefixClash};
 
 use crate::{SpiffeId, TenantId, TenantScope};
 
@@ -41,6 +48,9 @@ pub struct EventCluster {
 impl EventCluster {
     /// The method of its operations; their paths are `/<action>/<rule>/{topic}`, as `/events:produce/orders/{topic}`.
     pub const METHOD: &'static str = "KAFKA";
+
+    /// The actions that change nothing of a topic.
+    pub const READING: [&'static str; 2] = ["events:consume", "events:describe"];
 }
 
 /// How a client shows its tenant.

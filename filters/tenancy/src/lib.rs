@@ -54,8 +54,8 @@ pub use candidate::Rollout;
 pub use cell::{Cell, CellPlace, Here};
 pub use context::{ProvedBy, TenantContext};
 pub use events::{
-    BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventPrefix, NewTopics, PartitionRange, Placed,
-    TopicPattern, TopicRule,
+    BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventPrefix, EventWorld, NewTopics, PartitionRange,
+    Placed, PrefixClash, TopicPattern, TopicRule, UserForm,
 };
 pub use fingerprint::{FingerprintKeys, Fingerprints, keyed};
 pub use grant::{Grant, GrantBody, GrantId, MAX_GRANTS, join_grants, split_grants};

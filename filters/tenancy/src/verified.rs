@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::loading::Loading;
 use crate::statement::{Kind, TrustedKey};
 use crate::{
-    ApiKey, BundleBody, ContextSigner, Issuer, Network, Refusal, RoleKeys, Rollout, Service, Share, SpiffeId, Tenant,
-    TenantId,
+    ApiKey, BundleBody, ContextSigner, EventCluster, Issuer, Network, Refusal, RoleKeys, Rollout, Service, Share,
+    SpiffeId, Tenant, TenantId,
 };
 
 /// A verified bundle with its indexes.
@@ -58,6 +58,7 @@ impl Bundle {
         }
         Network::check(&body.networks)?;
         Share::check(&body.shares)?;
+        EventCluster::check(&body.events, &body.tenants)?;
         let keys = Keys::of(&body.keys)?;
         let issuers = unique("issuer", body.issuers.iter().map(|i| i.issuer.as_str()).enumerate())?;
         let signers = unique("signer", body.signers.iter().map(|s| s.id.as_str()).enumerate())?;

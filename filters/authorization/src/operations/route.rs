@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partywall_tenancy::{Operation, Owner, Place, Residency, Scope};
+use partywall_tenancy::{EventCluster, Operation, Owner, Place, Residency, Scope};
 
 use super::template::{self, Template};
 use super::{OperationProblem, alternatives, body, places};
@@ -126,10 +126,19 @@ fn check_scope(operation: &Operation) -> Result<(), OperationProblem> {
     let of_nobody = operation.owner == Owner::Unseen && !operation.anonymous && operation.response.is_none();
     let fits = match attributes.scope {
         Scope::Tenant => true,
-        Scope::GlobalRead => of_nobody && !of_an_owner && matches!(operation.method.as_str(), "GET" | "HEAD"),
+        Scope::GlobalRead => of_nobody && !of_an_owner && only_reads(operation),
         Scope::Platform => of_nobody && !of_an_owner && attributes.cleared.is_none() && attributes.feature.is_none(),
     };
     if fits { Ok(()) } else { Err(OperationProblem::Scope(attributes.scope)) }
+}
+
+/// Whether it changes nothing, by its method; of what is done to topics, by its action.
+fn only_reads(operation: &Operation) -> bool {
+    match operation.method.as_str() {
+        "GET" | "HEAD" => true,
+        EventCluster::METHOD => EventCluster::READING.contains(&operation.action.as_str()),
+        _ => false,
+    }
 }
 
 /// Whether a route may name it: it is a tenant's, and there is nothing that only a request's own path could show.

@@ -73,24 +73,26 @@ impl Scope {
             return Mapped::Invalid;
         }
         let Some(rule) = self.tables.topics.covering(name) else { return Mapped::Denied };
-        if let (To::Partitions { topic, .. } | To::Shared { topic, .. }, Some(_)) = (&rule.to, self.given(rule)) {
-            out.extend_from_slice(topic.as_bytes());
-            return Mapped::Yes;
-        }
-        if matches!(rule.to, To::Denied | To::Partitions { .. }) {
-            return Mapped::Denied;
-        }
-        if self.prefix.len() + name.len() > names::LONGEST_TOPIC {
-            return Mapped::Invalid;
-        }
         let start = out.len();
-        out.extend_from_slice(self.prefix.as_bytes());
-        out.extend_from_slice(name);
-        if self.is_own(rule, out.get(start..).unwrap_or_default()) {
-            return Mapped::Yes;
+        match &rule.to {
+            To::Partitions { topic, .. } | To::Shared { topic, .. } if self.given(rule).is_some() => {
+                out.extend_from_slice(topic.as_bytes());
+                return Mapped::Yes;
+            }
+            To::Own | To::Shared { .. } => {
+                out.extend_from_slice(self.prefix.as_bytes());
+                out.extend_from_slice(name);
+            }
+            To::Partitions { .. } | To::Denied => return Mapped::Denied,
         }
+        let topic = out.get(start..).unwrap_or_default();
+        let mapped = match self.is_own(rule, topic) {
+            true if topic.len() <= names::LONGEST_TOPIC => return Mapped::Yes,
+            true => Mapped::Invalid,
+            false => Mapped::Denied,
+        };
         out.truncate(start);
-        Mapped::Denied
+        mapped
     }
 
     /// The same for whatever is no topic: behind the prefix, all of it.
