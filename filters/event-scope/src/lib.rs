@@ -21,7 +21,11 @@
 pub mod cloudevents;
 mod json;
 pub mod kafka;
+
+mod memory;
 pub mod rest;
 pub mod scope;
-
+mod topic_ids;
 pub use json::Fault;
+pub use memory::Memory;
+pub use topic_ids::TopicIds;

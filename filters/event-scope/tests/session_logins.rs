@@ -15,6 +15,7 @@ fn a_user_is_believed_once_the_broker_did() {
     assert_eq!(talk.session.tenant(), None, "the broker has not answered");
     let step = talk.tell(&response(&[0, 0, 0xff, 0xff, 0, 0, 0, 0]));
     assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
+    assert_eq!(talk.session.believed(), 1);
     let step = talk.ask(&heartbeat());
     assert!(step.out.windows(6).any(|window| window == b"acme.g"));
 }
@@ -25,7 +26,7 @@ fn a_user_that_the_broker_does_not_believe_is_nobody() {
         let mut talk = Talk::nobody();
         talk.handshake("PLAIN");
         talk.show(b"\0acme1\0wrong", error, b"");
-        assert_eq!(talk.session.tenant(), None);
+        assert_eq!((talk.session.tenant(), talk.session.believed()), (None, 0));
     }
 }
 

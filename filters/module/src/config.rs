@@ -1,16 +1,20 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
+mod kafka;
+mod shared;
+
 use std::collections::BTreeMap;
 
 use partywall_authorization::RequestBytes;
-use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
 use partywall_tenant_context::{PassKeys, Role, RootSigner, SlotKeys};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::protobuf::read_struct;
+use shared::{RawKeys, RawLog, Variables, one, read, trust};
+
+pub(crate) use kafka::Kafka;
+pub(crate) use shared::BundleSource;
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -51,22 +55,6 @@ pub(crate) struct Config {
     pub(crate) holds_responses: bool,
     /// Whether a request may wait for its body, likewise.
     pub(crate) holds_requests: bool,
-}
-
-/// Where bundle, overlay, grants and candidate are fetched from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BundleSource {
-    /// The Envoy cluster of the bundle server.
-    pub(crate) cluster: String,
-    /// Path of the bundle.
-    pub(crate) path: String,
-    /// Path of the overlay.
-    pub(crate) overlay_path: String,
-    /// Path of the grants; without it, there are none.
-    pub(crate) grants_path: Option<String>,
-    /// Path of the candidate; without it, none is tried out.
-    pub(crate) candidate_path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,37 +98,6 @@ enum GuardPlace {
     Here,
     /// In a `response_guard`, perhaps of another VM.
     Apart,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLog {
-    allows: RawShare,
-}
-
-impl Default for RawLog {
-    fn default() -> Self {
-        Self { allows: RawShare::Number(1.0) }
-    }
-}
-
-/// Envoy's reader of YAML makes a text of what has a point in it.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`allows` must be from 0 to 1")]
-enum RawShare {
-    Number(f64),
-    Text(String),
-}
-
-impl RawShare {
-    /// A number from 0 to 1.
-    fn read(self) -> Option<f64> {
-        let share = match self {
-            Self::Number(share) => share,
-            Self::Text(text) => text.parse().ok()?,
-        };
-        (0.0..=1.0).contains(&share).then_some(share)
-    }
 }
 
 /// `request_bytes`: bounds by tenant and tier. A tenant with 0 has none, whatever its tier has.
@@ -219,13 +176,6 @@ impl Explain {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields, expecting = "write a list of `id:key`, or { env: NAME }")]
-enum RawKeys {
-    List(Vec<String>),
-    Environment { env: String },
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSecrets {
     audit_chain: Option<String>,
@@ -234,10 +184,6 @@ struct RawSecrets {
     context_signing: Option<String>,
     issuer_keys: Option<String>,
     api_keys: Option<String>,
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 /// What the host says about the listener.
@@ -249,17 +195,13 @@ pub(crate) enum ListenerDirection {
 
 impl Config {
     /// Reads the configuration; `environment` gives the value of an environment variable.
-    ///
-    /// It is a `google.protobuf.Struct` as Envoy 1.40 hands it over (serialised, though its documentation
-    /// says JSON), or JSON text, which is what older hosts make of it and what a `StringValue` holds.
     pub(crate) fn read(
         bytes: &[u8],
         listener: Option<ListenerDirection>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let value = serde_json::from_slice(bytes).ok().or_else(|| read_struct(bytes));
-        let value = value.ok_or("the plugin configuration is neither a google.protobuf.Struct nor JSON")?;
-        let raw = Raw::deserialize(&value).map_err(|e| not_right(&value, &e))?;
+        let raw: Raw = read(bytes)?;
+        let variables = Variables(&environment);
         let role = match raw.role {
             RawRole::Edge => Role::Edge,
             RawRole::Inbound => Role::Inbound,
@@ -277,32 +219,16 @@ impl Config {
             return Err("`cell` is empty: write the cell that this proxy stands in, or leave it out".into());
         }
         let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
-        let secret = |purpose: &str, variable: &str| -> Result<Secrets, String> {
-            let text = environment(variable).filter(|t| !t.is_empty()).ok_or_else(|| {
-                format!(
-                    "secret `{purpose}` is missing: environment variable `{variable}` is not set in the VM; \
-                     set it for Envoy and list it under `vm_config.environment_variables.host_env_keys`"
-                )
-            })?;
-            Secrets::parse(&text).map_err(|e| format!("secret `{purpose}` in environment variable `{variable}` {e}"))
-        };
-        let needed = |purpose: &str, variable: &Option<String>| -> Result<Secrets, String> {
-            let variable = variable.as_ref().ok_or_else(|| {
-                format!("`secrets.{purpose}` is missing: write the name of the environment variable that holds it")
-            })?;
-            secret(purpose, variable)
-        };
         let slots = match role {
-            Role::Inbound | Role::Outbound => Some(SlotKeys::new(&needed("shared_state", &raw.secrets.shared_state)?)),
+            Role::Inbound | Role::Outbound => {
+                Some(SlotKeys::new(&variables.needed("shared_state", &raw.secrets.shared_state)?))
+            }
             Role::Edge | Role::Egress => None,
         };
         // Asked for by name, a secret must be there; only the edge cannot do without a signing key.
-        let named = |purpose: &str, variable: &Option<String>| -> Result<Option<Secrets>, String> {
-            variable.as_ref().map(|variable| secret(purpose, variable)).transpose()
-        };
         let signing = match role {
-            Role::Edge => Some(needed("context_signing", &raw.secrets.context_signing)?),
-            Role::Outbound => named("context_signing", &raw.secrets.context_signing)?,
+            Role::Edge => Some(variables.needed("context_signing", &raw.secrets.context_signing)?),
+            Role::Outbound => variables.named("context_signing", &raw.secrets.context_signing)?,
             Role::Inbound | Role::Egress => None,
         };
         let signer = match signing {
@@ -313,24 +239,16 @@ impl Config {
         };
         // A `response_guard` must be told, whatever it is told of itself.
         let passes = if raw.guard == GuardPlace::Apart {
-            Some(PassKeys::new(&needed("shared_state", &raw.secrets.shared_state)?))
+            Some(PassKeys::new(&variables.needed("shared_state", &raw.secrets.shared_state)?))
         } else {
             None
         };
-        let set_seal = named("shared_state", &raw.secrets.shared_state)?.map(|secrets| SetSeal::new(&secrets));
-        let issuer_keys = named("issuer_keys", &raw.secrets.issuer_keys)?;
-        let api_keys = named("api_keys", &raw.secrets.api_keys)?;
-        let audit_chain = named("audit_chain", &raw.secrets.audit_chain)?;
-        let allows = raw.log.allows.read();
-        let allows =
-            allows.ok_or("`log.allows` must be from 0 to 1: the share of requests let in that are written down")?;
-        // A Struct knows doubles only; a floor beyond 2^53 could not be written in one.
-        if !(0.0..9.0e15).contains(&raw.floor) || raw.floor.fract() != 0.0 {
-            return Err("`floor` must be a whole number: the lowest bundle revision to accept".into());
-        }
-        if !(1.0..=16.0).contains(&raw.approvals) || raw.approvals.fract() != 0.0 {
-            return Err("`approvals` must be a whole number from 1 to 16: how many keys must sign a bundle".into());
-        }
+        let set_seal =
+            variables.named("shared_state", &raw.secrets.shared_state)?.map(|secrets| SetSeal::new(&secrets));
+        let issuer_keys = variables.named("issuer_keys", &raw.secrets.issuer_keys)?;
+        let api_keys = variables.named("api_keys", &raw.secrets.api_keys)?;
+        let audit_chain = variables.named("audit_chain", &raw.secrets.audit_chain)?;
+        let allows = raw.log.read()?;
         if raw.region.as_ref().is_some_and(|region| !partywall_authorization::is_region(region)) {
             return Err("`region` must be 1 to 63 of `a-z 0-9 -`, as datasets name it under `residency`".into());
         }
@@ -338,13 +256,7 @@ impl Config {
             Role::Edge => Audience::Edge,
             Role::Inbound | Role::Outbound | Role::Egress => Audience::Workload,
         };
-        let trust = Trust {
-            mesh,
-            audience,
-            bundle_keys: trusted(raw.trusted_keys, &environment)?,
-            floor: raw.floor as u64,
-            approvals: raw.approvals as u8,
-        };
+        let trust = trust(mesh, audience, raw.trusted_keys, (raw.floor, raw.approvals), &variables)?;
         Ok(Self {
             role,
             any_direction,
@@ -352,7 +264,9 @@ impl Config {
             cell: raw.cell,
             bundle: raw.bundle,
             trust,
-            fingerprint: Fingerprints::new(FingerprintKeys::new(&secret("fingerprint", &raw.secrets.fingerprint)?)),
+            fingerprint: Fingerprints::new(FingerprintKeys::new(
+                &variables.secret("fingerprint", &raw.secrets.fingerprint)?,
+            )),
             slots,
             set_seal,
             signer,
@@ -371,26 +285,6 @@ impl Config {
     }
 }
 
-/// What is wrong, and under which field of the configuration: serde does not tell where it was.
-fn not_right(value: &Value, error: &serde_json::Error) -> String {
-    let alone = |name: &str, field: &Value| {
-        let one = Map::from_iter([(name.to_owned(), field.clone())]);
-        Raw::deserialize(&Value::Object(one)).err().map(|e| e.to_string()).unwrap_or_default()
-    };
-    let why = error.to_string();
-    // One of ours that is not there is no other field's fault; nor must one that is told be told twice.
-    let missing = why.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    let ours = missing.is_some_and(|name| !alone(name, &Value::Null).starts_with("unknown field"));
-    let mut fields = value.as_object().into_iter().flatten().filter(|_| !ours);
-    // A field that fails by itself in the same way is to blame.
-    match fields.find(|(name, field)| alone(name, field) == why) {
-        Some((name, _)) if !why.contains(&format!("`{name}`")) => {
-            format!("the plugin configuration is not right: `{name}`: {why}")
-        }
-        _ => format!("the plugin configuration is not right: {why}"),
-    }
-}
-
 /// Checks that a role is meant for such a listener; one that says nothing fits every role.
 pub(crate) fn check_direction(role: Role, listener: Option<ListenerDirection>) -> Result<(), &'static str> {
     let fits = match listener {
@@ -402,18 +296,4 @@ pub(crate) fn check_direction(role: Role, listener: Option<ListenerDirection>) -
         return Ok(());
     }
     Err("`role` does not fit the listener's traffic_direction; on a gateway write `direction: any`")
-}
-
-fn trusted(raw: RawKeys, environment: impl Fn(&str) -> Option<String>) -> Result<Vec<TrustedKey>, String> {
-    let text = match raw {
-        RawKeys::List(list) => list.join(","),
-        RawKeys::Environment { env } => environment(&env)
-            .ok_or_else(|| format!("`trusted_keys`: environment variable `{env}` is not set in the VM"))?,
-    };
-    let keys = Secrets::parse(&text).map_err(|e| format!("`trusted_keys` {e}"))?;
-    keys.all()
-        .map(|k| {
-            TrustedKey::new(k.id(), k.bytes()).ok_or_else(|| format!("`trusted_keys`: `{}` is no Ed25519 key", k.id()))
-        })
-        .collect()
 }

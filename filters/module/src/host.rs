@@ -105,6 +105,40 @@ pub(crate) fn replace_response_body(size: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(BufferType::HttpResponseBody, 0, size, bytes);
 }
 
+/// A way through a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the client.
+    In,
+    /// To the client.
+    Out,
+}
+
+impl Way {
+    fn buffer(self) -> BufferType {
+        match self {
+            Self::In => BufferType::DownstreamData,
+            Self::Out => BufferType::UpstreamData,
+        }
+    }
+}
+
+/// The next bytes of a connection, all `size` of them; within a callback of that way alone.
+pub(crate) fn stream_data(way: Way, size: usize) -> Option<Vec<u8>> {
+    hostcalls::get_buffer(way.buffer(), 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
+}
+
+/// Puts `bytes` in the place of the next `size` bytes; within a callback of that way alone.
+pub(crate) fn replace_stream_data(way: Way, size: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(way.buffer(), 0, size, bytes);
+}
+
+/// Closes the connection, with what was not written yet. Never where the stream ends by itself: the host would take the
+/// context away and then call it.
+pub(crate) fn close_connection() {
+    let _ = hostcalls::close_downstream();
+}
+
 pub(crate) fn request_trailers() -> Map {
     hostcalls::get_map_bytes(MapType::HttpRequestTrailers).unwrap_or_default()
 }

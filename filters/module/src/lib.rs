@@ -9,6 +9,7 @@
 //! | `tenant_context` | the context alone; denies where there is none                  |
 //! | `authorization`  | the decision alone, on what `tenant_context` left in this VM   |
 //! | `response_guard` | what comes back alone, in any VM, for filters of `guard: apart` |
+//! | `kafka_scope`    | connections of Kafka's clients, each in its tenant's world      |
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
@@ -20,6 +21,7 @@ mod denial;
 mod fetch;
 mod host;
 mod jwks;
+mod kafka;
 mod metrics;
 mod plugin;
 mod policy;

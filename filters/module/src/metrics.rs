@@ -5,6 +5,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use partywall_tenancy::{Bundle, TenantId};
+
 use crate::host;
 
 /// Ids of the metrics defined so far.
@@ -47,4 +49,14 @@ impl Metrics {
         ids.insert(full, id);
         Some(id)
     }
+}
+
+/// How many tenants have a metric label of their own; the rest share `other`.
+const ADMITTED: usize = 100;
+
+/// A label from a bounded set: the first tenants of the bundle have their own.
+pub(crate) fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
+    let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };
+    let admitted = bundle.body().tenants.position(tenant.as_str()).is_some_and(|at| at < ADMITTED);
+    if admitted { fingerprint } else { "other" }
 }

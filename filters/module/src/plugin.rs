@@ -6,22 +6,26 @@ use std::time::Duration;
 
 use partywall_tenancy::Here;
 use partywall_tenant_context::Role;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
 use crate::chain::{self, Chained};
 use crate::config::{self, Config, ListenerDirection};
+use crate::kafka::Connection;
 use crate::metrics::Metrics;
-use crate::policy::{self, Policy};
+use crate::policy::{self, Policy, Reader, Wanted};
 use crate::stream::{CARRIED, Open, Stream};
-use crate::{host, slots, stages_of};
+use crate::{host, kafka, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
 const TICK: Duration = Duration::from_millis(100);
 /// The same while a bundle is loaded, a little of it each time: requests go on in between.
 const LOADING_TICK: Duration = Duration::from_millis(1);
 
-/// What a root id runs.
+/// The root id of filters of Kafka's connections.
+const KAFKA_SCOPE: &str = "kafka_scope";
+
+/// What a root id of filters of requests runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stages {
     pub(crate) context: bool,
@@ -81,29 +85,59 @@ fn listener_direction() -> Option<ListenerDirection> {
     }
 }
 
+/// What a root id runs.
+enum Running {
+    /// Filters of requests.
+    Requests(Rc<Setup>),
+    /// A filter of connections of Kafka.
+    Kafka(Rc<kafka::Setup>),
+}
+
+impl Running {
+    fn policy(&self) -> &Rc<RefCell<Policy>> {
+        match self {
+            Self::Requests(setup) => &setup.policy,
+            Self::Kafka(setup) => &setup.policy,
+        }
+    }
+
+    /// Whether there is something to do at once.
+    fn is_busy(&self) -> bool {
+        let waiting = matches!(self, Self::Requests(setup) if setup.open.is_waiting());
+        waiting || self.policy().borrow().is_loading()
+    }
+}
+
 /// The proxy-wasm root context.
 pub(crate) struct Plugin {
     context_id: u32,
-    setup: Option<Rc<Setup>>,
+    running: Option<Running>,
     /// Whether ticks come fast.
     fast: bool,
 }
 
 impl Plugin {
     pub(crate) fn new(context_id: u32) -> Self {
-        Self { context_id, setup: None, fast: false }
+        Self { context_id, running: None, fast: false }
     }
 
     fn configure(&mut self, bytes: &[u8]) -> Result<(), String> {
         let root_id = host::property(&["plugin_root_id"]).unwrap_or_default();
         let root_id = String::from_utf8_lossy(&root_id);
+        #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
+        let environment = |name: &str| std::env::var(name).ok();
+        if root_id == KAFKA_SCOPE {
+            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?);
+            self.running = Some(Running::Kafka(Rc::new(setup)));
+            return Ok(());
+        }
         let stages = stages_of(&root_id).ok_or_else(|| {
             format!(
-                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization` or `response_guard`"
+                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization`, `response_guard` \
+                 or `kafka_scope`"
             )
         })?;
-        #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
-        let mut config = Config::read(bytes, listener_direction(), |name| std::env::var(name).ok())?;
+        let mut config = Config::read(bytes, listener_direction(), environment)?;
         if stages.guards_alone() && config.passes.is_none() {
             return Err("a `response_guard` judges for filters before it: write `guard: apart` here and there".into());
         }
@@ -114,9 +148,15 @@ impl Plugin {
             host::declare_for_request(CARRIED);
         }
         let chain = config.audit_chain.take().map(|secrets| chain::of(&secrets)).transpose()?;
-        let policy = policy::of(&config);
+        let policy = policy::of(&Wanted {
+            trust: &config.trust,
+            source: &config.bundle,
+            seal: config.set_seal.as_ref(),
+            reader: Reader::Requests(config.role),
+        });
         let (metrics, open, region, told) = (Metrics::default(), Open::default(), OnceCell::new(), Cell::new(false));
-        self.setup = Some(Rc::new(Setup { stages, config, policy, metrics, chain, open, region, told }));
+        let setup = Setup { stages, config, policy, metrics, chain, open, region, told };
+        self.running = Some(Running::Requests(Rc::new(setup)));
         Ok(())
     }
 }
@@ -124,8 +164,7 @@ impl Plugin {
 impl Plugin {
     /// Lets ticks come as fast as there is something to do. Each plugin has a tick of its own.
     fn pace(&mut self) {
-        let busy = |setup: &Rc<Setup>| setup.policy.borrow().is_loading() || setup.open.is_waiting();
-        let fast = self.setup.as_ref().is_some_and(busy);
+        let fast = self.running.as_ref().is_some_and(Running::is_busy);
         if fast != self.fast {
             self.fast = fast;
             host::tick_each(if fast { LOADING_TICK } else { TICK });
@@ -135,15 +174,17 @@ impl Plugin {
 
 impl Context for Plugin {
     fn on_done(&mut self) -> bool {
-        if let Some(chain) = self.setup.as_ref().and_then(|setup| setup.chain.as_ref()) {
+        if let Some(Running::Requests(setup)) = &self.running
+            && let Some(chain) = &setup.chain
+        {
             chain.leave(host::now_ms());
         }
         true
     }
 
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        if let Some(setup) = &self.setup {
-            setup.policy.borrow_mut().on_response(token, body_size);
+        if let Some(running) = &self.running {
+            running.policy().borrow_mut().on_response(token, body_size);
         }
         self.pace();
     }
@@ -165,22 +206,37 @@ impl RootContext for Plugin {
     }
 
     fn on_tick(&mut self) {
-        if let Some(setup) = &self.setup {
-            let now_ms = host::now_ms();
-            setup.policy.borrow_mut().tick(now_ms);
-            Open::tick(setup, self.context_id, now_ms);
-            if let Some(chain) = &setup.chain {
-                chain.tick(now_ms);
+        let now_ms = host::now_ms();
+        match &self.running {
+            Some(Running::Requests(setup)) => {
+                setup.policy.borrow_mut().tick(now_ms);
+                Open::tick(setup, self.context_id, now_ms);
+                if let Some(chain) = &setup.chain {
+                    chain.tick(now_ms);
+                }
             }
+            Some(Running::Kafka(setup)) => setup.tick(now_ms),
+            None => {}
         }
         self.pace();
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        self.setup.as_ref().map(|setup| Box::new(Stream::new(setup.clone(), context_id)) as Box<dyn HttpContext>)
+        match &self.running {
+            Some(Running::Requests(setup)) => Some(Box::new(Stream::new(setup.clone(), context_id))),
+            _ => None,
+        }
+    }
+
+    fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
+        match &self.running {
+            Some(Running::Kafka(setup)) => Some(Box::new(Connection::new(setup.clone()))),
+            _ => None,
+        }
     }
 
     fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+        let of_connections = matches!(self.running, Some(Running::Kafka(_)));
+        Some(if of_connections { ContextType::StreamContext } else { ContextType::HttpContext })
     }
 }

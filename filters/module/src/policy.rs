@@ -9,13 +9,14 @@ use std::rc::Rc;
 use partywall_authorization::{Authorization, Reading};
 use partywall_tenancy::statement::Kind;
 use partywall_tenancy::{
-    Accepted, Bundle, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source, Trust, UnixSeconds, View,
+    Accepted, Bundle, EventCluster, EventIdentity, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source,
+    Trust, UnixSeconds, View,
 };
-use partywall_tenant_context::jwt::{KeySets, Memo};
+use partywall_tenant_context::jwt::{KeySets, Memo, SetSeal};
 use partywall_tenant_context::{Role, RootMemo};
 use proxy_wasm::types::LogLevel;
 
-use crate::config::{BundleSource, Config};
+use crate::config::BundleSource;
 use crate::fetch::{Fetcher, Got};
 use crate::host;
 use crate::jwks::Jwks;
@@ -28,22 +29,56 @@ thread_local! {
     static POLICIES: RefCell<Vec<Rc<RefCell<Policy>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The policy for this configuration, made when the first plugin asks for it.
-pub(crate) fn of(config: &Config) -> Rc<RefCell<Policy>> {
+/// What a plugin wants of a policy.
+pub(crate) struct Wanted<'a> {
+    pub(crate) trust: &'a Trust,
+    pub(crate) source: &'a BundleSource,
+    /// Seals what workers share of fetched key sets.
+    pub(crate) seal: Option<&'a SetSeal>,
+    pub(crate) reader: Reader,
+}
+
+/// Who may read tokens, and so needs the keys of issuers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A filter of requests.
+    Requests(Role),
+    /// A filter of connections to this cluster of Kafka.
+    Events(String),
+}
+
+impl Reader {
+    /// Whether it reads tokens under this bundle.
+    fn reads_tokens(&self, bundle: &Bundle) -> bool {
+        let body = bundle.body();
+        match self {
+            Self::Requests(Role::Edge) => body.sources.edge.contains(&Source::Jwt),
+            Self::Requests(Role::Inbound) => body.sources.inbound.contains(&Source::Jwt),
+            Self::Requests(Role::Outbound | Role::Egress) => false,
+            Self::Events(name) => {
+                let takes = |cluster: &EventCluster| cluster.identity.contains(&EventIdentity::Token);
+                body.events.iter().any(|cluster| cluster.name == *name && takes(cluster))
+            }
+        }
+    }
+}
+
+/// The policy that is wanted, made when the first plugin asks for it.
+pub(crate) fn of(wanted: &Wanted<'_>) -> Rc<RefCell<Policy>> {
     POLICIES.with_borrow_mut(|all| {
         let known = all.iter().find(|p| {
             let policy = p.borrow();
-            policy.trust == config.trust && policy.source == config.bundle
+            policy.trust == *wanted.trust && policy.source == *wanted.source
         });
         let policy = match known {
             Some(policy) => policy.clone(),
             None => {
-                let policy = Rc::new(RefCell::new(Policy::new(config.trust.clone(), config.bundle.clone())));
+                let policy = Rc::new(RefCell::new(Policy::new(wanted.trust.clone(), wanted.source.clone())));
                 all.push(policy.clone());
                 policy
             }
         };
-        policy.borrow_mut().serve(config);
+        policy.borrow_mut().serve(wanted);
         policy
     })
 }
@@ -60,8 +95,8 @@ pub(crate) struct Policy {
     candidate_missing: bool,
     claims: Rc<[String]>,
     fetcher: Fetcher,
-    /// The roles whose plugins this worker runs: only some read tokens.
-    roles: Vec<Role>,
+    /// Whose plugins this worker runs: only some read tokens.
+    readers: Vec<Reader>,
     key_sets: Rc<RefCell<KeySets>>,
     memo: Rc<RefCell<Memo>>,
     roots: Rc<RefCell<RootMemo>>,
@@ -88,7 +123,7 @@ impl Policy {
     fn new(trust: Trust, source: BundleSource) -> Self {
         Self {
             fetcher: Fetcher::new(&trust, source.clone()),
-            roles: Vec::new(),
+            readers: Vec::new(),
             key_sets: Rc::default(),
             memo: Rc::new(RefCell::new(Memo::new(Memo::CAPACITY))),
             roots: Rc::new(RefCell::new(RootMemo::new(RootMemo::CAPACITY))),
@@ -116,10 +151,10 @@ impl Policy {
     }
 
     /// One more plugin of this worker asks.
-    fn serve(&mut self, config: &Config) {
-        self.jwks.share(config.set_seal.as_ref());
-        if !self.roles.contains(&config.role) {
-            self.roles.push(config.role);
+    fn serve(&mut self, wanted: &Wanted<'_>) {
+        self.jwks.share(wanted.seal);
+        if !self.readers.contains(&wanted.reader) {
+            self.readers.push(wanted.reader.clone());
             self.follow_issuers();
         }
     }
@@ -408,13 +443,7 @@ impl Policy {
     /// Follows the issuers of the bundle in force, if any plugin here reads their tokens.
     fn follow_issuers(&mut self) {
         let Some(bundle) = self.state.bundle() else { return };
-        let sources = &bundle.body().sources;
-        let reads = self.roles.iter().any(|role| match role {
-            Role::Edge => sources.edge.contains(&Source::Jwt),
-            Role::Inbound => sources.inbound.contains(&Source::Jwt),
-            Role::Outbound | Role::Egress => false,
-        });
-        if reads {
+        if self.readers.iter().any(|reader| reader.reads_tokens(bundle)) {
             self.key_sets.borrow_mut().follow(bundle);
             self.jwks.look_again();
         }

@@ -15,6 +15,10 @@ pub enum ProvedBy {
     Root,
     /// The workload itself: its own tenant, or one that it may act for.
     Workload,
+    /// A user of SASL that the broker believed.
+    User,
+    /// The listener alone: its configuration says whose connections are.
+    Listener,
     /// Nothing: an anonymous operation. The tenant was selected, not proved.
     Nothing,
 }

@@ -80,7 +80,7 @@ fn unlisted(tenant: &TenantId) -> Rejection {
 }
 
 impl Ground {
-    fn check(&self, tenant: &TenantId, view: &View) -> Result<(), Rejection> {
+    pub(crate) fn check(&self, tenant: &TenantId, view: &View) -> Result<(), Rejection> {
         match self {
             Self::Token(token) => {
                 token.check_revoked(view)?;

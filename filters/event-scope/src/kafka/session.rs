@@ -198,6 +198,8 @@ struct Core {
     generation: u64,
     /// Whether the client was told why it is over.
     last_words: Option<Trouble>,
+    /// How often the broker believed what was shown.
+    believed: u64,
     ended: bool,
 }
 
@@ -218,6 +220,7 @@ impl Session {
                 joined: Vec::new(),
                 generation: 0,
                 last_words: None,
+                believed: 0,
                 ended: false,
                 options,
             },
@@ -238,6 +241,13 @@ impl Session {
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.core.tenant.as_deref()
+    }
+
+    /// How often the broker believed what the client showed of itself. It was asked about one proof at a time, so that
+    /// this is the one that [`Identity::tenant`] was asked about last.
+    #[must_use]
+    pub fn believed(&self) -> u64 {
+        self.core.believed
     }
 
     /// Another bundle or overlay holds: the next request is decided by it. Responses to what was asked before are

@@ -2,15 +2,15 @@
 
 use partywall_authorization::guard::Refused;
 use partywall_log_redaction::{Decided, Fields, redact_path};
-use partywall_tenancy::{Bundle, Reason, TenantId};
+use partywall_tenancy::{Reason, TenantId};
 use partywall_tenant_context::{Request, Role, TraceParent};
 
 use super::candidate::CANDIDATE;
 use super::{Allowed, Denied, pass, verdict};
 use crate::chain::link_so_far;
 use crate::config::Explain;
-use crate::host;
 use crate::plugin::Setup;
+use crate::{host, metrics};
 
 /// The filter state that says how a request was decided.
 pub(super) const DECISION: &str = "partywall.decision";
@@ -26,9 +26,6 @@ const DETAIL: &str = "partywall.detail";
 
 /// The filter state that says whether the line is wanted, where not all are.
 const LOG: &str = "partywall.log";
-
-/// How many tenants have a metric label of their own; the rest share `other`.
-const ADMITTED: usize = 100;
 
 /// What was decided about.
 pub(super) struct Asked<'a> {
@@ -147,7 +144,7 @@ pub(super) fn write(setup: &Setup, about: &Asked<'_>, outcome: &Result<Allowed, 
     let known = setup.config.passes.as_ref().filter(|_| outcome.is_ok()).map(|_| fields.digest());
 
     let filter = if setup.stages.authorization { "authorization" } else { "tenant_context" };
-    let label = tenant_label(bundle, tenant, &fingerprint);
+    let label = metrics::tenant_label(bundle, tenant, &fingerprint);
     let labels = [
         ("decision", decision),
         ("reason", if reason.is_empty() || shadow.is_some() { "none" } else { reason }),
@@ -267,13 +264,6 @@ fn deny_after_all(setup: &Setup, reason: Reason, detail: &str) {
     host::set_property("partywall.reason", reason.code().as_bytes());
     host::set_property(SHADOW, b"");
     host::set_property(DETAIL, detail.as_bytes());
-}
-
-/// A label from a bounded set: the first tenants of the bundle have their own.
-fn tenant_label<'a>(bundle: Option<&Bundle>, tenant: Option<&TenantId>, fingerprint: &'a str) -> &'a str {
-    let (Some(bundle), Some(tenant)) = (bundle, tenant) else { return "none" };
-    let admitted = bundle.body().tenants.position(tenant.as_str()).is_some_and(|at| at < ADMITTED);
-    if admitted { fingerprint } else { "other" }
 }
 
 pub(super) fn role(role: Role) -> &'static str {

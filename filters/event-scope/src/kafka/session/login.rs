@@ -107,6 +107,7 @@ impl Core {
         } else if shown.is_proved_by(&seen.auth) {
             // INVARIANT: nothing else makes somebody of nobody, and nothing makes one tenant of another.
             self.tenant = Some(shown.tenant);
+            self.believed = self.believed.wrapping_add(1);
             Exchange::Idle
         } else if shown.goes_on() {
             Exchange::Challenged(shown)

@@ -1,0 +1,70 @@
+//! Root id `kafka_scope`: connections of Kafka's clients, each kept in its tenant's world.
+//!
+//! ```text
+//! Envoy ─► Connection ─► Session ─► asks Client: who is it, may it, which topic has this id
+//!              │                               │
+//!              │                               ▼
+//!              │            bundle and overlay: cluster, tenants, program
+//!              ▼
+//!          Told: log lines, counters, filter state
+//! ```
+//!
+//! Never a pause: bytes are taken out of the host's buffer and stashed, and whole frames go on.
+
+mod client;
+mod connection;
+mod decide;
+mod ids;
+mod shared;
+mod told;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use partywall_event_scope::kafka::session::Options;
+
+use crate::config::Kafka;
+use crate::metrics::Metrics;
+use crate::policy::{self, Policy, Reader, Wanted};
+use ids::Ids;
+use shared::Shared;
+use told::Told;
+
+pub(crate) use connection::Connection;
+
+/// What all connections of a plugin share.
+pub(crate) struct Setup {
+    pub(crate) config: Kafka,
+    pub(crate) policy: Rc<RefCell<Policy>>,
+    shared: Rc<Shared>,
+    ids: Ids,
+    told: Told,
+}
+
+impl Setup {
+    /// Of a checked configuration.
+    pub(crate) fn new(config: Kafka) -> Self {
+        let policy = policy::of(&Wanted {
+            trust: &config.trust,
+            source: &config.bundle,
+            seal: Some(&config.set_seal),
+            reader: Reader::Events(config.cluster.clone()),
+        });
+        let shared = shared::of(&policy, &config.cluster);
+        shared::bound(config.memory);
+        let ids = Ids::new(&config.shared_state, &config.cluster);
+        let told = Told::new(config.allows, Metrics::default());
+        Self { config, policy, shared, ids, told }
+    }
+
+    /// Looks after policy and metrics.
+    pub(crate) fn tick(&self, now_ms: u64) {
+        self.policy.borrow_mut().tick(now_ms);
+        self.told.tick();
+    }
+
+    fn options(&self) -> Options {
+        let largest = self.config.largest;
+        Options { largest_request: largest, largest_response: largest, ..Options::default() }
+    }
+}

@@ -1,0 +1,243 @@
+//! What is told of connections and decisions: lines in Envoy's own log, counters, and filter state for the access log.
+//!
+//! A filter of connections has no access log line for each request, so that what it decides stands in Envoy's own log. A
+//! flood of denials must not become a flood of lines: there is a bound for each connection and one for the VM, and what is
+//! left out counts in `partywall_event_scope_untold_total`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use partywall_event_scope::kafka::codec::Api;
+use partywall_event_scope::kafka::session::{Action, Decision};
+use partywall_tenancy::Reason;
+use proxy_wasm::types::LogLevel;
+use serde::Serialize;
+
+use super::client::Client;
+use crate::host;
+use crate::metrics::{self, Metrics};
+
+/// How many lines a VM writes in a second, and how many of one connection.
+const LINES: u32 = 200;
+const LINES_OF_ONE: u32 = 20;
+
+/// One plugin's.
+pub(super) struct Told {
+    /// The share of what is let in that is written down.
+    allows: f64,
+    /// What of that share is due.
+    due: Cell<f64>,
+    metrics: Metrics,
+    /// Counted since the last tick: the host is called once for all of them.
+    decisions: RefCell<HashMap<Labels, u64>>,
+    untold: Cell<u64>,
+    lines: Lines,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Labels {
+    decision: &'static str,
+    reason: &'static str,
+    kind: &'static str,
+    tenant: Rc<str>,
+}
+
+/// How many lines were written in this second.
+#[derive(Default)]
+pub(super) struct Lines(Cell<(u64, u32)>);
+
+impl Lines {
+    fn take(&self, now: u64, most: u32) -> bool {
+        let (second, lines) = self.0.get();
+        let lines = if second == now { lines } else { 0 };
+        self.0.set((now, lines.saturating_add(1)));
+        lines < most
+    }
+}
+
+/// A line.
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    time: u64,
+    cluster: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    tenant: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    principal: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    api: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    action: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    rule: &'a str,
+    /// The fingerprint of what the tenant calls the topic, or of what it named where that is none of its own.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    id: &'a str,
+    decision: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    shadow: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    policy: &'a str,
+    /// Kafka's error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i16>,
+    revision: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+impl Told {
+    pub(super) fn new(allows: f64, metrics: Metrics) -> Self {
+        let (due, untold) = (Cell::new(0.0), Cell::new(0));
+        Self { allows, due, metrics, decisions: RefCell::default(), untold, lines: Lines::default() }
+    }
+
+    /// Tells the host what was counted.
+    pub(super) fn tick(&self) {
+        for (labels, number) in self.decisions.borrow_mut().drain() {
+            let Labels { decision, reason, kind, tenant } = &labels;
+            let labels = [("decision", *decision), ("reason", *reason), ("kind", *kind), ("tenant", &**tenant)];
+            self.metrics.add("event_scope_decisions_total", &labels, number);
+        }
+        self.metrics.add("event_scope_untold_total", &[], self.untold.take());
+    }
+
+    /// The client is somebody, or still is under what holds now.
+    pub(super) fn acts(&self, client: &Client, is_new: bool) {
+        let fingerprint = client.acting.as_ref().map_or("", |acting| &acting.fingerprint);
+        host::set_property("partywall.tenant", fingerprint.as_bytes());
+        host::set_property("partywall.revision", client.revision().to_string().as_bytes());
+        host::set_property("partywall.decision", b"allow");
+        if is_new {
+            self.metrics.count("event_scope_connections_total", &[("tenant", client.label())]);
+        }
+    }
+
+    /// What was decided about one request. `denied` are the connection's denials so far.
+    pub(super) fn decided(&self, client: &Client, decisions: &[Decision], lines: &Lines, denied: &mut u64) {
+        let before = *denied;
+        for decision in decisions {
+            self.one(client, decision, lines, denied);
+        }
+        if *denied > before {
+            host::set_property("partywall.denied", denied.to_string().as_bytes());
+        }
+    }
+
+    fn one(&self, client: &Client, decision: &Decision, lines: &Lines, denied: &mut u64) {
+        let verdict = client.verdicts.of(decision.action, &decision.name);
+        let allowed = decision.code == 0;
+        // What no policy was asked about is another tenant's, or nobody's.
+        let reason = match &verdict {
+            Some(verdict) if allowed || !verdict.allow => verdict.reason.map_or("", Reason::code),
+            _ if allowed => "",
+            _ => Reason::ResourceForeign.code(),
+        };
+        let shadow = if allowed && !reason.is_empty() { "deny" } else { "" };
+        let word = if allowed { "allow" } else { "deny" };
+        let label = if reason.is_empty() || allowed { "none" } else { reason };
+        let tenant = client.label_shared();
+        let labels = Labels { decision: word, reason: label, kind: kind(decision.action), tenant };
+        let mut counted = self.decisions.borrow_mut();
+        let number = counted.entry(labels).or_default();
+        *number = number.saturating_add(1);
+        if !allowed {
+            *denied = denied.saturating_add(1);
+        }
+        if allowed && shadow.is_empty() && !self.is_due() {
+            return;
+        }
+        if !self.has_room(client, lines) {
+            return;
+        }
+        let prints = &client.setup.config.fingerprint;
+        let name = verdict.as_ref().filter(|verdict| !verdict.name.is_empty());
+        let name = name.map_or(&*decision.name, |verdict| &*verdict.name);
+        let id = if name.is_empty() { Rc::default() } else { prints.of_resource("Topic", name) };
+        let line = Line {
+            api: Api::of(decision.api).map_or("", Api::name),
+            action: decision.action.name(),
+            rule: verdict.as_ref().map_or("", |verdict| &verdict.rule),
+            policy: verdict.as_ref().map_or("", |verdict| &verdict.policy),
+            id: &id,
+            decision: word,
+            shadow,
+            reason,
+            code: Some(decision.code).filter(|code| *code != 0),
+            ..Line::default()
+        };
+        self.write(client, line, if allowed { LogLevel::Info } else { LogLevel::Warn });
+    }
+
+    /// The connection ends, and this is why.
+    pub(super) fn ended(&self, client: &Client, word: &'static str, reason: &str, detail: &str, lines: &Lines) {
+        host::set_property("partywall.decision", b"deny");
+        host::set_property("partywall.reason", reason.as_bytes());
+        host::set_property("partywall.detail", detail.as_bytes());
+        self.metrics.count("event_scope_connections_ended_total", &[("reason", word)]);
+        if self.has_room(client, lines) {
+            self.write(client, Line { decision: "end", reason, detail, ..Line::default() }, LogLevel::Warn);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let due = self.due.get() + self.allows;
+        self.due.set(if due >= 1.0 { due - 1.0 } else { due });
+        due >= 1.0
+    }
+
+    fn has_room(&self, client: &Client, of_one: &Lines) -> bool {
+        let now = client.under.as_ref().map_or_else(host::now, |under| under.now);
+        let room = of_one.take(now, LINES_OF_ONE) && self.lines.take(now, LINES);
+        if !room {
+            self.untold.set(self.untold.get().saturating_add(1));
+        }
+        room
+    }
+
+    fn write(&self, client: &Client, line: Line<'_>, level: LogLevel) {
+        let acting = client.acting.as_ref();
+        let prints = &client.setup.config.fingerprint;
+        let principal = acting.filter(|acting| !acting.context.principal.is_empty());
+        let principal = principal.map(|acting| prints.of_principal(&acting.context.tenant, &acting.context.principal));
+        let line = Line {
+            time: client.under.as_ref().map_or_else(host::now, |under| under.now),
+            cluster: &client.setup.config.cluster,
+            tenant: acting.map_or("", |acting| &acting.fingerprint),
+            principal: principal.as_deref().unwrap_or_default(),
+            revision: client.revision(),
+            ..line
+        };
+        if let Ok(text) = serde_json::to_string(&line) {
+            host::log(level, &format!("partywall: event {text}"));
+        }
+    }
+}
+
+impl Client {
+    fn revision(&self) -> u64 {
+        self.under.as_ref().map_or(0, |under| under.view.bundle().body().revision)
+    }
+
+    /// The tenant as a metric's label.
+    fn label(&self) -> &str {
+        let bundle = self.under.as_ref().map(|under| under.view.bundle());
+        let acting = self.acting.as_ref();
+        let tenant = acting.map(|acting| &acting.context.tenant);
+        metrics::tenant_label(bundle, tenant, acting.map_or("", |acting| &acting.fingerprint))
+    }
+
+    fn label_shared(&self) -> Rc<str> {
+        match &self.acting {
+            Some(acting) if self.label() == &*acting.fingerprint => acting.fingerprint.clone(),
+            _ => self.label().into(),
+        }
+    }
+}
+
+fn kind(action: Action) -> &'static str {
+    action.name().rsplit(':').next().unwrap_or_default()
+}
