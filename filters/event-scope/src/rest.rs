@@ -10,6 +10,8 @@
 //! of Kafka's own protocol do.
 
 mod inward;
+#[cfg(test)]
+mod laws;
 mod outward;
 mod path;
 mod pattern;
