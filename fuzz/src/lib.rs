@@ -2,10 +2,11 @@
 
 #[path = "../../cli/tests/cedar/compare.rs"]
 mod compare;
+pub mod directories;
 #[path = "../../cli/tests/cedar/generate.rs"]
 mod generate;
-pub mod directories;
 pub mod guard;
+pub mod http_events;
 pub mod kafka;
 pub mod kafka_session;
 pub mod policies;

@@ -164,6 +164,8 @@ pub struct Exchange {
     /// The broker's name of the topic in the path.
     topic: Option<Vec<u8>>,
     request: Option<Pieces<Mark>>,
+    /// Whether it may have a body that is empty alone.
+    untyped: bool,
     response: Option<Pieces<Mark>>,
     decisions: Vec<Decision>,
     topics: usize,
@@ -184,7 +186,9 @@ impl Exchange {
         if let (Some(topic), Some(action)) = (&found.topic, found.route.action) {
             inward::decide(peers, action, topic, decisions)?;
         }
-        if found.route.request.is_some() {
+        // A body that need not be there needs no type until it is.
+        let untyped = head.content_type.is_none() && found.route.request.is_some_and(|body| body.optional);
+        if found.route.request.is_some() && !untyped {
             content_type(head.content_type)?;
         }
         let pieces = |body: Option<Body>| body.map(|body| Pieces::new(body.shape, body.whole, options.largest_value));
@@ -199,6 +203,7 @@ impl Exchange {
             path,
             topic,
             request,
+            untyped,
             response: None,
             decisions: Vec::new(),
             topics: 0,
@@ -235,6 +240,9 @@ impl Exchange {
                 Err(Refused::Unclear("a body that a request of this path does not have"))
             };
         };
+        if self.untyped && !chunk.is_empty() {
+            return Err(Refused::Unclear("a body without a content type"));
+        }
         let mut edit = Inward {
             peers,
             route: self.route,

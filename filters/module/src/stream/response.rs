@@ -50,7 +50,7 @@ impl Stream {
 
     /// Whether the response is an answer of ours, by this filter or by a stage after it.
     pub(super) fn is_own_answer(&self) -> bool {
-        let decided_later = !self.setup.stages.authorization;
+        let decided_later = !self.setup.stages.authorization || self.events.is_some();
         self.was_denied() || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
     }
 
