@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
-use partywall_tenancy::SpiffeId;
+use partywall_tenancy::{SpiffeId, TenantId};
 
 use crate::diagnostic::{Diagnostic, Source};
-use crate::directory::{Fields, METHODS, Mistakes, Node, Value, list, parse, spiffe_id, text, texts, word};
+use crate::directory::{
+    Fields, METHODS, Mistakes, Node, Value, flag, list, parse, spiffe_id, tenant_id, text, texts, word,
+};
 use crate::exit::Failure;
 use crate::files;
 
@@ -28,6 +30,34 @@ pub(crate) struct Deployment {
     pub(crate) edge: Edge,
     /// The services, in the order written.
     pub(crate) services: Vec<Place>,
+    /// The clusters of events, in the order written.
+    pub(crate) events: Vec<EventsPlace>,
+}
+
+/// Where the proxy before a cluster of Kafka is, and where its brokers are.
+#[derive(Debug)]
+pub(crate) struct EventsPlace {
+    /// The cluster, as events.yaml calls it.
+    pub(crate) cluster: String,
+    /// Where clients come in that know no broker yet.
+    pub(crate) listen: Address,
+    /// The tenant whose connections come in here, where the proxy is one tenant's.
+    pub(crate) tenant: Option<TenantId>,
+    /// Whether clients come in without TLS.
+    pub(crate) plain: bool,
+    /// The brokers.
+    pub(crate) brokers: Vec<Broker>,
+}
+
+/// A broker.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    /// Its id.
+    pub(crate) id: i32,
+    /// Where the proxy reaches it.
+    pub(crate) at: Address,
+    /// Where its clients come in, if that is not told by `brokers` of the cluster.
+    pub(crate) listen: Option<Address>,
 }
 
 /// The edge.
@@ -93,6 +123,13 @@ pub(crate) struct Address {
     port: u16,
 }
 
+impl Address {
+    /// The same host, at another port.
+    pub(crate) fn with_port(&self, port: u16) -> Self {
+        Self { host: self.host.clone(), port }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{ address: {}, port_value: {} }}", self.host, self.port)
@@ -137,6 +174,7 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
             report,
         )
         .map_or(vec![], |node| list(node, "`services`", report, place));
+    let events = fields.optional("events").map_or(vec![], |node| list(node, "`events`", report, events_place));
     fields.finish(report);
     for (nth, place) in services.iter().enumerate() {
         let same = |other: &&Place| other.service == place.service && other.cell == place.cell;
@@ -152,7 +190,7 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
         Some(bad_or_good) => Some(bad_or_good?),
         None => None,
     };
-    Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services })
+    Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services, events })
 }
 
 fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Edge> {
@@ -217,6 +255,52 @@ fn place(node: Node<'_>, report: &mut Mistakes) -> Option<Place> {
     Some(Place { service: service?.value, cell, address: host?, port: port?, failover, app: app?, outbound })
 }
 
+fn events_place(node: Node<'_>, report: &mut Mistakes) -> Option<EventsPlace> {
+    let at = node.at;
+    let mut fields = Fields::of(node, "the place of a cluster", report)?;
+    let cluster = fields
+        .required("cluster", "write `cluster: shop-events`", report)
+        .and_then(|node| word(node, "the name of a cluster", report));
+    let listen = fields
+        .required("listen", "write `listen: { address: 0.0.0.0, port: 9092 }`", report)
+        .and_then(|node| address(node, report));
+    let tenant = fields.optional("tenant").map(|node| tenant_id(node, report));
+    let plain = fields.optional("plain").map(|node| flag(node, "`plain`", report));
+    let brokers = fields
+        .required("brokers", "write `brokers: [{ id: 1, address: kafka-1, port: 9092 }]`", report)
+        .map_or(vec![], |node| list(node, "`brokers`", report, broker));
+    fields.finish(report);
+    for (nth, broker) in brokers.iter().enumerate() {
+        if brokers.iter().take(nth).any(|other| other.id == broker.id) {
+            let diagnostic = at.error(format!("`brokers` has {} twice", broker.id));
+            report.push(diagnostic.help("write each broker once, with its own id"));
+        }
+    }
+    let tenant = match tenant {
+        Some(bad_or_good) => Some(bad_or_good?.value),
+        None => None,
+    };
+    let plain = match plain {
+        Some(bad_or_good) => bad_or_good?,
+        None => false,
+    };
+    Some(EventsPlace { cluster: cluster?.value, listen: listen?, tenant, plain, brokers })
+}
+
+fn broker(node: Node<'_>, report: &mut Mistakes) -> Option<Broker> {
+    let mut fields = Fields::of(node, "a broker", report)?;
+    let id = fields.required("id", "write `id: 1`, its `node.id`", report).and_then(|node| broker_id(node, report));
+    let host = fields.required("address", "write `address: kafka-1`", report).and_then(|node| host(node, report));
+    let port = fields.required("port", "write `port: 9092`", report).and_then(|node| port(node, report));
+    let listen = fields.optional("listen").map(|node| address(node, report));
+    fields.finish(report);
+    let listen = match listen {
+        Some(bad_or_good) => Some(bad_or_good?),
+        None => None,
+    };
+    Some(Broker { id: id?, at: Address { host: host?, port: port? }, listen })
+}
+
 fn address(node: Node<'_>, report: &mut Mistakes) -> Option<Address> {
     let mut fields = Fields::of(node, "an address", report)?;
     let host = fields.required("address", "write `address: 127.0.0.1`", report).and_then(|node| host(node, report));
@@ -242,6 +326,14 @@ fn port(node: Node<'_>, report: &mut Mistakes) -> Option<u16> {
         _ => None,
     };
     number.or_else(|| report.add(node.at.error("a port is a number from 1 to 65535").help("write `port: 8080`")))
+}
+
+fn broker_id(node: Node<'_>, report: &mut Mistakes) -> Option<i32> {
+    let number = match &node.value {
+        Value::Scalar(number) => number.parse().ok().filter(|id| *id >= 0),
+        _ => None,
+    };
+    number.or_else(|| report.add(node.at.error("a broker's id is a number, 0 or more").help("write `id: 1`")))
 }
 
 fn folder(node: Node<'_>, report: &mut Mistakes) -> Option<String> {

@@ -7,6 +7,7 @@
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
+pub(crate) mod kafka;
 mod limits;
 mod routes;
 mod template;

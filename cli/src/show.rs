@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use partywall_authorization::Program;
 use partywall_tenancy::{
-    BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Scope, Service, Source,
+    ActFor, BundleBody, GrantBody, Issuer, KeySource, Operation, OverlayBody, Owner, Recover, Scope, Service, Source,
     TenantScope, UnixSeconds, WithoutContext,
 };
 use serde_json::{Value, json};
@@ -126,8 +126,10 @@ fn service(service: &Service) {
     if let Some(own) = &service.own_tenant {
         line("", format_args!("works for {own} by itself"));
     }
-    if let Some(tenants) = &service.act_for {
-        line("", format_args!("may act for {}", scope(tenants)));
+    if let Some(ActFor { tenants, fetched }) = &service.act_for {
+        let lately =
+            fetched.map_or(String::new(), |within| format!(", within {within} s of fetching records of theirs"));
+        line("", format_args!("may act for {}{lately}", scope(tenants)));
     }
     if service.routes.is_some() {
         line("", "ROUTES THAT LEAD TO IT say what requests ask for, where no operation does");

@@ -216,9 +216,9 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ApiKey, BrokerAddresses, Caller, EventCluster, EventPrefix, Issuer, KeySource, MeshId, Mode, NameSet, Network,
-        NewTopics, Range, Recover, RestVersion, RoleKeys, Share, SpiffeId, Tenant, TenantId, TenantScope, TenantStatus,
-        Tenants,
+        ActFor, ApiKey, BrokerAddresses, Caller, EventCluster, EventPrefix, Issuer, KeySource, MeshId, Mode, NameSet,
+        Network, NewTopics, Range, Recover, RestVersion, RoleKeys, Share, SpiffeId, Tenant, TenantId, TenantScope,
+        TenantStatus, Tenants,
     };
 
     use super::*;
@@ -296,7 +296,7 @@ mod tests {
                 max_context_age: 120,
                 recover: Recover::Handle,
                 own_tenant: None,
-                act_for: Some(TenantScope::All),
+                act_for: Some(ActFor { tenants: TenantScope::All, fetched: None }),
                 platform: vec![],
                 without_context: None,
                 tenantless: false,

@@ -213,6 +213,10 @@ impl Waiting for Nothing {
     fn by_trace(&self, _: [u8; 16]) -> Option<Record> {
         None
     }
+
+    fn fetched(&self, _: &TenantId) -> Option<u64> {
+        None
+    }
 }
 
 /// The value of the API key header.

@@ -26,6 +26,11 @@ impl Bootstrap {
         Ok(Self { text, ports: Vec::new() })
     }
 
+    /// What `partywall render` made for this machine: it names these ports of loopback and no others.
+    pub fn rendered(text: String, ports: Vec<u16>) -> Self {
+        Self { text, ports }
+    }
+
     /// Puts `port` of loopback where `address:from` stands.
     pub fn address(mut self, address: &str, from: u16, port: u16) -> Result<Self> {
         let was = written(address, from);

@@ -68,6 +68,11 @@ impl Identity {
         Ok((vec![certificate.der().clone(), self.certificate.der().clone()], key.into()))
     }
 
+    /// Certificate and key, as PEM.
+    pub fn pem(&self) -> (String, String) {
+        (self.certificate.pem(), self.key.serialize_pem())
+    }
+
     /// As rustls takes it.
     pub fn for_rustls(&self) -> Chain {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());

@@ -2,6 +2,10 @@
 
 mod brokers;
 mod client;
+pub mod leak;
+mod scoped;
+pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
+pub use scoped::{Options as ScopedOptions, Scoped};

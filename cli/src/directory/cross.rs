@@ -38,7 +38,7 @@ pub(crate) fn check(
         is_known(&key.tenant, &known, report);
     }
     for service in services {
-        let acts_for = service.act_for.iter().map(|scope| &scope.value);
+        let acts_for = service.act_for.iter().map(|may| &may.value.tenants);
         service.callers.iter().map(|caller| &caller.tenants).chain(acts_for).for_each(|s| s.check(&known, report));
         service.own_tenant.iter().for_each(|tenant| is_known(tenant, &known, report));
         without_context::check(service, &known, report);

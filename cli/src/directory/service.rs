@@ -2,6 +2,7 @@
 
 use partywall_tenancy::{Caller, Mode, Operation, Recover, RouteWords, Service, SpiffeId, TenantId};
 
+use crate::directory::act_for::{self, ActForEntry};
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
 use crate::directory::platform::PlatformEntry;
@@ -27,7 +28,7 @@ pub(crate) struct ServiceEntry<'s> {
     /// `own_tenant`.
     pub(crate) own_tenant: Option<Located<'s, TenantId>>,
     /// `act_for`, and where it stands.
-    pub(crate) act_for: Option<Located<'s, Scope<'s>>>,
+    pub(crate) act_for: Option<Located<'s, ActForEntry<'s>>>,
     /// `mode`.
     pub(crate) mode: Option<Located<'s, Mode>>,
     /// Where `allow_shadow_routes: true` stands.
@@ -72,7 +73,7 @@ impl ServiceEntry<'_> {
             max_context_age: self.max_context_age?,
             recover: self.recover?,
             own_tenant: self.own_tenant.as_ref().map(|t| t.value.clone()),
-            act_for: self.act_for.as_ref().map(|scope| scope.value.to_tenant_scope()),
+            act_for: self.act_for.as_ref().map(|may| may.value.to_act_for()),
             platform: self.platform.iter().map(PlatformEntry::to_principal).collect(),
             without_context: self.without_context.as_ref().map(WithoutContextEntry::to_exception),
             tenantless: self.tenantless.is_some(),
@@ -110,10 +111,7 @@ pub(crate) fn read<'s>(
         None => Some(Recover::Handle),
     };
     let own_tenant = fields.optional("own_tenant").and_then(|node| tenant_id(node, report));
-    let act_for = fields.optional("act_for").and_then(|node| {
-        let at = node.at;
-        scope(node, report).map(|value| Located { value, at })
-    });
+    let act_for = fields.optional("act_for").and_then(|node| act_for::read(node, report));
     let mode = modes::mode(&mut fields, report);
     let shadow_routes = modes::shadow_routes(&mut fields, report);
     let (listens, routes) = named::routes(&mut fields, data, report);

@@ -18,8 +18,8 @@ pub(crate) fn check(mesh: &MeshEntry<'_>, services: &[ServiceEntry<'_>], report:
         if let Some(own) = &service.own_tenant {
             one(mesh, service, "own_tenant", &TenantScope::Only(vec![own.value.clone()]), own.at, report);
         }
-        if let Some(scope) = &service.act_for {
-            one(mesh, service, "act_for", &scope.value.to_tenant_scope(), scope.at, report);
+        if let Some(may) = &service.act_for {
+            one(mesh, service, "act_for", &may.value.tenants.to_tenant_scope(), may.at, report);
         }
     }
 }

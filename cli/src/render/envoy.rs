@@ -40,7 +40,7 @@ const FILTER: &str = include_str!("envoy/filter.yaml");
 const LOCAL_REPLY: &str = include_str!("envoy/local_reply.yaml");
 const OUTBOUND: &str = include_str!("envoy/outbound.yaml");
 const SIDECAR: &str = include_str!("envoy/sidecar.yaml");
-const TAIL: &str = include_str!("envoy/tail.yaml");
+pub(crate) const TAIL: &str = include_str!("envoy/tail.yaml");
 const TLS: &str = "{ tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3 }";
 const HTTP2: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const PEER: &str = "peer: \"%DOWNSTREAM_PEER_URI_SAN%\"";
@@ -244,14 +244,19 @@ impl<'a> Given<'a> {
         if mesh.sources.edge.iter().any(|source| matches!(source, Source::ApiKey { .. })) {
             secrets.push("api_keys");
         }
+        if self.has_symmetric_issuers() {
+            secrets.push("issuer_keys");
+        }
+        secrets
+    }
+
+    /// Whether some issuer signs with keys that are secret.
+    pub(crate) fn has_symmetric_issuers(&self) -> bool {
         let symmetric = |keys: &KeySource| match keys {
             KeySource::Inline(keys) => keys.iter().any(|key| key.algorithm == KeyAlgorithm::Hs256),
             KeySource::Fetched { .. } => false,
         };
-        if mesh.issuers.iter().any(|issuer| symmetric(&issuer.keys)) {
-            secrets.push("issuer_keys");
-        }
-        secrets
+        self.directory.mesh.issuers.iter().any(|issuer| symmetric(&issuer.keys))
     }
 }
 

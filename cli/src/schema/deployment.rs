@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{list, may, must, object, or_else, text, word};
-use super::values::{label, spiffe_id};
+use super::values::{label, spiffe_id, tenant_id};
 use crate::directory::METHODS;
 
 pub(super) fn deployment() -> Value {
@@ -27,6 +27,7 @@ pub(super) fn deployment() -> Value {
             ),
             must("edge", edge()),
             must("services", list("Where each service is", place(), 0)),
+            may("events", list("Where each cluster of Kafka is, and the proxy before it", events_place(), 0)),
         ],
     )
 }
@@ -75,6 +76,36 @@ fn place() -> Value {
             ),
             must("app", address("Where the app listens, as its sidecar sees it")),
             may("outbound", address("Where the sidecar takes the app's calls")),
+        ],
+    )
+}
+
+fn events_place() -> Value {
+    let broker = object(
+        "a broker",
+        "A broker of the cluster",
+        [
+            must("id", json!({ "description": "Its `node.id`", "type": "integer", "minimum": 0, "maximum": i32::MAX })),
+            must("address", host("Where the proxy reaches it")),
+            must("port", port("Its port")),
+            may("listen", address("Where its clients come in, if `brokers` of the cluster does not tell")),
+        ],
+    );
+    object(
+        "the place of a cluster",
+        "Where the proxy before a cluster is, and its brokers",
+        [
+            must("cluster", label("A cluster of events.yaml", &["shop-events"])),
+            must("listen", address("Where clients come in that know no broker yet")),
+            may(
+                "tenant",
+                tenant_id("Whose connections come in here, where the cluster's `identity` lets a listener say so"),
+            ),
+            may(
+                "plain",
+                json!({ "description": "Whether clients come in without TLS", "type": "boolean", "default": false }),
+            ),
+            must("brokers", list("The brokers", broker, 1)),
         ],
     )
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::data;
-use super::shape::{any_text, at_most, list, may, must, object, or_else, text, word};
+use super::shape::{any_text, at_most, either, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id, time};
 use crate::directory::named::ROUTES;
 use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, OUTLIVED, RECOVER, VERSIONS};
@@ -45,7 +45,7 @@ pub(super) fn service() -> Value {
                 "own_tenant",
                 tenant_id("The tenant it works for when no request caused a call; needs a signer of this workload"),
             ),
-            may("act_for", scope("The tenants it may name in `x-partywall-act-for`; needs a signer of this workload")),
+            may("act_for", act_for()),
             may("mode", mode("at this service")),
             may(
                 "allow_shadow_routes",
@@ -331,4 +331,19 @@ fn response() -> Value {
     );
     response["anyOf"] = json!([{ "required": ["owner"] }, { "required": ["since"] }]);
     response
+}
+
+fn act_for() -> Value {
+    let fetched = object(
+        "`act_for`",
+        "Of these tenants those alone whose records it fetched, as its own sidecar saw",
+        [
+            may("tenants", or_else("all", scope("The tenants"))),
+            must("fetched", duration("How long ago at most", "30s")),
+        ],
+    );
+    either(
+        "The tenants it may name in `x-partywall-act-for`; needs a signer of this workload. `fetched` is any tenant whose records it fetched within 30 s",
+        [scope("These"), json!({ "const": "fetched" }), fetched],
+    )
 }

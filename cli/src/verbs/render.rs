@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::render::envoy::Given;
 use crate::render::istio::{Options, Version, resources};
-use crate::render::{Role, bootstrap, global, limits_service};
+use crate::render::{Role, bootstrap, global, kafka, limits_service};
 
 /// Write Envoy's configuration from the tenancy directory
 ///
@@ -46,7 +46,8 @@ enum What {
 ///
 /// With the filter, access log, local replies in the form of our denials, the limits of tenants as Envoy's local rate
 /// limit, and a listener for each direction. Routes of the edge come from the operations, clusters of a sidecar from
-/// `callers` of the services it may call.
+/// `callers` of the services it may call. The proxy before a cluster of Kafka has a listener for each broker, or one for
+/// all of them where clients ask for a broker by name (SNI).
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -54,6 +55,7 @@ enum What {
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
   partywall render envoy tenancy --role sidecar --service orders --cell eu-1
+  partywall render envoy tenancy --role kafka --cluster shop-events
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
@@ -65,6 +67,9 @@ struct Envoy {
     /// The service of a sidecar
     #[arg(long, required_if_eq("role", "sidecar"))]
     service: Option<String>,
+    /// The cluster of events.yaml before which the proxy stands
+    #[arg(long, required_if_eq("role", "kafka"), value_parser = label)]
+    cluster: Option<String>,
     /// The cell of a sidecar, where its service has an instance for each
     #[arg(long, requires = "service", value_parser = label)]
     cell: Option<String>,
@@ -176,6 +181,8 @@ enum RoleName {
     Edge,
     /// Beside a service, in both directions
     Sidecar,
+    /// Before the brokers of a cluster of Kafka
+    Kafka,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -191,14 +198,23 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn envoy(args: &Envoy) -> Outcome {
-    let role = match (args.role, args.service.as_deref()) {
-        (RoleName::Edge, None) => Role::Edge,
-        (RoleName::Edge, Some(_)) => {
+    let role = match (args.role, args.service.as_deref(), args.cluster.as_deref()) {
+        (RoleName::Edge | RoleName::Kafka, Some(_), _) => {
             return Err(Failure::usage(
-                "an edge has no service\nhelp: leave `--service` out, or write `--role sidecar`",
+                "only a sidecar has a service\nhelp: leave `--service` out, or write `--role sidecar`",
             ));
         }
-        (RoleName::Sidecar, service) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
+        (RoleName::Edge | RoleName::Sidecar, _, Some(_)) => {
+            return Err(Failure::usage(
+                "only the proxy before brokers has a cluster\nhelp: leave `--cluster` out, or write `--role kafka`",
+            ));
+        }
+        (RoleName::Kafka, None, cluster) => {
+            let cluster = cluster.unwrap_or_default();
+            return write(&args.place, |given| kafka::bootstrap(given, cluster));
+        }
+        (RoleName::Edge, None, None) => Role::Edge,
+        (RoleName::Sidecar, service, None) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
     };
     write(&args.place, |given| bootstrap(given, role))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use partywall_authorization::RequestBytes;
 use partywall_tenancy::{Audience, FingerprintKeys, Fingerprints, MeshId, Secrets, Trust};
 use partywall_tenant_context::jwt::SetSeal;
-use partywall_tenant_context::{PassKeys, Role, RootSigner, SlotKeys};
+use partywall_tenant_context::{FetchedKeys, PassKeys, Role, RootSigner, SlotKeys};
 use serde::Deserialize;
 
 use shared::{RawKeys, RawLog, Variables, one, read, trust};
@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) passes: Option<PassKeys>,
     /// Inbound and outbound.
     pub(crate) slots: Option<SlotKeys>,
+    /// Opens what is told of fetches, where calls go out; taken by who gathers it.
+    pub(crate) fetched: Option<FetchedKeys>,
     /// Seals what workers share of fetched key sets; without it, each fetches for itself.
     pub(crate) set_seal: Option<SetSeal>,
     /// The edge, and sidecars of workloads that act for tenants by themselves.
@@ -225,6 +227,10 @@ impl Config {
             }
             Role::Edge | Role::Egress => None,
         };
+        let fetched = match (role, &raw.secrets.shared_state) {
+            (Role::Outbound, state) => Some(FetchedKeys::new(&variables.needed("shared_state", state)?)),
+            _ => None,
+        };
         // Asked for by name, a secret must be there; only the edge cannot do without a signing key.
         let signing = match role {
             Role::Edge => Some(variables.needed("context_signing", &raw.secrets.context_signing)?),
@@ -268,6 +274,7 @@ impl Config {
                 &variables.secret("fingerprint", &raw.secrets.fingerprint)?,
             )),
             slots,
+            fetched,
             set_seal,
             signer,
             issuer_keys,

@@ -219,3 +219,23 @@ pub(crate) fn count(id: u32, number: u64) {
 pub(crate) fn gauge(id: u32, value: u64) {
     let _ = hostcalls::record_metric(id, value);
 }
+
+/// A queue of this VM, which others find by their name for it.
+pub(crate) fn open_queue(name: &str) -> Option<u32> {
+    hostcalls::register_shared_queue(name).ok()
+}
+
+/// The queue of that name of the VM `vm`; `None` where nobody opened it yet.
+pub(crate) fn find_queue(vm: &str, name: &str) -> Option<u32> {
+    hostcalls::resolve_shared_queue(vm, name).ok().flatten()
+}
+
+/// Puts a message into a queue. Whether it is there.
+pub(crate) fn enqueue(queue: u32, message: &[u8]) -> bool {
+    hostcalls::enqueue_shared_queue(queue, Some(message)).is_ok()
+}
+
+/// Takes the next message out of a queue.
+pub(crate) fn dequeue(queue: u32) -> Option<Vec<u8>> {
+    hostcalls::dequeue_shared_queue(queue).ok().flatten()
+}

@@ -22,8 +22,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use partywall_event_scope::kafka::session::Options;
+use partywall_tenant_context::FetchedKeys;
 
 use crate::config::Kafka;
+use crate::fetched::Teller;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy, Reader, Wanted};
 use ids::Ids;
@@ -39,6 +41,8 @@ pub(crate) struct Setup {
     shared: Rc<Shared>,
     ids: Ids,
     told: Told,
+    /// Tells whose records are fetched, where somebody is to know.
+    teller: Option<Teller>,
 }
 
 impl Setup {
@@ -54,7 +58,9 @@ impl Setup {
         shared::bound(config.memory);
         let ids = Ids::new(&config.shared_state, &config.cluster);
         let told = Told::new(config.allows, Metrics::default());
-        Self { config, policy, shared, ids, told }
+        let vm = config.fetched_to.clone();
+        let teller = vm.map(|vm| Teller::new(FetchedKeys::new(&config.shared_state), vm));
+        Self { config, policy, shared, ids, told, teller }
     }
 
     /// Looks after policy and metrics.

@@ -21,6 +21,7 @@ mod crypto;
 mod denial;
 mod events;
 mod fetch;
+mod fetched;
 mod host;
 mod jwks;
 mod kafka;

@@ -11,6 +11,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 
 use crate::chain::{self, Chained};
 use crate::config::{self, Config, ListenerDirection};
+use crate::fetched::Known;
 use crate::kafka::Connection;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy, Reader, Wanted};
@@ -51,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) chain: Option<Rc<Chained>>,
     /// The requests that were let in and are not over.
     pub(crate) open: Open,
+    /// Whose records the workload fetched, where that may count.
+    pub(crate) fetched: Option<Known>,
     /// The region, once it was asked for.
     pub(crate) region: OnceCell<String>,
     /// Whether the log was told that this plugin is in the wrong place.
@@ -157,6 +160,7 @@ impl Plugin {
         if config.role == Role::Outbound {
             host::declare_for_request(CARRIED);
         }
+        let fetched = config.fetched.take().map(Known::new);
         let chain = config.audit_chain.take().map(|secrets| chain::of(&secrets)).transpose()?;
         let policy = policy::of(&Wanted {
             trust: &config.trust,
@@ -165,7 +169,7 @@ impl Plugin {
             reader: Reader::Requests(config.role),
         });
         let (metrics, open, region, told) = (Metrics::default(), Open::default(), OnceCell::new(), Cell::new(false));
-        let setup = Setup { stages, config, policy, metrics, chain, open, region, told };
+        let setup = Setup { stages, config, policy, metrics, chain, open, fetched, region, told };
         let setup = Rc::new(setup);
         self.running = Some(if of_events { Running::Events(setup) } else { Running::Requests(setup) });
         Ok(())
@@ -224,6 +228,9 @@ impl RootContext for Plugin {
                 Open::tick(setup, self.context_id, now_ms);
                 if let Some(chain) = &setup.chain {
                     chain.tick(now_ms);
+                }
+                if let Some(fetched) = &setup.fetched {
+                    fetched.gather();
                 }
             }
             Some(Running::Kafka(setup)) => setup.tick(now_ms),

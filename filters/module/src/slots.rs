@@ -5,6 +5,7 @@ use partywall_tenant_context::{
     Handle, LINGER, Occupancy, Record, SlotKeys, TRACE_SLOTS, Waiting, candidates, occupancy, trace_candidates,
 };
 
+use crate::fetched::Known;
 use crate::host;
 
 /// Keeps the root where outgoing requests find it. `None` when the tenant has too many requests open.
@@ -103,8 +104,8 @@ pub(crate) fn place_by_trace(keys: &SlotKeys, place: &Place<'_>) -> Result<Handl
     if host::set_shared(&trace_key(slot), &sealed, cas) { Ok(handle) } else { Err(Taken) }
 }
 
-/// The contexts that wait in shared data.
-pub(crate) struct Slots<'a>(pub(crate) Option<&'a SlotKeys>);
+/// The contexts that wait in shared data, and whose records were fetched.
+pub(crate) struct Slots<'a>(pub(crate) Option<&'a SlotKeys>, pub(crate) Option<&'a Known>);
 
 impl Waiting for Slots<'_> {
     fn by_handle(&self, handle: &Handle) -> Option<Record> {
@@ -117,6 +118,10 @@ impl Waiting for Slots<'_> {
         trace_candidates(trace_id)
             .filter_map(|slot| keys.read(&host::shared(&trace_key(slot)).0?))
             .find(|record| record.trace_id == trace_id && record.live_until >= now)
+    }
+
+    fn fetched(&self, tenant: &TenantId) -> Option<UnixSeconds> {
+        self.1?.lately(tenant)
     }
 }
 

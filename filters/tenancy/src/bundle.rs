@@ -172,7 +172,7 @@ pub struct Service {
     /// The tenant it works for when no request caused a call; its sidecar needs a signing key then.
     pub own_tenant: Option<TenantId>,
     /// The tenants it may name in `x-partywall-act-for`; its sidecar needs a signing key then.
-    pub act_for: Option<TenantScope>,
+    pub act_for: Option<ActFor>,
     /// Platform principals that may call it, and for what; never also callers of any service.
     pub platform: Vec<PlatformPrincipal>,
     /// From whom it takes requests without a context while that workload moves in.
@@ -185,6 +185,15 @@ pub struct Service {
     pub routes: Option<RouteWords>,
     /// What of its requests are events.
     pub events: Option<ServiceEvents>,
+}
+
+/// For whom a workload may act that no request made call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActFor {
+    /// The tenants it may name.
+    pub tenants: TenantScope,
+    /// Where it may name those alone whose records it fetched: seconds from then on. Its own sidecar saw it.
+    pub fetched: Option<u32>,
 }
 
 /// How the context of an outgoing call is found.

@@ -48,8 +48,8 @@ mod view;
 
 pub use attributes::{Attributes, Feature, Residency, Retention, Scope};
 pub use bundle::{
-    Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, PlatformPrincipal, Recover, RoleKeys,
-    Service, TenantScope, WithoutContext,
+    ActFor, Audience, BundleBody, Caller, ContextSigner, GrantCeilings, Operation, PlatformPrincipal, Recover,
+    RoleKeys, Service, TenantScope, WithoutContext,
 };
 pub use candidate::Rollout;
 pub use cell::{Cell, CellPlace, Here};

@@ -82,12 +82,14 @@ impl Carried {
     }
 }
 
-/// The contexts that wait for outgoing requests.
+/// The contexts that wait for outgoing requests, and what was fetched that may cause some.
 pub trait Waiting {
     /// The record that `handle` opens.
     fn by_handle(&self, handle: &Handle) -> Option<Record>;
     /// The record of the request with this trace id, where only one was open.
     fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record>;
+    /// When the workload last fetched records of this tenant; `None` where nobody saw it.
+    fn fetched(&self, tenant: &TenantId) -> Option<UnixSeconds>;
 }
 
 /// For whom an outgoing request is made.
@@ -129,7 +131,7 @@ pub fn recover(
             Reason::ActForDenied,
             "the call belongs to a request of a tenant; it cannot be made for another one that the app names",
         )),
-        (Err(_), Some(value)) => by_itself(named(value, sources)?, sources),
+        (Err(_), Some(value)) => by_itself(named(value, sources, waiting)?, sources),
         (Err(rejection), None) => match &sources.own.own_tenant {
             Some(tenant) => by_itself(tenant.clone(), sources),
             None => Err(rejection),
@@ -212,14 +214,22 @@ fn by_itself(tenant: TenantId, sources: &Outbound<'_>) -> Result<Handed, Rejecti
 }
 
 /// The tenant in `x-partywall-act-for`, if the directory lets this workload name it.
-fn named(value: &[u8], sources: &Outbound<'_>) -> Result<TenantId, Rejection> {
+fn named(value: &[u8], sources: &Outbound<'_>, waiting: &dyn Waiting) -> Result<TenantId, Rejection> {
     let text = str::from_utf8(value).unwrap_or_default();
     let tenant = TenantId::parse(text)
         .map_err(|e| Rejection::new(Reason::TenantInvalid, format!("the tenant in x-partywall-act-for {e}")))?;
-    if sources.own.act_for.as_ref().is_some_and(|scope| scope.contains(&tenant)) {
-        return Ok(tenant);
+    let denied = |what: &'static str| Err(Rejection::new(Reason::ActForDenied, what));
+    let Some(may) = sources.own.act_for.as_ref().filter(|may| may.tenants.contains(&tenant)) else {
+        return denied("the directory does not let this workload act for this tenant");
+    };
+    let Some(within) = may.fetched else { return Ok(tenant) };
+    // INVARIANT: what nobody saw, or what lies ahead, was not fetched.
+    let fetched = waiting.fetched(&tenant).filter(|at| *at <= sources.now.saturating_add(CLOCK_SKEW));
+    match fetched {
+        Some(at) if sources.now.saturating_sub(at) <= u64::from(within) => Ok(tenant),
+        Some(_) => denied("the workload fetched records of this tenant, but not lately"),
+        None => denied("nobody saw the workload fetch records of this tenant"),
     }
-    Err(Rejection::new(Reason::ActForDenied, "the directory does not let this workload act for this tenant"))
 }
 
 fn destination<'a>(sources: &Outbound<'a>) -> Result<&'a Service, Rejection> {

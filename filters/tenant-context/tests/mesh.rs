@@ -6,7 +6,7 @@ mod common;
 use std::cell::RefCell;
 
 use common::*;
-use partywall_tenancy::{NameSet, ProvedBy, Reason, TenantContext, View};
+use partywall_tenancy::{ActFor, NameSet, ProvedBy, Reason, TenantContext, TenantId, UnixSeconds, View};
 use partywall_tenant_context::{
     ACT_FOR, CONTEXT, Carried, Established, Handed, Handle, Headers, Outbound, Record, Rejection, Request, RootMemo,
     Waiting, establish_inbound, recover, take_out,
@@ -246,7 +246,14 @@ impl Waiting for One {
     fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record> {
         self.0.clone().filter(|r| r.trace_id == trace_id)
     }
+
+    fn fetched(&self, tenant: &TenantId) -> Option<UnixSeconds> {
+        (tenant.as_str() == "acme").then_some(FETCHED)
+    }
 }
+
+/// When records of acme were fetched.
+const FETCHED: u64 = NOW - 10;
 
 fn leave(view: &View, more: &[(&str, &str)], to: Option<&str>, now: u64) -> Result<Handed, Rejection> {
     leave_with(view, more, to, now, One(Some(record())))
@@ -346,7 +353,7 @@ fn by_itself(change: impl FnOnce(&mut partywall_tenancy::Service)) -> View {
 #[test]
 fn a_workload_acts_for_the_tenants_the_directory_lets_it_name() {
     use partywall_tenancy::TenantScope::Only;
-    let view = by_itself(|s| s.act_for = Some(Only(vec![tenant("acme")])));
+    let view = by_itself(|s| s.act_for = Some(ActFor { tenants: Only(vec![tenant("acme")]), fetched: None }));
     let act_for = |name: &str| leave_with(&view, &[(ACT_FOR, name)], Some("orders"), NOW, One(None));
     let Handed::ToSign(context) = act_for("acme").unwrap() else { panic!("a root is signed anew") };
     assert_eq!((context.tenant.as_str(), context.principal.as_str()), ("acme", INVOICES));
@@ -360,8 +367,22 @@ fn a_workload_acts_for_the_tenants_the_directory_lets_it_name() {
 }
 
 #[test]
+fn a_consumer_acts_for_tenants_whose_records_it_fetched_and_not_for_long() {
+    let all = partywall_tenancy::TenantScope::All;
+    let view = by_itself(|s| s.act_for = Some(ActFor { tenants: all, fetched: Some(30) }));
+    let act_for = |name: &str, now| leave_with(&view, &[(ACT_FOR, name)], Some("orders"), now, One(None));
+    let Handed::ToSign(context) = act_for("acme", FETCHED + 30).unwrap() else { panic!("a root is signed anew") };
+    assert_eq!(context.tenant.as_str(), "acme");
+    // Clocks of two workers may differ a little; what lies far ahead is no time of now.
+    assert!(act_for("acme", FETCHED - 1).is_ok());
+    for (name, now) in [("acme", FETCHED + 31), ("globex", FETCHED), ("acme", FETCHED - 3600)] {
+        assert_eq!(act_for(name, now).unwrap_err().reason, Reason::ActForDenied, "{name} {now}");
+    }
+}
+
+#[test]
 fn a_call_that_has_a_context_cannot_be_made_for_another_tenant() {
-    let view = by_itself(|s| s.act_for = Some(partywall_tenancy::TenantScope::All));
+    let view = by_itself(|s| s.act_for = Some(ActFor { tenants: partywall_tenancy::TenantScope::All, fetched: None }));
     let state = format!("pw={}", handle());
     let deputy =
         leave(&view, &[("traceparent", TRACE), ("tracestate", &state), (ACT_FOR, "globex")], Some("orders"), NOW);

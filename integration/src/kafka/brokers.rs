@@ -87,6 +87,11 @@ impl Brokers {
         Ok(brokers)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ports.len()
+    }
+
     /// Where clients of the plain listener begin: all brokers, as `host:port,host:port`.
     pub fn bootstrap(&self) -> String {
         let all: Vec<String> = (0..self.ports.len()).map(|id| local(self.port(id, 0)).to_string()).collect();

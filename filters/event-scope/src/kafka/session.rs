@@ -117,6 +117,8 @@ pub struct Step {
     pub out: Vec<u8>,
     /// What was decided; it is appended to, and whoever logs it empties it.
     pub decisions: Vec<Decision>,
+    /// Whether records of the tenant go to the client.
+    pub fetched: bool,
     /// Whether that was the end.
     pub close: Close,
     /// Why, where it was.

@@ -28,6 +28,8 @@ pub(crate) struct Kafka {
     pub(crate) set_seal: SetSeal,
     /// Symmetric keys of issuers, by key id.
     pub(crate) issuer_keys: Option<Secrets>,
+    /// The VM whose filters are told whose records a workload fetched.
+    pub(crate) fetched_to: Option<String>,
     /// The largest request and response, in bytes.
     pub(crate) largest: usize,
     /// What all connections of this VM may hold, in bytes.
@@ -49,6 +51,7 @@ struct Raw {
     #[serde(default = "one")]
     approvals: f64,
     secrets: RawSecrets,
+    fetched_to: Option<String>,
     #[serde(default = "largest")]
     largest: f64,
     #[serde(default = "memory")]
@@ -94,6 +97,7 @@ impl Kafka {
             set_seal: SetSeal::new(&shared_state),
             shared_state,
             issuer_keys: variables.named("issuer_keys", &raw.secrets.issuer_keys)?,
+            fetched_to: raw.fetched_to,
             largest: bytes_of("largest", raw.largest)?,
             memory: bytes_of("memory", raw.memory)?,
             allows: raw.log.read()?,

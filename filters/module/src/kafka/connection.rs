@@ -99,6 +99,9 @@ impl Connection {
         }
         let Client { setup, .. } = &self.client;
         setup.told.decided(&self.client, &step.decisions, &self.lines, &mut self.denied);
+        if let (true, Some(teller), Some(acting)) = (step.fetched, &setup.teller, &self.client.acting) {
+            teller.tell(&acting.context.tenant, host::now());
+        }
         if self.session.believed() != self.believed {
             self.believed = self.session.believed();
             self.client.believe();

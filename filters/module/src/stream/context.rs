@@ -185,7 +185,7 @@ impl Stage<'_> {
             now: self.now,
             roots: &roots,
         };
-        let waiting = Slots(self.setup.config.slots.as_ref());
+        let waiting = Slots(self.setup.config.slots.as_ref(), self.setup.fetched.as_ref());
         let (context, root, standing) = match tenant_context::recover(request, &carried, &sources, &waiting)? {
             Handed::Found { context, root, standing } => {
                 (context, String::from_utf8(root).unwrap_or_default(), standing)

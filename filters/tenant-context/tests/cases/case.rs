@@ -208,6 +208,8 @@ fn word(proved_by: ProvedBy) -> &'static str {
         ProvedBy::Certificate => "certificate",
         ProvedBy::Root => "root",
         ProvedBy::Workload => "workload",
+        ProvedBy::User => "user",
+        ProvedBy::Listener => "listener",
         ProvedBy::Nothing => "nothing",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use partywall_tenancy::statement::TrustedKey;
 use partywall_tenancy::{
-    ApiKey, Audience, BundleBody, Caller, Cell, CellPlace, ContextSigner, Issuer, IssuerKey, KeySource, MeshId,
+    ActFor, ApiKey, Audience, BundleBody, Caller, Cell, CellPlace, ContextSigner, Issuer, IssuerKey, KeySource, MeshId,
     NameSet, Network, Origin, OverlayBody, PolicyState, Range, Reason, Recover, RevokedKey, RevokedSubject,
     RevokedToken, RoleKeys, Secrets, Service, Source, Sources, SpiffeId, Tenant, TenantBinding, TenantId, TenantScope,
     TenantStatus, Tenants, Trust, View,
@@ -419,7 +419,7 @@ impl ServiceEntry {
                 Some(other) => panic!("recover: {other}"),
             },
             own_tenant: self.own_tenant.as_deref().map(tenant),
-            act_for: self.act_for.as_ref().map(Scope::read),
+            act_for: self.act_for.as_ref().map(|may| ActFor { tenants: may.read(), fetched: None }),
             platform: vec![],
             without_context: None,
             tenantless: false,

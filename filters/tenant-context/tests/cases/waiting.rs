@@ -1,5 +1,6 @@
 //! What waits in shared data for an outgoing request, and what that request carries.
 
+use partywall_tenancy::{TenantId, UnixSeconds};
 use partywall_tenant_context::{Carried, Handle, Record, Rejection, Request, SlotKeys, TraceParent, Waiting};
 use serde::Deserialize;
 
@@ -63,6 +64,10 @@ impl Waiting for Slots {
 
     fn by_trace(&self, trace_id: [u8; 16]) -> Option<Record> {
         slot_keys(false).read(self.0.as_ref()?).filter(|record| record.trace_id == trace_id)
+    }
+
+    fn fetched(&self, _: &TenantId) -> Option<UnixSeconds> {
+        None
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Reach {
 /// A request that [`request`](super::request) refuses as well, except for its last bytes: only what is mirrored is
 /// read. [`Problem::TooLong`] where the answer is longer than `largest`.
 pub fn answer(request: &[u8], code: i16, reach: Reach, largest: usize, out: &mut Vec<u8>) -> Result<(), WalkError> {
-    let mut walker: Walker<'_, '_, ()> = Walker::new(request, None);
+    let mut walker: Walker<'_, '_> = Walker::new(request, None);
     let start = out.len();
     let end = start.saturating_add(largest);
     let outcome = respond(&mut walker, request, code, reach, end, out);
@@ -47,7 +47,7 @@ pub fn answer(request: &[u8], code: i16, reach: Reach, largest: usize, out: &mut
 }
 
 fn respond(
-    walker: &mut Walker<'_, '_, ()>,
+    walker: &mut Walker<'_, '_>,
     request: &[u8],
     code: i16,
     reach: Reach,
@@ -101,7 +101,7 @@ struct Origin<'f> {
 }
 
 struct Answer<'w, 'f, 'e, 'o> {
-    walker: &'w mut Walker<'f, 'e, ()>,
+    walker: &'w mut Walker<'f, 'e>,
     code: i16,
     /// The only field that gets the code.
     whole: Option<&'static Field>,

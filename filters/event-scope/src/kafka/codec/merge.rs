@@ -47,7 +47,7 @@ struct List {
 }
 
 fn find(key: i16, version: i16, frame: &[u8]) -> Result<List, WalkError> {
-    let mut walker: Walker<'_, '_, ()> = Walker::new(frame, None);
+    let mut walker: Walker<'_, '_> = Walker::new(frame, None);
     let found = known(key, version).map_err(Stop::from).and_then(|(api, _)| list(&mut walker, api, version));
     found.map_err(|stop| {
         let problem = match stop {
@@ -58,7 +58,7 @@ fn find(key: i16, version: i16, frame: &[u8]) -> Result<List, WalkError> {
     })
 }
 
-fn list(walker: &mut Walker<'_, '_, ()>, api: &Api, version: i16) -> Result<List, Stop> {
+fn list(walker: &mut Walker<'_, '_>, api: &Api, version: i16) -> Result<List, Stop> {
     let body = walker.response_header(api, version)?;
     let mut found = None;
     for field in Struct::of(body).map(Struct::plain).unwrap_or_default() {

@@ -22,9 +22,9 @@ const UNSUPPORTED_VERSION: i16 = 35;
 /// # Errors
 ///
 /// Everything that is in [`Problem`]; then nothing of the frame may be passed on.
-pub fn request<'f, 's, E: Editor + ?Sized>(
+pub fn request<'f, 's>(
     frame: &'f [u8],
-    editor: &mut E,
+    editor: &mut dyn Editor,
     scratch: &'s mut Scratch,
 ) -> Result<Splice<'f, 's>, WalkError> {
     walk(frame, editor, scratch, |walker| walker.request().and_then(|()| walker.cut_rest()))
@@ -38,21 +38,21 @@ pub fn request<'f, 's, E: Editor + ?Sized>(
 /// # Errors
 ///
 /// As [`request`].
-pub fn response<'f, 's, E: Editor + ?Sized>(
+pub fn response<'f, 's>(
     api: i16,
     version: i16,
     frame: &'f [u8],
-    editor: &mut E,
+    editor: &mut dyn Editor,
     scratch: &'s mut Scratch,
 ) -> Result<Splice<'f, 's>, WalkError> {
     walk(frame, editor, scratch, |walker| walker.response(api, version))
 }
 
-fn walk<'f, 's, E: Editor + ?Sized>(
+fn walk<'f, 's>(
     frame: &'f [u8],
-    editor: &mut E,
+    editor: &mut dyn Editor,
     scratch: &'s mut Scratch,
-    message: impl FnOnce(&mut Walker<'f, '_, E>) -> Result<(), Stop>,
+    message: impl FnOnce(&mut Walker<'f, '_>) -> Result<(), Stop>,
 ) -> Result<Splice<'f, 's>, WalkError> {
     scratch.clear();
     let mut walker = Walker::new(frame, Some((editor, scratch)));
@@ -81,11 +81,12 @@ impl From<Problem> for Stop {
 }
 
 /// A walk under way. Without editor and scratch it skips.
-pub(crate) struct Walker<'f, 'e, E: ?Sized> {
+/// There is one for all editors, and not one for each: in a module each would be a copy of all of this.
+pub(crate) struct Walker<'f, 'e> {
     pub(crate) input: Input<'f>,
     pub(crate) version: u8,
     pub(crate) flexible: bool,
-    editing: Option<(&'e mut E, &'e mut Scratch)>,
+    editing: Option<(&'e mut dyn Editor, &'e mut Scratch)>,
     /// What the editor is asked about.
     marks: Marks,
     slots: [Option<Value<'f>>; SLOTS],
@@ -114,8 +115,8 @@ static CLIENT_ID: Field = Field {
     fill: Fill::Default(0),
 };
 
-impl<'f, 'e, E: Editor + ?Sized> Walker<'f, 'e, E> {
-    pub(crate) fn new(frame: &'f [u8], editing: Option<(&'e mut E, &'e mut Scratch)>) -> Self {
+impl<'f, 'e> Walker<'f, 'e> {
+    pub(crate) fn new(frame: &'f [u8], editing: Option<(&'e mut dyn Editor, &'e mut Scratch)>) -> Self {
         let input = Input::new(frame);
         let (slots, indexes) = ([None; SLOTS], [0; DEPTH]);
         let marks = editing.as_ref().map_or(Marks::of(&[]), |(editor, _)| editor.marks());

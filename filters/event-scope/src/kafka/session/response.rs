@@ -18,6 +18,7 @@ const ASKED: Marks = Marks::of(&[
     Mark::Message,
     Mark::Port,
     Mark::Principal,
+    Mark::Records,
     Mark::Resource,
     Mark::Session,
     Mark::Subscription,
@@ -39,11 +40,13 @@ pub(super) struct Response<'a> {
     topic: Vec<u8>,
     /// The fetch session that the broker speaks of.
     pub(super) session: Option<i64>,
+    /// Whether there are records in it.
+    pub(super) records: bool,
 }
 
 impl<'a> Response<'a> {
     pub(super) fn new(request: &'a Forward, peers: &'a Peers<'a>) -> Self {
-        Self { request, world: &*request.world, peers, topic: Vec::new(), session: None }
+        Self { request, world: &*request.world, peers, topic: Vec::new(), session: None, records: false }
     }
 
     fn topic(&mut self, place: &Place<'_>, new: &mut Vec<u8>) -> Verdict {
@@ -164,6 +167,10 @@ impl Editor for Response<'_> {
             },
             Mark::Resource => self.resource(place, new),
             Mark::Host | Mark::Port => self.broker(place, new),
+            Mark::Records => {
+                self.records |= place.bytes().is_some_and(|records| !records.is_empty());
+                Verdict::Keep
+            }
             Mark::Session if self.request.api == FETCH => {
                 self.session = place.value.number();
                 Verdict::Keep

@@ -4,7 +4,7 @@ use super::peers::Peers;
 use super::pending::{Forward, Pending, What};
 use super::response::{Learner, Response};
 use super::versions::{Highest, Offer};
-use super::{API_VERSIONS, Core, METADATA, Step, Trouble, code, parts, stand_in};
+use super::{API_VERSIONS, Core, FETCH, METADATA, SHARE_FETCH, Step, Trouble, code, parts, stand_in};
 use crate::kafka::codec;
 
 impl Core {
@@ -42,6 +42,7 @@ impl Core {
             let response = splice.to_vec();
             step.out.extend(parts::merged(*api, *version, response, more, &mut self.scratch)?);
         }
+        step.fetched |= editor.records && matches!(*api, FETCH | SHARE_FETCH);
         // Whatever went wrong, an answer of another session says that this one is over.
         if forward.session != 0 && editor.session != Some(forward.session) {
             self.fetches.lost(forward.session);

@@ -1,13 +1,13 @@
 //! A marked place: the editor is asked, and done as it says.
 
 use super::{Stop, Walker};
-use crate::kafka::codec::edit::{Editor, Place, Value, Verdict};
+use crate::kafka::codec::edit::{Place, Value, Verdict};
 use crate::kafka::codec::input::{LONGEST_TEXT, put_length};
 use crate::kafka::codec::layout::{ASSIGNMENT, Embedded, Field, Kind, NONE, SUBSCRIPTION};
 use crate::kafka::codec::mark::Mark;
 use crate::kafka::codec::problem::Problem;
 
-impl<'f, E: Editor + ?Sized> Walker<'f, '_, E> {
+impl<'f> Walker<'f, '_> {
     /// Asks the editor about what stood between `start` and here.
     pub(super) fn ask(&mut self, field: &'static Field, start: usize, value: Value<'f>) -> Result<(), Stop> {
         let (Some(mark), true) = (field.mark, self.asks(field)) else { return Ok(()) };

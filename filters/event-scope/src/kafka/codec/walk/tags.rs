@@ -1,12 +1,11 @@
 //! Tagged fields: what a newer version may add behind any struct.
 
 use super::{Stop, Walker};
-use crate::kafka::codec::edit::Editor;
 use crate::kafka::codec::input::put_varint;
 use crate::kafka::codec::layout::{Field, Struct};
 use crate::kafka::codec::problem::Problem;
 
-impl<E: Editor + ?Sized> Walker<'_, '_, E> {
+impl Walker<'_, '_> {
     /// Walks the tagged fields that the table knows of `body`, and cuts the others out.
     pub(super) fn tags(&mut self, body: Option<&'static Struct>) -> Result<(), Stop> {
         let start = self.input.pos();

@@ -1,0 +1,101 @@
+//! A client of Kafka that sends what it is told, in any version, and keeps each byte that comes back. It reads and writes
+//! messages with `kafka-protocol`, which shares nothing with the filter.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, Result, bail};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::RequestHeader;
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+
+/// The largest response that is read.
+const LARGEST: usize = 64 << 20;
+
+/// What a connection is made of: a socket, or TLS over one.
+pub trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+/// One connection.
+pub struct Wire {
+    stream: Box<dyn Stream>,
+    correlation: i32,
+    client: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The message, or why it could not be read as one: some versions are newer than the reader.
+    pub message: Result<T>,
+    /// All of it, as it came, behind its length.
+    pub bytes: Bytes,
+}
+
+impl Wire {
+    /// Speaks over `stream`, and calls itself `client`.
+    pub fn over(stream: Box<dyn Stream>, client: &str) -> Self {
+        Self { stream, correlation: 0, client: client.to_owned() }
+    }
+
+    /// Asks, and waits for what comes back.
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<Answer<R::Response>> {
+        let frame = self.frame(version, request)?;
+        self.send(&frame)?;
+        self.answer_to::<R>(version)
+    }
+
+    /// The next request as it stands on the wire, with its length; nothing is sent.
+    pub fn frame<R: Request>(&mut self, version: i16, request: &R) -> Result<Vec<u8>> {
+        self.correlation += 1;
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(StrBytes::from_string(self.client.clone())));
+        let mut body = BytesMut::new();
+        header.encode(&mut body, R::header_version(version))?;
+        request.encode(&mut body, version)?;
+        let length = i32::try_from(body.len())?;
+        Ok([&length.to_be_bytes(), &body[..]].concat())
+    }
+
+    /// Sends bytes, whatever they are.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes)?;
+        Ok(self.stream.flush()?)
+    }
+
+    /// The next frame that comes, without its length.
+    pub fn receive(&mut self) -> Result<Bytes> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).context("the connection ended")?;
+        let length = usize::try_from(i32::from_be_bytes(length)).context("a length below zero")?;
+        if length > LARGEST {
+            bail!("a response of {length} bytes");
+        }
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).context("the connection ended within a response")?;
+        Ok(Bytes::from(bytes))
+    }
+
+    /// What comes back to the last request that was made, which was sent.
+    pub fn answer_to<R: Request>(&mut self, version: i16) -> Result<Answer<R::Response>> {
+        let bytes = self.receive()?;
+        let correlation = bytes.get(..4).and_then(|four| four.try_into().ok()).map(i32::from_be_bytes);
+        if correlation != Some(self.correlation) {
+            bail!("a response to {correlation:?} where one to {} was due", self.correlation);
+        }
+        let mut rest = bytes.slice(4..);
+        // Version 1 of the header has tags: none.
+        if R::Response::header_version(version) > 0 {
+            rest = rest.slice(1..);
+        }
+        let message = R::Response::decode(&mut rest, version);
+        let message = message.and_then(|message| match rest.len() {
+            0 => Ok(message),
+            left => bail!("{left} bytes behind the message"),
+        });
+        Ok(Answer { message, bytes })
+    }
+}
