@@ -111,8 +111,7 @@ class V2:
 
     def subscribe(self, request, group, name):
         pattern = request.body.get("topic_pattern")
-        wanted = [one for one in topics() if re.match(pattern, one)] if pattern else request.body["topics"]
-        self.consumer(group, name).subscribe(wanted)
+        self.consumer(group, name).subscribe(["^" + pattern] if pattern else request.body["topics"])
 
     def subscription(self, _, group, name):
         consumer = self.consumer(group, name)

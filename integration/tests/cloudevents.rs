@@ -11,7 +11,9 @@ use partywall_integration::kafka::Client;
 use partywall_integration::mesh::unique;
 use partywall_integration::process::Process;
 use partywall_integration::raw::{Connection, Request, Response};
+use partywall_integration::roots::Root;
 use partywall_integration::running::Running;
+use partywall_integration::services::App;
 use partywall_integration::variant::Variant;
 use serde_json::{Value, json};
 
@@ -130,6 +132,22 @@ fn an_event_that_says_something_else_is_not_sent() {
         let (status, told, _) = SHOP.send(mode, "globex", &globex);
         assert_eq!((status, &told["attributes"]["partywalltenant"]), (200, &json!("globex")), "{told}");
     }
+}
+
+#[test]
+fn without_the_filter_of_events_nothing_is_answered() {
+    // The bootstrap as it is shipped: nobody rendered it anew.
+    let variant = Variant::prepare("cloudevents-unscoped", &["orders"]).unwrap();
+    variant.append("services/orders.yaml", EVENTS).unwrap();
+    let caller = "callers:\n  - { spiffe_id: spiffe://mesh.example/ns/shop/sa/reports, tenants: [acme] }\n";
+    variant.replace("services/orders.yaml", "callers:\n", caller).unwrap();
+    let seed = variant.site.signing_seed().unwrap();
+    let mesh = variant.start(&[App::Orders]).unwrap();
+    mesh.wait_for_policy(&[Hop::OrdersInbound]).unwrap();
+    let root = Root::of("acme", 0).signed(&seed).unwrap();
+    let request = Request::get("/orders/7").header("host", "orders").header("x-partywall-context", root);
+    let answer = mesh.send(Hop::OrdersInbound, Workload::Edge, &request).unwrap();
+    assert_eq!((answer.status, answer.reason().as_str()), (503, "policy_unavailable"));
 }
 
 /// The headers of an event as a broker keeps it.

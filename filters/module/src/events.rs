@@ -18,7 +18,7 @@ mod stream;
 use partywall_event_scope::{cloudevents as event, rest as api};
 use partywall_tenancy::Reason;
 
-pub(crate) use handover::{Handed, Ticket, forget, leave};
+pub(crate) use handover::{Handed, Ticket, forget, leave, waits};
 pub(crate) use stream::Stream;
 
 /// Why a request, or what came back, is denied.

@@ -50,6 +50,11 @@ pub(super) fn take() -> Option<Handed> {
     WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket))
 }
 
+/// Whether nobody took what was left.
+pub(crate) fn waits(ticket: Ticket) -> bool {
+    WAITING.with_borrow(|waiting| waiting.contains_key(&ticket.0))
+}
+
 /// The request is over, taken or not.
 pub(crate) fn forget(ticket: Ticket) {
     WAITING.with_borrow_mut(|waiting| waiting.remove(&ticket.0));

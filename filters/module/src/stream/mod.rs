@@ -208,6 +208,9 @@ impl HttpContext for Stream {
         if let Some(kept) = &self.kept {
             kept.responding.set(true);
         }
+        if self.is_unscoped() {
+            return self.refuse_unscoped();
+        }
         if !self.setup.stages.context {
             return self.guard_head(end_of_stream);
         }
