@@ -1,13 +1,11 @@
 //! What must hold of requests to REST APIs of Kafka and of CloudEvents, whatever a client and a server send.
 //! `filters/event-scope/tests/fuzz_replay.rs` includes this file and replays the corpus.
 
-#[path = "../../filters/event-scope/tests/common/world.rs"]
-mod world;
-
 use partywall_event_scope::cloudevents::{self, Bound, Judge, Mode, Rules, Sign, Source, Verify, Way};
 use partywall_event_scope::rest::{Base, Course, Exchange, Head, Options, Peers, Version};
 use partywall_tenancy::TenantId;
-use world::{Policy, Prefix};
+
+use super::kafka_session::world::{Policy, Prefix};
 
 /// One of them.
 pub type Target = fn(&[u8]);
