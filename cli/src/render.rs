@@ -7,7 +7,7 @@
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;
-pub(crate) mod kafka;
+pub(crate) mod kafka_proxy;
 mod limits;
 mod routes;
 mod template;

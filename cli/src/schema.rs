@@ -50,6 +50,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "deployment", files: "deployment.yaml, beside the directory", root: deployment::deployment },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },
     Kind { name: "plugin", files: "the configuration of a filter in Envoy", root: plugin::plugin },
+    Kind { name: "kafka-scope", files: "the configuration of a `kafka_scope` in Envoy", root: plugin::kafka_scope },
 ];
 
 impl Kind {

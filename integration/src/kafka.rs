@@ -4,8 +4,11 @@ mod brokers;
 mod client;
 pub mod leak;
 mod scoped;
+mod socket;
+pub mod story;
 pub mod wire;
 
 pub use brokers::{Brokers, Listener, Options};
 pub use client::{Client, Ran};
 pub use scoped::{Options as ScopedOptions, Scoped};
+pub use socket::{Socket, framed};

@@ -149,6 +149,22 @@ impl Connection {
     }
 }
 
+/// A connection for other protocols: over mutual TLS as `identity`, or over TCP. Reading ends after `patience` in vain.
+pub fn dial(
+    to: SocketAddr,
+    identity: Option<&Identity>,
+    patience: Duration,
+) -> Result<Box<dyn crate::kafka::wire::Stream>> {
+    let Some(identity) = identity else {
+        let stream = connect(to)?;
+        stream.set_read_timeout(Some(patience))?;
+        return Ok(Box::new(stream));
+    };
+    let stream = connect_tls(to, Some("sidecar.invalid"), Some(identity.for_rustls()))?;
+    stream.sock.set_read_timeout(Some(patience))?;
+    Ok(Box::new(stream))
+}
+
 fn connect_tls(
     to: SocketAddr,
     sni: Option<&str>,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions};
+use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions, Socket, framed};
 
 /// The promise: from the command to the first denial.
 const LIVE: Duration = Duration::from_millis(1500);
@@ -27,6 +27,10 @@ fn java(scoped: &Scoped, tenant: &str, tool: &str, arguments: &[&str], input: &s
     let config = config.display().to_string();
     let all = [&["--bootstrap-server", &*at, "--command-config", &*config], arguments].concat();
     Client::tool(tool).unwrap().run(&all, input).unwrap()
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn lines(told: &str) -> Vec<String> {
@@ -65,4 +69,118 @@ fn two_tenants_have_topics_of_one_name() {
     let metric = |decision| scoped.envoy.metric("partywall_event_scope_decisions_total", &[("decision", decision)]);
     assert!(metric("allow").unwrap() > 10.0);
     assert_eq!(metric("deny").unwrap(), 0.0, "{:?}", scoped.told());
+}
+
+#[test]
+fn what_a_policy_denies_is_told_by_kafkas_own_error() {
+    let policy = "@id(\"all\")\npermit (principal, action in [Action::\"events:produce\", Action::\"events:consume\", \
+                  Action::\"events:describe\", Action::\"events:create\"], resource);\n@id(\"nobody-writes-rates\")\n\
+                  forbid (principal, action == Action::\"events:produce\", resource == Topic::\"rates\");\n";
+    let cluster = "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }, { topic: \
+                   secrets, deny: true }]\n";
+    let (_brokers, scoped) = start("kafka-scope-denied", ScopedOptions { policy, cluster, ..ScopedOptions::default() });
+    for topic in ["orders", "rates"] {
+        let create = ["--create", "--topic", topic, "--partitions", "1"];
+        java(&scoped, "acme", "TopicCommand", &create, "").succeeds().unwrap();
+    }
+    let denied = |tenant, topic| {
+        let ran = kcat(&scoped, tenant, &["-P", "-t", topic], "one\n");
+        assert_ne!(ran.status, Some(0), "{topic}: {ran:?}");
+        ran.errors
+    };
+    let told = denied("acme", "rates");
+    assert!(told.contains("Topic authorization failed"), "{told}");
+    let told = denied("acme", "secrets");
+    assert!(told.contains("Topic authorization failed"), "{told}");
+    kcat(&scoped, "acme", &["-P", "-t", "orders"], "one\n").succeeds().unwrap();
+    // What there is of another tenant's is as what there is not.
+    let told = kcat(&scoped, "globex", &["-C", "-t", "orders", "-e", "-q"], "");
+    assert!(told.errors.contains("Unknown topic") || told.errors.contains("not available"), "{told:?}");
+    let line = scoped.told().into_iter().find(|line| line["policy"] == "nobody-writes-rates").unwrap();
+    assert_eq!(
+        (&line["decision"], &line["reason"], &line["api"]),
+        (&"deny".into(), &"policy_denied".into(), &"Produce".into())
+    );
+    assert!(line["tenant"].as_str().unwrap().starts_with('t') && !line.to_string().contains("acme"), "{line}");
+}
+
+#[test]
+fn a_suspended_tenant_is_refused_at_its_next_request() {
+    let (_brokers, scoped) = start("kafka-scope-live", ScopedOptions::default());
+    for tenant in ["acme", "globex"] {
+        let create = ["--create", "--topic", "orders", "--partitions", "1"];
+        java(&scoped, tenant, "TopicCommand", &create, "").succeeds().unwrap();
+    }
+    let mut acme = Socket::connect(&scoped, Some("acme"));
+    let mut globex = Socket::connect(&scoped, Some("globex"));
+    assert!(acme.metadata().is_some() && globex.metadata().is_some());
+    let given = scoped.tenant("suspend", "acme").unwrap();
+    let refused = loop {
+        let asked = Instant::now();
+        match acme.metadata() {
+            Some(answer) if !holds(&answer, b"orders") => break asked,
+            None => break asked,
+            Some(_) => assert!(asked < given + LIVE, "it is served still"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    println!("refused {:?} after the command", refused - given);
+    assert!(acme.metadata().is_none(), "it was told, and its connection is over");
+    assert!(holds(&globex.metadata().unwrap(), b"orders"), "another tenant goes on");
+    // New connections as well.
+    assert!(!holds(&Socket::connect(&scoped, Some("acme")).metadata().unwrap_or_default(), b"orders"));
+    let told = scoped.told();
+    assert!(told.iter().any(|line| line["decision"] == "end" && line["reason"] == "tenant_suspended"), "{told:?}");
+}
+
+#[test]
+fn hostile_bytes_end_their_own_connection_and_no_other() {
+    let plugin = "largest: 1048576\nmemory: 8388608";
+    let (_brokers, mut scoped) =
+        start("kafka-scope-hostile", ScopedOptions { plugin, workers: 1, ..ScopedOptions::default() });
+    let create = ["--create", "--topic", "orders", "--partitions", "1"];
+    java(&scoped, "globex", "TopicCommand", &create, "").succeeds().unwrap();
+    let mut other = Socket::connect(&scoped, Some("globex"));
+    let metadata = Socket::metadata_request();
+    let mut cases: Vec<(String, Vec<u8>, bool)> = [
+        ("a length of -1", vec![0xff; 4]),
+        ("a length of 0", vec![0; 4]),
+        ("the largest length", [&i32::MAX.to_be_bytes()[..], b"x"].concat()),
+        ("100 MB promised", [&(100_i32 << 20).to_be_bytes()[..], &[0; 64]].concat()),
+        ("a million topics promised", framed(&[0, 3, 0, 4, 0, 0, 0, 1, 0, 0, 0x7f, 0xff, 0xff, 0xff])),
+        ("an unknown api", framed(&[0x7f, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff])),
+        ("no client id's end", framed(&[0, 3, 0, 4, 0, 0, 0, 1, 0, 9, b'a'])),
+        ("what is no Kafka", b"GET / HTTP/1.1\r\nhost: kafka\r\n\r\n".to_vec()),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes, false))
+    .into();
+    // The client sends no more: at every byte of a request, and behind one.
+    cases
+        .extend((0..=metadata.len()).map(|cut| (format!("the end after {cut} bytes"), metadata[..cut].to_vec(), true)));
+    for (name, bytes, ends) in &cases {
+        let mut wire = Socket::connect(&scoped, Some("acme"));
+        wire.send(bytes);
+        if *ends {
+            wire.end();
+        }
+        let answer = wire.read_to_end();
+        let whole = *ends && bytes.len() == metadata.len();
+        // A broker may end before it answers who ended.
+        assert!(answer.is_empty() || whole, "{name}: {} bytes", answer.len());
+        assert!(holds(&other.metadata().unwrap_or_else(|| panic!("{name}: another connection ended")), b"orders"));
+    }
+    // A flood that is never answered: more than may be outstanding.
+    let mut flood = Socket::connect(&scoped, Some("acme"));
+    let _ = flood.try_send(&metadata.repeat(20_000));
+    // And stashes: connections that hold what makes no whole frame, beyond the tenant's share of memory.
+    let mut held: Vec<Socket> = (0..12).map(|_| Socket::connect(&scoped, Some("acme"))).collect();
+    for wire in &mut held {
+        let _ = wire.try_send(&[&(1_000_000_i32).to_be_bytes()[..], &vec![0; 900_000]].concat());
+    }
+    assert!(holds(&other.metadata().expect("another tenant goes on"), b"orders"));
+    let ended = |reason| scoped.envoy.metric("partywall_event_scope_connections_ended_total", &[("reason", reason)]);
+    assert!(ended("memory").unwrap() >= 1.0, "{:?}", scoped.told());
+    assert!(ended("frame").unwrap() >= 4.0 && ended("malformed").unwrap() >= 3.0);
+    scoped.envoy.check_alive().unwrap();
+    assert!(!scoped.envoy.errors().contains("panicked"), "{}", scoped.envoy.errors());
 }

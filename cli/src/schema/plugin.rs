@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{any_text, either, list, may, must, object, or_else, text, word};
-use super::values::label;
+use super::values::{label, tenant_id};
 
 /// As the module names regions.
 const REGION: &str = "^[a-z0-9-]{1,63}$";
@@ -13,6 +13,8 @@ const KEY: &str = "^[A-Za-z0-9._-]{1,64}:[A-Za-z0-9_-]{43}$";
 const KEY_EXAMPLE: &str = "bundle-1:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 /// A Struct has doubles only: no number beyond this is surely whole.
 const WHOLE: u64 = 8_999_999_999_999_999;
+/// What the length of a frame of Kafka can say.
+const FRAME: u64 = 2_147_483_647;
 
 pub(super) fn plugin() -> Value {
     let mut plugin = object(
@@ -20,14 +22,7 @@ pub(super) fn plugin() -> Value {
         "The configuration of a filter of Partywall in Envoy, a google.protobuf.Struct: the part under `value`",
         [
             must("role", word("What the listener is to the app", ["edge", "inbound", "outbound", "egress"])),
-            must(
-                "mesh",
-                text(
-                    "The mesh, as `mesh` of mesh.yaml",
-                    "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
-                    &["3f6c1e0a-1f0e-4b7e-9a51-6d2f0c8b7e11"],
-                ),
-            ),
+            must("mesh", mesh()),
             may("service", any_text("The service whose sidecar this is; inbound and outbound need it", &["orders"])),
             may("cell", label("The cell that this proxy stands in: it serves no tenant of another one", &["eu-1"])),
             may(
@@ -88,6 +83,61 @@ pub(super) fn plugin() -> Value {
         { "if": where_("guard", &["apart"]), "then": secret("shared_state") },
     ]);
     plugin
+}
+
+pub(super) fn kafka_scope() -> Value {
+    object(
+        "the configuration of a kafka_scope",
+        "The configuration of the filter `kafka_scope` of Partywall in Envoy, a google.protobuf.Struct: the part under `value`",
+        [
+            must("mesh", mesh()),
+            must(
+                "cluster",
+                any_text("The cluster whose brokers are behind it, as events.yaml calls it", &["shop-events"]),
+            ),
+            may(
+                "tenant",
+                tenant_id("Whose connections come in here, where `identity` of the cluster lets a listener say so"),
+            ),
+            must("bundle", bundle()),
+            must("trusted_keys", trusted_keys()),
+            may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
+            may("approvals", whole("How many keys must have signed a bundle", 1, 16, 1)),
+            must(
+                "secrets",
+                object(
+                    "the secrets",
+                    "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
+                    [
+                        must(
+                            "fingerprint",
+                            variable("Makes fingerprints of tenants and principals", "PARTYWALL_FINGERPRINT"),
+                        ),
+                        must("shared_state", variable("Seals what workers share", "PARTYWALL_SHARED_STATE")),
+                        may("issuer_keys", variable("Symmetric keys of issuers, by `kid`", "PARTYWALL_ISSUER_KEYS")),
+                    ],
+                ),
+            ),
+            may(
+                "fetched_to",
+                any_text(
+                    "The `vm_id` of the sidecar's filter, which is told whose records the workload fetched (`act_for: fetched`)",
+                    &["partywall"],
+                ),
+            ),
+            may("largest", whole("The largest request and response, in bytes", 524_288, FRAME, 104_857_600)),
+            may("memory", whole("What all connections of a worker may hold, in bytes", 524_288, FRAME, 536_870_912)),
+            may("log", log()),
+        ],
+    )
+}
+
+fn mesh() -> Value {
+    text(
+        "The mesh, as `mesh` of mesh.yaml",
+        "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        &["3f6c1e0a-1f0e-4b7e-9a51-6d2f0c8b7e11"],
+    )
 }
 
 fn bundle() -> Value {

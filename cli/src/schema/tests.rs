@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// What the module reads and this crate does not: `integration/tests/plugin_configuration.rs` holds it.
-const PLUGIN: &str = "plugin";
+const PLUGINS: [&str; 2] = ["plugin", "kafka-scope"];
 
 #[test]
 fn the_schemas_in_the_repository_are_current() {
@@ -64,7 +64,7 @@ fn schema_and_reader_have_the_same_fields() {
         (what, (known, needed))
     });
     let mut said: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
-    for kind in KINDS.iter().filter(|kind| kind.name != PLUGIN) {
+    for kind in KINDS.iter().filter(|kind| !PLUGINS.contains(&kind.name)) {
         each(&kind.schema(), &mut |part| {
             let Some(title) = part.get("title").and_then(Json::as_str) else { return };
             let names = |value: Option<&Json>| match value {
@@ -101,8 +101,10 @@ fn others() {
     let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";
     let cases = format!("cases: [{}, {}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
-    let text = fs::read_to_string(root().join("envoy-config/deployment.yaml")).unwrap();
-    assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok());
+    for file in ["envoy-config/deployment.yaml", "envoy-config/kafka/deployment.yaml"] {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok(), "{file}");
+    }
     let _ = crate::overlay::Withdrawn::read(&Source::new(
         "overlay.yaml",
         "revoked_tokens: [{ issuer: i, id: x }]\nrevoked_subjects: [{ issuer: i, subject: x }]\nrevoked_keys: [{ issuer: i, kid: x }]\nwithdrawn_consents: [{ tenant: acme, consent: x }]",
@@ -136,7 +138,7 @@ fn what_the_reader_takes_is_valid() {
     let sample = root().join("envoy-config/tenancy");
     below(&sample, &sample, &mut check);
     check(&root().join("envoy-config/deployment.yaml"), "deployment.yaml");
-    for kind in KINDS.iter().filter(|kind| !["overlay", PLUGIN].contains(&kind.name)) {
+    for kind in KINDS.iter().filter(|kind| kind.name != "overlay" && !PLUGINS.contains(&kind.name)) {
         assert!(checked.get(kind.name).is_some_and(|n| *n > 0), "no good file of kind {}: {checked:?}", kind.name);
     }
     eprintln!("{checked:?}");

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::render::envoy::Given;
 use crate::render::istio::{Options, Version, resources};
-use crate::render::{Role, bootstrap, global, kafka, limits_service};
+use crate::render::{Role, bootstrap, global, kafka_proxy, limits_service};
 
 /// Write Envoy's configuration from the tenancy directory
 ///
@@ -211,7 +211,7 @@ fn envoy(args: &Envoy) -> Outcome {
         }
         (RoleName::Kafka, None, cluster) => {
             let cluster = cluster.unwrap_or_default();
-            return write(&args.place, |given| kafka::bootstrap(given, cluster));
+            return write(&args.place, |given| kafka_proxy::bootstrap(given, cluster));
         }
         (RoleName::Edge, None, None) => Role::Edge,
         (RoleName::Sidecar, service, None) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),

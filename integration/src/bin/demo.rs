@@ -8,6 +8,7 @@ use partywall_integration::access_log::Hop;
 use partywall_integration::artefacts;
 use partywall_integration::issuers::Provider::{Acme, Shared};
 use partywall_integration::issuers::{Token, accountant, viewer};
+use partywall_integration::kafka::story::Stage;
 use partywall_integration::mesh::{Mesh, Options, SIDECAR, STAGES};
 use partywall_integration::play::Player;
 use partywall_integration::report::{self, Paint};
@@ -75,7 +76,8 @@ fn demo(keep: bool, stages: bool) -> Result<usize> {
     if let Some((step, outcome)) = played.first() {
         println!("\n{}", report::journey(paint, step, outcome));
     }
-    let total = played.len();
+    let (events, wrong) = events(paint)?;
+    let (total, different) = (played.len() + events, different + wrong);
     if different == 0 {
         println!("{}", paint.green(&format!("{total} of {total} as expected")));
     } else {
@@ -87,6 +89,30 @@ fn demo(keep: bool, stages: bool) -> Result<usize> {
         println!("\nstopping");
     }
     Ok(different)
+}
+
+/// Plays what there is to see of events: how many steps there were, and how many went otherwise than expected.
+fn events(paint: Paint) -> Result<(usize, usize)> {
+    if std::env::var_os("KAFKA_JARS").is_none() {
+        println!(
+            "\n{}",
+            paint.bold(
+                "Left out: events. `cargo xtask demo` shows them where a JDK (17 or later) and Maven are installed"
+            )
+        );
+        return Ok((0, 0));
+    }
+    println!("\n{}", paint.bold("Starting a broker of Kafka and the proxy before it"));
+    let stage = Stage::start("demo-kafka")?;
+    let played = stage.play(|step| {
+        let line = format!("{:<8} {:<46} {}", step.tenant, step.name, step.told);
+        match step.is_right() {
+            true => println!("  {} {line}", paint.green("✓")),
+            false => println!("  {} {line}, not {}", paint.red("✗"), step.wanted),
+        }
+    })?;
+    println!();
+    Ok((played.len(), played.iter().filter(|step| !step.is_right()).count()))
 }
 
 fn print_curl_lines(mesh: &Mesh) -> Result<()> {

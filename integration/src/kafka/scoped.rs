@@ -49,6 +49,8 @@ pub struct Options<'a> {
     pub plugin: &'a str,
     /// How many workers Envoy has.
     pub workers: u8,
+    /// Tenants beside those of the sample directory.
+    pub tenants: &'a [&'a str],
 }
 
 impl Default for Options<'_> {
@@ -57,12 +59,13 @@ impl Default for Options<'_> {
         Self {
             name: "",
             identity: "[{ uri: \"spiffe://mesh.example/tenant/{tenant}/sa/{workload}\" }]",
-            cluster: "    topics: [{ topic: \"*\" }]\n",
+            cluster: "    new_topics: { partitions: 12, replication: [1, 3] }\n    topics: [{ topic: \"*\" }]\n",
             policy: "",
             plain: false,
             listener: 0,
             plugin: "",
             workers: 2,
+            tenants: &[],
         }
     }
 }
@@ -87,6 +90,10 @@ impl Scoped {
         copy(&tenancy(), &directory)?;
         let listens: Vec<u16> = (0..brokers.count()).map(|_| Ok(free::<1>()?[0])).collect::<Result<_>>()?;
         let [port, admin] = free()?;
+        for tenant in options.tenants {
+            let text = format!("tenant: {tenant}\ntier: gold\nresidency: eu\nstatus: active\n");
+            fs::write(directory.join(format!("tenants/{tenant}.yaml")), text)?;
+        }
         fs::write(directory.join("events.yaml"), events(options, &listens))?;
         let policy = if options.policy.is_empty() { POLICY } else { options.policy };
         fs::write(directory.join("policies/events.cedar"), policy)?;
@@ -108,9 +115,11 @@ impl Scoped {
             "--cluster",
             "shop-events",
         ])?;
-        let configured = "                    cluster: shop-events\n";
+        let configured = text.lines().find(|line| line.trim() == "cluster: shop-events").map(str::to_owned);
+        let configured = configured.context("no filter is configured")?;
+        let indent = &configured[..configured.len() - configured.trim_start().len()];
         for line in options.plugin.lines() {
-            text = text.replace(configured, &format!("{configured}                    {line}\n"));
+            text = text.replace(&format!("{configured}\n"), &format!("{configured}\n{indent}{line}\n"));
         }
         let ports = [port, admin, site.ports.bundles].into_iter().chain(listens);
         let ports = ports.chain((0..brokers.count()).map(|id| brokers.port(id, options.listener)));

@@ -29,6 +29,8 @@ pub(super) struct Client {
     /// What everything is decided against; none before the first look.
     pub(super) under: Option<Under>,
     pub(super) acting: Option<Acting>,
+    /// Whose it is, whether that tenant may act or not.
+    pub(super) named: Option<TenantId>,
     /// Why it was turned away.
     pub(super) reason: Cell<Option<Reason>>,
     /// What was decided for it in this second.
@@ -73,6 +75,7 @@ impl Client {
             asking: Cell::new(false),
             under: None,
             acting: None,
+            named: None,
             reason: Cell::new(None),
             verdicts: Verdicts::default(),
         }
@@ -112,10 +115,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// What it showed contradicts itself, or is taken back.
+    /// What it showed contradicts itself, or is taken back; or its tenant may not act.
     pub(super) fn settle(&mut self) -> Result<(), Reason> {
-        self.acting = None;
+        (self.acting, self.named) = (None, None);
         let Some(context) = self.context(&self.believed)? else { return Ok(()) };
+        self.named = Some(context.tenant.clone());
         let Some(under) = &self.under else { return Err(Reason::PolicyUnavailable) };
         let tenant = self.may_act(under, &context.tenant)?;
         let fingerprint = self.setup.config.fingerprint.of(&context.tenant);

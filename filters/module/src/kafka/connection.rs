@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     denied: u64,
     /// Whether it was told whose it is.
     is_told: bool,
+    /// Whether it was told why it ends.
+    is_end_told: bool,
     lines: Lines,
 }
 
@@ -55,6 +57,7 @@ impl Connection {
             held: (Rc::default(), 0),
             denied: 0,
             is_told: false,
+            is_end_told: false,
             lines: Lines::default(),
         }
     }
@@ -107,8 +110,14 @@ impl Connection {
             self.client.believe();
             self.settle()?;
         }
-        if step.close == Close::Now {
-            return Err(self.trouble(step.trouble));
+        match step.close {
+            Close::Now => return Err(self.trouble(step.trouble)),
+            // The client is told by an error, and may end the connection by itself then.
+            Close::Later if step.trouble.is_some() => {
+                let end = self.trouble(step.trouble);
+                self.tell(&end);
+            }
+            Close::Later | Close::No => {}
         }
         if self.hold() {
             return Ok(());
@@ -138,21 +147,21 @@ impl Connection {
     /// Who may not go on is told so with its next request, where nothing is outstanding. Else the connection ends at
     /// once: what the broker answers now may be of after it was suspended.
     fn settle(&mut self) -> Result<(), End> {
-        if let Err(reason) = self.client.settle() {
+        let settled = self.client.settle();
+        if let (None, Some(named)) = (self.session.tenant(), &self.client.named) {
+            // Also where it may not act: it is told so then, by an error that clients understand.
+            self.session.identify(named.as_str().into());
+        }
+        if let Err(reason) = settled {
             return self.turn_away(reason);
         }
         let Some(acting) = &self.client.acting else {
             return if self.session.tenant().is_none() { Ok(()) } else { self.turn_away(Reason::TenantMissing) };
         };
-        let tenant = acting.context.tenant.as_str();
-        match self.session.tenant() {
-            Some(known) if known == tenant => {}
+        if self.session.tenant() != Some(acting.context.tenant.as_str()) {
             // A workload that the new bundle gives to another tenant, say: one connection is one tenant.
-            Some(_) => {
-                self.client.acting = None;
-                return self.turn_away(Reason::TenantConflict);
-            }
-            None => self.session.identify(tenant.into()),
+            self.client.acting = None;
+            return self.turn_away(Reason::TenantConflict);
         }
         self.client.setup.told.acts(&self.client, !std::mem::replace(&mut self.is_told, true));
         Ok(())
@@ -185,10 +194,17 @@ impl Connection {
 
     fn end(&mut self, end: &End) {
         self.over = true;
-        self.client.setup.told.ended(&self.client, end.word, end.reason, &end.detail, &self.lines);
+        self.tell(end);
         // What it stashed is of no use any more.
         self.session = Session::new(self.client.setup.options());
         self.hold();
+    }
+
+    /// Says once why it ends.
+    fn tell(&mut self, end: &End) {
+        if !std::mem::replace(&mut self.is_end_told, true) {
+            self.client.setup.told.ended(&self.client, end.word, end.reason, &end.detail, &self.lines);
+        }
     }
 
     /// Counts the memory that it holds now. Whether it may.
