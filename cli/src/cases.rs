@@ -17,6 +17,7 @@ mod play;
 mod read;
 mod route;
 mod shown;
+mod topic;
 
 use std::net::IpAddr;
 
@@ -25,6 +26,7 @@ use partywall_tenancy::{Mode, Reason, SpiffeId, UnixSeconds};
 
 use crate::credentials::Shown;
 use crate::directory::{At, Located};
+use crate::rehearsal::OfTopic;
 
 pub(crate) use junit::report as junit;
 pub(crate) use play::{Played, Player, Reached, effect, places};
@@ -52,6 +54,8 @@ pub(crate) struct Case<'s> {
     pub(crate) body: String,
     /// What the metadata of the request's route say of the mode.
     pub(crate) route: Option<Mode>,
+    /// What is done to a topic, where the service is a cluster of Kafka.
+    pub(crate) topic: Option<OfTopic>,
     /// What else they say.
     pub(crate) says: RouteSays,
     /// The region of the sidecar that decides; empty where nobody knows.

@@ -108,6 +108,13 @@ pub struct Directory<'r> {
     pub digest: [u8; 32],
 }
 
+impl Directory<'_> {
+    /// Whether the service of this name stands for a cluster of Kafka: no request of HTTP comes to it.
+    pub(crate) fn is_cluster(&self, service: &str) -> bool {
+        self.events.binary_search_by(|cluster| cluster.name.as_str().cmp(service)).is_ok()
+    }
+}
+
 /// What holds for the whole mesh.
 #[derive(Debug)]
 pub struct Mesh {
@@ -269,7 +276,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let shares: Vec<_> = sources.shares.iter().filter_map(share).collect();
     let known = cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
     cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
-    events::check(&events, &mesh, &tenants, &known, &mut report);
+    events::check(&events, &mesh, &tenants, (&known, &retired), &mut report);
     let clusters: Vec<&str> = events.clusters.iter().map(|cluster| cluster.name.value.as_str()).collect();
     services.iter().for_each(|service| service_events::check(service, &clusters, &mut report));
     signing::check(&mesh, &services, &mut report);

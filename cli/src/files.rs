@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Anybody may read it.
 pub(crate) const PUBLIC: u32 = 0o644;
+/// Anybody may read and run it.
+pub(crate) const PROGRAM: u32 = 0o755;
 /// The owner alone may read it.
 pub(crate) const PRIVATE: u32 = 0o600;
 

@@ -23,6 +23,7 @@ mod audit;
 mod candidates;
 mod cases;
 mod cedar_files;
+mod clusters;
 pub mod command;
 mod compile;
 mod credentials;

@@ -7,6 +7,8 @@
 //! what a client shows ─► tenant-context, as at the edge ─► who asks ─► authorization ─► the decision
 //! ```
 
+mod topics;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -29,6 +31,8 @@ use crate::exit::Failure;
 use crate::keys::Signer;
 use crate::overlay::{Issuer, Withdrawn, now_millis};
 use crate::sent::SentBody;
+
+pub(crate) use topics::{ACTIONS, OfTopic};
 
 /// A bundle and an overlay in force.
 pub(crate) struct Rehearsal {

@@ -1,9 +1,11 @@
-//! Envoy's configuration, from a tenancy directory and what `deployment.yaml` says of the places.
+//! Envoy's configuration, from a tenancy directory and what `deployment.yaml` says of the places; and Kafka's, from
+//! `events.yaml`.
 //!
 //! ```text
 //! Directory + Deployment ──envoy──► a bootstrap for one Envoy, with routes and limits ──istio──► resources of a mesh
 //! ```
 
+pub(crate) mod brokers;
 mod cells;
 pub(crate) mod envoy;
 pub(crate) mod istio;

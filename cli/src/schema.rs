@@ -9,6 +9,7 @@ mod api_keys;
 mod cases;
 mod data;
 mod deployment;
+mod events;
 mod issuer;
 mod links;
 mod mesh;
@@ -46,6 +47,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "links", files: "policies/links.yaml", root: links::links },
     Kind { name: "api-keys", files: "api-keys.yaml", root: api_keys::api_keys },
     Kind { name: "datasets", files: "datasets.yaml", root: data::datasets },
+    Kind { name: "events", files: "events.yaml", root: events::events },
     Kind { name: "cases", files: "cases/*.yaml", root: cases::cases },
     Kind { name: "deployment", files: "deployment.yaml, beside the directory", root: deployment::deployment },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::command::say;
 use crate::time::rfc3339;
-use crate::{modes, shares};
+use crate::{clusters, modes, shares};
 
 /// One line of a list of names and values.
 pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
@@ -72,7 +72,13 @@ pub(crate) fn bundle(body: &BundleBody) {
         let (tier, residency) = (&tenant.tier, &tenant.residency);
         line("tenant", format_args!("{}, {status}, tier {tier}, residency {residency}{more}", tenant.id));
     }
-    body.services.iter().for_each(service);
+    let cluster = |name: &str| body.events.iter().find(|cluster| cluster.name == name);
+    body.services.iter().filter(|service| cluster(&service.name).is_none()).for_each(service);
+    for cluster in &body.events {
+        line("cluster", &cluster.name);
+        let service = body.services.iter().find(|service| service.name == cluster.name);
+        clusters::lines(cluster, service).iter().for_each(|words| line("", words));
+    }
     body.shares.iter().for_each(|one| line("share", shares::words(one)));
     modes::in_shadow(&body.modes).iter().for_each(|what| line("IN SHADOW", what));
     match policies(body) {

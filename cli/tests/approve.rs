@@ -160,3 +160,22 @@ fn what_cannot_be_asked_for_is_told_with_its_place() {
     partywall(&["keys", "pair", "bundle-2", "--dir", path(&mesh.keys)]).ends_with(3).says("is there already");
     assert!(!file("bundle-2.key").exists());
 }
+
+#[test]
+fn clusters_of_kafka_are_among_what_changes() {
+    let mesh = Mesh::new("approve-events");
+    let cluster = |region: &str| {
+        let text = format!(
+            "clusters: [{{ cluster: shop-events, spiffe_id: spiffe://mesh.example/ns/events/sa/kafka-proxy, region: {region}, \
+             identity: [token], brokers: as_they_are, topics: [{{ topic: '*' }}] }}]\n"
+        );
+        fs::write(mesh.tenancy().join("events.yaml"), text).unwrap();
+    };
+    cluster("eu");
+    mesh.compile().succeeds();
+    mesh.approve("alice", &["--dry-run"]).succeeds().says("services         3 added, 0 removed, 0 changed");
+    mesh.approve("alice", &[]).succeeds().says("published");
+    cluster("us");
+    mesh.compile().succeeds();
+    mesh.approve("alice", &["--dry-run"]).succeeds().says("services         0 added, 0 removed, 1 changed");
+}

@@ -477,3 +477,26 @@ fn a_counterexample_names_the_networks_that_it_takes() {
     let known = |networks: &Value| [json!(["office"]), json!(["vpn"])].contains(networks);
     assert!(!named.is_empty() && named.iter().all(|(_, example)| known(&example["networks"])), "{report:#}");
 }
+
+/// A cohort of a cluster of Kafka, and a topic that its owner shares: whose those are no policy is asked.
+#[test]
+fn a_proof_is_under_what_tenants_see_of_each_others_topics() {
+    let here = directory("prove-events", WALL);
+    let topics = "[{ topic: acme-rates, shared: { topic: acme.rates, owner: acme, readers: [globex] } }]";
+    let cluster = format!(
+        "clusters: [{{ cluster: shop-events, spiffe_id: spiffe://mesh.example/ns/events/sa/kafka-proxy, region: eu, \
+         identity: [token], cohorts: {{ franchise: f. }}, brokers: as_they_are, topics: {topics} }}]\n"
+    );
+    fs::write(here.join("events.yaml"), cluster).unwrap();
+    let file = here.join("tenants/initech.yaml");
+    let record = fs::read_to_string(&file).unwrap();
+    fs::write(file, record + "cohort: franchise\n").unwrap();
+    let report = prove(&here, &["--json"]).succeeds().json();
+    assert_eq!(
+        report["assumed"],
+        json!([
+            "the cohort franchise of shop-events: topics, groups and transactional ids are the same for initech",
+            "the topic acme.rates of shop-events, which is acme's, read-only: globex may read it",
+        ])
+    );
+}

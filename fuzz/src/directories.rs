@@ -16,7 +16,7 @@ pub type Target = fn(&[u8]);
 pub const ALL: &[(&str, Target)] = &[("directory", directory)];
 
 /// The files that are written, by the first byte of an input.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "mesh.yaml",
     "tenants/acme.yaml",
     "tenants/more.ndjson",
@@ -28,6 +28,7 @@ const FILES: [&str; 11] = [
     "api-keys.yaml",
     "cases/readers.yaml",
     "overlay.yaml",
+    "events.yaml",
 ];
 /// Far more than any file of this size takes.
 const LONGEST: Duration = Duration::from_secs(10);

@@ -77,6 +77,10 @@ impl<'r> Player<'r> {
             cell: case.cell.clone(),
             ..ask
         });
+        let asked = match &case.topic {
+            Some(topic) => asked.and_then(|ask| rehearsal.of_topic(&ask, topic)),
+            None => asked,
+        };
         let (settled, verdicts) = match asked {
             Ok(ask) => (rehearsal.decide(&ask), rehearsal.verdicts(&ask).unwrap_or_default()),
             // No policy is asked about nobody.

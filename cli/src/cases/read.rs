@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use partywall_authorization::RouteSays;
 use partywall_tenancy::{Mode, Reason, TenantId, UnixSeconds};
 
-use crate::cases::{Case, DECISIONS, Given, Then, route, shown};
+use crate::cases::{Case, DECISIONS, Given, Then, route, shown, topic};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
     At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
 };
+use crate::rehearsal::OfTopic;
 use crate::time::parse_rfc3339;
 
 /// The cases of a file, or everything that is wrong with it.
@@ -47,12 +48,16 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
     let given = fields.required("given", shown::EXAMPLE, mistakes).and_then(|node| given(node, mistakes));
     let when = fields
         .required("when", "write `when: { service: orders, request: GET /orders/7 }`", mistakes)
-        .and_then(|node| when(node, mistakes));
+        .and_then(|node| if topic::is_meant(&node) { topic::read(node, mistakes) } else { when(node, mistakes) });
     let then =
         fields.required("then", "write `then: { decision: allow }`", mistakes).and_then(|node| then(node, mistakes));
     fields.finish(mistakes);
-    let When { service, method, path, headers, body, route, says, region, cell, time, from } = when?;
+    let When { service, method, path, headers, body, route, topic, says, region, cell, time, from } = when?;
     let given = given?;
+    if let (Given::Workload(_) | Given::Shows(_), Some(_)) = (&given, &topic) {
+        let message = "`given` names no tenant, and how a client of Kafka shows one is not played here";
+        return mistakes.add(at.error(message).help("write `given: { tenant: acme, roles: [viewer] }`"));
+    }
     if let (Given::Workload(_), Some(_)) = (&given, &from) {
         let message = "`from` stands beside a workload that calls by itself, and nobody tells a sidecar where that is";
         return mistakes.add(at.error(message).help("write `tenant`, or take it out"));
@@ -66,6 +71,7 @@ fn case<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Case<'s>> {
         headers,
         body,
         route,
+        topic,
         says,
         region,
         cell,
@@ -129,18 +135,20 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
     }
 }
 
-struct When<'s> {
-    service: Located<'s, String>,
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-    route: Option<Mode>,
-    says: RouteSays,
-    region: String,
-    cell: Option<String>,
-    time: Option<UnixSeconds>,
-    from: Option<IpAddr>,
+/// What is asked for.
+pub(super) struct When<'s> {
+    pub(super) service: Located<'s, String>,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+    pub(super) route: Option<Mode>,
+    pub(super) topic: Option<OfTopic>,
+    pub(super) says: RouteSays,
+    pub(super) region: String,
+    pub(super) cell: Option<String>,
+    pub(super) time: Option<UnixSeconds>,
+    pub(super) from: Option<IpAddr>,
 }
 
 fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
@@ -171,7 +179,8 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     match request.value.split_once(' ') {
         Some((method, path)) if upper(method) && path.starts_with('/') => {
             let (method, path) = (method.to_owned(), path.to_owned());
-            Some(When { service: service?, method, path, headers, body, route, says, region, cell, time, from })
+            let topic = None;
+            Some(When { service: service?, method, path, headers, body, route, topic, says, region, cell, time, from })
         }
         _ => {
             let diagnostic = request.at.error(format!("`{}` is not a method and a path", request.value));
@@ -180,7 +189,7 @@ fn when<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'s>> {
     }
 }
 
-fn time(node: Node<'_>, mistakes: &mut Mistakes) -> Option<UnixSeconds> {
+pub(super) fn time(node: Node<'_>, mistakes: &mut Mistakes) -> Option<UnixSeconds> {
     let found = text(node, "a time", mistakes)?;
     parse_rfc3339(&found.value).or_else(|| {
         let diagnostic = found.at.error(format!("`{}` is no time in UTC", found.value));

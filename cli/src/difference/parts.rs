@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use partywall_tenancy::{Audience, BundleBody};
 
 use crate::material::Material;
-use crate::shares;
 use crate::show::bundle_json;
+use crate::{clusters, shares};
 
 /// One thing that is not as it was.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -138,6 +138,12 @@ fn add(slice: &BundleBody, parts: &mut Parts) {
     // In words: who gains or loses by one that comes or goes is what there is to say of it.
     for (share, written) in slice.shares.iter().zip(list(&mut bundle, "shares")) {
         parts.insert(("share", shares::words(share)), written);
+    }
+    for (cluster, mut written) in slice.events.iter().zip(list(&mut bundle, "events")) {
+        for (rule, topic) in cluster.topics.iter().zip(list(&mut written, "topics")) {
+            parts.insert(("topic", format!("{}: {}", cluster.name, clusters::rule(rule))), topic);
+        }
+        parts.insert(("cluster", cluster.name.clone()), written);
     }
     for (name, rest) in bundle.as_object_mut().into_iter().flat_map(std::mem::take) {
         if !ITS_OWN.contains(&name.as_str()) {

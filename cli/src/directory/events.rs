@@ -156,7 +156,8 @@ impl EventsEntry<'_> {
 impl ClusterEntry<'_> {
     /// As the bundle says it: cohorts are written out.
     pub(crate) fn to_cluster(&self, tenants: &[TenantFile<'_>]) -> EventCluster {
-        let mut topics: Vec<_> = self.topics.iter().map(Topic::to_rule).collect();
+        let cohorts = self.prefixes.to_cohorts(tenants);
+        let mut topics: Vec<_> = self.topics.iter().map(|topic| topic.to_rule(&cohorts)).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         EventCluster {
             name: self.name.value.clone(),
@@ -165,7 +166,7 @@ impl ClusterEntry<'_> {
             bound: self.identity.listener.as_ref().map(Scope::to_tenant_scope),
             prefix: self.prefixes.whole.clone(),
             own_prefixes: self.prefixes.to_own(),
-            cohorts: self.prefixes.to_cohorts(tenants),
+            cohorts,
             brokers: self.brokers.clone(),
             topics,
             new_topics: self.new_topics.clone(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::directory::yaml::{At, Located, Node, Value};
 use crate::nearest::nearest;
 
@@ -41,6 +41,11 @@ impl Report {
     pub(crate) fn add<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.push(diagnostic);
         None
+    }
+
+    /// How many errors there are.
+    pub(crate) fn errors(&self) -> usize {
+        self.told.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count() + self.more
     }
 
     /// Whether what is added now is only counted.

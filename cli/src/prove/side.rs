@@ -13,7 +13,7 @@ use crate::directory;
 use crate::exit::Failure;
 use crate::lower::{Valid, Vocabulary, named, valid};
 use crate::modes::in_shadow;
-use crate::shares;
+use crate::{clusters, shares};
 
 /// One directory.
 pub(crate) struct Side {
@@ -63,7 +63,8 @@ impl Side {
             policies: translated.policies,
             assumed: {
                 let shared = directory.shares.iter().map(shares::words);
-                directory.mesh.grants.iter().map(granted).chain(shared).collect()
+                let clusters = directory.events.iter().flat_map(|cluster| clusters::across(cluster, directory.tenants));
+                directory.mesh.grants.iter().map(granted).chain(shared).chain(clusters).collect()
             },
             shares: directory.shares.to_vec(),
             in_shadow: in_shadow(directory.modes),

@@ -50,7 +50,8 @@ pub(crate) fn resources(given: Given<'_>, options: &Options<'_>) -> Result<Strin
         all.extend(gateway(&envoy, account(edge), options));
     }
     let inside = |service: &&Service| namespace(&service.spiffe_id).is_some_and(|(of, _)| of == options.namespace);
-    for service in given.directory.services.iter().filter(inside) {
+    let of_requests = |service: &&Service| !given.directory.is_cluster(&service.name);
+    for service in given.directory.services.iter().filter(inside).filter(of_requests) {
         let envoy = Rendered::of(&bootstrap(given, Role::Sidecar(&service.name, options.cell))?)?;
         all.extend(sidecar(&envoy, service, options));
     }
@@ -71,7 +72,7 @@ const HEAD: &str = "\
 ";
 
 /// Namespace and service account of an ID as Istio makes them.
-fn namespace(id: &SpiffeId) -> Option<(String, String)> {
+pub(crate) fn namespace(id: &SpiffeId) -> Option<(String, String)> {
     let text = id.to_string();
     let mut parts = text.strip_prefix("spiffe://")?.split('/').skip(1);
     match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {

@@ -4,11 +4,12 @@ use partywall_authorization::RouteSays;
 use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
-use super::shape::{any_text, list, may, must, object, text, word};
+use super::shape::{any_text, either, list, may, must, object, text, word};
 use super::values::{NAME, duration, label, spiffe_id, tenant_id, time};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 use crate::modes::MODES;
+use crate::rehearsal::ACTIONS;
 
 pub(super) fn cases() -> Value {
     object(
@@ -28,7 +29,10 @@ fn case() -> Value {
                 any_text("What it shows, in a few words; each name once in its file", &["a viewer reads an order"]),
             ),
             must("given", given()),
-            must("when", when()),
+            must(
+                "when",
+                either("What is asked for: a request, or something done to a topic of Kafka", [when(), of_topic()]),
+            ),
             must("then", then()),
         ],
     )
@@ -162,6 +166,24 @@ fn when() -> Value {
                 ),
             ),
             may("cell", label("The cell in which it stands; left out, it serves all of them", &["eu-1"])),
+        ],
+    )
+}
+
+/// Of a topic of Kafka.
+fn of_topic() -> Value {
+    let actions: Vec<_> = ACTIONS.iter().map(|action| action.name()).collect();
+    let pattern = format!("^({}) [A-Za-z0-9._-]+$", actions.join("|"));
+    object(
+        "`when` of a topic",
+        "What is done to a topic of a cluster of events.yaml",
+        [
+            must("cluster", any_text("The name of the cluster", &["shop-events"])),
+            must(
+                "kafka",
+                text("What is done, and the topic as the tenant calls it", &pattern, &["events:consume orders"]),
+            ),
+            may("time", time("When it is decided, in UTC; now where left out")),
         ],
     )
 }

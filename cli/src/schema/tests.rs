@@ -99,7 +99,8 @@ fn others() {
         format!("{{ name: {name}, given: {{ {given} }}, {when} }}")
     };
     let shown = "token: { issuer: i, claims: {} }, certificate: { uri: u }";
-    let cases = format!("cases: [{}, {}]", case("x", "tenant: acme"), case("y", shown));
+    let topic = "{ name: z, given: { tenant: acme }, when: { cluster: c, kafka: 'events:consume orders', time: 2026-01-31T00:00:00Z }, then: { decision: allow } }";
+    let cases = format!("cases: [{}, {}, {topic}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
     for file in ["envoy-config/deployment.yaml", "envoy-config/kafka/deployment.yaml"] {
         let text = fs::read_to_string(root().join(file)).unwrap();
@@ -167,6 +168,8 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
         ("mesh", "mesh: 3f6c1e0a\n"),
         ("deployment", "admin: { address: \"x y\", port: 0 }\n"),
         ("service", "service: orders\n"),
+        ("events", "clusters: [{ cluster: x, spiffe_id: 'spiffe://mesh.example/x', region: eu }]\n"),
+        ("events", "clusters: []\n"),
         ("share", "share: x\nowner: acme\nto: all\nactions: [a]\nservices: [s]\n"),
     ];
     for (name, text) in mistakes {
@@ -252,6 +255,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
         "deployment.yaml" => "deployment",
         "api-keys.yaml" => "api-keys",
         "datasets.yaml" => "datasets",
+        "events.yaml" => "events",
         "tenants/retired.yaml" => "retired",
         "policies/links.yaml" => "links",
         other => match other.split_once('/')? {

@@ -191,9 +191,20 @@ fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
 
 const NOTHING: &str = "nothing waits for a signature here; `partywall compile` writes *.pending files where `approvals` asks for more keys than it has";
 
-/// The slice that says most about services and tenants.
+/// The slice that says most about services and tenants, with the clusters of Kafka that another one has.
 fn together(bodies: impl Iterator<Item = BundleBody>) -> Option<BundleBody> {
-    bodies.into_iter().find(|body| body.audience == Audience::Workload)
+    let (mut workload, mut clusters) = (None, (vec![], vec![]));
+    for body in bodies {
+        match body.audience {
+            Audience::Workload => workload = Some(body),
+            Audience::Events => clusters = (body.services, body.events),
+            Audience::Edge | Audience::Redaction => {}
+        }
+    }
+    let mut whole = workload?;
+    whole.services.extend(clusters.0);
+    whole.events = clusters.1;
+    Some(whole)
 }
 
 fn report(
@@ -204,7 +215,10 @@ fn report(
     published: bool,
 ) -> BundleReport {
     let tenants = |body: &BundleBody| body.tenants.iter().map(|t| (t.id.clone(), t)).collect::<BTreeMap<TenantId, _>>();
-    let services = |body: &BundleBody| body.services.iter().map(|s| (s.name.clone(), s.clone())).collect();
+    let services = |body: &BundleBody| {
+        let cluster = |name: &str| body.events.iter().find(|cluster| cluster.name == name).cloned();
+        body.services.iter().map(|s| (s.name.clone(), (s.clone(), cluster(&s.name)))).collect()
+    };
     let policies = |body: &BundleBody| {
         let ids = show::policies(body).unwrap_or_default();
         ids.into_iter().map(|id| (id, ())).collect::<BTreeMap<String, ()>>()

@@ -29,7 +29,7 @@ use crate::lower::{Vocabulary, parse, reach};
     after_help = "Examples:
   partywall check envoy-config/tenancy
   partywall check envoy-config/tenancy --keys keys     also the key files and JWK sets it names
-  partywall check tenancy --against ../main/tenancy    refuses a reused id, another owner, a dropped action
+  partywall check tenancy --against ../main/tenancy    refuses a reused id, another owner or prefix, a dropped action
   partywall check tenancy --fleet 0.1.0                whether these versions read what this one writes
   partywall check envoy-config/tenancy --json | jq '.diagnostics[].path'"
 )]

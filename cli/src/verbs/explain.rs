@@ -9,14 +9,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use partywall_authorization::RouteSays;
-use partywall_tenancy::{NameSet, SpiffeId, TenantId, UnixSeconds, WithdrawnConsent};
+use partywall_tenancy::{EventCluster, NameSet, SpiffeId, TenantId, UnixSeconds, WithdrawnConsent};
 
 use crate::compile::check;
 use crate::diagnostic::{Severity, Source};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::modes::MODES;
 use crate::overlay::{MAX_SIZE, Withdrawn};
-use crate::rehearsal::{Ask, Rehearsal};
+use crate::rehearsal::{Ask, OfTopic, Rehearsal};
 use crate::sent::SentBody;
 use crate::{arguments, files, lower};
 
@@ -37,6 +37,7 @@ use crate::{arguments, files, lower};
   partywall explain tenancy --tenant acme --role viewer --region eu --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --cell eu-1 --service orders GET /orders/7
   partywall explain tenancy --tenant acme --role viewer --service orders GRPC /shop.Orders/Get
+  partywall explain tenancy --tenant acme --role viewer --service shop-events KAFKA 'events:consume orders'
   partywall explain tenancy --tenant acme --service orders --header 'x-account: globex' GET '/orders?view=full'
   partywall explain tenancy --tenant acme --service orders --body '{\"tenant_id\":\"acme\"}' POST /orders
   partywall explain tenancy --tenant acme --service orders --route action=orders:report --route resource=Report GET /r/7
@@ -65,10 +66,10 @@ pub(crate) struct Args {
     /// The service called
     #[arg(long, required_unless_present_any = ["settings", "log"])]
     service: Option<String>,
-    /// The method, as GET; GRPC for a call of gRPC
+    /// The method, as GET; GRPC for a call of gRPC, KAFKA for what is done to a topic
     #[arg(required_unless_present_any = ["settings", "log"])]
     method: Option<String>,
-    /// The path, as /orders/7 or /shop.Orders/Get
+    /// The path, as /orders/7 or /shop.Orders/Get; of KAFKA what is done and the topic, as 'events:consume orders'
     #[arg(required_unless_present_any = ["settings", "log"])]
     path: Option<String>,
     /// A header of the request, as `x-account: acme`; may be there more than once
@@ -167,6 +168,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let rehearsal = Rehearsal::new(directory, program, &withdrawn)?;
     let ask = if args.from.is_some() { Ask { networks: rehearsal.networks(args.from), ..ask } } else { ask };
+    let ask = of_topic(&rehearsal, ask)?;
     let (parsed, _) = lower::parse(directory.policies);
     let explained = tell::Explained::of(&rehearsal, &parsed, &ask, || {
         nearby::changes(directory, program, &withdrawn, &rehearsal, &ask)
@@ -199,6 +201,18 @@ fn ask(args: &Args) -> Option<Ask> {
         networks: NameSet::new(&args.networks)?,
         scopes: args.scopes.clone(),
     })
+}
+
+/// What is done to a topic is asked as its cluster's proxy asks it; what the tenant does not see has no operation.
+fn of_topic(rehearsal: &Rehearsal, ask: Ask) -> Result<Ask, Failure> {
+    if ask.method != EventCluster::METHOD || ask.path.starts_with('/') {
+        return Ok(ask);
+    }
+    let Some(asked) = OfTopic::parse(&ask.path) else {
+        let help = "write what is done and the topic with one blank between, as 'events:consume orders'";
+        return Err(Failure::usage(format!("`{}` is not what is done to a topic\nhelp: {help}", ask.path)));
+    };
+    Ok(rehearsal.of_topic(&ask, &asked).unwrap_or_else(|_| Ask { path: asked.unmapped(), ..ask }))
 }
 
 /// `name=value`.

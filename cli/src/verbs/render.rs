@@ -13,11 +13,12 @@ use crate::diagnostic::Severity;
 use crate::directory::{Directory, is_label};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
+use crate::render::brokers::{self, Brokers, Proxy};
 use crate::render::envoy::Given;
-use crate::render::istio::{Options, Version, resources};
+use crate::render::istio::{Options, Version, namespace, resources};
 use crate::render::{Role, bootstrap, global, kafka_proxy, limits_service};
 
-/// Write Envoy's configuration from the tenancy directory
+/// Write Envoy's configuration from the tenancy directory, and Kafka's
 ///
 /// What the directory says (mesh, callers, operations, limits) is written once and rendered; where things are comes
 /// from a small file beside it, deployment.yaml.
@@ -28,7 +29,8 @@ use crate::render::{Role, bootstrap, global, kafka_proxy, limits_service};
   partywall render envoy envoy-config/tenancy --role edge
   partywall render envoy envoy-config/tenancy --role sidecar --service orders --out orders.yaml
   partywall render istio envoy-config/tenancy --namespace shop --module oci://registry.example/partywall:1
-  partywall render limits envoy-config/tenancy"
+  partywall render limits envoy-config/tenancy
+  partywall render kafka tenancy --cluster shop-events --out kafka"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -40,6 +42,7 @@ enum What {
     Envoy(Envoy),
     Istio(Istio),
     Limits(LimitsService),
+    Kafka(Kafka),
 }
 
 /// A whole bootstrap for one Envoy
@@ -133,6 +136,37 @@ struct LimitsService {
     out: Option<PathBuf>,
 }
 
+/// What an operator runs once for a cluster of Kafka
+///
+/// ACLs by which each tenant's principals reach names of their own prefix alone, quotas for client ids and users, and a
+/// NetworkPolicy that lets nobody but the proxy to the brokers: what is left of a way around it. docs/events.md says more.
+#[derive(clap::Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:
+  partywall render kafka tenancy --cluster shop-events --out kafka
+  BOOTSTRAP=kafka-1:9092 COMMAND_CONFIG=admin.properties kafka/kafka-acls.sh < kafka/kafka-principals.txt"
+)]
+struct Kafka {
+    /// The tenancy directory
+    dir: PathBuf,
+    /// The cluster of events.yaml
+    #[arg(long)]
+    cluster: String,
+    /// The namespace of the brokers
+    #[arg(long, default_value = "kafka", value_parser = label)]
+    namespace: String,
+    /// Their label `app`
+    #[arg(long, default_value = "kafka", value_parser = label)]
+    app: String,
+    /// The port of brokers that the proxy connects to
+    #[arg(long, default_value_t = 9092, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// The folder to write four files to; by default they are printed
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum VersionName {
     /// WasmPlugin: up to 1.29
@@ -194,6 +228,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             good(&checked)?;
             put(args.out.as_deref(), &limits_service(checked.reading().limits()))
         }
+        What::Kafka(args) => of_brokers(args),
     }
 }
 
@@ -217,6 +252,40 @@ fn envoy(args: &Envoy) -> Outcome {
         (RoleName::Sidecar, service, None) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),
     };
     write(&args.place, |given| bootstrap(given, role))
+}
+
+fn of_brokers(args: &Kafka) -> Outcome {
+    let checked = check(&args.dir, None);
+    let directory = good(&checked)?;
+    let found = directory.events.iter().find(|cluster| cluster.name == args.cluster);
+    let service = directory.services.iter().find(|service| service.name == args.cluster);
+    let Some((cluster, service)) = found.zip(service) else {
+        let names: Vec<&str> = directory.events.iter().map(|cluster| cluster.name.as_str()).collect();
+        let known = if names.is_empty() {
+            "events.yaml has none".to_owned()
+        } else {
+            format!("there are {}", names.join(", "))
+        };
+        return Err(Failure::invalid(format!("no cluster is called `{}`\nhelp: {known}", args.cluster)));
+    };
+    let Some((namespace, account)) = namespace(&service.spiffe_id) else {
+        let help = "write `spiffe://mesh.example/ns/<namespace>/sa/<service account>`: the policy selects pods by it";
+        return Err(Failure::invalid(format!("`{}` names no namespace\nhelp: {help}", service.spiffe_id)));
+    };
+    let proxy = Proxy { namespace: &namespace, account: &account };
+    let brokers = Brokers { namespace: &args.namespace, app: &args.app, port: args.port };
+    for (name, text) in brokers::files(cluster, directory.tenants, &proxy, &brokers) {
+        match &args.out {
+            Some(folder) => {
+                let path = folder.join(name);
+                std::fs::create_dir_all(folder).map_err(|e| Failure::file(folder, e))?;
+                let mode = if name.ends_with(".sh") { files::PROGRAM } else { files::PUBLIC };
+                files::replace(&path, text.as_bytes(), mode).map_err(|e| Failure::file(&path, e))?;
+            }
+            None => say(format_args!("# {name}\n{text}")),
+        }
+    }
+    Ok(Exit::Fine)
 }
 
 fn istio(args: &Istio) -> Outcome {

@@ -163,7 +163,8 @@ pub enum Placed {
     Partitions {
         /// The broker's name of it.
         topic: String,
-        /// Which partitions are whose, sorted by tenant; no two have the same.
+        /// Which partitions are whose, sorted by tenant; no two have the same, but for those of one cohort, who have all
+        /// of them the same.
         ranges: Vec<PartitionRange>,
     },
     /// A topic that these tenants may read and nobody writes through the filter, but its owner by its own name. The rule

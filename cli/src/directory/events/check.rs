@@ -1,33 +1,41 @@
 //! What a cluster cannot know by itself: tenants, the names of others, and what datasets ask for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
+use partywall_event_scope::scope::Cluster;
 use partywall_tenancy::{EventCluster, EventWorld, PrefixClash, TenantId, TopicPattern};
 
+use crate::directory::events::ranges::Ranges;
 use crate::directory::events::topics::{PlaceEntry, Shared, Topic};
 use crate::directory::events::{ClusterEntry, EventsEntry};
 use crate::directory::fields::Report;
 use crate::directory::mesh::MeshEntry;
+use crate::directory::retired::Retired;
 use crate::directory::tenant::TenantFile;
 use crate::directory::values::{Scope, is_known};
 use crate::directory::yaml::{At, Located};
 use crate::nearest::nearest;
 
-/// Reports what does not fit the rest of the directory. `known` are the ids of all tenants, sorted.
+/// Reports what does not fit the rest of the directory. `known` are the ids of all tenants, sorted, and `former` those
+/// that were tenants once.
 pub(crate) fn check(
     events: &EventsEntry<'_>,
     mesh: &MeshEntry<'_>,
     tenants: &[TenantFile<'_>],
-    known: &[TenantId],
+    (known, former): (&[TenantId], &[Retired<'_>]),
     report: &mut Report,
 ) {
+    let former: HashSet<&str> = former.iter().map(|former| former.tenant.value.as_str()).collect();
     for entry in &events.clusters {
         let cluster = entry.to_cluster(tenants);
-        let around = Around { entry, cluster: &cluster, known };
+        let around = Around { entry, cluster: &cluster, known, former: &former };
+        let before = report.errors();
         entry.strangers(known, report);
         around.cohorts(tenants, report);
         around.prefixes(report);
         around.topics(report);
+        around.last_word(before, report);
         if let Some(at) = entry.identity.token().filter(|_| mesh.issuers.is_empty() && mesh.issuers_whole) {
             let diagnostic = at.error("`token` shows a tenant here, but there is no issuer whose tokens could be one");
             report.push(diagnostic.help("add an issuer to `issuers` of mesh.yaml, or take `token` out"));
@@ -61,11 +69,13 @@ struct Around<'a, 's> {
     entry: &'a ClusterEntry<'s>,
     cluster: &'a EventCluster,
     known: &'a [TenantId],
+    former: &'a HashSet<&'a str>,
 }
 
 impl<'a, 's> Around<'a, 's> {
+    /// Whether names may lie at the brokers behind this id: those of a former tenant are nobody else's.
     fn is_tenant(&self, id: &str) -> bool {
-        self.known.binary_search_by(|tenant| tenant.as_str().cmp(id)).is_ok()
+        self.former.contains(id) || self.known.binary_search_by(|tenant| tenant.as_str().cmp(id)).is_ok()
     }
 
     /// A cohort has tenants, and those see its names and no others.
@@ -92,6 +102,61 @@ impl<'a, 's> Around<'a, 's> {
                 let message = format!("`{}` is in the cohort `{cohort}`, and has the prefix of that", tenant.value);
                 report.push(tenant.at.error(message).help("take one of the two out"));
             }
+        }
+        for topic in &self.entry.topics {
+            match &topic.place {
+                PlaceEntry::Partitions(ranges) => self.ranges(ranges, &members, report),
+                PlaceEntry::Shared(Shared { readers: Scope::Only(readers), .. }) => self.readers(readers, report),
+                _ => {}
+            }
+        }
+    }
+
+    /// INVARIANT: those of a cohort see the same partitions.
+    fn ranges(&self, ranges: &Ranges<'_>, members: &HashMap<&TenantId, &str>, report: &mut Report) {
+        for tenant in ranges.tenants() {
+            if let Some(cohort) = members.get(&tenant.value) {
+                let message = format!("`{}` is in the cohort `{cohort}`, which sees the same partitions", tenant.value);
+                report.push(
+                    tenant.at.error(message).help(format!("write `cohorts: {{ {cohort}: 0-3 }}` beside `ranges`")),
+                );
+            }
+        }
+        for name in ranges.cohorts() {
+            let of_cluster = || self.entry.prefixes.cohorts.iter().map(|(name, _)| name.value.as_str());
+            if !of_cluster().any(|cohort| cohort == name.value) {
+                let diagnostic = name.at.error(format!("`{}` is no cohort of this cluster", name.value));
+                report.push(diagnostic.help(match nearest(&name.value, of_cluster()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("add `{0}: \"{0}.\"` to `cohorts` of the cluster", name.value),
+                }));
+            }
+        }
+    }
+
+    /// INVARIANT: those of a cohort read the same.
+    fn readers(&self, readers: &[Located<'_, TenantId>], report: &mut Report) {
+        let named: HashSet<&TenantId> = readers.iter().map(|reader| &reader.value).collect();
+        for cohort in &self.cluster.cohorts {
+            let reads = readers.iter().find(|reader| cohort.tenants.binary_search(&reader.value).is_ok());
+            let other = cohort.tenants.iter().find(|tenant| !named.contains(tenant));
+            if let (Some(reads), Some(other)) = (reads, other) {
+                let (one, cohort) = (&reads.value, &cohort.name);
+                let message =
+                    format!("`{one}` reads this and `{other}` does not, and both are of the cohort `{cohort}`");
+                report.push(reads.at.error(message).help("name all of a cohort in `readers`, or none"));
+            }
+        }
+    }
+
+    /// What the broker's proxy itself has to say, where nothing else was found.
+    fn last_word(&self, before: usize, report: &mut Report) {
+        if report.errors() > before {
+            return;
+        }
+        if let Err(problem) = Cluster::new(self.cluster, Rc::default()) {
+            let help = "mend what it says; the broker's proxy would refuse the cluster";
+            report.push(self.entry.name.at.error(problem).help(help));
         }
     }
 
@@ -130,11 +195,14 @@ impl<'a, 's> Around<'a, 's> {
         let longest = self.longest_prefix();
         for topic in &self.entry.topics {
             match &topic.place {
-                PlaceEntry::Own => too_long(topic, &longest, report),
+                PlaceEntry::Own => too_long(topic, longest, report),
                 PlaceEntry::Denied => {}
-                PlaceEntry::Partitions(ranges) => self.of_nobody(&ranges.topic, None, report),
+                PlaceEntry::Partitions(ranges) => {
+                    self.of_nobody(&ranges.topic, None, "", report);
+                }
                 PlaceEntry::Shared(shared) => {
-                    self.of_nobody(&shared.topic, shared.owner.as_ref(), report);
+                    let meant = ", or, if its owner is to share it, write `owner`";
+                    self.of_nobody(&shared.topic, shared.owner.as_ref(), meant, report);
                     owner_reads(shared, report);
                 }
             }
@@ -143,7 +211,13 @@ impl<'a, 's> Around<'a, 's> {
     }
 
     /// INVARIANT: what many see is in nobody's world, but in that of an owner who is named.
-    fn of_nobody(&self, topic: &Located<'_, String>, owner: Option<&Located<'_, TenantId>>, report: &mut Report) {
+    fn of_nobody(
+        &self,
+        topic: &Located<'_, String>,
+        owner: Option<&Located<'_, TenantId>>,
+        or_else: &str,
+        report: &mut Report,
+    ) {
         let name = &topic.value;
         let world = self.cluster.world_of(name, |id| self.is_tenant(id));
         let meant = owner.map(|owner| EventWorld::Tenant(owner.value.as_str()));
@@ -154,12 +228,7 @@ impl<'a, 's> Around<'a, 's> {
             }
             (Some(world), None) => {
                 let message = format!("the broker's topic `{name}` is one of {}", shown(world));
-                report.push(topic.at.error(message).help(match world {
-                    EventWorld::Tenant(id) => format!(
-                        "name a topic that is in nobody's prefix, or, of a topic that is `shared` and meant so, write `owner: {id}`"
-                    ),
-                    _ => "name a topic that is in nobody's prefix".to_owned(),
-                }));
+                report.push(topic.at.error(message).help(format!("name a topic that is in nobody's prefix{or_else}")));
             }
             _ => {}
         }
@@ -185,24 +254,25 @@ impl<'a, 's> Around<'a, 's> {
         }
     }
 
-    /// The longest prefix of any tenant.
-    fn longest_prefix(&self) -> String {
+    /// How long the longest prefix of any tenant is.
+    fn longest_prefix(&self) -> usize {
         let prefix = &self.cluster.prefix;
-        let of_rest = self.known.iter().max_by_key(|id| id.as_str().len()).map(|id| prefix.of(id));
-        let own = self.cluster.own_prefixes.iter().map(|(_, prefix)| prefix.clone());
-        let cohorts = self.cluster.cohorts.iter().map(|cohort| cohort.prefix.clone());
-        own.chain(cohorts).chain(of_rest).max_by_key(String::len).unwrap_or_default()
+        let id = self.known.iter().map(|id| id.as_str().len()).max().unwrap_or_default();
+        let of_rest = prefix.head.len() + id + prefix.tail.len();
+        let own = self.cluster.own_prefixes.iter().map(|(_, prefix)| prefix.len());
+        let cohorts = self.cluster.cohorts.iter().map(|cohort| cohort.prefix.len());
+        own.chain(cohorts).chain([of_rest]).max().unwrap_or_default()
     }
 }
 
-fn too_long(topic: &Topic<'_>, prefix: &str, report: &mut Report) {
-    let length = match topic.to_rule().covers {
+fn too_long(topic: &Topic<'_>, prefix: usize, report: &mut Report) {
+    let length = match topic.covers() {
         TopicPattern::Named(name) => name.len(),
         TopicPattern::Begins(begin) => begin.len() + 1,
     };
-    let whole = prefix.len() + length;
+    let whole = prefix + length;
     if whole > EventCluster::LONGEST {
-        let message = format!("topic `{}` behind the prefix `{prefix}` is {whole} characters", topic.pattern.value);
+        let message = format!("this topic behind the longest prefix, of {prefix} characters, has {whole} characters");
         let help = format!("the longest name of Kafka has {}: write a shorter name or prefix", EventCluster::LONGEST);
         report.push(topic.pattern.at.error(message).help(help));
     }

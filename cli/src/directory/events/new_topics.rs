@@ -19,15 +19,20 @@ pub(super) fn read(node: Node<'_>, report: &mut Report) -> Option<NewTopics> {
     let count = whole("count", "the most topics", u16::MAX, report);
     let replication = fields.optional("replication").map(|node| replication(node, report));
     let retention = fields.optional("retention").map(|node| duration(node, "`retention`", 1..=LONGEST, report));
-    let automatic = fields.optional("automatic").map(|node| flag(node, "`automatic`", report));
+    let automatic = fields.optional("automatic").map(|node| (node.at, flag(node, "`automatic`", report)));
     let configs = fields.optional("configs").map(|node| configs(node, report));
     fields.finish(report);
+    if let (Some((at, Some(true))), Some(_)) = (&automatic, &count) {
+        let diagnostic =
+            at.error("topics that a broker makes by itself are not counted, and `count` bounds how many there are");
+        report.push(diagnostic.help("take one of the two out"));
+    }
     // What was written and cannot be read is no bound that is left out.
     let partitions = flat(partitions)?;
     let (count, replication, retention) = (flat(count)?, flat(replication)?, flat(retention)?);
     Some(NewTopics {
         allowed: true,
-        automatic: flat(automatic)?.unwrap_or(false),
+        automatic: flat(automatic.map(|(_, read)| read))?.unwrap_or(false),
         partitions: partitions.map(i32::from),
         replication,
         retention: retention.map(|seconds| i64::from(seconds) * 1000),

@@ -1,11 +1,13 @@
 //! `partitions` of a topic: which partitions of a topic that many share are whose.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
 
-use partywall_tenancy::{PartitionRange, TenantId};
+use partywall_tenancy::{EventCohort, PartitionRange, TenantId};
 
 use crate::directory::fields::{Fields, Report};
-use crate::directory::values::{number, tenant_id};
+use crate::directory::values::{number, tenant_id, word};
 use crate::directory::yaml::{At, Located, Node, Value};
 
 use super::topics::broker_name;
@@ -16,18 +18,44 @@ pub(super) struct Ranges<'s> {
     /// `topic`.
     pub(super) topic: Located<'s, String>,
     /// `ranges`.
-    ranges: Vec<(Located<'s, TenantId>, PartitionRange)>,
+    tenants: Vec<(Located<'s, TenantId>, Range<'s>)>,
+    /// `cohorts`.
+    cohorts: Vec<(Located<'s, String>, Range<'s>)>,
+}
+
+/// The first partition, the last, and where they stand.
+#[derive(Clone, Copy, Debug)]
+struct Range<'s> {
+    first: u16,
+    last: u16,
+    at: At<'s>,
 }
 
 impl<'s> Ranges<'s> {
-    /// Whose ranges they are.
+    /// Tenants that have ranges of their own.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &Located<'s, TenantId>> {
-        self.ranges.iter().map(|(tenant, _)| tenant)
+        self.tenants.iter().map(|(tenant, _)| tenant)
     }
 
-    /// As the bundle says them.
-    pub(super) fn to_ranges(&self) -> Vec<PartitionRange> {
-        let mut ranges: Vec<_> = self.ranges.iter().map(|(_, range)| range.clone()).collect();
+    /// Cohorts that have ranges.
+    pub(super) fn cohorts(&self) -> impl Iterator<Item = &Located<'s, String>> {
+        self.cohorts.iter().map(|(cohort, _)| cohort)
+    }
+
+    /// As the bundle says them: each tenant of a cohort has those of the cohort.
+    pub(super) fn to_ranges(&self, cohorts: &[EventCohort]) -> Vec<PartitionRange> {
+        let range = |tenant: &TenantId, range: &Range<'_>| PartitionRange {
+            tenant: tenant.clone(),
+            first: i32::from(range.first),
+            count: i32::from(range.last) - i32::from(range.first) + 1,
+        };
+        let of_cohort = |(name, its): &(Located<'s, String>, Range<'s>)| {
+            let cohort = cohorts.iter().find(|cohort| cohort.name == name.value);
+            let members = cohort.into_iter().flat_map(|cohort| &cohort.tenants);
+            members.map(|tenant| range(tenant, its)).collect::<Vec<_>>()
+        };
+        let mut ranges: Vec<_> = self.tenants.iter().map(|(tenant, its)| range(&tenant.value, its)).collect();
+        ranges.extend(self.cohorts.iter().flat_map(of_cohort));
         ranges.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         ranges
     }
@@ -35,6 +63,7 @@ impl<'s> Ranges<'s> {
 
 /// Reads the mapping.
 pub(super) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Ranges<'s>> {
+    let at = node.at;
     let mut fields = Fields::of(node, "`partitions`", report)?;
     let topic = fields
         .required("topic", "write `topic: telemetry-all`, as the broker calls it", report)
@@ -42,69 +71,86 @@ pub(super) fn read<'s>(node: Node<'s>, report: &mut Report) -> Option<Ranges<'s>
     let of = fields
         .required("of", "write `of: 120`, how many partitions it has", report)
         .and_then(|node| number(node, "a number of partitions", 1..=u16::MAX, report));
-    let ranges = fields.required("ranges", "write `ranges: { acme: 0-3, globex: 4-11 }`", report);
+    let ranges = fields.optional("ranges");
+    let cohorts = fields.optional("cohorts");
     fields.finish(report);
-    let ranges = ranges.and_then(|node| each(node, of, report));
+    if ranges.is_none() && cohorts.is_none() {
+        let diagnostic = at.error("no range is said, so that nobody sees the topic");
+        return report.add(diagnostic.help("write `ranges: { acme: 0-3, globex: 4-11 }`"));
+    }
+    let tenants = match ranges {
+        Some(node) => each(node, "ranges", of, report, tenant_id),
+        None => Some(Vec::new()),
+    };
+    let cohorts = match cohorts {
+        Some(node) => each(node, "cohorts", of, report, |node, report| word(node, "a cohort", report)),
+        None => Some(Vec::new()),
+    };
     of?;
-    Some(Ranges { topic: topic?, ranges: ranges? })
+    let found = Ranges { topic: topic?, tenants: tenants?, cohorts: cohorts? };
+    found.apart(report).then_some(found)
 }
 
-/// INVARIANT: no partition is of two tenants, and each is there.
-fn each<'s>(
+impl Ranges<'_> {
+    /// INVARIANT: no partition is of two.
+    fn apart(&self, report: &mut Report) -> bool {
+        let tenants = self.tenants.iter().map(|(tenant, range)| (*range, tenant.value.as_str()));
+        let cohorts = self.cohorts.iter().map(|(cohort, range)| (*range, cohort.value.as_str()));
+        let mut places: Vec<_> = tenants.chain(cohorts).collect();
+        places.sort_by_key(|(range, whose)| (range.first, range.last, *whose));
+        let mut apart = true;
+        // The one that reaches farthest of those before it.
+        let mut far: Option<(u16, &str)> = None;
+        for (Range { first, last, at }, whose) in places {
+            if let Some((reached, other)) = far.filter(|(reached, _)| first <= *reached) {
+                let message = format!("partition {first} is of `{whose}` and of `{other}`");
+                report.push(at.error(message).help(format!("begin behind {reached}, or end the other one earlier")));
+                apart = false;
+            }
+            if far.is_none_or(|(reached, _)| last > reached) {
+                far = Some((last, whose));
+            }
+        }
+        apart
+    }
+}
+
+type Each<'s, T> = Vec<(Located<'s, T>, Range<'s>)>;
+
+/// A mapping from names to ranges, each once.
+fn each<'s, T: Clone + Eq + Hash + Display>(
     node: Node<'s>,
+    field: &str,
     of: Option<u16>,
     report: &mut Report,
-) -> Option<Vec<(Located<'s, TenantId>, PartitionRange)>> {
-    const HELP: &str = "write `ranges: { acme: 0-3, globex: 4-11 }`";
+    mut name: impl FnMut(Node<'s>, &mut Report) -> Option<Located<'s, T>>,
+) -> Option<Each<'s, T>> {
+    let help = format!("write `{field}: {{ acme: 0-3, globex: 4-11 }}`");
     let at = node.at;
     let Value::Map(entries) = node.value else {
-        let diagnostic = at.error(format!("`ranges` is a mapping, this is {}", node.value.kind()));
-        return report.add(diagnostic.help(HELP));
+        let diagnostic = at.error(format!("`{field}` is a mapping, this is {}", node.value.kind()));
+        return report.add(diagnostic.help(help));
     };
     if entries.is_empty() {
-        return report.add(at.error("these are no ranges, so that nobody sees the topic").help(HELP));
+        return report.add(at.error("these are no ranges").help(help));
     }
-    let (count, mut seen, mut found) = (entries.len(), HashMap::<TenantId, At<'s>>::new(), Vec::new());
-    let mut places = Vec::new();
+    let (count, mut seen, mut found) = (entries.len(), HashMap::<T, At<'s>>::new(), Vec::new());
     for (key, value) in entries {
-        let tenant = tenant_id(Node { value: Value::Text(key.value), at: key.at }, report);
-        let range = range(value, of, report);
-        let (Some(tenant), Some((first, last, at))) = (tenant, range) else { continue };
-        if let Some(before) = seen.insert(tenant.value.clone(), tenant.at) {
-            let diagnostic = tenant.at.error(format!("`{}` is there twice in `ranges`", tenant.value));
-            report.push(diagnostic.help(format!("the first one is at {before}; a tenant has one range")));
-            continue;
-        }
-        places.push((first, last, tenant.value.clone(), at));
-        let range = PartitionRange {
-            tenant: tenant.value.clone(),
-            first: i32::from(first),
-            count: i32::from(last) - i32::from(first) + 1,
-        };
-        found.push((tenant, range));
-    }
-    places.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-    let mut apart = true;
-    // The one that reaches farthest of those before it.
-    let mut far: Option<&(u16, u16, TenantId, At<'_>)> = None;
-    for place in &places {
-        let (first, last, tenant, at) = place;
-        if let Some((_, reached, other, _)) = far
-            && first <= reached
-        {
-            let message = format!("partition {first} is of `{tenant}` and of `{other}`");
-            report.push(at.error(message).help(format!("begin behind {reached}, or end the other one earlier")));
-            apart = false;
-        }
-        if far.is_none_or(|(_, reached, ..)| last > reached) {
-            far = Some(place);
+        let whose = name(Node { value: Value::Text(key.value), at: key.at }, report);
+        let (Some(whose), Some(range)) = (whose, range(value, of, report)) else { continue };
+        match seen.insert(whose.value.clone(), whose.at) {
+            Some(first) => {
+                let diagnostic = whose.at.error(format!("`{}` is there twice in `{field}`", whose.value));
+                report.push(diagnostic.help(format!("the first one is at {first}; write one range")));
+            }
+            None => found.push((whose, range)),
         }
     }
-    (apart && found.len() == count).then_some(found)
+    (found.len() == count).then_some(found)
 }
 
 /// `0-3`, or one partition.
-fn range<'s>(node: Node<'s>, of: Option<u16>, report: &mut Report) -> Option<(u16, u16, At<'s>)> {
+fn range<'s>(node: Node<'s>, of: Option<u16>, report: &mut Report) -> Option<Range<'s>> {
     const HELP: &str = "write the first and the last, as `4-11`, or the one";
     let at = node.at;
     let text = match node.value {
@@ -124,5 +170,5 @@ fn range<'s>(node: Node<'s>, of: Option<u16>, report: &mut Report) -> Option<(u1
         let message = format!("partition {last} is none of the {of} that the topic has");
         return report.add(at.error(message).help(format!("they are counted from 0 to {}", of - 1)));
     }
-    Some((first, last, at))
+    Some(Range { first, last, at })
 }

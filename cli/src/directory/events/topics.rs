@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_tenancy::{Attributes, EventCluster, Operation, Owner, Placed, TopicPattern, TopicRule};
+use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Owner, Placed, TopicPattern, TopicRule};
 
 use crate::directory::data::Data;
 use crate::directory::events::ranges::{self, Ranges};
@@ -60,7 +60,7 @@ pub(super) struct Shared<'s> {
 
 impl Topic<'_> {
     /// As the bundle says it.
-    pub(super) fn to_rule(&self) -> TopicRule {
+    pub(super) fn to_rule(&self, cohorts: &[EventCohort]) -> TopicRule {
         TopicRule {
             name: self.name.value.clone(),
             covers: self.covers(),
@@ -68,7 +68,7 @@ impl Topic<'_> {
                 PlaceEntry::Own => Placed::Own,
                 PlaceEntry::Denied => Placed::Denied,
                 PlaceEntry::Partitions(ranges) => {
-                    Placed::Partitions { topic: ranges.topic.value.clone(), ranges: ranges.to_ranges() }
+                    Placed::Partitions { topic: ranges.topic.value.clone(), ranges: ranges.to_ranges(cohorts) }
                 }
                 PlaceEntry::Shared(shared) => {
                     Placed::Shared { topic: shared.topic.value.clone(), readers: shared.readers.to_tenant_scope() }
@@ -77,7 +77,8 @@ impl Topic<'_> {
         }
     }
 
-    fn covers(&self) -> TopicPattern {
+    /// Which names it covers.
+    pub(super) fn covers(&self) -> TopicPattern {
         match self.pattern.value.strip_suffix('*') {
             Some(begin) => TopicPattern::Begins(begin.to_owned()),
             None => TopicPattern::Named(self.pattern.value.clone()),
@@ -236,6 +237,8 @@ pub(super) fn operations<'s>(topics: &[Topic<'s>], report: &mut Report) -> Vec<L
         let actions = match &topic.place {
             PlaceEntry::Own => OWN,
             PlaceEntry::Partitions(_) => PARTITIONS,
+            // Its owner calls it by another name, which this rule may cover as well; of the others nobody writes.
+            PlaceEntry::Shared(Shared { owner: Some(_), .. }) => OWN,
             PlaceEntry::Shared(_) => SHARED,
             PlaceEntry::Denied => &[],
         };

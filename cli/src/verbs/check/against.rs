@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use partywall_tenancy::{Operation, Owner, Place};
+use partywall_tenancy::{Operation, Owner, Place, TenantId};
 
+use crate::clusters::Prefixes;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::directory::{Directory, RETIRED, Reading};
+use crate::directory::{Directory, EVENTS, RETIRED, Reading};
 
 /// What `new` breaks of `old`. With `allowed`, warnings where it may be meant; an id that is given again never is.
 pub(super) fn check(old: &Reading, new: &Reading, path: &std::path::Path, allowed: bool) -> Vec<Diagnostic> {
     let (Some(before), Some(after)) = (old.directory(), new.directory()) else { return Vec::new() };
     let mut found = tenants(old, new, &before, &after, path);
     let mut breaks = operations(new, &before, &after, path);
+    breaks.extend(names(&before, &after, path));
     if allowed {
         breaks.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Warning);
     }
@@ -60,7 +62,10 @@ fn operations(new: &Reading, before: &Directory<'_>, after: &Directory<'_>, path
     let mut dropped = BTreeSet::new();
     for service in before.services {
         let now = after.services.iter().find(|other| other.name == service.name);
-        let file = path.join("services").join(format!("{}.yaml", service.name));
+        let file = match before.is_cluster(&service.name) {
+            true => path.join(EVENTS),
+            false => path.join("services").join(format!("{}.yaml", service.name)),
+        };
         for operation in &service.operations {
             if !actions.contains(operation.action.as_str()) && dropped.insert(&operation.action) {
                 let message = format!("the action `{}` is gone, and with it what policies say of it", operation.action);
@@ -85,6 +90,29 @@ fn operations(new: &Reading, before: &Directory<'_>, after: &Directory<'_>, path
             );
             found.push(diagnostic.help(format!("write `owner: {}` again; {MEANT}", operation.owner)));
         }
+    }
+    found
+}
+
+/// Names of tenants at a cluster of Kafka: behind another prefix a tenant finds none of its topics, groups and offsets.
+fn names(before: &Directory<'_>, after: &Directory<'_>, path: &std::path::Path) -> Vec<Diagnostic> {
+    let file = path.join(EVENTS);
+    let mut found = Vec::new();
+    for old in before.events {
+        let Some(new) = after.events.iter().find(|new| new.name == old.name) else { continue };
+        let (were, are) = (Prefixes::of_cluster(old), Prefixes::of_cluster(new));
+        let moved = before.tenants.iter().filter(|tenant| were.of(&tenant.id) != are.of(&tenant.id));
+        let known = |id: &TenantId| after.tenants.binary_search_by(|tenant| tenant.id.cmp(id)).is_ok();
+        let mut moved = moved.map(|tenant| &tenant.id).filter(|id| known(id));
+        let Some(first) = moved.next() else { continue };
+        let more = match moved.count() {
+            0 => String::new(),
+            more => format!(", and those of {more} more tenants likewise"),
+        };
+        let (was, is, name) = (were.of(first), are.of(first), &old.name);
+        let message = format!("names of `{first}` at `{name}` stood behind `{was}`, and stand behind `{is}` now{more}");
+        let help = format!("write `prefixes: {{ {first}: \"{was}\" }}`: it finds none of its topics else; {MEANT}");
+        found.push(Diagnostic::of_file(file.to_string_lossy(), message).help(help));
     }
     found
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::{
-    BrokerAddresses, EventCluster, EventIdentity, EventPrefix, PartitionRange, Placed, Refusal, Tenants, TopicPattern,
-    TopicRule, UserForm,
+    BrokerAddresses, EventCluster, EventIdentity, EventPrefix, PartitionRange, Placed, Refusal, TenantId, Tenants,
+    TopicPattern, TopicRule, UserForm,
 };
 
 impl EventCluster {
@@ -82,10 +82,12 @@ impl EventCluster {
         if self.brokers.is_wrong() {
             return Some("has addresses of brokers that are none".to_owned());
         }
-        self.wrong_rule().map(|rule| format!("has the rule `{}`, which is none, or there twice", rule.name))
+        let cohort_of =
+            |tenant: &TenantId| cohorts.iter().position(|cohort| cohort.tenants.binary_search(tenant).is_ok());
+        self.wrong_rule(&cohort_of).map(|rule| format!("has the rule `{}`, which is none, or there twice", rule.name))
     }
 
-    fn wrong_rule(&self) -> Option<&TopicRule> {
+    fn wrong_rule(&self, cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> Option<&TopicRule> {
         let rules = &self.topics;
         if let Some(one_more) = rules.get(Self::MOST_RULES) {
             return Some(one_more);
@@ -99,7 +101,9 @@ impl EventCluster {
                     TopicPattern::Named(name) => (true, name),
                     TopicPattern::Begins(text) => (false, text),
                 };
-                !patterns.insert(pattern) || rule.place().is_some_and(|topic| !places.insert(topic)) || rule.is_wrong()
+                !patterns.insert(pattern)
+                    || rule.place().is_some_and(|topic| !places.insert(topic))
+                    || rule.is_wrong(cohort_of)
             })
             .or_else(|| {
                 rules.windows(2).find_map(|pair| match pair {
@@ -167,12 +171,12 @@ impl TopicRule {
         }
     }
 
-    fn is_wrong(&self) -> bool {
+    fn is_wrong(&self, cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> bool {
         let named = matches!(self.covers, TopicPattern::Named(_));
         let placed = match &self.placed {
             Placed::Own | Placed::Denied => true,
             Placed::Partitions { topic, ranges } => {
-                named && EventCluster::name_problem(topic).is_none() && PartitionRange::apart(ranges)
+                named && EventCluster::name_problem(topic).is_none() && PartitionRange::apart(ranges, cohort_of)
             }
             Placed::Shared { topic, .. } => named && EventCluster::name_problem(topic).is_none(),
         };
@@ -182,18 +186,170 @@ impl TopicRule {
 }
 
 impl PartitionRange {
-    /// INVARIANT: no partition is of two tenants.
-    fn apart(ranges: &[Self]) -> bool {
+    /// INVARIANT: no partition is of two tenants, but of those of one cohort, who have all of them the same.
+    fn apart(ranges: &[Self], cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> bool {
         let good = |range: &Self| range.first >= 0 && range.count > 0 && range.first.checked_add(range.count).is_some();
         let mut by_first: Vec<&Self> = ranges.iter().collect();
         by_first.sort_by_key(|range| range.first);
         !ranges.is_empty()
             && ranges.is_sorted_by(|a, b| a.tenant < b.tenant)
             && ranges.iter().all(good)
-            && by_first.is_sorted_by(|a, b| a.first.saturating_add(a.count) <= b.first)
+            && by_first.is_sorted_by(|a, b| {
+                let same = a.first == b.first && a.count == b.count;
+                let cohort = || cohort_of(&a.tenant).is_some_and(|cohort| cohort_of(&b.tenant) == Some(cohort));
+                a.first.saturating_add(a.count) <= b.first || (same && cohort())
+            })
     }
 }
 
 fn of_names(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EventCohort, NewTopics, SpiffeId, Tenant, TenantScope, TenantStatus};
+
+    fn id(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    fn tenants() -> Tenants {
+        let tenant = |name: &str| Tenant {
+            id: id(name),
+            tier: "gold".into(),
+            status: TenantStatus::Active,
+            residency: "eu".into(),
+            cell: None,
+            features: crate::NameSet::default(),
+            consents: crate::NameSet::default(),
+        };
+        Tenants::pack(["acme", "globex", "hooli", "initech"].map(tenant)).unwrap()
+    }
+
+    fn range(tenant: &str, first: i32, count: i32) -> PartitionRange {
+        PartitionRange { tenant: id(tenant), first, count }
+    }
+
+    fn rule(name: &str, placed: Placed) -> TopicRule {
+        TopicRule { name: name.into(), covers: TopicPattern::Named(name.into()), placed }
+    }
+
+    fn shared(topic: &str) -> Placed {
+        Placed::Shared { topic: topic.into(), readers: TenantScope::All }
+    }
+
+    fn good() -> EventCluster {
+        let ranges = vec![range("acme", 0, 4), range("globex", 4, 2), range("hooli", 4, 2)];
+        EventCluster {
+            name: "shop-events".into(),
+            region: "eu".into(),
+            identity: vec![EventIdentity::User { template: "{tenant}.{user}".into() }],
+            bound: None,
+            prefix: EventPrefix { head: String::new(), tail: ".".into() },
+            own_prefixes: vec![(id("initech"), "legacy.".into())],
+            cohorts: vec![EventCohort {
+                name: "franchise".into(),
+                prefix: "franchise.".into(),
+                tenants: vec![id("globex"), id("hooli")],
+            }],
+            brokers: BrokerAddresses::Listed(vec![(0, "a".into(), 1), (1, "b".into(), 1)]),
+            topics: vec![
+                rule("rates", shared("reference.rates")),
+                rule("telemetry", Placed::Partitions { topic: "telemetry-all".into(), ranges }),
+            ],
+            new_topics: NewTopics::default(),
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut EventCluster)) -> bool {
+        let mut cluster = good();
+        change(&mut cluster);
+        EventCluster::check(&[cluster], &tenants()).is_err()
+    }
+
+    fn ranges(of: &mut EventCluster) -> &mut Vec<PartitionRange> {
+        let Placed::Partitions { ranges, .. } = &mut of.topics[1].placed else { panic!("the rule with ranges") };
+        ranges
+    }
+
+    #[test]
+    fn what_could_mix_two_worlds_is_refused() {
+        assert_eq!(EventCluster::check(&[good()], &tenants()), Ok(()));
+        for (what, refused) in [
+            ("a prefix that begins another's", refused(|of| of.own_prefixes[0].1 = "acme.x.".into())),
+            ("to Kafka's metrics", refused(|of| of.cohorts[0].prefix = "legacy_".into())),
+            ("a prefix as ids could go on", refused(|of| of.prefix.tail = "-x.".into())),
+            ("a prefix of the brokers' own", refused(|of| of.own_prefixes[0].1 = "__x.".into())),
+            ("none", refused(|of| of.own_prefixes[0].1 = String::new())),
+            ("a head of the brokers' own", refused(|of| of.prefix.head = "_".into())),
+            ("prefixes out of order", refused(|of| of.own_prefixes.insert(0, (id("initech-2"), "x.".into())))),
+            ("a cohort out of order", refused(|of| of.cohorts[0].tenants.reverse())),
+            ("a cohort of nobody", refused(|of| of.cohorts[0].tenants.clear())),
+            ("a cohort's tenant with a prefix", refused(|of| of.own_prefixes[0].0 = id("hooli"))),
+            (
+                "a tenant of two cohorts",
+                refused(|of| {
+                    let two = EventCohort { name: "x".into(), prefix: "x.".into(), tenants: vec![id("hooli")] };
+                    of.cohorts.push(two);
+                }),
+            ),
+            ("a range over another", refused(|of| ranges(of)[0].count = 5)),
+            ("a range of two, in no cohort", refused(|of| ranges(of)[0] = range("acme", 4, 2))),
+            ("a part of the cohort's range", refused(|of| ranges(of)[2].count = 1)),
+            ("ranges out of order", refused(|of| ranges(of).reverse())),
+            ("a range of nothing", refused(|of| ranges(of)[0].count = 0)),
+            ("a range before the first", refused(|of| ranges(of)[0].first = -1)),
+            ("a range beyond all", refused(|of| ranges(of)[1].count = i32::MAX)),
+            ("no range", refused(|of| ranges(of).clear())),
+            ("one topic in two rules", refused(|of| of.topics[0].placed = shared("telemetry-all"))),
+            ("a topic of the brokers' own", refused(|of| of.topics[0].placed = shared("__consumer_offsets"))),
+            ("a topic that is none", refused(|of| of.topics[0].placed = shared("a/b"))),
+            ("many as one", refused(|of| of.topics[0].covers = TopicPattern::Begins("rates".into()))),
+            ("one pattern twice", refused(|of| of.topics[0].covers = TopicPattern::Named("telemetry".into()))),
+            ("a name with a slash", refused(|of| of.topics[0].name = "a/b".into())),
+            ("rules out of order", refused(|of| of.topics.reverse())),
+            (
+                "too many rules",
+                refused(|of| of.topics = (0..=600).map(|n| rule(&format!("{n:03}"), Placed::Own)).collect()),
+            ),
+        ] {
+            assert!(refused, "{what}");
+        }
+    }
+
+    #[test]
+    fn who_shows_nobody_is_refused() {
+        let workload =
+            |name: &str, tenant: &str| (SpiffeId::parse(&format!("spiffe://mesh.example/{name}")).unwrap(), id(tenant));
+        let template = |template: &str| template.to_owned();
+        for way in [
+            EventIdentity::UriSan { template: template("spiffe://mesh.example/x") },
+            EventIdentity::DnsSan { template: template("{tenant}.{tenant}.example") },
+            EventIdentity::User { template: template("{tenant}-{user}") },
+            EventIdentity::Workload { workloads: vec![] },
+            EventIdentity::Workload { workloads: vec![workload("a", "acme"), workload("a", "globex")] },
+        ] {
+            assert!(refused(|of| of.identity = vec![way.clone()]), "{way:?}");
+        }
+        assert!(refused(|of| of.identity.clear()));
+        assert!(!refused(|of| {
+            of.identity.clear();
+            of.bound = Some(TenantScope::All);
+        }));
+    }
+
+    #[test]
+    fn lists_are_as_they_are_read() {
+        assert!(refused(|of| of.brokers = BrokerAddresses::Listed(vec![(1, "a".into(), 1), (1, "b".into(), 1)])));
+        assert!(refused(|of| of.brokers = BrokerAddresses::ByPort { host: "a".into(), first: 65_000, most: 600 }));
+        let named = |name: &str| EventCluster { name: name.into(), ..good() };
+        assert!(EventCluster::check(&[named("a"), named("b")], &tenants()).is_ok());
+        for two in [[named("b"), named("a")], [named("a"), named("a")]] {
+            assert!(EventCluster::check(&two, &tenants()).is_err());
+        }
+        let many: Vec<_> = (0..=EventCluster::MOST).map(|n| named(&format!("c{n:03}"))).collect();
+        assert!(EventCluster::check(&many, &tenants()).is_err());
+    }
 }

@@ -2,6 +2,7 @@
 
 mod candidates;
 mod cells;
+mod events;
 mod grants;
 mod shares;
 

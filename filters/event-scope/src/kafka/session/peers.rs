@@ -166,7 +166,8 @@ impl Action {
     }
 
     /// Whether who has that access may do it, if a policy says nothing else.
-    pub(crate) fn is_within(self, access: Access) -> bool {
+    #[must_use]
+    pub fn is_within(self, access: Access) -> bool {
         match access {
             Access::Own => true,
             Access::Part => matches!(self, Action::Consume | Action::Describe | Action::Produce),

@@ -1,0 +1,64 @@
+//! What is done to a topic, as the operation of its cluster's service.
+
+use std::rc::Rc;
+
+use partywall_event_scope::kafka::session::{Action, Kind, Mapped, World};
+use partywall_event_scope::scope::Cluster;
+use partywall_tenancy::{EventCluster, Reason, TenantId};
+
+use crate::rehearsal::{Ask, Rehearsal, Settled};
+
+/// Everything that is done to topics.
+pub(crate) const ACTIONS: [Action; 6] =
+    [Action::Produce, Action::Consume, Action::Describe, Action::Create, Action::Delete, Action::Alter];
+
+/// What is to be done to what tenants call so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfTopic {
+    /// What is done.
+    pub(crate) action: Action,
+    /// The topic, by the tenant's name of it.
+    pub(crate) topic: String,
+}
+
+impl OfTopic {
+    /// Reads `events:consume orders`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (action, topic) = text.split_once(' ')?;
+        let action = ACTIONS.into_iter().find(|one| one.name() == action)?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let good = !topic.is_empty() && topic.bytes().all(plain);
+        good.then(|| Self { action, topic: topic.to_owned() })
+    }
+
+    /// The path of an operation that no cluster has.
+    pub(crate) fn unmapped(&self) -> String {
+        format!("/{}", self.action.name())
+    }
+}
+
+impl Rehearsal {
+    /// The request that the broker's proxy makes of it: by the names that the tenant sees, asked of the very code that
+    /// the proxy runs. Or why it denies it before any policy is asked.
+    pub(crate) fn of_topic(&self, ask: &Ask, asked: &OfTopic) -> Result<Ask, Settled> {
+        let denied = |detail: String| Settled::denied(Reason::ResourceUnmapped, None, detail);
+        let Some(events) = self.body().events.iter().find(|cluster| cluster.name == ask.service) else {
+            return Err(denied("the bundle knows no such cluster".to_owned()));
+        };
+        // Whoever is no tenant is told so where tenants are.
+        let Ok(tenant) = TenantId::parse(&ask.tenant) else { return Ok(ask.clone()) };
+        let cluster = Cluster::new(events, Rc::default()).map_err(denied)?;
+        let unseen = || denied(format!("the tenant has no topic `{}` of its own or of others", asked.topic));
+        let scope = cluster.scope(&tenant).ok_or_else(unseen)?;
+        let mut at_broker = Vec::new();
+        if scope.inward(Kind::Topic, asked.topic.as_bytes(), &mut at_broker) != Mapped::Yes {
+            return Err(unseen());
+        }
+        let rule = scope.rule(&at_broker).ok_or_else(unseen)?;
+        if !asked.action.is_within(scope.access(&at_broker)) {
+            return Err(denied(format!("of `{}` the tenant has no more than its part, or reading", asked.topic)));
+        }
+        let path = format!("/{}/{rule}/{}", asked.action.name(), asked.topic);
+        Ok(Ask { method: EventCluster::METHOD.to_owned(), path, region: events.region.clone(), ..ask.clone() })
+    }
+}
