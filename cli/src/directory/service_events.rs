@@ -99,7 +99,11 @@ fn template(node: Node<'_>, name: &str, report: &mut Report) -> Option<String> {
     let read = text(node, name, report)?;
     match Source::parse(&read.value) {
         Ok(_) => Some(read.value),
-        Err(why) => report.add(read.at.error(format!("`{name}` {why}"))),
+        Err(why) => {
+            // What is wrong, and what to write instead.
+            let (what, help) = why.split_once(": ").unwrap_or((why, "write `/tenants/{tenant}/`"));
+            report.add(read.at.error(format!("`{name}` {what}")).help(help))
+        }
     }
 }
 
