@@ -107,6 +107,7 @@ fn service(n: usize) -> Service {
         tenantless: false,
         operations: (0..VERBS.len()).map(operation).collect(),
         routes: None,
+        events: None,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use partywall_tenancy::statement::{Kind, MAX_SIZE};
-use partywall_tenancy::{Audience, BundleBody, ContextSigner, EventIdentity, Modes, Rollout, Service, Source, Sources};
+use partywall_tenancy::{
+    Audience, BundleBody, ContextSigner, EventIdentity, Modes, Rollout, Service, ServiceEvents, Source, Sources,
+};
 
 use crate::exit::Failure;
 use crate::files;
@@ -66,22 +68,33 @@ impl SliceFile {
 pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
     let whole = BundleBody { audience, ..whole.clone() };
     match audience {
-        Audience::Edge => edge(without_clusters(whole)),
-        Audience::Workload => workload(without_clusters(whole)),
+        Audience::Edge => edge(with_clusters(whole, &[])),
+        Audience::Workload => workload(with_clusters_of_rest(whole)),
         Audience::Events if !whole.events.is_empty() => events(whole),
         // Who is who they need to know; what the collector's proxy enforces is not compiled yet.
         Audience::Events | Audience::Redaction => bare(whole),
     }
 }
 
-/// Sidecars have nothing to do with clusters of Kafka, nor with the services that stand for them.
-fn without_clusters(whole: BundleBody) -> BundleBody {
-    let (services, modes) = (whole.services, whole.modes);
-    let cluster = |name: &str| whole.events.iter().any(|cluster| cluster.name == name);
-    let services = services.into_iter().filter(|service| !cluster(&service.name)).collect();
-    let of_services = modes.services.into_iter().filter(|(name, _)| !cluster(name)).collect();
+/// The sidecar of a REST server keeps names of its cluster apart, and asks policies about topics.
+fn with_clusters_of_rest(whole: BundleBody) -> BundleBody {
+    let of_rest = |service: &Service| match &service.events {
+        Some(ServiceEvents::Rest { cluster, .. }) => Some(cluster.clone()),
+        _ => None,
+    };
+    let clusters: Vec<String> = whole.services.iter().filter_map(of_rest).collect();
+    with_clusters(whole, &clusters)
+}
+
+/// Others have nothing to do with clusters of Kafka but these, nor with the services that stand for them.
+fn with_clusters(whole: BundleBody, kept: &[String]) -> BundleBody {
+    let (services, modes, mut events) = (whole.services, whole.modes, whole.events);
+    let other = |name: &str| events.iter().any(|one| one.name == name) && !kept.iter().any(|one| one == name);
+    let services = services.into_iter().filter(|service| !other(&service.name)).collect();
+    let of_services = modes.services.into_iter().filter(|(name, _)| !other(name)).collect();
     let modes = Modes { services: of_services, ..modes };
-    BundleBody { services, modes, events: Vec::new(), ..whole }
+    events.retain(|cluster| kept.contains(&cluster.name));
+    BundleBody { services, modes, events, ..whole }
 }
 
 /// The broker's proxy looks at names and asks policies about topics. No request comes to it, and no root context.
@@ -203,8 +216,9 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use partywall_tenancy::{
-        ActFor, ApiKey, Caller, Issuer, KeySource, MeshId, Mode, NameSet, Network, Range, Recover, RoleKeys, Share,
-        SpiffeId, Tenant, TenantId, TenantScope, TenantStatus, Tenants,
+        ActFor, ApiKey, BrokerAddresses, Caller, EventCluster, EventPrefix, Issuer, KeySource, MeshId, Mode, NameSet,
+        Network, NewTopics, Range, Recover, RestVersion, RoleKeys, Share, SpiffeId, Tenant, TenantId, TenantScope,
+        TenantStatus, Tenants,
     };
 
     use super::*;
@@ -288,6 +302,7 @@ mod tests {
                 tenantless: false,
                 operations: vec![],
                 routes: None,
+                events: None,
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
             shares: vec![Share {
@@ -336,5 +351,35 @@ mod tests {
         whole.sources.inbound = vec![Source::Jwt, Source::ApiKey { header: "x-api-key".into() }];
         let workload = slice(&whole, Audience::Workload);
         assert_eq!((workload.issuers.len(), workload.api_keys.len()), (1, 1));
+    }
+
+    #[test]
+    fn sidecars_know_the_clusters_behind_rest_servers_and_no_other() {
+        let mut whole = whole();
+        let cluster = |name: &str| EventCluster {
+            name: name.into(),
+            region: "eu".into(),
+            identity: vec![],
+            bound: None,
+            prefix: EventPrefix { head: String::new(), tail: ".".into() },
+            own_prefixes: vec![],
+            cohorts: vec![],
+            brokers: BrokerAddresses::AsTheyAre,
+            topics: vec![],
+            new_topics: NewTopics::default(),
+        };
+        whole.events = vec![cluster("a-events"), cluster("b-events")];
+        let service = |name: &str, events| Service { name: name.into(), events, ..whole.services[0].clone() };
+        let rest = ServiceEvents::Rest { version: RestVersion::V2, cluster: "b-events".into() };
+        let more = [service("a-events", None), service("b-events", None), service("rest", Some(rest))];
+        whole.services.extend(more);
+        let known = |audience| {
+            let slice = slice(&whole, audience);
+            let events: Vec<_> = slice.events.into_iter().map(|cluster| cluster.name).collect();
+            (events, slice.services.into_iter().map(|service| service.name).collect::<Vec<_>>())
+        };
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(known(Audience::Edge), (vec![], names(&["jobs", "rest"])));
+        assert_eq!(known(Audience::Workload), (names(&["b-events"]), names(&["jobs", "b-events", "rest"])));
     }
 }

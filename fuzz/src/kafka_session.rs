@@ -2,7 +2,7 @@
 //! `filters/event-scope/tests/fuzz_replay.rs` includes this file and replays the corpus.
 
 #[path = "../../filters/event-scope/tests/common/world.rs"]
-mod world;
+pub mod world;
 
 use partywall_event_scope::kafka::codec::{Editor, Mark, Place, Scratch, Verdict, request};
 use partywall_event_scope::kafka::session::{Close, Options, Session, Step};

@@ -2,11 +2,12 @@
 
 #[path = "../../cli/tests/cedar/compare.rs"]
 mod compare;
-#[path = "../../cli/tests/cedar/generate.rs"]
-mod generate;
 pub mod directories;
 pub mod event_scope;
+#[path = "../../cli/tests/cedar/generate.rs"]
+mod generate;
 pub mod guard;
+pub mod http_events;
 pub mod kafka;
 pub mod kafka_session;
 pub mod policies;

@@ -442,6 +442,7 @@ fn body() -> BundleBody {
         tenantless: false,
         operations: vec![],
         routes: None,
+        events: None,
     };
     let secrets = Secrets::parse(SECRET).expect("a good secret");
     let both = || TenantScope::Only(vec![tenant("acme"), tenant("globex")]);

@@ -56,6 +56,11 @@ pub fn kafka_clients() -> Result<PathBuf> {
     folder("KAFKA_CLIENTS", "kafka-clients-4.4.0-cpython-")
 }
 
+/// The folder of the SDK of CloudEvents for Python, likewise.
+pub fn cloud_events() -> Result<PathBuf> {
+    folder("CLOUD_EVENTS", "cloudevents-")
+}
+
 /// The command `kcat`.
 pub fn kcat() -> Result<PathBuf> {
     find("KCAT", &["tools/kcat/kcat"], "`cargo xtask setup`")

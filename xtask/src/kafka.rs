@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::pinned::{KAFKA, KROXYLICIOUS};
+use crate::pinned::{CLOUD_EVENTS, KAFKA, KROXYLICIOUS};
 use crate::step::{command, output, run, step};
 use crate::tools::{fresh, tools};
 
@@ -15,6 +15,8 @@ const POM: &str = include_str!("kafka/pom.xml");
 const JARS: &str = include_str!("kafka/jars.sha256");
 /// The clients for Python, each with the hashes of its wheels.
 const CLIENTS: &str = include_str!("kafka/requirements.txt");
+/// The SDK of CloudEvents, likewise.
+const CLOUD_EVENTS_LIST: &str = include_str!("kafka/cloudevents.txt");
 
 /// Another proxy for tenants of Kafka, which `bench kafka` measures beside ours.
 const KROXYLICIOUS_POM: &str = include_str!("kafka/kroxylicious.xml");
@@ -61,12 +63,22 @@ fn fetched(what: &str, name: &str, pom_text: &str, jars: &str) -> Result<PathBuf
 pub(crate) fn clients() -> Result<PathBuf> {
     // The wheels are for one version of Python alone.
     let python = output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
-    let folder = tools().join(format!("kafka-clients-{KAFKA}-{python}"));
+    wheels(&format!("kafka-clients-{KAFKA}-{python}"), "Kafka's clients", CLIENTS)
+}
+
+/// The folder of the SDK of CloudEvents for Python, likewise.
+pub(crate) fn cloud_events() -> Result<PathBuf> {
+    wheels(&format!("cloudevents-{CLOUD_EVENTS}"), "the SDK of CloudEvents", CLOUD_EVENTS_LIST)
+}
+
+/// The folder of what pip makes of a list of wheels.
+fn wheels(name: &str, what: &str, packages: &str) -> Result<PathBuf> {
+    let folder = tools().join(name);
     if !folder.exists() {
-        step("fetch Kafka's clients for Python", || {
-            let work = fresh(&tools().join("kafka-clients.part"))?;
+        step(&format!("fetch {what} for Python"), || {
+            let work = fresh(&tools().join(format!("{name}.part")))?;
             let list = work.join("requirements.txt");
-            fs::write(&list, CLIENTS)?;
+            fs::write(&list, packages)?;
             let (list, target) = (list.to_string_lossy(), work.join("site"));
             let target = target.to_string_lossy();
             let options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"];
@@ -79,7 +91,7 @@ pub(crate) fn clients() -> Result<PathBuf> {
                 "--requirement",
                 &list,
             ]);
-            run(pip).context("cannot fetch Kafka's clients for this Python and platform")?;
+            run(pip).with_context(|| format!("cannot fetch {what} for this Python and platform"))?;
             fs::rename(work.join("site"), &folder)
                 .with_context(|| format!("cannot put {} in place", folder.display()))?;
             fs::remove_dir_all(work).context("cannot remove what pip left")

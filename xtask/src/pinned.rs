@@ -112,6 +112,9 @@ pub(crate) const KAFKA: &str = "4.4.0";
 /// [`JAVA`]; `kafka/kroxylicious.xml` and `kafka/kroxylicious.sha256` hold the rest.
 pub(crate) const KROXYLICIOUS: &str = "0.12.0";
 
+/// The SDK of CloudEvents for Python, by which tests send and receive; `kafka/cloudevents.txt` holds the rest.
+pub(crate) const CLOUD_EVENTS: &str = "2.2.0";
+
 /// A command of Debian's, with the packages that hold it and the libraries it needs: what is signed is pinned by the
 /// system.
 pub(crate) struct DebianCommand {

@@ -44,6 +44,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     tools::cargo_deny()?;
     kafka::jars()?;
     kafka::clients()?;
+    kafka::cloud_events()?;
     debian::fetch(&KCAT)?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");
     Ok(ExitCode::SUCCESS)

@@ -105,6 +105,7 @@ fn integration() -> Result<()> {
             ("DOCKER_API", &tools::docker_api()?),
             ("KAFKA_JARS", &kafka::jars()?),
             ("KAFKA_CLIENTS", &kafka::clients()?),
+            ("CLOUD_EVENTS", &kafka::cloud_events()?),
             ("KCAT", &debian::fetch(&KCAT)?),
         ],
     )

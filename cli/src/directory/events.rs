@@ -130,6 +130,7 @@ fn cluster<'s>(
         tenantless: None,
         operations,
         routes: None,
+        events: None,
     };
     let entry = || {
         Some(ClusterEntry {

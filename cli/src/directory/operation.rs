@@ -264,5 +264,6 @@ fn service_of(operations: Vec<Operation>) -> Service {
         tenantless: false,
         operations,
         routes: None,
+        events: None,
     }
 }

@@ -6,10 +6,11 @@ use crate::directory::act_for::{self, ActForEntry};
 use crate::directory::data::Data;
 use crate::directory::fields::{Fields, Report, choice, list, texts};
 use crate::directory::platform::PlatformEntry;
+use crate::directory::service_events::EventsEntry;
 use crate::directory::values::{Scope, duration, scope, spiffe_id, tenant_id, word};
 use crate::directory::without_context::WithoutContextEntry;
 use crate::directory::yaml::{At, Located, Node};
-use crate::directory::{modes, named, operation, platform, without_context};
+use crate::directory::{modes, named, operation, platform, service_events, without_context};
 
 /// A service as written, each value checked by itself; what could not be read is left out.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct ServiceEntry<'s> {
     pub(crate) operations: Vec<Located<'s, Operation>>,
     /// `routes`: what their words mean.
     pub(crate) routes: Option<RouteWords>,
+    /// `events`.
+    pub(crate) events: Option<EventsEntry<'s>>,
 }
 
 /// One of `callers`.
@@ -76,6 +79,7 @@ impl ServiceEntry<'_> {
             tenantless: self.tenantless.is_some(),
             operations: self.operations.iter().map(|o| o.value.clone()).collect(),
             routes: self.routes.clone(),
+            events: self.events.as_ref().and_then(|entry| entry.events.clone()),
         })
     }
 }
@@ -122,6 +126,7 @@ pub(crate) fn read<'s>(
     let without_context =
         fields.optional("accept_without_context").and_then(|node| without_context::read(node, trust_domain, report));
     let tenantless = without_context::tenantless(&mut fields, report);
+    let events = fields.optional("events").and_then(|node| service_events::read(node, trust_domain, report));
     let operations = fields
         .required(
             "operations",
@@ -149,6 +154,7 @@ pub(crate) fn read<'s>(
         tenantless,
         operations,
         routes,
+        events,
     })
 }
 

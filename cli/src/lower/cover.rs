@@ -212,6 +212,7 @@ mod tests {
             tenantless: false,
             operations: vec![operation],
             routes: None,
+            events: None,
         }]
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use partywall_tenancy::{KeyAlgorithm, KeySource, Service, Source};
+use partywall_tenancy::{CloudEvents, KeyAlgorithm, KeySource, Service, ServiceEvents, Source};
 
 use crate::deployment::{Deployment, Place};
 use crate::directory::{Directory, Limits};
@@ -114,7 +114,7 @@ fn sidecar(given: Given<'_>, name: &str, cell: Option<&str>) -> Result<String, F
     let service = given.service(name)?;
     let place = given.place(name, cell)?;
     let called = given.called_by(&service.spiffe_id.to_string(), cell)?;
-    let secrets = secrets_of(service);
+    let secrets = secrets_of(service, &given.directory);
     let (mut outbound, mut clusters_of_others) = (String::new(), String::new());
     if let Some(listen) = &place.outbound {
         clusters_of_others = clusters(&called, &given.deployment.files, None);
@@ -175,6 +175,8 @@ fn sidecar(given: Given<'_>, name: &str, cell: Option<&str>) -> Result<String, F
         + &tail(given))
 }
 
+/// The filter of events, behind ours.
+const EVENTS: &str = include_str!("envoy/events.yaml");
 const EDGE_HEAD: &str = include_str!("envoy/edge_head.yaml");
 const SIDECAR_HEAD: &str = include_str!("envoy/sidecar_head.yaml");
 const INBOUND_HEAD: &str = include_str!("envoy/inbound_head.yaml");
@@ -224,6 +226,17 @@ impl<'a> Given<'a> {
         (responses, operations().any(|operation| operation.hold > 0))
     }
 
+    /// Whether requests that are events come by a filter of this role: those that come to the service, and events that it
+    /// sends to others.
+    fn has_events(&self, role: &str, name: &str) -> bool {
+        let services = self.directory.services;
+        let Some(own) = services.iter().find(|service| service.name == name) else { return false };
+        match role {
+            "inbound" => own.events.is_some(),
+            _ => sent_by(own, services).next().is_some(),
+        }
+    }
+
     /// Purposes and variables of the edge's secrets.
     fn secrets_of_edge(&self) -> Vec<&'static str> {
         let mesh = self.directory.mesh;
@@ -247,10 +260,21 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Of a sidecar: one that acts for tenants by itself signs.
-fn secrets_of(service: &Service) -> Vec<&'static str> {
+/// The events that a workload may send to services.
+fn sent_by<'s>(own: &'s Service, services: &'s [Service]) -> impl Iterator<Item = &'s CloudEvents> {
+    let called = |service: &&Service| service.callers.iter().any(|caller| caller.spiffe_id == own.spiffe_id);
+    services.iter().filter(called).filter_map(|service| match &service.events {
+        Some(ServiceEvents::CloudEvents(events)) => Some(events),
+        _ => None,
+    })
+}
+
+/// Of a sidecar: one that acts for tenants by itself signs, and one whose events get contexts.
+fn secrets_of(service: &Service, directory: &Directory<'_>) -> Vec<&'static str> {
     let mut secrets = vec!["audit_chain", "fingerprint", "shared_state"];
-    if service.own_tenant.is_some() || service.act_for.is_some() {
+    let has_key = directory.mesh.signers.iter().any(|signer| signer.workload == service.spiffe_id);
+    let signs_events = || has_key && sent_by(service, directory.services).any(|events| events.context.is_some());
+    if service.own_tenant.is_some() || service.act_for.is_some() || signs_events() {
         secrets.push("context_signing");
     }
     secrets
@@ -295,7 +319,7 @@ fn filter(
         0 | 1 => String::new(),
         several => format!("approvals: {several}"),
     };
-    let trust = fill(&trust, &[("approvals", approvals)]);
+    let trust = fill(&trust, &[("approvals", approvals.clone())]);
     let (responses, requests) = given.holds(role, service.map(|(name, _)| name));
     let may_hold = if responses || requests {
         "# A head waits where a response, or the body of a request, is held.\nallow_on_headers_stop_iteration: true"
@@ -307,20 +331,30 @@ fn filter(
         .filter_map(|(line, holds)| holds.then_some(line))
         .collect();
     let may_hold = may_hold.to_owned();
-    fill(
+    let own = service.map_or_else(String::new, |(name, _)| format!("service: {name}"));
+    let cell = service.and_then(|(_, cell)| cell).map_or_else(String::new, |cell| format!("cell: {cell}"));
+    let mesh = given.directory.mesh.id.to_string();
+    let mut events = String::new();
+    if service.is_some_and(|(name, _)| given.has_events(role, name)) {
+        let (role, own, cell, mesh) = (role.to_owned(), own.clone(), cell.clone(), mesh.clone());
+        let values = [("role", role), ("service", own), ("cell", cell), ("mesh", mesh), ("approvals", approvals)];
+        events = fill(EVENTS, &values);
+    }
+    let filter = fill(
         FILTER,
         &[
             ("role", role.to_owned()),
             ("may_hold", may_hold),
             ("hold", hold),
-            ("service", service.map_or_else(String::new, |(name, _)| format!("service: {name}"))),
-            ("cell", service.and_then(|(_, cell)| cell).map_or_else(String::new, |cell| format!("cell: {cell}"))),
-            ("mesh", given.directory.mesh.id.to_string()),
+            ("service", own),
+            ("cell", cell),
+            ("mesh", mesh),
             ("vm", vm),
             ("trust", trust),
             ("request_bytes", if role == "outbound" { String::new() } else { limits::request_bytes(given.limits) }),
         ],
-    )
+    );
+    filter + &events
 }
 
 fn access_log(hop: &str, role: &str, peers: &str) -> String {

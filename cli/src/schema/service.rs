@@ -6,7 +6,7 @@ use super::data;
 use super::shape::{any_text, at_most, either, list, may, must, object, or_else, text, word};
 use super::values::{duration, label, mode, scope, spiffe_id, tenant_id, time};
 use crate::directory::named::ROUTES;
-use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, OUTLIVED, RECOVER};
+use crate::directory::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, METHODS, OUTLIVED, RECOVER, VERSIONS};
 use crate::lower::schema::TAKEN;
 
 pub(super) fn service() -> Value {
@@ -62,6 +62,7 @@ pub(super) fn service() -> Value {
                     ROUTES.iter().map(|(word, ())| *word),
                 ),
             ),
+            may("events", events()),
             must("callers", list("Who may bring a request here, and for which tenants", caller(), 0)),
             may("accept_without_context", without_context()),
             may(
@@ -79,6 +80,54 @@ pub(super) fn service() -> Value {
             must("operations", list("What the paths mean; a request that none covers is denied", operation(), 0)),
         ],
     )
+}
+
+fn events() -> Value {
+    let begins = |what: &str| text(what, r"^[\x21-\x7e]*\{tenant\}[/:.#?][\x21-\x7e]*$", &["/tenants/{tenant}/"]);
+    let cloudevents = object(
+        "`cloudevents`",
+        "What events that come here have to be; each names its tenant in `partywalltenant`",
+        [
+            may("source", begins("What `source` begins with")),
+            may("subject", begins("What `subject` begins with; an event has one then")),
+            may(
+                "types",
+                list(
+                    "The types there may be; all where left out",
+                    text("A type, or what types begin with", r"^[\x21-\x29\x2b-\x7e]+\*?$", &["order.*"]),
+                    1,
+                ),
+            ),
+            may(
+                "context",
+                duration(
+                    "How long the signed context lasts that events get which are sent here, in `partywallcontext`: 1s to 7d; they get none where it is left out",
+                    "1h",
+                ),
+            ),
+            may(
+                "deliveries",
+                list(
+                    "Who of `callers` may bring an event without the request that caused it, where it has such a context",
+                    spiffe_id("Its SPIFFE ID"),
+                    0,
+                ),
+            ),
+        ],
+    );
+    let mut events = object(
+        "`events`",
+        "What of its requests are events: `rest` with `cluster`, or `cloudevents`",
+        [
+            may("rest", word("The REST API of Kafka that it serves", VERSIONS.iter().map(|(word, _)| *word))),
+            may("cluster", label("The cluster behind it, of events.yaml", &["shop-events"])),
+            may("cloudevents", cloudevents),
+        ],
+    );
+    events["oneOf"] = json!([{ "required": ["rest", "cluster"], "not": { "required": ["cloudevents"] } }, {
+        "required": ["cloudevents"], "not": { "anyOf": [{ "required": ["rest"] }, { "required": ["cluster"] }] },
+    }]);
+    events
 }
 
 fn caller() -> Value {

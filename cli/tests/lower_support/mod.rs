@@ -50,6 +50,7 @@ pub(crate) fn services() -> Vec<Service> {
         tenantless: false,
         operations,
         routes: None,
+        events: None,
     };
     let invoices = vec![
         operation("GET /invoices/{id}", "invoices:read", "Invoice", Some("id"), None),

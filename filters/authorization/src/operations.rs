@@ -222,6 +222,7 @@ mod tests {
             tenantless: false,
             operations: operations.iter().map(operation).collect(),
             routes: None,
+            events: None,
         }
     }
 

@@ -70,6 +70,7 @@ fn service() -> Service {
             operation("DELETE", "/orders/{id}", "orders:delete", Some("id"), Owner::Unseen),
         ],
         routes: None,
+        events: None,
     }
 }
 

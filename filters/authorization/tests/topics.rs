@@ -31,6 +31,7 @@ fn service(operations: &[(&str, &str, Scope)]) -> Service {
         tenantless: false,
         operations: operations.iter().map(operation).collect(),
         routes: None,
+        events: None,
     }
 }
 

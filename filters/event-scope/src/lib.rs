@@ -11,17 +11,20 @@
 //!                                        ▼        │
 //! ```
 //!
-//! What a session calls a `World` is a [`scope::Scope`]: what a tenant sees of a cluster, as the bundle says.
-//!
-//! So far it is sessions, the codec below them and those names; shells are built on it.
+//! What a session calls a `World` is a [`scope::Scope`]: what a tenant sees of a cluster, as the bundle says. Kafka's REST
+//! APIs ([`rest`]) go by the same worlds. [`cloudevents`] are events without a cluster.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+pub mod cloudevents;
+mod json;
 pub mod kafka;
 mod memory;
+pub mod rest;
 pub mod scope;
 mod topic_ids;
 
+pub use json::Fault;
 pub use memory::Memory;
 pub use topic_ids::TopicIds;

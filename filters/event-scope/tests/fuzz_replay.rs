@@ -3,6 +3,8 @@
 
 #[path = "../../../fuzz/src/event_scope.rs"]
 mod event_scope;
+#[path = "../../../fuzz/src/http_events.rs"]
+mod http_events;
 #[path = "../../../fuzz/src/kafka.rs"]
 mod kafka;
 #[path = "../../../fuzz/src/kafka_session.rs"]
@@ -14,7 +16,7 @@ use std::path::Path;
 #[allow(clippy::disallowed_methods, reason = "a corpus is files")]
 fn the_whole_corpus_holds() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    for (name, target) in kafka::ALL.iter().chain(kafka_session::ALL).chain(event_scope::ALL) {
+    for (name, target) in kafka::ALL.iter().chain(kafka_session::ALL).chain(event_scope::ALL).chain(http_events::ALL) {
         let mut replayed = 0;
         for entry in std::fs::read_dir(corpus.join(name)).unwrap() {
             target(&std::fs::read(entry.unwrap().path()).unwrap());

@@ -88,6 +88,11 @@ pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
     hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size).ok().flatten()
 }
 
+/// Puts `bytes` in the place of the first `size` bytes of the request's body.
+pub(crate) fn replace_request_body(size: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(BufferType::HttpRequestBody, 0, size, bytes);
+}
+
 pub(crate) fn set_response_header(name: &str, value: &[u8]) {
     let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value));
 }

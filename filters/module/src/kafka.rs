@@ -15,7 +15,7 @@ mod client;
 mod connection;
 mod decide;
 mod ids;
-mod shared;
+pub(crate) mod shared;
 mod told;
 
 use std::cell::RefCell;

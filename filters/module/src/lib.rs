@@ -9,6 +9,7 @@
 //! | `tenant_context` | the context alone; denies where there is none                  |
 //! | `authorization`  | the decision alone, on what `tenant_context` left in this VM   |
 //! | `response_guard` | what comes back alone, in any VM, for filters of `guard: apart` |
+//! | `event_scope`    | requests that are events, after `sidecar` or `authorization`     |
 //! | `kafka_scope`    | connections of Kafka's clients, each in its tenant's world      |
 
 // A trap takes down every tenant on the worker.
@@ -18,6 +19,7 @@ mod chain;
 mod config;
 mod crypto;
 mod denial;
+mod events;
 mod fetch;
 mod fetched;
 mod host;
@@ -40,7 +42,8 @@ fn stages_of(root_id: &str) -> Option<Stages> {
         "sidecar" => Some(Stages { context: true, authorization: true }),
         "tenant_context" => Some(Stages { context: true, authorization: false }),
         "authorization" => Some(Stages { context: false, authorization: true }),
-        "response_guard" => Some(Stages { context: false, authorization: false }),
+        // Neither of the two: it goes by what a filter before it decided.
+        "event_scope" | "response_guard" => Some(Stages { context: false, authorization: false }),
         _ => None,
     }
 }

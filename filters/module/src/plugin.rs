@@ -16,13 +16,15 @@ use crate::kafka::Connection;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy, Reader, Wanted};
 use crate::stream::{CARRIED, Open, Stream};
-use crate::{host, kafka, slots, stages_of};
+use crate::{events, host, kafka, slots, stages_of};
 
 /// How often state is looked after. Other workers see what one of them fetched within two of these.
 const TICK: Duration = Duration::from_millis(100);
 /// The same while a bundle is loaded, a little of it each time: requests go on in between.
 const LOADING_TICK: Duration = Duration::from_millis(1);
 
+/// The root id of filters of events over HTTP.
+const EVENT_SCOPE: &str = "event_scope";
 /// The root id of filters of Kafka's connections.
 const KAFKA_SCOPE: &str = "kafka_scope";
 
@@ -92,6 +94,8 @@ fn listener_direction() -> Option<ListenerDirection> {
 enum Running {
     /// Filters of requests.
     Requests(Rc<Setup>),
+    /// Of requests that are events.
+    Events(Rc<Setup>),
     /// A filter of connections of Kafka.
     Kafka(Rc<kafka::Setup>),
 }
@@ -99,7 +103,7 @@ enum Running {
 impl Running {
     fn policy(&self) -> &Rc<RefCell<Policy>> {
         match self {
-            Self::Requests(setup) => &setup.policy,
+            Self::Requests(setup) | Self::Events(setup) => &setup.policy,
             Self::Kafka(setup) => &setup.policy,
         }
     }
@@ -136,12 +140,18 @@ impl Plugin {
         }
         let stages = stages_of(&root_id).ok_or_else(|| {
             format!(
-                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization`, `response_guard` \
-                 or `kafka_scope`"
+                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization`, `response_guard`, \
+                 `event_scope` or `kafka_scope`"
             )
         })?;
         let mut config = Config::read(bytes, listener_direction(), environment)?;
-        if stages.guards_alone() && config.passes.is_none() {
+        let of_events = root_id == EVENT_SCOPE;
+        if of_events && !matches!(config.role, Role::Inbound | Role::Outbound) {
+            return Err(
+                "an `event_scope` stands before or behind a service: write `role: inbound` or `role: outbound`".into(),
+            );
+        }
+        if stages.guards_alone() && !of_events && config.passes.is_none() {
             return Err("a `response_guard` judges for filters before it: write `guard: apart` here and there".into());
         }
         if config.role == Role::Inbound {
@@ -160,7 +170,8 @@ impl Plugin {
         });
         let (metrics, open, region, told) = (Metrics::default(), Open::default(), OnceCell::new(), Cell::new(false));
         let setup = Setup { stages, config, policy, metrics, chain, open, fetched, region, told };
-        self.running = Some(Running::Requests(Rc::new(setup)));
+        let setup = Rc::new(setup);
+        self.running = Some(if of_events { Running::Events(setup) } else { Running::Requests(setup) });
         Ok(())
     }
 }
@@ -178,7 +189,7 @@ impl Plugin {
 
 impl Context for Plugin {
     fn on_done(&mut self) -> bool {
-        if let Some(Running::Requests(setup)) = &self.running
+        if let Some(Running::Requests(setup) | Running::Events(setup)) = &self.running
             && let Some(chain) = &setup.chain
         {
             chain.leave(host::now_ms());
@@ -212,7 +223,7 @@ impl RootContext for Plugin {
     fn on_tick(&mut self) {
         let now_ms = host::now_ms();
         match &self.running {
-            Some(Running::Requests(setup)) => {
+            Some(Running::Requests(setup) | Running::Events(setup)) => {
                 setup.policy.borrow_mut().tick(now_ms);
                 Open::tick(setup, self.context_id, now_ms);
                 if let Some(chain) = &setup.chain {
@@ -231,6 +242,7 @@ impl RootContext for Plugin {
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
         match &self.running {
             Some(Running::Requests(setup)) => Some(Box::new(Stream::new(setup.clone(), context_id))),
+            Some(Running::Events(setup)) => Some(Box::new(events::Stream::new(setup.clone()))),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::statement::{self, Kind};
 use crate::{
     ApiKey, Attributes, CellPlace, Condition, EventCluster, Issuer, MeshId, Modes, Network, Owner, Refusal, Response,
-    RouteWords, Share, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
+    RouteWords, ServiceEvents, Share, Sources, SpiffeId, TenantId, Tenants, UnixSeconds,
 };
 
 /// What a bundle says. Written by `partywall compile`, read through [`crate::Bundle::open`].
@@ -183,6 +183,8 @@ pub struct Service {
     pub operations: Vec<Operation>,
     /// What words of routes mean that lead to it; `None` where nobody listens to them.
     pub routes: Option<RouteWords>,
+    /// What of its requests are events.
+    pub events: Option<ServiceEvents>,
 }
 
 /// For whom a workload may act that no request made call.

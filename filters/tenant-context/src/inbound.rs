@@ -1,8 +1,11 @@
 //! Role inbound: the boundary of a service. A tenant counts only from a listed caller.
 
-use partywall_tenancy::{CLOCK_SKEW, ProvedBy, Reason, Service, Source, SpiffeId, TenantContext, TenantId};
+use partywall_tenancy::{
+    CLOCK_SKEW, ProvedBy, Reason, Service, ServiceEvents, Source, SpiffeId, TenantContext, TenantId,
+};
 
 use crate::edge::Established;
+use crate::event_context::{EventContext, EventProof};
 use crate::root::Proved;
 use crate::sources::{Evidence, Gathered, Proven};
 use crate::standing::Ground;
@@ -39,6 +42,13 @@ pub fn establish(
         gathered.networks = root.claims.net.clone();
     }
     gathered.proven.splice(0..0, root);
+    // INVARIANT: a context of an event counts alone: who has a root, or another proof, is for whom that says.
+    if gathered.proven.is_empty()
+        && let Some(event) = &taken.event
+        && delivers(service, &caller)
+    {
+        gathered.proven.push(by_event(event, evidence)?);
+    }
     if gathered.proven.is_empty() && !anonymous {
         gathered.proven.extend(without_context(service, &caller, evidence));
     }
@@ -75,6 +85,27 @@ fn without_context(service: &Service, caller: &SpiffeId, evidence: &Evidence<'_>
         token_id: String::new(),
         expires: service.without_context.as_ref()?.until,
         ground: Some(Ground::Exception { service: service.name.clone(), peer: caller.clone() }),
+    })
+}
+
+/// Whether this service takes events from `caller` without the requests that caused them.
+pub(crate) fn delivers(service: &Service, caller: &SpiffeId) -> bool {
+    matches!(&service.events, Some(ServiceEvents::CloudEvents(events)) if events.deliveries.contains(caller))
+}
+
+/// The workload that sent an event acts by it, whoever brings it; nobody's roles go with it.
+fn by_event(event: &EventProof, evidence: &Evidence<'_>) -> Result<Proven, Rejection> {
+    let EventContext { tenant, workload, expires, key } = event.verify(evidence.view, evidence.now)?;
+    Ok(Proven {
+        by: ProvedBy::Workload,
+        source: "the context of the event",
+        tenants: vec![tenant],
+        principal: workload.to_string(),
+        roles: Vec::new(),
+        scopes: Vec::new(),
+        token_id: String::new(),
+        expires,
+        ground: Some(Ground::Event { key }),
     })
 }
 

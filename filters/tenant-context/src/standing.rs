@@ -21,6 +21,11 @@ pub(crate) enum Ground {
     ApiKey(String),
     /// A root context.
     Root(Rc<Proved>),
+    /// The context of an event, by the id of the key that signed it.
+    Event {
+        /// The id.
+        key: String,
+    },
     /// None: this service takes this peer without a context.
     Exception {
         /// The service.
@@ -93,6 +98,11 @@ impl Ground {
                 key.map(|_| ()).ok_or_else(|| invalid("its API key is not in the bundle any more"))
             }
             Self::Root(proved) => proved.check_signer(view),
+            Self::Event { key } => {
+                let signer = crate::event_context::signer(key, view)?;
+                let why = "who sent the event may not sign for this tenant any more";
+                if signer.tenants.contains(tenant) { Ok(()) } else { Err(Rejection::new(Reason::ContextForged, why)) }
+            }
             Self::Exception { service, peer } => {
                 let exception = view.bundle().service(service).and_then(|found| found.without_context.as_ref());
                 let stands = exception.is_some_and(|found| found.peer == *peer && found.tenant == *tenant);

@@ -1,6 +1,6 @@
 //! Taking identity headers out of a request, before anything else is looked at.
 
-use crate::{Headers, Single};
+use crate::{EventProof, Headers, Single};
 
 /// The request header that carries the root context.
 pub const CONTEXT: &str = "x-partywall-context";
@@ -48,6 +48,8 @@ pub struct TakenOut {
     pub root: Single<Vec<u8>>,
     /// The names of the headers to remove, each once.
     pub names: Vec<String>,
+    /// The context of the event that this request brings, if it brings one in headers; who knows of events puts it here.
+    pub event: Option<EventProof>,
 }
 
 /// Finds every identity header: `x-partywall-*`, `x-forwarded-client-cert`, `legacy` ones, and those
@@ -64,7 +66,7 @@ pub fn take_out(headers: Headers<'_>, legacy: &[String]) -> TakenOut {
         Single::Once(value) => Single::Once(value.to_vec()),
         Single::Repeated => Single::Repeated,
     };
-    TakenOut { root, names }
+    TakenOut { root, names, event: None }
 }
 
 /// Whether `name` claims an identity. Many servers read `_` as `-` (CGI, RFC 3875 section 4.1.18),

@@ -58,6 +58,13 @@ impl Client {
         Ok(Self { name: format!("{name}.py"), command })
     }
 
+    /// `integration/kafka/cloud_events.py`, with the SDK of CloudEvents.
+    pub fn events_program() -> Result<Self> {
+        let mut command = Command::new("python3");
+        command.arg(programs().join("cloud_events.py")).env("PYTHONPATH", artefacts::cloud_events()?);
+        Ok(Self { name: "cloud_events.py".into(), command })
+    }
+
     /// kcat.
     pub fn kcat() -> Result<Self> {
         Ok(Self { name: "kcat".into(), command: Command::new(artefacts::kcat()?) })

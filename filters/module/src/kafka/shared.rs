@@ -17,7 +17,7 @@ thread_local! {
 }
 
 /// One cluster of Kafka under one policy, for the listeners of all its brokers.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     policy: Rc<RefCell<Policy>>,
     name: String,
     counts: Rc<Counts>,
@@ -26,7 +26,7 @@ pub(super) struct Shared {
 }
 
 /// The cluster of this name under this policy.
-pub(super) fn of(policy: &Rc<RefCell<Policy>>, name: &str) -> Rc<Shared> {
+pub(crate) fn of(policy: &Rc<RefCell<Policy>>, name: &str) -> Rc<Shared> {
     CLUSTERS.with_borrow_mut(|all| {
         if let Some(known) = all.iter().find(|one| Rc::ptr_eq(&one.policy, policy) && one.name == name) {
             return known.clone();
@@ -45,7 +45,7 @@ impl Shared {
     }
 
     /// The same, ready for use; `None` where the bundle does not know the cluster, or contradicts itself about it.
-    pub(super) fn cluster(&self, bundle: &Bundle) -> Option<Cluster> {
+    pub(crate) fn cluster(&self, bundle: &Bundle) -> Option<Cluster> {
         let revision = bundle.body().revision;
         let mut compiled = self.compiled.borrow_mut();
         if let Some((of, cluster)) = &*compiled

@@ -1,12 +1,16 @@
 //! The context stage: hands request, peer and route to `tenant-context`, and its answer to the request.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use partywall_authorization::Authorization;
-use partywall_tenancy::{Bundle, ProvedBy, Reason, Recover, Service, Source, TenantContext, UnixSeconds, View};
+use partywall_event_scope::cloudevents;
+use partywall_tenancy::{
+    Bundle, ProvedBy, Reason, Recover, Service, ServiceEvents, Source, TenantContext, UnixSeconds, View,
+};
 use partywall_tenant_context::{
-    self as tenant_context, Baggage, CONTEXT, Carried, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer, Rejection,
-    Request, Role, Single, Standing, TENANT, TIER, TakenOut, TraceParent, TraceState, jwt,
+    self as tenant_context, Baggage, CONTEXT, Carried, EventProof, Evidence, Handed, Handle, Outbound, PRINCIPAL, Peer,
+    Rejection, Request, Role, Single, Standing, TENANT, TIER, TakenOut, TraceParent, TraceState, jwt,
 };
 
 use super::Denied;
@@ -118,6 +122,7 @@ impl Stage<'_> {
         let sources = &self.view.bundle().body().sources.inbound;
         // Who brings a root is somebody; the operation is looked for once more when it is decided on.
         let anonymous = taken.root == Single::Absent && self.is_anonymous(&service.name, request);
+        let taken = &with_event(service, request, taken);
         let established = self.with_evidence(request, sources, |evidence| {
             tenant_context::establish_inbound(request, taken, service, evidence, anonymous)
         })?;
@@ -262,6 +267,20 @@ impl Stage<'_> {
     }
 }
 
+/// The same, with the context of the event that the request brings in headers, where this service takes events that way.
+fn with_event<'t>(service: &Service, request: &Request<'_>, taken: &'t TakenOut) -> Cow<'t, TakenOut> {
+    match &service.events {
+        Some(ServiceEvents::CloudEvents(events)) if !events.deliveries.is_empty() && taken.root == Single::Absent => {}
+        _ => return Cow::Borrowed(taken),
+    }
+    let headers = request.headers.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+    let event = cloudevents::context_of(headers, |bound, token| {
+        let own = |text: &str| text.to_owned();
+        EventProof { token: own(token), kind: own(bound.kind), source: own(bound.source), id: own(bound.id) }
+    });
+    Cow::Owned(TakenOut { event, ..taken.clone() })
+}
+
 /// What the request carries, or carried when it passed before. Only filters of this process write filter state.
 fn carried(request: &Request<'_>) -> Result<Carried, Rejection> {
     let carried = Carried::of(request)?;
@@ -285,7 +304,7 @@ fn tell_app(context: &TenantContext) {
 }
 
 /// The service that the request's route leads to.
-pub(super) fn destination(bundle: &Bundle) -> Option<String> {
+pub(crate) fn destination(bundle: &Bundle) -> Option<String> {
     let cluster = host::property(&["xds", "cluster_name"])?;
     let cluster = str::from_utf8(&cluster).ok()?;
     bundle.service_of_cluster(cluster).map(|s| s.name.clone())

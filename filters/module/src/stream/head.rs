@@ -3,12 +3,12 @@
 use std::cell::OnceCell;
 
 use partywall_authorization::{Body, Counted};
-use partywall_tenancy::{Reason, TenantId, UnixSeconds};
+use partywall_tenancy::{Bundle, Reason, TenantId, UnixSeconds};
 use partywall_tenant_context::{Request, Role, TraceParent};
 use proxy_wasm::types::Action;
 
 use super::{Allowed, Basis, Denied, Ran, Stream, answer, context, decide, handover, hold, log, mode, pass};
-use crate::host;
+use crate::{events, host};
 
 impl Stream {
     /// A request that other filters let in, whose response is judged here.
@@ -80,8 +80,34 @@ impl Stream {
         if let Some(guarding) = &self.guarding {
             guarding.prepare_request();
         }
+        self.hand_over(&basis, allowed.crosses);
         let more = (self.trace, body);
         self.kept = Some(self.setup.open.keep(self.context_id, headers, basis, allowed.crosses, more));
+    }
+
+    /// Leaves word for `event_scope`, where the service that is called has events.
+    fn hand_over(&mut self, basis: &Basis, crosses: bool) {
+        if !matches!(self.setup.config.role, Role::Inbound | Role::Outbound) {
+            return;
+        }
+        let own = self.setup.config.service.as_deref().unwrap_or_default();
+        let service = match basis {
+            Basis::Context(established) => &established.service,
+            Basis::Platform(_) => own,
+            Basis::Tenantless(_) => return,
+        };
+        let policy = self.setup.policy.borrow();
+        let has_events = |bundle: &Bundle| bundle.service(service).is_some_and(|service| service.events.is_some());
+        if !policy.bundle().is_some_and(has_events) {
+            return;
+        }
+        self.events = events::leave(match basis {
+            Basis::Context(established) => {
+                let (context, service) = (established.context.clone(), established.service.clone());
+                events::Handed::Tenant { context, service, crosses }
+            }
+            Basis::Platform(_) | Basis::Tenantless(_) => events::Handed::Platform,
+        });
     }
 
     /// Decides, as far as the head goes.

@@ -216,6 +216,13 @@ pub(super) fn refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason
     overrule(setup, trace, reason, &refused.to_string())
 }
 
+/// A request that was let in is no event of its tenant's, or what was answered is not, and this is why.
+pub(crate) fn event_refused(setup: &Setup, trace: Option<&TraceParent>, reason: Reason, detail: &str) -> Option<u64> {
+    setup.metrics.count("events_denials_total", &[("reason", reason.code()), ("role", role(setup.config.role))]);
+    deny_after_all(setup, reason, detail);
+    link_again(setup, trace)
+}
+
 /// A request that was let in cannot be answered, since nobody could judge its response, and this is why.
 pub(super) fn unjudged(setup: &Setup, reason: Reason, detail: &str) {
     setup.metrics.count("guard_denials_total", &[("reason", "unjudged"), ("role", role(setup.config.role))]);

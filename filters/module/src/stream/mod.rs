@@ -19,7 +19,8 @@ mod retention;
 mod tenantless;
 mod verdict;
 
-pub(crate) use context::CARRIED;
+pub(crate) use context::{CARRIED, destination};
+pub(crate) use log::event_refused;
 pub(crate) use open::Open;
 
 use std::rc::Rc;
@@ -35,7 +36,7 @@ use response::take_out_of_response;
 
 use crate::denial::Denial;
 use crate::plugin::Setup;
-use crate::{host, slots};
+use crate::{events, host, slots};
 
 /// The proxy-wasm stream context.
 pub(crate) struct Stream {
@@ -47,8 +48,10 @@ pub(crate) struct Stream {
     held: Option<Box<hold::Held>>,
     /// Where this request's context waits for its calls, to be closed with it.
     placed: context::Placed,
-    /// The context it left for the filter that follows, to be forgotten with it.
+    /// The context it left for the filter that follows, to be forgotten with it,
     ticket: Option<handover::Ticket>,
+    /// and for whom it let a request in that may be an event.
+    events: Option<events::Ticket>,
     /// The service that the route led to when the request was decided.
     decided_for: Option<String>,
     trace: Option<TraceParent>,
@@ -81,6 +84,7 @@ impl Stream {
             held: None,
             placed,
             ticket: None,
+            events: None,
             decided_for: None,
             trace: None,
             numbers: Vec::new(),
@@ -204,6 +208,9 @@ impl HttpContext for Stream {
         if let Some(kept) = &self.kept {
             kept.responding.set(true);
         }
+        if self.is_unscoped() {
+            return self.refuse_unscoped();
+        }
         if !self.setup.stages.context {
             return self.guard_head(end_of_stream);
         }
@@ -278,6 +285,9 @@ impl Drop for Stream {
         if let Some(ticket) = self.ticket.take() {
             handover::forget(ticket);
         }
+        if let Some(ticket) = self.events.take() {
+            events::forget(ticket);
+        }
         let denied = self.was_denied();
         if let Some(kept) = self.kept.take() {
             self.setup.open.forget(&kept);
@@ -302,7 +312,7 @@ impl Drop for Stream {
 
 /// Answers a request that is denied. Inner hops answer with the reason's own status, and inbound ones, whose callers are
 /// sidecars, with the reason: see `leave_the_mesh` of the edge.
-fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParent>, grpc: bool) {
+pub(crate) fn answer(setup: &Setup, reason: Reason, proved: bool, trace: Option<&TraceParent>, grpc: bool) {
     let coarse = reason.coarse(proved);
     let (status, exact) = match setup.config.role {
         Role::Edge => (coarse.status(), None),

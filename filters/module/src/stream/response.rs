@@ -7,7 +7,7 @@ use proxy_wasm::types::Action;
 
 use super::{Stream, answer, context, guard, identity_names, log, retention};
 use crate::denial::{self, Denial};
-use crate::host;
+use crate::{events, host};
 
 impl Stream {
     /// At the edge: what services and sidecars say to each other about tenants stays in the mesh, and a
@@ -50,8 +50,26 @@ impl Stream {
 
     /// Whether the response is an answer of ours, by this filter or by a stage after it.
     pub(super) fn is_own_answer(&self) -> bool {
-        let decided_later = !self.setup.stages.authorization;
+        let decided_later = !self.setup.stages.authorization || self.events.is_some();
         self.was_denied() || (decided_later && host::property(&[log::DECISION]).is_some_and(|d| d == b"deny"))
+    }
+
+    /// Whether the service got an event of which no `event_scope` took word: there is none behind this filter, so that
+    /// nothing keeps tenants apart. It is too late for the request; its answer goes no further, and somebody is told.
+    pub(super) fn is_unscoped(&self) -> bool {
+        let answered =
+            || host::property(&["response", "code_details"]).is_some_and(|details| details == b"via_upstream");
+        self.events.is_some_and(events::waits) && answered()
+    }
+
+    pub(super) fn refuse_unscoped(&mut self) -> Action {
+        let (reason, why) =
+            (Reason::PolicyUnavailable, "the service has events, and no `event_scope` follows this filter");
+        self.numbers.extend(log::event_refused(&self.setup, self.trace.as_ref(), reason, why));
+        self.guarding = None;
+        self.answered = true;
+        answer(&self.setup, reason, true, self.trace.as_ref(), self.grpc);
+        Action::Pause
     }
 
     /// Judges the head of what the service answered.

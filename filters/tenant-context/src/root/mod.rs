@@ -19,14 +19,14 @@ pub const ROOT_LIFETIME: UnixSeconds = 60;
 pub const MAX_TOKEN: usize = 4096;
 
 const TYPE: &str = "partywall-root+jwt";
-const ALGORITHM: &str = "EdDSA";
+pub(crate) const ALGORITHM: &str = "EdDSA";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header<'a> {
-    alg: &'a str,
-    kid: &'a str,
-    typ: &'a str,
+pub(crate) struct Header<'a> {
+    pub(crate) alg: &'a str,
+    pub(crate) kid: &'a str,
+    pub(crate) typ: &'a str,
 }
 
 /// The claims of a root context.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::{ContextSigner, Reason, Secret, TenantContext, TenantId, UnixSeconds, View};
+use serde::Serialize;
 
 use super::{ALGORITHM, Claims, Header, MAX_TOKEN, ROOT_LIFETIME, TYPE};
 use crate::Rejection;
@@ -51,7 +52,7 @@ impl RootSigner {
         now: UnixSeconds,
         random: impl FnOnce() -> Option<[u8; 16]>,
     ) -> Result<Rc<str>, Rejection> {
-        let signer = self.usable(context, view)?;
+        let signer = self.usable(&context.tenant, view)?;
         let key = same(context, view)?;
         if let Some(minted) = self.minted.borrow().get(&key)
             && (minted.iat..minted.exp.min(minted.iat.saturating_add(SHARED_FOR))).contains(&now)
@@ -61,17 +62,18 @@ impl RootSigner {
         let random =
             random().ok_or(Rejection::of_proved(Reason::PolicyUnavailable, "the host gives no random bytes"))?;
         let claims = claims(context, view, signer, now, random);
-        let token = self.sign(&claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(too_much)?;
+        let token = self.write(TYPE, &claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(too_much)?;
         let token = Rc::<str>::from(token);
         let minted = Minted { token: token.clone(), iat: claims.iat, exp: claims.exp };
         self.minted.borrow_mut().insert(key, context.tenant.clone(), minted, claims.exp, now);
         Ok(token)
     }
 
-    fn usable<'a>(&self, context: &TenantContext, view: &'a View) -> Result<&'a ContextSigner, Rejection> {
+    /// What the bundle says of this key, where it may sign for `tenant`.
+    pub(crate) fn usable<'a>(&self, tenant: &TenantId, view: &'a View) -> Result<&'a ContextSigner, Rejection> {
         view.bundle()
             .signer(&self.id)
-            .filter(|s| s.tenants.contains(&context.tenant) && s.key == self.key.verifying_key().to_bytes())
+            .filter(|s| s.tenants.contains(tenant) && s.key == self.key.verifying_key().to_bytes())
             .filter(|_| !view.overlay().revokes_signer(&self.id))
             .ok_or_else(|| {
                 Rejection::of_proved(
@@ -81,8 +83,9 @@ impl RootSigner {
             })
     }
 
-    fn sign(&self, claims: &Claims) -> Option<String> {
-        let header = serde_json::to_vec(&Header { alg: ALGORITHM, kid: &self.id, typ: TYPE }).ok()?;
+    /// A signed token of that type.
+    pub(crate) fn write(&self, typ: &str, claims: &impl Serialize) -> Option<String> {
+        let header = serde_json::to_vec(&Header { alg: ALGORITHM, kid: &self.id, typ }).ok()?;
         let payload = serde_json::to_vec(claims).ok()?;
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');

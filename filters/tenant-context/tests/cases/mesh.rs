@@ -425,6 +425,7 @@ impl ServiceEntry {
             tenantless: false,
             operations: vec![],
             routes: None,
+            events: None,
         }
     }
 }

@@ -77,6 +77,7 @@ pub fn body() -> BundleBody {
         tenantless: false,
         operations: vec![],
         routes: None,
+        events: None,
     };
     let record = |id: &str, status| Tenant {
         id: tenant(id),
