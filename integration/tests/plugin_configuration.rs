@@ -1,5 +1,6 @@
-//! The module and `partywall schema plugin` take the same configurations, and so it is of `kafka-scope`. Neither knows the other; both are asked: the
-//! configurations here are made from the schema, and the module names its own fields and words where it refuses one.
+//! The module and `partywall schema plugin` take the same configurations, and those of a `kafka_scope` by `kafka-scope`.
+//! Neither knows the other; both are asked: the configurations here are made from the schema, and the module names its own
+//! fields and words where it refuses one.
 
 use std::collections::BTreeSet;
 

@@ -81,7 +81,7 @@ mod tests {
         let entry = one.seal(&id, b"acme.orders").unwrap();
         assert_eq!(one.open(&id, &entry), Some(b"acme.orders".as_slice()));
         assert_eq!(one.open(&[8; 16], &entry), None, "another id");
-        assert_eq!(ids(A, "shop-event").open(&id, &entry), None, "another cluster");
+        assert_eq!(ids(A, "shop-orders").open(&id, &entry), None, "another cluster");
         assert_eq!(ids(B, "shop-events").open(&id, &entry), None, "another key");
         assert!(ids(&format!("{B},{A}"), "shop-events").open(&id, &entry).is_some(), "a former key");
         for at in 0..entry.len() {
