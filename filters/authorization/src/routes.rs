@@ -205,6 +205,7 @@ mod tests {
             tenantless: false,
             operations: vec![operation("GET", "/known/{x}", "a"), operation("ROUTE", "/b/R", "b")],
             routes,
+            events: None,
         }
     }
 

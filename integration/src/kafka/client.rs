@@ -61,7 +61,7 @@ impl Client {
     /// `integration/kafka/cloud_events.py`, with the SDK of CloudEvents.
     pub fn events_program() -> Result<Self> {
         let mut command = Command::new("python3");
-        command.arg(programs().join("cloud_events.py")).env("PYTHONPATH", artefacts::cloud_events()?);
+        command.arg(program("cloud_events.py")).env("PYTHONPATH", artefacts::cloud_events()?);
         Ok(Self { name: "cloud_events.py".into(), command })
     }
 
