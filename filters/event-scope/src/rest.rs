@@ -6,7 +6,7 @@
 //!          Exchange::respond, response ◄── its answer   names mapped back, elements of others left out, its words as well
 //! ```
 //!
-//! Paths and bodies stand in [`table`]. Names go through [`World`], and what is done to topics through [`Decide`], as those
+//! Paths and bodies stand in `table`. Names go through [`World`], and what is done to topics through [`Decide`], as those
 //! of Kafka's own protocol do.
 
 mod inward;
