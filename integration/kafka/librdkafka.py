@@ -1,5 +1,6 @@
 """librdkafka, by confluent_kafka:
     librdkafka.py produce BOOTSTRAP TOPIC RECORD...
+    librdkafka.py no-acks BOOTSTRAP TOPIC OTHER [key=value...]: ten records to each, in turn and twice, asking for no answer
     librdkafka.py consume BOOTSTRAP TOPIC COUNT GROUP [key=value...]
 Errors are told on standard error with Kafka's own name for them, and end with 1.
 """
@@ -21,6 +22,17 @@ def produce(bootstrap, topic, *records):
         failed.append("_TIMED_OUT")
     if failed:
         sys.exit("\n".join(failed))
+
+
+def no_acks(bootstrap, topic, other, *more):
+    # One connection, so that what is denied stands between what is not.
+    producer = Producer({"acks": 0, "linger.ms": 0, **configuration(bootstrap, more)})
+    for turn in range(2):
+        for number in range(10):
+            for name in (other, topic):
+                producer.produce(name, f"{turn} {number}")
+                producer.poll(0.02)
+        producer.flush(10)
 
 
 def consume(bootstrap, topic, count, group, *more):
@@ -45,6 +57,6 @@ def consume(bootstrap, topic, count, group, *more):
 
 if __name__ == "__main__":
     try:
-        {"produce": produce, "consume": consume}[sys.argv[1]](*sys.argv[2:])
+        {"produce": produce, "no-acks": no_acks, "consume": consume}[sys.argv[1]](*sys.argv[2:])
     except KafkaException as error:
         sys.exit(error.args[0].name())

@@ -1,0 +1,101 @@
+//! Three brokers behind one proxy: clients find each, and go on where a partition's leader is another one.
+
+use std::time::Duration;
+
+use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions};
+use partywall_integration::wait;
+
+/// How long brokers may take to agree on another leader on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn kcat(scoped: &Scoped, tenant: &str, arguments: &[&str], input: &str) -> Ran {
+    let settings = scoped.rdkafka(tenant).unwrap();
+    let at = scoped.bootstrap();
+    let mut all = vec!["-b", &*at];
+    settings.iter().for_each(|setting| all.extend(["-X", setting]));
+    all.extend(arguments);
+    Client::kcat().unwrap().run(&all, input).unwrap()
+}
+
+fn lines(told: &str) -> Vec<String> {
+    let mut lines: Vec<String> = told.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn clients_go_on_when_a_leader_moves() {
+    let mut brokers = Brokers::start(&Options { name: "kafka-three", brokers: 3, ..Options::default() }).unwrap();
+    let scoped = Scoped::start(&ScopedOptions { name: "kafka-three", ..ScopedOptions::default() }, &brokers).unwrap();
+    let mut wanted = Vec::new();
+    for tenant in ["acme", "globex"] {
+        let topic = format!("{tenant}.orders");
+        let create = ["--create", "--topic", &topic, "--partitions", "3", "--replication-factor", "3"];
+        brokers.tool("TopicCommand", &create).unwrap().succeeds().unwrap();
+        for partition in 0..3 {
+            let record = format!("{tenant} {partition} before\n");
+            let to = ["-P", "-t", "orders", "-p", &partition.to_string()];
+            kcat(&scoped, tenant, &to, &record).succeeds().unwrap();
+        }
+    }
+    // Each partition has another leader, so that all three brokers were found through the proxy.
+    let listed = kcat(&scoped, "acme", &["-L", "-t", "orders"], "").succeeds().unwrap();
+    for id in 1..=3 {
+        assert!(listed.contains(&format!("broker {id} at 127.0.0.1:")), "{listed}");
+        assert!(listed.contains(&format!("leader {id},")), "{listed}");
+    }
+
+    brokers.stop(1);
+    let moved = wait::until(PATIENCE, || {
+        let told = kcat(&scoped, "acme", &["-L", "-t", "orders"], "").told;
+        let all = (0..3).all(|partition| told.contains(&format!("partition {partition}, leader")));
+        (all && !told.contains("leader 2,") && !told.contains("leader -1")).then_some(())
+    });
+    moved.expect("another broker leads");
+    for tenant in ["acme", "globex"] {
+        for partition in 0..3 {
+            let record = format!("{tenant} {partition} after\n");
+            let to = ["-P", "-t", "orders", "-p", &partition.to_string()];
+            kcat(&scoped, tenant, &to, &record).succeeds().unwrap();
+            wanted.extend([format!("{tenant} {partition} before"), format!("{tenant} {partition} after")]);
+        }
+        let told = kcat(&scoped, tenant, &["-C", "-t", "orders", "-e", "-q"], "").succeeds().unwrap();
+        let own: Vec<String> = wanted.iter().filter(|line| line.starts_with(tenant)).cloned().collect();
+        assert_eq!(lines(&told), lines(&own.join("\n")), "{tenant}");
+    }
+    brokers.restart(1).unwrap();
+    let back = wait::until(PATIENCE, || {
+        kcat(&scoped, "globex", &["-L", "-t", "orders"], "")
+            .told
+            .contains("isrs: 1,2,3")
+            .then_some(())
+            .or_else(|| kcat(&scoped, "globex", &["-L"], "").told.contains("broker 2 at").then_some(()))
+    });
+    back.expect("the broker is told of again");
+}
+
+/// Who asks for no answer gets none, and what is denied is dropped: nothing of it reaches the broker, and the connection
+/// goes on.
+#[test]
+fn what_asks_for_no_answer_is_dropped_where_it_is_denied() {
+    let brokers = Brokers::start(&Options { name: "kafka-acks", ..Options::default() }).unwrap();
+    let cluster = "    topics: [{ topic: \"*\" }, { topic: \"secret-*\", deny: true }]\n";
+    let options = ScopedOptions { name: "kafka-acks", cluster, ..ScopedOptions::default() };
+    let scoped = Scoped::start(&options, &brokers).unwrap();
+    for topic in ["acme.orders", "acme.secret-plans"] {
+        brokers.tool("TopicCommand", &["--create", "--topic", topic]).unwrap().succeeds().unwrap();
+    }
+    let settings = scoped.rdkafka("acme").unwrap();
+    let at = scoped.bootstrap();
+    let arguments = [vec!["no-acks", &*at, "orders", "secret-plans"], settings.iter().map(|s| &**s).collect()].concat();
+    Client::python_program("librdkafka").unwrap().run(&arguments, "").unwrap().succeeds().unwrap();
+    let end = |topic: &str| {
+        let told = brokers.tool("GetOffsetShell", &["--topic", topic]).unwrap().succeeds().unwrap();
+        told.trim().rsplit(':').next().unwrap_or_default().to_owned()
+    };
+    let came = wait::until(PATIENCE, || (end("acme.orders") == "20").then_some(()));
+    came.expect("what is permitted comes");
+    assert_eq!(end("acme.secret-plans"), "0");
+    let denied = scoped.told().into_iter().filter(|line| line["decision"] == "deny").count();
+    assert!(denied > 0 && scoped.told().iter().all(|line| line["decision"] != "end"), "{:?}", scoped.told());
+}
