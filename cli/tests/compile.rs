@@ -312,7 +312,7 @@ fn every_source_and_binding_reaches_the_bundle() {
     assert_eq!(workload["legacy_headers"], headers, "an API key is no service's business");
     let orders = &workload["services"][1];
     assert_eq!(orders["own_tenant"], "acme");
-    assert_eq!(orders["act_for"], serde_json::json!({ "Only": ["acme"] }));
+    assert_eq!(orders["act_for"], serde_json::json!({ "tenants": { "Only": ["acme"] }, "fetched": null }));
     assert_eq!(orders["operations"][3]["anonymous"], true);
     partywall(&["inspect", path(&file)])
         .says("selecting: header x-shop-tenant from spiffe://mesh.example/ns/*/sa/partner-gateway")

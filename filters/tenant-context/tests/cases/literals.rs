@@ -15,8 +15,10 @@ impl fmt::Display for Literal {
     }
 }
 
-/// Texts that no rejection carries, by the beginning of the file's path they are in.
+/// Texts that no rejection of a case's carries, by the file they are in.
 const NO_DETAILS: &[(&str, &str)] = &[
+    ("event_client.rs", "of clients of Kafka, which are no requests: tests/event_client.rs"),
+    ("event_context.rs", "of events, which are bound to what stands in them: tests/event_context.rs"),
     ("jwt/jwk.rs", "of a key set that is refused, on the tick: JwkError"),
     ("jwt/json.rs", "for serde"),
     ("jwt/sealed.rs", "a domain of a MAC"),
@@ -25,6 +27,8 @@ const NO_DETAILS: &[(&str, &str)] = &[
 
 /// A case is one look at a request.
 const OPEN: &str = "said of requests that are open already: tests/standing.rs";
+const EVENTS: &str = "a case brings no event: tests/event_context.rs";
+const FETCHED: &str = "a case fetched nothing from Kafka: tests/mesh.rs";
 const PLATFORM: &str =
     "cases here are of tenants; `cases/decide/scope` of `authorization` asks for what is the platform's";
 /// Details that no case can reach, and why.
@@ -42,6 +46,10 @@ pub(crate) const UNREACHED: &[(&str, &str)] = &[
     ("its API key is not in the bundle any more", OPEN),
     ("its signer may no longer sign for this tenant", OPEN),
     ("its peer is not taken without a context any more", OPEN),
+    ("who sent the event may not sign for this tenant any more", EVENTS),
+    ("the context of the event", EVENTS),
+    ("the workload fetched records of this tenant, but not lately", FETCHED),
+    ("nobody saw the workload fetch records of this tenant", FETCHED),
     ("a gateway is no platform principal, nor is who is behind it", PLATFORM),
     ("what is the platform's is asked for without a root context", PLATFORM),
 ];
