@@ -1,6 +1,6 @@
 """librdkafka, by confluent_kafka:
     librdkafka.py produce BOOTSTRAP TOPIC RECORD...
-    librdkafka.py no-acks BOOTSTRAP TOPIC OTHER [key=value...]: ten records to each, in turn and twice, asking for no answer
+    librdkafka.py produce-as BOOTSTRAP TOPIC RECORD [key=value...]
     librdkafka.py consume BOOTSTRAP TOPIC COUNT GROUP [key=value...]
 Errors are told on standard error with Kafka's own name for them, and end with 1.
 """
@@ -14,8 +14,8 @@ def configuration(bootstrap, more):
     return {"bootstrap.servers": bootstrap, **dict(pair.split("=", 1) for pair in more)}
 
 
-def produce(bootstrap, topic, *records):
-    producer, failed = Producer(configuration(bootstrap, [])), []
+def produce(bootstrap, topic, *records, settings=()):
+    producer, failed = Producer(configuration(bootstrap, settings)), []
     for record in records:
         producer.produce(topic, record, on_delivery=lambda error, _: error and failed.append(error.name()))
     if producer.flush(30):
@@ -24,15 +24,8 @@ def produce(bootstrap, topic, *records):
         sys.exit("\n".join(failed))
 
 
-def no_acks(bootstrap, topic, other, *more):
-    # One connection, so that what is denied stands between what is not.
-    producer = Producer({"acks": 0, "linger.ms": 0, **configuration(bootstrap, more)})
-    for turn in range(2):
-        for number in range(10):
-            for name in (other, topic):
-                producer.produce(name, f"{turn} {number}")
-                producer.poll(0.02)
-        producer.flush(10)
+def produce_as(bootstrap, topic, record, *more):
+    produce(bootstrap, topic, record, settings=("message.timeout.ms=8000", *more))
 
 
 def consume(bootstrap, topic, count, group, *more):
@@ -57,6 +50,6 @@ def consume(bootstrap, topic, count, group, *more):
 
 if __name__ == "__main__":
     try:
-        {"produce": produce, "no-acks": no_acks, "consume": consume}[sys.argv[1]](*sys.argv[2:])
+        {"produce": produce, "produce-as": produce_as, "consume": consume}[sys.argv[1]](*sys.argv[2:])
     except KafkaException as error:
         sys.exit(error.args[0].name())

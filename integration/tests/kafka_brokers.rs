@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use kafka_protocol::messages::MetadataRequest;
+use partywall_integration::kafka::wire::Wire;
 use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions};
-use partywall_integration::wait;
+use partywall_integration::ports::local;
+use partywall_integration::{raw, wait};
 
 /// How long brokers may take to agree on another leader on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,10 +88,19 @@ fn what_asks_for_no_answer_is_dropped_where_it_is_denied() {
     for topic in ["acme.orders", "acme.secret-plans"] {
         brokers.tool("TopicCommand", &["--create", "--topic", topic]).unwrap().succeeds().unwrap();
     }
-    let settings = scoped.rdkafka("acme").unwrap();
-    let at = scoped.bootstrap();
-    let arguments = [vec!["no-acks", &*at, "orders", "secret-plans"], settings.iter().map(|s| &**s).collect()].concat();
-    Client::python_program("librdkafka").unwrap().run(&arguments, "").unwrap().succeeds().unwrap();
+    // Clients of Kafka look before whether they may; this one does not.
+    let identity = scoped.client("acme").unwrap();
+    let stream = raw::dial(local(scoped.port), Some(&identity), PATIENCE).unwrap();
+    let mut wire = Wire::over(stream, "careless");
+    for number in 0..20 {
+        for topic in ["secret-plans", "orders"] {
+            let frame = wire.produce(topic, 0, &[format!("{number}")]).unwrap();
+            wire.send(&frame).unwrap();
+        }
+    }
+    let all = MetadataRequest::default().with_topics(None);
+    let told = wire.ask(9, &all).unwrap().message.unwrap();
+    assert_eq!(told.topics.len(), 1, "the connection goes on, and the next answer is that to the next request");
     let end = |topic: &str| {
         let told = brokers.tool("GetOffsetShell", &["--topic", topic]).unwrap().succeeds().unwrap();
         told.trim().rsplit(':').next().unwrap_or_default().to_owned()

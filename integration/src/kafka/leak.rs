@@ -19,6 +19,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::wire::Stream;
 pub use names::{Ranged, Tenant};
+pub(super) use player::batch;
 pub use watch::{Found, Watch};
 
 /// Opens a connection for a tenant, as it proves itself; reading from it ends after this time in vain.

@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::RequestHeader;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ProduceRequest, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
 /// The largest response that is read.
@@ -58,6 +59,17 @@ impl Wire {
         request.encode(&mut body, version)?;
         let length = i32::try_from(body.len())?;
         Ok([&length.to_be_bytes(), &body[..]].concat())
+    }
+
+    /// A Produce of values to partition 0 of a topic, in version 9.
+    pub fn produce(&mut self, topic: &str, acks: i16, values: &[String]) -> Result<Vec<u8>> {
+        let records = super::leak::batch(values, (-1, -1, -1, false))?;
+        let data = PartitionProduceData::default().with_records(Some(records));
+        let topic = TopicProduceData::default()
+            .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]);
+        self.frame(9, &request)
     }
 
     /// Sends bytes, whatever they are.

@@ -333,7 +333,10 @@ pub(super) fn topic_name(name: &str) -> TopicName {
 }
 
 /// One batch of records of a producer (id, epoch, first sequence, whether in a transaction).
-pub(super) fn batch(values: &[String], (id, epoch, first, transactional): (i64, i16, i32, bool)) -> Result<Bytes> {
+pub(in crate::kafka) fn batch(
+    values: &[String],
+    (id, epoch, first, transactional): (i64, i16, i32, bool),
+) -> Result<Bytes> {
     // Of today: brokers remove what is old.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
     let timestamp = i64::try_from(now)?;

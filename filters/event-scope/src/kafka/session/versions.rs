@@ -6,6 +6,9 @@ use crate::kafka::codec::{Api, Editor, Mark, Marks, Place, Value, Verdict};
 /// A client that does not find version 0 of Produce takes the broker for an old one (KAFKA-18659); brokers that lack
 /// it say it as well.
 const PRODUCE: i64 = 0;
+/// librdkafka sends version 1, and does so only where a broker says that it has version 0 as well, as all of Kafka's do.
+/// Who sends that one is answered with error 35.
+const SASL_HANDSHAKE: i64 = 17;
 
 /// Cuts what a broker offers.
 pub(super) struct Offer {
@@ -37,7 +40,7 @@ impl Editor for Offer {
         let Some((first, last)) = self.of(api) else { return Verdict::Drop(1) };
         match place.mark {
             Mark::MinVersion if number > last => Verdict::Drop(1),
-            Mark::MinVersion if api == PRODUCE => Verdict::Number(0),
+            Mark::MinVersion if matches!(api, PRODUCE | SASL_HANDSHAKE) => Verdict::Number(0),
             Mark::MinVersion => Verdict::Number(number.max(first)),
             _ if number < first => Verdict::Drop(1),
             _ => Verdict::Number(number.min(last)),
