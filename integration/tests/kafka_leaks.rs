@@ -30,7 +30,13 @@ fn run(scoped: &Scoped, tenants: Vec<Tenant>, records: usize) -> Report {
         (tenant, dial)
     });
     let progress = |written: u64, of: usize| println!("{written} of {of} records written");
-    let run = Run { tenants: dials.collect(), records, batch: 40, seed: 7, progress: Some(progress) };
+    let run = Run {
+        tenants: dials.collect(),
+        records,
+        batch: records.div_ceil(500).clamp(40, 500),
+        seed: 7,
+        progress: Some(progress),
+    };
     let report = run.run().unwrap_or_else(|error| panic!("{error:#}\n{:#?}", scoped.told()));
     println!("{report}");
     report

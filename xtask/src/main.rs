@@ -10,6 +10,7 @@ mod example;
 mod fuzz;
 mod house;
 mod kafka;
+mod leaks;
 mod limits_global;
 mod mutants;
 mod openapi;
@@ -40,6 +41,7 @@ const TASKS: &[Task] = &[
     ("fuzz", "make up what peers send, ten minutes for each kind; needs cargo-fuzz", fuzz::run),
     ("mutants", "makes the evaluator and the lowering wrong, line by line; the tests must notice", mutants::run),
     ("limits-global", "limits over all Envoys together, by Envoy's rate limit service and a Redis", limits_global::run),
+    ("leaks", "a million records of eight tenants at one broker, and no mark of another in what each gets", leaks::run),
     ("openapi", "a public API of 108 operations, imported from its description and enforced in Envoy", openapi::run),
     ("bench", "what things cost, by name; without one lists the benches", bench::run),
     ("build", "build partywall.wasm and the command line into target/", artefacts::run),
