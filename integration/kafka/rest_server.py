@@ -145,6 +145,9 @@ class V2:
                 if found:
                     break
                 continue
+            # A broker that does not know a new topic yet says so; who asks again gets what is there then.
+            if message.error() and (message.error().retriable() or message.error().code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
+                continue
             if message.error():
                 raise Failed(500, 50002, str(message.error()))
             found.append({"topic": message.topic(), "key": as_json(message.key()), "value": as_json(message.value()),
