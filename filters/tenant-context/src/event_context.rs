@@ -5,16 +5,13 @@
 //! contexts, each for the tenants that it may name.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use ed25519_dalek::{Signature, VerifyingKey};
-use partywall_tenancy::{CLOCK_SKEW, CloudEvents, ContextSigner, Reason, SpiffeId, TenantId, UnixSeconds, View};
+use partywall_tenancy::{CLOCK_SKEW, CloudEvents, Reason, SpiffeId, TenantId, UnixSeconds, View};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::jwt::Compact;
-use crate::root::{ALGORITHM, Header};
+use crate::signed::{self, Signed, Signs, forged};
 use crate::{Rejection, RootSigner};
 
-const TYPE: &str = "partywall-event+jwt";
 /// The longest that is read, in bytes.
 const MAX_TOKEN: usize = 2048;
 
@@ -79,6 +76,23 @@ pub struct EventContext {
     pub key: String,
 }
 
+impl Signs for Claims {
+    const TYPE: &'static str = "partywall-event+jwt";
+    const OTHERWISE: &'static str = "its header is not that of a context of an event";
+
+    fn mesh(&self) -> &str {
+        &self.iss
+    }
+
+    fn tenant(&self) -> &str {
+        &self.ten
+    }
+
+    fn workload(&self) -> &str {
+        &self.org
+    }
+}
+
 impl EventNames<'_> {
     fn digest(&self) -> String {
         let mut hasher = Sha256::new();
@@ -112,7 +126,7 @@ impl RootSigner {
             iat: now,
             exp: now.saturating_add(seconds.min(CloudEvents::LONGEST_CONTEXT).into()),
         };
-        let token = self.write(TYPE, &claims).filter(|token| token.len() <= MAX_TOKEN);
+        let token = self.write(&claims).filter(|token| token.len() <= MAX_TOKEN);
         token.ok_or_else(|| Rejection::of_proved(Reason::PolicyUnavailable, "the context of the event is too long"))
     }
 }
@@ -127,26 +141,7 @@ pub fn verify_event(
     if token.len() > MAX_TOKEN {
         return Err(forged("it is too long"));
     }
-    let compact = Compact::read(token).ok_or(forged("it is no compact JWS"))?;
-    let header: Header<'_> = serde_json::from_slice(&compact.header)
-        .map_err(|_| forged("its header is not that of a context of an event"))?;
-    if header.alg != ALGORITHM || header.typ != TYPE {
-        return Err(forged("its header is not that of a context of an event"));
-    }
-    let signer = signer(header.kid, view)?;
-    let signature =
-        Signature::from_slice(&compact.signature).map_err(|_| forged("its signature has a wrong length"))?;
-    let key =
-        VerifyingKey::from_bytes(&signer.key).map_err(|_| forged("the bundle's key for its `kid` is unusable"))?;
-    key.verify_strict(compact.signed, &signature).map_err(|_| forged("its signature does not verify"))?;
-    let claims: Claims = serde_json::from_slice(&compact.payload).map_err(|_| forged("its claims are unreadable"))?;
-    let tenant = TenantId::parse(&claims.ten).map_err(|_| forged("its tenant is no tenant id"))?;
-    if claims.iss != view.bundle().body().mesh.as_str() {
-        return Err(forged("it was made in another mesh"));
-    }
-    if claims.org != signer.workload.as_str() || !signer.tenants.contains(&tenant) {
-        return Err(forged("its signer may not sign for this tenant"));
-    }
+    let Signed { claims, tenant, kid, signer } = signed::verify::<Claims>(token, view)?;
     if claims.evt != event.digest() {
         return Err(forged("it is that of another event"));
     }
@@ -157,18 +152,5 @@ pub fn verify_event(
     if now > claims.exp.saturating_add(CLOCK_SKEW) {
         return Err(Rejection::new(Reason::ContextExpired, "the context of the event has ended"));
     }
-    Ok(EventContext { tenant, workload: signer.workload.clone(), expires: claims.exp, key: header.kid.to_owned() })
-}
-
-/// The signer with this key id, unless it is revoked.
-pub(crate) fn signer<'v>(kid: &str, view: &'v View) -> Result<&'v ContextSigner, Rejection> {
-    let signer = view.bundle().signer(kid).ok_or(forged("its `kid` is no context signer"))?;
-    if view.overlay().revokes_signer(kid) {
-        return Err(Rejection::new(Reason::CredentialRevoked, "the overlay revokes its signing key"));
-    }
-    Ok(signer)
-}
-
-fn forged(what: &'static str) -> Rejection {
-    Rejection::new(Reason::ContextForged, what)
+    Ok(EventContext { tenant, workload: signer.workload.clone(), expires: claims.exp, key: kid.into() })
 }

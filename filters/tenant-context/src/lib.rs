@@ -30,6 +30,7 @@ mod rejection;
 mod request;
 mod root;
 mod shares;
+mod signed;
 mod slot;
 mod sources;
 mod standing;

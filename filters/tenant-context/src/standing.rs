@@ -99,7 +99,7 @@ impl Ground {
             }
             Self::Root(proved) => proved.check_signer(view),
             Self::Event { key } => {
-                let signer = crate::event_context::signer(key, view)?;
+                let signer = crate::signed::signer(key, view)?;
                 let why = "who sent the event may not sign for this tenant any more";
                 if signer.tenants.contains(tenant) { Ok(()) } else { Err(Rejection::new(Reason::ContextForged, why)) }
             }

@@ -13,21 +13,12 @@ pub use verify::RootMemo;
 use partywall_tenancy::{NameSet, UnixSeconds};
 use serde::{Deserialize, Serialize};
 
+use crate::signed::Signs;
+
 /// Seconds from issue to `exp`.
 pub const ROOT_LIFETIME: UnixSeconds = 60;
 /// The longest root context, in bytes: each open request keeps one in shared data.
 pub const MAX_TOKEN: usize = 4096;
-
-const TYPE: &str = "partywall-root+jwt";
-pub(crate) const ALGORITHM: &str = "EdDSA";
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Header<'a> {
-    pub(crate) alg: &'a str,
-    pub(crate) kid: &'a str,
-    pub(crate) typ: &'a str,
-}
 
 /// The claims of a root context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +50,23 @@ pub(crate) struct Claims {
     pub(crate) exp: UnixSeconds,
     /// 128 random bits, base64url.
     pub(crate) jti: String,
+}
+
+impl Signs for Claims {
+    const TYPE: &'static str = "partywall-root+jwt";
+    const OTHERWISE: &'static str = "its header is not that of a root context";
+
+    fn mesh(&self) -> &str {
+        &self.iss
+    }
+
+    fn tenant(&self) -> &str {
+        &self.ten
+    }
+
+    fn workload(&self) -> &str {
+        &self.org
+    }
 }
 
 /// Whether `text` can name a principal: 1 to 255 ASCII characters (OpenID Connect Core, section 2),

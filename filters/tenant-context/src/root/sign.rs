@@ -8,9 +8,10 @@ use ed25519_dalek::{Signer, SigningKey};
 use partywall_tenancy::{ContextSigner, Reason, Secret, TenantContext, TenantId, UnixSeconds, View};
 use serde::Serialize;
 
-use super::{ALGORITHM, Claims, Header, MAX_TOKEN, ROOT_LIFETIME, TYPE};
+use super::{Claims, MAX_TOKEN, ROOT_LIFETIME};
 use crate::Rejection;
 use crate::shares::{Digest, Shares, digest};
+use crate::signed::{ALGORITHM, Header, Signs};
 
 /// For so many seconds the same context gets the same root. What is left of its lifetime, and of the
 /// `max_context_age` of services, is for the request.
@@ -62,7 +63,7 @@ impl RootSigner {
         let random =
             random().ok_or(Rejection::of_proved(Reason::PolicyUnavailable, "the host gives no random bytes"))?;
         let claims = claims(context, view, signer, now, random);
-        let token = self.write(TYPE, &claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(too_much)?;
+        let token = self.write(&claims).filter(|token| token.len() <= MAX_TOKEN).ok_or_else(too_much)?;
         let token = Rc::<str>::from(token);
         let minted = Minted { token: token.clone(), iat: claims.iat, exp: claims.exp };
         self.minted.borrow_mut().insert(key, context.tenant.clone(), minted, claims.exp, now);
@@ -83,9 +84,9 @@ impl RootSigner {
             })
     }
 
-    /// A signed token of that type.
-    pub(crate) fn write(&self, typ: &str, claims: &impl Serialize) -> Option<String> {
-        let header = serde_json::to_vec(&Header { alg: ALGORITHM, kid: &self.id, typ }).ok()?;
+    /// A signed token.
+    pub(crate) fn write<C: Signs + Serialize>(&self, claims: &C) -> Option<String> {
+        let header = serde_json::to_vec(&Header { alg: ALGORITHM, kid: &self.id, typ: C::TYPE }).ok()?;
         let payload = serde_json::to_vec(claims).ok()?;
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');

@@ -2,15 +2,12 @@
 
 use std::rc::Rc;
 
-use ed25519_dalek::{Signature, VerifyingKey};
-use partywall_tenancy::{
-    CLOCK_SKEW, ContextSigner, ProvedBy, Reason, SpiffeId, TenantContext, TenantId, UnixSeconds, View,
-};
+use partywall_tenancy::{CLOCK_SKEW, ContextSigner, ProvedBy, SpiffeId, TenantContext, TenantId, UnixSeconds, View};
 
-use super::{ALGORITHM, Claims, Header, MAX_TOKEN, ROOT_LIFETIME, TYPE, is_principal};
+use super::{Claims, MAX_TOKEN, ROOT_LIFETIME, is_principal};
 use crate::Rejection;
-use crate::jwt::Compact;
 use crate::shares::{Shares, digest};
+use crate::signed::{self, Signed, forged, may_sign, signer};
 
 /// A root context that verified.
 pub(crate) struct Verified<'a> {
@@ -87,59 +84,19 @@ impl RootMemo {
     }
 }
 
-fn forged(what: &'static str) -> Rejection {
-    Rejection::new(Reason::ContextForged, what)
-}
-
-/// The signer with this key id, unless it is revoked.
-fn signer<'a>(kid: &str, view: &'a View) -> Result<&'a ContextSigner, Rejection> {
-    let signer = view.bundle().signer(kid).ok_or(forged("its `kid` is no context signer"))?;
-    if view.overlay().revokes_signer(kid) {
-        return Err(Rejection::new(Reason::CredentialRevoked, "the overlay revokes its signing key"));
-    }
-    Ok(signer)
-}
-
-/// Whether these claims may be of this signer, for this tenant.
-fn may_sign(signer: &ContextSigner, claims: &Claims, tenant: &TenantId) -> bool {
-    claims.org == signer.workload.as_str() && signer.tenants.contains(tenant)
-}
-
 fn prove(token: &[u8], view: &View) -> Result<Proved, Rejection> {
-    let compact = Compact::read(token).ok_or(forged("it is no compact JWS"))?;
-    let header: Header<'_> =
-        serde_json::from_slice(&compact.header).map_err(|_| forged("its header is not that of a root context"))?;
-    if header.alg != ALGORITHM || header.typ != TYPE {
-        return Err(forged("its header is not that of a root context"));
-    }
-    let signer = signer(header.kid, view)?;
-    let signature =
-        Signature::from_slice(&compact.signature).map_err(|_| forged("its signature has a wrong length"))?;
-    let key =
-        VerifyingKey::from_bytes(&signer.key).map_err(|_| forged("the bundle's key for its `kid` is unusable"))?;
-    key.verify_strict(compact.signed, &signature).map_err(|_| forged("its signature does not verify"))?;
-
-    // Claim types are fixed by the struct, and serde refuses a repeated field of one.
-    let claims: Claims = serde_json::from_slice(&compact.payload).map_err(|_| forged("its claims are unreadable"))?;
-    let tenant = TenantId::parse(&claims.ten).map_err(|_| forged("its tenant is no tenant id"))?;
-    let body = view.bundle().body();
-    if claims.iss != body.mesh.as_str() {
-        return Err(forged("it was made in another mesh"));
-    }
+    let Signed { claims, tenant, kid, .. } = signed::verify::<Claims>(token, view)?;
     if !is_principal(&claims.sub) {
         return Err(forged("its principal cannot stand in a header"));
     }
-    if !may_sign(signer, &claims, &tenant) {
-        return Err(forged("its signer may not sign for this tenant"));
-    }
-    Ok(Proved { claims, tenant, kid: header.kid.into(), revision: body.revision })
+    Ok(Proved { claims, tenant, kid, revision: view.bundle().body().revision })
 }
 
 impl Proved {
     /// Whether its signer may still sign for its tenant.
     pub(crate) fn check_signer(&self, view: &View) -> Result<(), Rejection> {
         let signer = signer(&self.kid, view)?;
-        if !may_sign(signer, &self.claims, &self.tenant) {
+        if !may_sign(signer, &self.claims.org, &self.tenant) {
             return Err(forged("its signer may no longer sign for this tenant"));
         }
         Ok(())
