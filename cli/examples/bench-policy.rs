@@ -13,9 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use partywall_cli::diagnostic::Source;
 use partywall_cli::lower::{parse, translate};
-use partywall_tenancy::{
-    Attributes, NameSet, Operation, Owner, Recover, Service, SpiffeId, Tenant, TenantId, TenantStatus,
-};
+use partywall_tenancy::{NameSet, Operation, Service, SpiffeId, Tenant, TenantId, TenantStatus};
 use serde_json::{Value, json};
 
 const CASES: usize = 64;
@@ -80,35 +78,15 @@ fn kind(service: usize) -> String {
 
 fn service(n: usize) -> Service {
     let operation = |verb: usize| Operation {
-        method: VERBS[verb].1.into(),
-        path: format!("/things-{n:02}/{{id}}"),
-        action: action(n, verb),
-        resource: kind(n),
         id: Some("id".into()),
-        owner: Owner::Unseen,
-        when: vec![],
-        hold: 0,
-        anonymous: false,
-        response: None,
-        attributes: Attributes::default(),
+        ..Operation::new(VERBS[verb].1, &format!("/things-{n:02}/{{id}}"), &action(n, verb), &kind(n))
     };
     let spiffe_id = format!("spiffe://mesh.example/ns/shop/sa/service-{n:02}");
-    Service {
-        name: format!("service-{n:02}"),
-        spiffe_id: SpiffeId::parse(&spiffe_id).unwrap_or_else(|_| unreachable!("it is a SPIFFE ID")),
-        clusters: Vec::new(),
-        callers: Vec::new(),
-        max_context_age: 120,
-        recover: Recover::Handle,
-        own_tenant: None,
-        act_for: None,
-        platform: vec![],
-        without_context: None,
-        tenantless: false,
-        operations: (0..VERBS.len()).map(operation).collect(),
-        routes: None,
-        events: None,
-    }
+    Service::new(
+        &format!("service-{n:02}"),
+        SpiffeId::parse(&spiffe_id).unwrap_or_else(|_| unreachable!("it is a SPIFFE ID")),
+        (0..VERBS.len()).map(operation).collect(),
+    )
 }
 
 fn as_in_a_mesh(count: usize) -> String {

@@ -217,8 +217,8 @@ fn add<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
 mod tests {
     use partywall_tenancy::{
         ActFor, ApiKey, BrokerAddresses, Caller, EventCluster, EventPrefix, Issuer, KeySource, MeshId, Mode, NameSet,
-        Network, NewTopics, Range, Recover, RestVersion, RoleKeys, Share, SpiffeId, Tenant, TenantId, TenantScope,
-        TenantStatus, Tenants,
+        Network, NewTopics, Range, RestVersion, RoleKeys, Share, SpiffeId, Tenant, TenantId, TenantScope, TenantStatus,
+        Tenants,
     };
 
     use super::*;
@@ -289,20 +289,10 @@ mod tests {
             }])
             .unwrap(),
             services: vec![Service {
-                name: "jobs".into(),
-                spiffe_id: workload("jobs"),
                 clusters: vec!["jobs".into()],
                 callers: vec![Caller { spiffe_id: workload("edge"), tenants: TenantScope::All }],
-                max_context_age: 120,
-                recover: Recover::Handle,
-                own_tenant: None,
                 act_for: Some(ActFor { tenants: TenantScope::All, fetched: None }),
-                platform: vec![],
-                without_context: None,
-                tenantless: false,
-                operations: vec![],
-                routes: None,
-                events: None,
+                ..Service::new("jobs", workload("jobs"), vec![])
             }],
             modes: Modes { bundle: Some(Mode::Shadow), ..Modes::default() },
             shares: vec![Share {

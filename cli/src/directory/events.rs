@@ -11,7 +11,7 @@ mod prefixes;
 mod ranges;
 mod topics;
 
-use partywall_tenancy::{BrokerAddresses, EventCluster, NewTopics, Recover};
+use partywall_tenancy::{BrokerAddresses, EventCluster, NewTopics, Recover, Service};
 
 use crate::directory::data::Data;
 use crate::directory::events::identity::Identity;
@@ -118,7 +118,7 @@ fn cluster<'s>(
         name: name.clone(),
         spiffe_id: its_id,
         clusters: Vec::new(),
-        max_context_age: Some(120),
+        max_context_age: Some(Service::CONTEXT_AGE),
         recover: Some(Recover::Handle),
         own_tenant: None,
         act_for: None,

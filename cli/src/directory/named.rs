@@ -50,17 +50,9 @@ pub(crate) fn read<'s>(
     named?;
     let (action, resource) = (action?, resource?);
     let value = Operation {
-        method: ROUTE.to_owned(),
-        path: format!("/{action}/{resource}"),
-        when: Vec::new(),
-        action,
-        resource,
-        id: None,
         owner: owner?,
-        hold: 0,
-        anonymous: false,
-        response: None,
         attributes: attributes?,
+        ..Operation::new(ROUTE, &format!("/{action}/{resource}"), &action, &resource)
     };
     since::is_told(&value, at, report)?;
     Some(Located { value, at: of_route })

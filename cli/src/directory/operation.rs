@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use partywall_authorization::{GRPC, OperationProblem, Operations};
-use partywall_tenancy::{Attributes, Condition, Operation, Owner, Recover, Service, SpiffeId};
+use partywall_tenancy::{Condition, Operation, Owner, Service, SpiffeId};
 
 use crate::directory::attributes;
 use crate::directory::data::Data;
@@ -233,37 +233,10 @@ pub(crate) fn path_problem(path: &str) -> Option<OperationProblem> {
 }
 
 fn alone(method: &str, path: &str) -> Service {
-    service_of(vec![Operation {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        when: Vec::new(),
-        action: String::new(),
-        resource: String::new(),
-        id: None,
-        owner: Owner::Unseen,
-        hold: 0,
-        anonymous: false,
-        response: None,
-        attributes: Attributes::default(),
-    }])
+    service_of(vec![Operation::new(method, path, "", "")])
 }
 
 /// A service of which only the operations matter.
 fn service_of(operations: Vec<Operation>) -> Service {
-    Service {
-        name: String::new(),
-        spiffe_id: SpiffeId::parse("spiffe://any/any").expect("a constant SPIFFE ID"),
-        clusters: Vec::new(),
-        callers: Vec::new(),
-        max_context_age: 0,
-        recover: Recover::Handle,
-        own_tenant: None,
-        act_for: None,
-        platform: vec![],
-        without_context: None,
-        tenantless: false,
-        operations,
-        routes: None,
-        events: None,
-    }
+    Service::new("", SpiffeId::parse("spiffe://any/any").expect("a constant SPIFFE ID"), operations)
 }

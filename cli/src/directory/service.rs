@@ -104,7 +104,7 @@ pub(crate) fn read<'s>(
     };
     let max_context_age = match fields.optional("max_context_age") {
         Some(node) => duration(node, "`max_context_age`", 1..=3_600, report),
-        None => Some(120),
+        None => Some(Service::CONTEXT_AGE),
     };
     let recover = match fields.optional("recover") {
         Some(node) => choice(node, "`recover`", RECOVER, report),

@@ -178,42 +178,15 @@ fn internal(message: String) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use partywall_authorization::{Binary, Node, Scope, Value, Variable};
-    use partywall_tenancy::{Attributes, Operation, Owner, Recover, SpiffeId};
+    use partywall_tenancy::{Operation, SpiffeId};
 
     use super::super::{parse, translate};
     use super::*;
     use crate::diagnostic::Source;
 
     fn services() -> Vec<Service> {
-        let operation = Operation {
-            method: "GET".into(),
-            path: "/orders".into(),
-            action: "orders:list".into(),
-            resource: "Order".into(),
-            id: None,
-            owner: Owner::Unseen,
-            when: vec![],
-            hold: 0,
-            anonymous: false,
-            response: None,
-            attributes: Attributes::default(),
-        };
-        vec![Service {
-            name: "orders".into(),
-            spiffe_id: SpiffeId::parse("spiffe://mesh.example/orders").unwrap(),
-            clusters: vec![],
-            callers: vec![],
-            max_context_age: 60,
-            recover: Recover::Handle,
-            own_tenant: None,
-            act_for: None,
-            platform: vec![],
-            without_context: None,
-            tenantless: false,
-            operations: vec![operation],
-            routes: None,
-            events: None,
-        }]
+        let operation = Operation::new("GET", "/orders", "orders:list", "Order");
+        vec![Service::new("orders", SpiffeId::parse("spiffe://mesh.example/orders").unwrap(), vec![operation])]
     }
 
     const POLICY: &str = r#"

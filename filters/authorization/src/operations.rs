@@ -189,41 +189,22 @@ fn clash_of(clash: Clash, routes: &[Route]) -> OperationProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use partywall_tenancy::{Attributes, Owner, SpiffeId};
+    use partywall_tenancy::{Owner, SpiffeId};
 
     fn service(operations: &[&str]) -> Service {
         let operation = |http: &&str| {
             let (method, path) = http.split_once(' ').unwrap_or(("", http));
             Operation {
-                method: method.into(),
-                path: path.into(),
-                when: vec![],
-                action: http.to_string(),
-                resource: "Thing".into(),
                 id: path.contains("{id}").then(|| "id".into()),
-                hold: 0,
                 owner: if path.contains("{tenant}") { Owner::path("tenant") } else { Owner::Unseen },
-                anonymous: false,
-                response: None,
-                attributes: Attributes::default(),
+                ..Operation::new(method, path, http, "Thing")
             }
         };
-        Service {
-            name: "things".into(),
-            spiffe_id: SpiffeId::parse("spiffe://mesh.example/things").unwrap(),
-            clusters: vec![],
-            callers: vec![],
-            max_context_age: 60,
-            recover: partywall_tenancy::Recover::Handle,
-            own_tenant: None,
-            act_for: None,
-            platform: vec![],
-            without_context: None,
-            tenantless: false,
-            operations: operations.iter().map(operation).collect(),
-            routes: None,
-            events: None,
-        }
+        Service::new(
+            "things",
+            SpiffeId::parse("spiffe://mesh.example/things").unwrap(),
+            operations.iter().map(operation).collect(),
+        )
     }
 
     fn compiled(operations: &[&str]) -> Operations {

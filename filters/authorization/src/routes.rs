@@ -142,7 +142,7 @@ fn asks_consent(dataset: &RouteDataset, purpose: &String) -> Result<bool, &'stat
 mod tests {
     use super::*;
     use crate::{Call, OperationProblem, Operations};
-    use partywall_tenancy::{Condition, Owner, Place, Recover, Residency, Retention, Service, SpiffeId};
+    use partywall_tenancy::{Condition, Owner, Place, Residency, Retention, Service, SpiffeId};
 
     fn words() -> RouteWords {
         let dataset = |name: &str, classification: &str| RouteDataset {
@@ -178,34 +178,14 @@ mod tests {
     }
 
     fn service(routes: Option<RouteWords>) -> Service {
-        let operation = |method: &str, path: &str, action: &str| Operation {
-            method: method.into(),
-            path: path.into(),
-            when: vec![],
-            action: action.into(),
-            resource: "R".into(),
-            id: None,
-            owner: Owner::Unseen,
-            hold: 0,
-            anonymous: false,
-            response: None,
-            attributes: Attributes::default(),
-        };
+        let operation = |method: &str, path: &str, action: &str| Operation::new(method, path, action, "R");
         Service {
-            name: "reports".into(),
-            spiffe_id: SpiffeId::parse("spiffe://mesh.example/ns/shop/sa/reports").unwrap(),
-            clusters: vec![],
-            callers: vec![],
-            max_context_age: 120,
-            recover: Recover::Handle,
-            own_tenant: None,
-            act_for: None,
-            platform: vec![],
-            without_context: None,
-            tenantless: false,
-            operations: vec![operation("GET", "/known/{x}", "a"), operation("ROUTE", "/b/R", "b")],
             routes,
-            events: None,
+            ..Service::new(
+                "reports",
+                SpiffeId::parse("spiffe://mesh.example/ns/shop/sa/reports").unwrap(),
+                vec![operation("GET", "/known/{x}", "a"), operation("ROUTE", "/b/R", "b")],
+            )
         }
     }
 

@@ -5,8 +5,8 @@ use partywall_authorization::{
     Scope, Text, Variable, authorize, authorize_across,
 };
 use partywall_tenancy::{
-    Attributes, GrantId, Leave, NameSet, Operation, Owner, ProvedBy, Reason, Recover, Service, SpiffeId, Tenant,
-    TenantContext, TenantId, TenantStatus,
+    GrantId, Leave, NameSet, Operation, Owner, ProvedBy, Reason, Service, SpiffeId, Tenant, TenantContext, TenantId,
+    TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -40,38 +40,19 @@ fn context(tenant: &str, roles: &[&str]) -> TenantContext {
 
 fn service() -> Service {
     let operation = |method: &str, path: &str, action: &str, id: Option<&str>, owner| Operation {
-        method: method.into(),
-        path: path.into(),
-        when: vec![],
-        hold: 0,
-        action: action.into(),
-        resource: "Order".into(),
         id: id.map(Into::into),
         owner,
-        anonymous: false,
-        response: None,
-        attributes: Attributes::default(),
+        ..Operation::new(method, path, action, "Order")
     };
-    Service {
-        name: "orders".into(),
-        spiffe_id: SpiffeId::parse("spiffe://mesh.example/ns/shop/sa/orders").unwrap(),
-        clusters: vec![],
-        callers: vec![],
-        max_context_age: 120,
-        recover: Recover::Handle,
-        own_tenant: None,
-        act_for: None,
-        platform: vec![],
-        without_context: None,
-        tenantless: false,
-        operations: vec![
+    Service::new(
+        "orders",
+        SpiffeId::parse("spiffe://mesh.example/ns/shop/sa/orders").unwrap(),
+        vec![
             operation("GET", "/orders/{id}", "orders:read", Some("id"), Owner::Unseen),
             operation("GET", "/tenants/{tenant}/orders", "orders:list", None, Owner::path("tenant")),
             operation("DELETE", "/orders/{id}", "orders:delete", Some("id"), Owner::Unseen),
         ],
-        routes: None,
-        events: None,
-    }
+    )
 }
 
 const TEXTS: [&str; 9] =

@@ -1,38 +1,19 @@
 //! What is done to topics of Kafka, as operations of the service that a cluster is.
 
 use partywall_authorization::{Call, OperationProblem, Operations};
-use partywall_tenancy::{Attributes, EventCluster, Operation, Owner, Recover, Scope, Service, SpiffeId};
+use partywall_tenancy::{Attributes, EventCluster, Operation, Scope, Service, SpiffeId};
 
 fn service(operations: &[(&str, &str, Scope)]) -> Service {
     let operation = |&(action, rule, scope): &(&str, &str, Scope)| Operation {
-        method: EventCluster::METHOD.into(),
-        path: format!("/{action}/{rule}/{{topic}}"),
-        when: vec![],
-        hold: 0,
-        action: action.into(),
-        resource: "Topic".into(),
         id: Some("topic".into()),
-        owner: Owner::Unseen,
-        anonymous: false,
-        response: None,
         attributes: Attributes { scope, ..Attributes::default() },
+        ..Operation::new(EventCluster::METHOD, &format!("/{action}/{rule}/{{topic}}"), action, "Topic")
     };
-    Service {
-        name: "shop-events".into(),
-        spiffe_id: SpiffeId::parse("spiffe://mesh.example/ns/events/sa/proxy").unwrap(),
-        clusters: vec![],
-        callers: vec![],
-        max_context_age: 120,
-        recover: Recover::Handle,
-        own_tenant: None,
-        act_for: None,
-        platform: vec![],
-        without_context: None,
-        tenantless: false,
-        operations: operations.iter().map(operation).collect(),
-        routes: None,
-        events: None,
-    }
+    Service::new(
+        "shop-events",
+        SpiffeId::parse("spiffe://mesh.example/ns/events/sa/proxy").unwrap(),
+        operations.iter().map(operation).collect(),
+    )
 }
 
 #[test]

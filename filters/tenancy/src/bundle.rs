@@ -206,6 +206,29 @@ pub enum Recover {
 }
 
 impl Service {
+    /// One with these operations, of which a directory says no more: nobody is listed as its caller, and it acts for nobody.
+    pub fn new(name: &str, spiffe_id: SpiffeId, operations: Vec<Operation>) -> Self {
+        Self {
+            name: name.to_owned(),
+            spiffe_id,
+            clusters: Vec::new(),
+            callers: Vec::new(),
+            max_context_age: Self::CONTEXT_AGE,
+            recover: Recover::Handle,
+            own_tenant: None,
+            act_for: None,
+            platform: Vec::new(),
+            without_context: None,
+            tenantless: false,
+            operations,
+            routes: None,
+            events: None,
+        }
+    }
+
+    /// `max_context_age` where a directory says none, in seconds.
+    pub const CONTEXT_AGE: u32 = 120;
+
     /// Whether `caller` may call it for `tenant`.
     pub fn lists(&self, caller: &SpiffeId, tenant: &TenantId) -> bool {
         self.callers.iter().any(|one| one.spiffe_id == *caller && one.tenants.contains(tenant))
@@ -279,6 +302,25 @@ pub struct Operation {
     pub response: Option<Response>,
     /// What it touches besides, and what that asks for.
     pub attributes: Attributes,
+}
+
+impl Operation {
+    /// One of which a directory says no more: no condition, no id, no owner that is seen, and nothing looked at in answers.
+    pub fn new(method: &str, path: &str, action: &str, resource: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            when: Vec::new(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            id: None,
+            owner: Owner::Unseen,
+            hold: 0,
+            anonymous: false,
+            response: None,
+            attributes: Attributes::default(),
+        }
+    }
 }
 
 impl BundleBody {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Owner, Placed, TopicPattern, TopicRule};
+use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Placed, TopicPattern, TopicRule};
 
 use crate::directory::data::Data;
 use crate::directory::events::ranges::{self, Ranges};
@@ -246,17 +246,9 @@ pub(super) fn operations<'s>(topics: &[Topic<'s>], report: &mut Report) -> Vec<L
         actions.iter().map(move |action| Located {
             at,
             value: Operation {
-                method: EventCluster::METHOD.to_owned(),
-                path: format!("/{action}/{rule}/{{topic}}"),
-                when: Vec::new(),
-                action: (*action).to_owned(),
-                resource: RESOURCE.to_owned(),
                 id: Some("topic".to_owned()),
-                owner: Owner::Unseen,
-                hold: 0,
-                anonymous: false,
-                response: None,
                 attributes: attributes.clone(),
+                ..Operation::new(EventCluster::METHOD, &format!("/{action}/{rule}/{{topic}}"), action, RESOURCE)
             },
         })
     };

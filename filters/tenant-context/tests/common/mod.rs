@@ -64,20 +64,10 @@ pub fn body() -> BundleBody {
         keys: KeySource::Inline(vec![key]),
     };
     let service = |name: &str, callers: &[(&str, TenantScope)], max_context_age| Service {
-        name: name.into(),
-        spiffe_id: spiffe(&format!("spiffe://mesh.example/ns/shop/sa/{name}")),
         clusters: vec![name.into()],
         callers: callers.iter().map(|(id, t)| Caller { spiffe_id: spiffe(id), tenants: t.clone() }).collect(),
         max_context_age,
-        recover: Recover::Handle,
-        own_tenant: None,
-        act_for: None,
-        platform: vec![],
-        without_context: None,
-        tenantless: false,
-        operations: vec![],
-        routes: None,
-        events: None,
+        ..Service::new(name, spiffe(&format!("spiffe://mesh.example/ns/shop/sa/{name}")), vec![])
     };
     let record = |id: &str, status| Tenant {
         id: tenant(id),
