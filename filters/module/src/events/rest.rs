@@ -7,10 +7,10 @@ use partywall_tenancy::{EventCluster, Reason, RestVersion, TenantContext, View};
 use partywall_tenant_context::{Headers, Request, Single};
 
 use super::Refused;
-use super::asked::Asked;
 use crate::host;
 use crate::kafka::shared;
 use crate::plugin::Setup;
+use crate::topics::Asking;
 
 /// How much of a response is kept back, so that what is wrong with it can still be answered.
 const HELD: usize = 64 * 1024;
@@ -200,8 +200,8 @@ fn with_peers<T>(
     let said = said.ok_or_else(|| Refused::new(Reason::PolicyUnavailable, "the bundle does not know the cluster"))?;
     let tenant = view.active_tenant(&context.tenant);
     let tenant = tenant.map_err(|reason| Refused::new(reason, "the tenant may not act"))?;
-    let asked = Asked { view, authorization, context, tenant: &tenant, said, now: host::now() };
-    Ok(then(&Peers { world: scope, decide: &asked }))
+    let asking = Asking { view, authorization, context, tenant: &tenant, said, now: host::now() };
+    Ok(then(&Peers { world: scope, decide: &asking }))
 }
 
 fn count(setup: &Setup, decisions: &[Decision]) {
