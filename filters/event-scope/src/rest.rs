@@ -274,8 +274,8 @@ impl Exchange {
         };
         // It may still be empty, which is seen when it comes.
         let Some(body) = body else { return Ok(Course::Walk) };
-        if !content_type.is_some_and(is_json) {
-            return Err(Refused::Answer("the content type of the response is not JSON"));
+        if !content_type.is_some_and(is_taken) {
+            return Err(Refused::Answer("the content type of the response is not JSON, or is one with schemas"));
         }
         self.response = Some(Pieces::new(body.shape, body.whole, self.options.largest_value));
         Ok(Course::Walk)
@@ -314,28 +314,27 @@ impl Exchange {
     }
 }
 
-/// Of the formats that records may be embedded in: those without schemas, which lie in a registry that is nobody's here.
+/// What bodies may be: records are embedded in formats without schemas, which would lie in a registry that is nobody's here.
+const TAKEN: [&str; 6] = [
+    "application/json",
+    "application/vnd.kafka+json",
+    "application/vnd.kafka.v2+json",
+    "application/vnd.kafka.json.v2+json",
+    "application/vnd.kafka.binary.v2+json",
+    "application/vnd.kafka.text.v2+json",
+];
+
 fn content_type(value: Option<&str>) -> Result<(), Refused> {
-    const TAKEN: [&str; 5] = [
-        "application/json",
-        "application/vnd.kafka+json",
-        "application/vnd.kafka.v2+json",
-        "application/vnd.kafka.json.v2+json",
-        "application/vnd.kafka.binary.v2+json",
-    ];
-    let essence = value.map(essence).unwrap_or_default();
-    let text = essence == "application/vnd.kafka.text.v2+json";
-    if text || TAKEN.contains(&essence.as_str()) {
+    if value.is_some_and(is_taken) {
         return Ok(());
     }
     Err(Refused::Unclear(
-        "the content type is none of `application/json` and `application/vnd.kafka[.json|.binary].v2+json`",
+        "the content type is none of `application/json` and `application/vnd.kafka[.json|.binary|.text].v2+json`",
     ))
 }
 
-fn is_json(value: &str) -> bool {
-    let essence = essence(value);
-    essence == "application/json" || (essence.starts_with("application/vnd.kafka.") && essence.ends_with("+json"))
+fn is_taken(value: &str) -> bool {
+    TAKEN.contains(&essence(value).as_str())
 }
 
 /// A media type without its parameters, in lower case.

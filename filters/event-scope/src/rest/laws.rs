@@ -147,6 +147,7 @@ impl Maker {
             Mark::Crn => pair(format!("crn:///kafka=c/topic={mapped}"), format!("crn:///kafka=c/topic={name}")),
             Mark::Message => pair("rival.sec is full".to_owned(), "the request failed: see `error_code`".to_owned()),
             Mark::Pattern => pair("a.*".to_owned(), r"acme\\.(a.*)".to_owned()),
+            Mark::Format => same("\"json\""),
             Mark::NewPartitions | Mark::NewReplicas => same("3"),
             Mark::ConfigName | Mark::ConfigValue | Mark::Client => same("\"retention.ms\""),
         }
