@@ -5,7 +5,7 @@
 mod broker;
 mod load;
 mod proxies;
-mod wire;
+pub mod wire;
 
 use std::thread;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use anyhow::{Context, Result};
 use super::Bound;
 use super::figures::{Figure, Figures, median, quantile, summary};
 use crate::kafka::{Brokers, Options};
+use crate::site::Site;
 use crate::{artefacts, wait};
 use load::{Clients, Kind};
-use proxies::{AT_BROKER, Policy, Proxy, What};
+pub use proxies::{AT_BROKER, TOPIC};
+use proxies::{Policy, Proxy, What};
 use wire::{Api, records};
 
 /// Records of a request or response.
@@ -53,6 +55,11 @@ const LEAST_RATE: f64 = 0.9;
 const LEAST_OTHERS: f64 = 3.0;
 /// How long a proxy may take until it has its bundle.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The site of this name, with a bundle for the cluster `bench` whose topics are all the tenant's own.
+pub fn site(name: &str) -> Result<Site> {
+    Policy::compile(name)
+}
 
 /// A proxy with connections to it.
 struct Driven {

@@ -12,6 +12,8 @@ const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
 const CAS_MISMATCH: u32 = 8;
 
+const DOWNSTREAM_DATA: u32 = 2;
+const UPSTREAM_DATA: u32 = 3;
 const CALL_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
@@ -33,6 +35,12 @@ pub(super) fn link(linker: &mut Linker<World>) -> Result<()> {
             OK
         })?
         .func_wrap("env", "proxy_get_buffer_bytes", get_buffer)?
+        .func_wrap("env", "proxy_set_buffer_bytes", set_buffer)?
+        .func_wrap("env", "proxy_close_stream", |mut host: Host<'_>, _: u32| {
+            host.data_mut().called("close_stream");
+            host.data_mut().close();
+            OK
+        })?
         .func_wrap("env", "proxy_get_header_map_pairs", get_map)?
         .func_wrap("env", "proxy_replace_header_map_value", replace_header)?
         .func_wrap("env", "proxy_remove_header_map_value", remove_header)?
@@ -131,12 +139,27 @@ fn get_buffer(mut host: Host<'_>, kind: u32, from: u32, most: u32, address: u32,
     host.data_mut().called("get_buffer");
     let world = host.data();
     let buffer = match kind {
+        DOWNSTREAM_DATA | UPSTREAM_DATA => &world.stream_data,
         CALL_BODY => &world.call_body,
         PLUGIN_CONFIGURATION => &world.configuration,
         _ => return Ok(NOT_FOUND),
     };
     let part: Vec<u8> = buffer.iter().skip(from as usize).take(most as usize).copied().collect();
     give(&mut host, &part, address, size)?;
+    Ok(OK)
+}
+
+/// Puts bytes in the place of others, where Envoy allows it here: in what passes through a connection.
+fn set_buffer(mut host: Host<'_>, kind: u32, from: u32, most: u32, at: u32, size: u32) -> Status {
+    host.data_mut().called("set_buffer");
+    if !matches!(kind, DOWNSTREAM_DATA | UPSTREAM_DATA) {
+        return Ok(NOT_FOUND);
+    }
+    let bytes = take(&host, at, size)?;
+    let data = &mut host.data_mut().stream_data;
+    let from = data.len().min(from as usize);
+    let to = data.len().min(from.saturating_add(most as usize));
+    data.splice(from..to, bytes);
     Ok(OK)
 }
 

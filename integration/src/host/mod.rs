@@ -64,7 +64,9 @@ pub struct Plugin<'a> {
 pub struct Cost {
     /// WebAssembly instructions, as wasmi's fuel counts them: one each but for those that do nothing by themselves
     /// (`nop`, `drop`, `block`, `loop`, `else`, `end`, `return`), and one more for every 64 bytes that an
-    /// instruction copies. What the host does while it is called counts nothing.
+    /// instruction copies. A function, a loop's turn and each arm of an `if` are paid for as they are entered, with all
+    /// that stands in them: what a branch leaves out counts, too. So it is a bound, and the same for the same way
+    /// through the code. What the host does while it is called counts nothing.
     pub instructions: u64,
     /// Calls to the host by name, WASI among them.
     pub calls: BTreeMap<&'static str, u32>,
@@ -75,6 +77,26 @@ impl Cost {
     pub fn host_calls(&self) -> u32 {
         self.calls.values().sum()
     }
+}
+
+/// A way through a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the client.
+    Down,
+    /// From what the proxy connected to.
+    Up,
+}
+
+/// What became of bytes that came through a connection.
+#[derive(Debug)]
+pub struct Passed {
+    /// What goes on.
+    pub bytes: Vec<u8>,
+    /// Whether the module closed the connection.
+    pub closed: bool,
+    /// What the callback cost.
+    pub cost: Cost,
 }
 
 /// What became of a request.
@@ -182,6 +204,31 @@ impl Host {
         let reply = self.world().reply().cloned();
         let (headers, state) = self.world_mut().end_stream();
         Ok(Outcome { headers, reply, state, callbacks })
+    }
+
+    /// Begins a connection, and gives the number of its context.
+    pub fn connect(&mut self) -> Result<u32> {
+        self.last_context += 1;
+        let id = self.last_context;
+        self.call::<_, ()>("proxy_on_context_create", (id, ROOT_CONTEXT))?;
+        self.call::<_, u32>("proxy_on_new_connection", (id,))?;
+        Ok(id)
+    }
+
+    /// Lets bytes come through a connection.
+    pub fn data(&mut self, connection: u32, way: Way, bytes: &[u8]) -> Result<Passed> {
+        let size = u32::try_from(bytes.len())?;
+        let world = self.world_mut();
+        world.stream_data = bytes.to_vec();
+        world.take_closed();
+        let callback = match way {
+            Way::Down => "proxy_on_downstream_data",
+            Way::Up => "proxy_on_upstream_data",
+        };
+        let (action, cost): (u32, _) = self.call(callback, (connection, size, 0_u32))?;
+        ensure!(action == CONTINUE, "the module paused a connection, which Envoy never takes up again");
+        let world = self.world_mut();
+        Ok(Passed { bytes: std::mem::take(&mut world.stream_data), closed: world.take_closed(), cost })
     }
 
     /// The memory of the VM, in bytes: it only ever grows, by 64 KiB at a time.

@@ -60,16 +60,31 @@ pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
     Ok(host)
 }
 
+/// The proxy before the brokers of this cluster, at a listener that is this tenant's.
+pub fn brokers(place: &Place<'_>, cluster: &str, tenant: &str) -> Result<Host> {
+    start_as(place, "kafka_scope", "orders", json!({ "cluster": cluster, "tenant": tenant, "secrets": {} }))
+}
+
 /// Starts it and lets it fetch bundle and overlay.
-fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<Host> {
+fn start(place: &Place<'_>, workload: &str, configuration: Value) -> Result<Host> {
+    start_as(place, "sidecar", workload, configuration)
+}
+
+fn start_as(place: &Place<'_>, root_id: &str, workload: &str, mut configuration: Value) -> Result<Host> {
     configuration["mesh"] = json!(MESH);
-    let audience = if configuration["role"] == "edge" { "edge" } else { "workload" };
+    let audience = match (root_id, configuration["role"] == "edge") {
+        ("kafka_scope", _) => "events",
+        (_, true) => "edge",
+        (_, false) => "workload",
+    };
     configuration["bundle"] = json!({
         "cluster": "partywall-bundles",
         "path": format!("/tenancy.{audience}.bundle"),
-        "candidate_path": format!("/tenancy.{audience}.candidate"),
         "overlay_path": "/tenancy.overlay",
     });
+    if root_id == "sidecar" {
+        configuration["bundle"]["candidate_path"] = json!(format!("/tenancy.{audience}.candidate"));
+    }
     configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });
     configuration["floor"] = json!(1);
     configuration["secrets"]["fingerprint"] = json!("PARTYWALL_FINGERPRINT");
@@ -78,7 +93,7 @@ fn start(place: &Place<'_>, workload: &str, mut configuration: Value) -> Result<
     environment.extend(place.secrets.iter().cloned());
     let mut host = Host::start(Plugin {
         module: place.module,
-        root_id: "sidecar",
+        root_id,
         configuration: &configuration.to_string(),
         environment: &environment,
         now: place.now,

@@ -44,6 +44,9 @@ pub struct World {
     state: BTreeMap<String, Vec<u8>>,
     maps: BTreeMap<Map, Headers>,
     pub(super) call_body: Vec<u8>,
+    /// What passes through a connection in the callback that runs.
+    pub(super) stream_data: Vec<u8>,
+    closed: bool,
     shared: BTreeMap<String, (Vec<u8>, u32)>,
     metrics: Vec<(String, u64)>,
     files: BTreeMap<String, Vec<u8>>,
@@ -66,6 +69,8 @@ impl World {
             state: BTreeMap::new(),
             maps: BTreeMap::new(),
             call_body: Vec::new(),
+            stream_data: Vec::new(),
+            closed: false,
             shared: BTreeMap::new(),
             metrics: Vec::new(),
             files: plugin.files.clone(),
@@ -144,6 +149,18 @@ impl World {
 
     pub(super) fn end_stream(&mut self) -> (Headers, BTreeMap<String, Vec<u8>>) {
         (self.maps.remove(&Map::Request).unwrap_or_default(), std::mem::take(&mut self.state))
+    }
+
+    // --- connections
+
+    /// Closes the connection that a callback is about.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether it was closed since this was asked last.
+    pub(super) fn take_closed(&mut self) -> bool {
+        std::mem::take(&mut self.closed)
     }
 
     pub(super) fn reply(&self) -> Option<&LocalReply> {

@@ -20,9 +20,9 @@ use crate::{artefacts, cli, wait};
 /// How long Kroxylicious may take to start on a busy machine.
 const STARTUP: Duration = Duration::from_secs(60);
 /// What clients call the topic, and what it is at the broker.
-pub(super) const TOPIC: &str = "orders";
+pub const TOPIC: &str = "orders";
 /// As the prefix of the tenant makes it.
-pub(super) const AT_BROKER: &str = "acme.orders";
+pub const AT_BROKER: &str = "acme.orders";
 
 /// What it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,14 +137,20 @@ permit (
 "#;
 
 impl Policy {
-    /// Compiles it and serves it.
-    pub(super) fn serve() -> Result<Self> {
-        let variant = Variant::prepare("bench-kafka", &[])?;
+    /// Compiles it in a site of this name.
+    pub(super) fn compile(name: &str) -> Result<Site> {
+        let variant = Variant::prepare(name, &[])?;
         variant.append("events.yaml", EVENTS)?;
         variant.append("policies/bench.cedar", CEDAR)?;
         let tenancy = variant.tenancy("");
         let site = variant.site;
         compile(&tenancy, &site.keys(), &site.bundles(), Some(FIRST_REVISION + 1))?;
+        Ok(site)
+    }
+
+    /// Compiles it and serves it.
+    pub(super) fn serve() -> Result<Self> {
+        let site = Self::compile("bench-kafka")?;
         let [port] = free()?;
         let mut serve = cli::serve(&site.bundles(), &site.keys(), port)?;
         let _serve = Process::start("bundles", &mut serve, &site.directory.join("logs"))?;

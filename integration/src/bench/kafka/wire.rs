@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Api {
+pub enum Api {
     /// Records go up.
     Produce,
     /// Records come down.
@@ -14,7 +14,7 @@ pub(super) enum Api {
 
 impl Api {
     /// Its word in names of figures.
-    pub(super) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Api::Produce => "produce",
             Api::Fetch => "fetch",
@@ -23,14 +23,14 @@ impl Api {
 }
 
 /// Of a whole request and of a whole response, where the correlation id stands.
-pub(super) const CORRELATION_OF_REQUEST: usize = 8;
+pub const CORRELATION_OF_REQUEST: usize = 8;
 /// Of a response.
-pub(super) const CORRELATION_OF_RESPONSE: usize = 4;
+pub const CORRELATION_OF_RESPONSE: usize = 4;
 /// From the end of a Fetch, where its partition says how many bytes it takes.
 const WANTED_FROM_END: usize = 9;
 
 /// A request with its length and without a correlation id yet.
-pub(super) fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
+pub fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
     let mut out = match api {
         Api::Produce => vec![0, 0, 0, 0, 0, 0, 0, 9],
         Api::Fetch => vec![0, 0, 0, 0, 0, 1, 0, 12],
@@ -71,7 +71,7 @@ pub(super) fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
 }
 
 /// The response with its length and without a correlation id yet.
-pub(super) fn response(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
+pub fn response(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 4];
     out.extend([0; 5]);
     match api {
@@ -115,7 +115,7 @@ pub(super) fn asked(frame: &[u8]) -> Result<(Api, usize)> {
 }
 
 /// A batch of one record, `size` bytes all in all and at least 80, as brokers of Kafka take it.
-pub(super) fn records(size: usize) -> Vec<u8> {
+pub fn records(size: usize) -> Vec<u8> {
     // Attributes, deltas and lengths of the record, by the size of its value; no key, no headers.
     let record = |value: usize| {
         let mut record = vec![0, 0, 0, 1];
