@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use partywall_tenancy::{
     Attributes, BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventWorld, NewTopics, Operation,
-    PartitionRange, Placed, Service, Tenant, TenantId, TenantScope, TopicPattern, TopicRule,
+    PartitionRange, Placed, Service, SpiffeId, Tenant, TenantId, TenantScope, TopicPattern, TopicRule,
 };
 
 /// More tenants are counted, not listed.
@@ -28,6 +28,15 @@ impl<'c> Prefixes<'c> {
     pub(crate) fn of(&self, tenant: &TenantId) -> String {
         self.written.get(tenant).map_or_else(|| self.cluster.prefix.of(tenant), |prefix| (*prefix).to_owned())
     }
+}
+
+/// The workloads that clusters know as clients of one tenant.
+pub(crate) fn workloads(clusters: &[EventCluster]) -> impl Iterator<Item = &SpiffeId> {
+    let known = clusters.iter().flat_map(|cluster| &cluster.identity).filter_map(|way| match way {
+        EventIdentity::Workload { workloads } => Some(workloads),
+        _ => None,
+    });
+    known.flatten().map(|(workload, _)| workload)
 }
 
 /// Whether groups of the classic protocol alone are offered by a cluster to tenants that have ranges.

@@ -232,7 +232,12 @@ impl Reading {
     /// The policies and what they speak about, unless that has mistakes: a mistake in `mesh.yaml`
     /// is no reason to keep quiet about one in a policy.
     pub fn policies(&self) -> Option<(Vocabulary<'_>, &[Source])> {
-        let vocabulary = Vocabulary { tenants: &self.tenants, services: &self.services, networks: self.networks() };
+        let vocabulary = Vocabulary {
+            tenants: &self.tenants,
+            services: &self.services,
+            networks: self.networks(),
+            clusters: &self.events,
+        };
         self.policies_apart.then_some((vocabulary, &self.policies))
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const SHARE: &str = "share:";
 /// How the log names a platform principal in the place of a policy.
 const PLATFORM: &str = "platform:";
 /// A caller that no policy names.
-const STRANGE_CALLER: &str = "spiffe://of.no.mesh/stranger";
+pub(crate) const STRANGE_CALLER: &str = "spiffe://of.no.mesh/stranger";
 /// An owner that is no tenant of either program.
 const STRANGER: &str = "~stranger";
 
