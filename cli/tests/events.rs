@@ -120,6 +120,14 @@ fn cases_ask_about_topics_as_tenants_call_them() {
     when(&of("globex"), "events:consume prices", allow).succeeds();
     when(&of("globex"), "events:produce prices", unmapped).succeeds();
     when(&of("acme"), "events:produce prices", "{ decision: deny, reason: policy_denied }").succeeds();
+    // A cluster lists no callers, and policies are told who it is.
+    let policy = "@id(\"no-gateway\") forbid (principal, action == Action::\"events:consume\", resource)\n\
+                  when { context.caller == Workload::\"spiffe://mesh.example/ns/edge/sa/gateway\" };\n";
+    fs::write(desk.tenancy.join("policies/gateway.cedar"), policy).unwrap();
+    let by = |who: &str| format!("{{ tenant: acme, roles: [warehouse], caller: \"spiffe://mesh.example/ns/{who}\" }}");
+    when(&by("acme/sa/robot"), "events:consume orders", allow).succeeds();
+    let forbidden = "{ decision: deny, reason: policy_denied, policy: no-gateway }";
+    when(&by("edge/sa/gateway"), "events:consume orders", forbidden).succeeds();
     // What is denied is no pass of any test.
     when(&of("initech"), "events:consume telemetry", allow).ends_with(1).says("deny, reason resource_unmapped");
     when(&of("acme"), "events:eat orders", allow).ends_with(3).says("`events:consume`");
