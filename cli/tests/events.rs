@@ -148,6 +148,22 @@ fn policies_lose_the_word_where_the_data_may_not_be() {
 }
 
 #[test]
+fn the_brokers_proxy_is_in_no_cell() {
+    let desk = desk("events-cell");
+    desk.edit("profiles/gold.yaml", "# cell: eu-1", "cell: eu-1");
+    desk.edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {");
+    let in_other_cell = |rest: &[&str]| {
+        let ask =
+            ["explain", path(&desk.tenancy), "--tenant", "acme", "--role", "warehouse", "--cell", "eu-2", "--json"];
+        partywall(&[&ask[..], rest].concat()).json()
+    };
+    let order = in_other_cell(&["--service", "orders", "GET", "/orders/7"]);
+    assert_eq!(order["reason"], "cell_foreign", "{order:#}");
+    let topic = in_other_cell(&["--service", "shop-events", "KAFKA", "events:consume orders"]);
+    assert_eq!(topic["decision"], "allow", "{topic:#}");
+}
+
+#[test]
 fn clusters_are_told_in_words() {
     let desk = desk("events-words");
     desk.compile(&[]).succeeds();

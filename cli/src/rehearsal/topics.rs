@@ -59,6 +59,8 @@ impl Rehearsal {
             return Err(denied(format!("of `{}` the tenant has no more than its part, or reading", asked.topic)));
         }
         let path = format!("/{}/{rule}/{}", asked.action.name(), asked.topic);
-        Ok(Ask { method: EventCluster::METHOD.to_owned(), path, region: events.region.clone(), ..ask.clone() })
+        // A proxy stands before the brokers of a region, and in no cell.
+        let (region, method) = (events.region.clone(), EventCluster::METHOD.to_owned());
+        Ok(Ask { method, path, region, cell: None, ..ask.clone() })
     }
 }
