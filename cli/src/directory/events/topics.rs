@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use partywall_event_scope::kafka::session::{Access, Action};
 use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Placed, TopicPattern, TopicRule};
 
 use crate::directory::data::Data;
@@ -13,13 +14,6 @@ use crate::directory::{attributes, operation};
 
 /// The type of topics in policies.
 pub(crate) const RESOURCE: &str = "Topic";
-/// What is done to a topic that is the tenant's own.
-const OWN: &[&str] =
-    &["events:produce", "events:consume", "events:describe", "events:create", "events:delete", "events:alter"];
-/// What is done to partitions of a topic that others have, too.
-const PARTITIONS: &[&str] = &["events:produce", "events:consume", "events:describe"];
-/// What is done to a topic that is shared.
-const SHARED: &[&str] = &["events:consume", "events:describe"];
 
 /// One of `topics`.
 #[derive(Debug)]
@@ -234,16 +228,17 @@ fn apart<'s>(found: Vec<Topic<'s>>, report: &mut Report) -> Vec<Topic<'s>> {
 /// What may be done to them, as operations of the cluster's service.
 pub(super) fn operations<'s>(topics: &[Topic<'s>], report: &mut Report) -> Vec<Located<'s, Operation>> {
     let of = |topic: &Topic<'s>| {
-        let actions = match &topic.place {
-            PlaceEntry::Own => OWN,
-            PlaceEntry::Partitions(_) => PARTITIONS,
+        let access = match &topic.place {
+            PlaceEntry::Own => Access::Own,
+            PlaceEntry::Partitions(_) => Access::Part,
             // Its owner calls it by another name, which this rule may cover as well; of the others nobody writes.
-            PlaceEntry::Shared(Shared { owner: Some(_), .. }) => OWN,
-            PlaceEntry::Shared(_) => SHARED,
-            PlaceEntry::Denied => &[],
+            PlaceEntry::Shared(Shared { owner: Some(_), .. }) => Access::Own,
+            PlaceEntry::Shared(_) => Access::Read,
+            PlaceEntry::Denied => Access::Foreign,
         };
         let (rule, at, attributes) = (topic.name.value.clone(), topic.pattern.at, topic.attributes.clone());
-        actions.iter().map(move |action| Located {
+        let actions = Action::ALL.into_iter().filter(move |action| action.is_within(access)).map(Action::name);
+        actions.map(move |action| Located {
             at,
             value: Operation {
                 id: Some("topic".to_owned()),
