@@ -70,7 +70,7 @@ pub(crate) use api_keys::is_id as is_api_key_id;
 pub(crate) use data::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 #[cfg(test)]
 pub(crate) use fields::asked;
-pub(crate) use fields::{Fields, Report as Mistakes, choice, flag, list, text, texts};
+pub(crate) use fields::{Fields, Report as Mistakes, choice, flag, list, once_read, text, texts};
 pub(crate) use limits::Limits;
 pub(crate) use operation::{METHODS, path_problem, shape};
 pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};

@@ -9,7 +9,7 @@ use partywall_event_scope::kafka::session::Action;
 use partywall_tenancy::EventCluster;
 
 use crate::cases::read::{When, time};
-use crate::directory::{Fields, Mistakes, Node, Value, text};
+use crate::directory::{Fields, Mistakes, Node, Value, once_read, text};
 use crate::rehearsal::OfTopic;
 
 /// Whether it is one.
@@ -35,12 +35,9 @@ pub(super) fn read<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'
             )))
         })
     });
-    let time = match fields.optional("time") {
-        Some(node) => time(node, mistakes).map(Some),
-        None => Some(None),
-    };
+    let time = fields.optional("time").map(|node| time(node, mistakes));
     fields.finish(mistakes);
-    let (asked, time) = (asked?, time?);
+    let (asked, time) = (asked?, once_read(time)?);
     Some(When {
         service: service?,
         method: EventCluster::METHOD.to_owned(),

@@ -7,7 +7,7 @@ use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Placed
 
 use crate::directory::data::Data;
 use crate::directory::events::ranges::{self, Ranges};
-use crate::directory::fields::{Fields, Report, flag, list, text};
+use crate::directory::fields::{Fields, Report, flag, list, once_read, text};
 use crate::directory::values::{Scope, scope, tenant_id};
 use crate::directory::yaml::{At, Located, Node, Value};
 use crate::directory::{attributes, operation};
@@ -178,10 +178,7 @@ fn shared<'s>(node: Node<'s>, report: &mut Report) -> Option<Shared<'s>> {
     let owner = fields.optional("owner").map(|node| tenant_id(node, report));
     let readers = fields.required("readers", "write `readers: all`", report).and_then(|node| scope(node, report));
     fields.finish(report);
-    let owner = match owner {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let owner = once_read(owner)?;
     Some(Shared { topic: topic?, owner, readers: readers? })
 }
 
