@@ -186,6 +186,12 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
             );
         }
     }
+    for (nth, place) in events.iter().enumerate() {
+        if events.iter().take(nth).any(|other| other.cluster == place.cluster) {
+            let diagnostic = at.error(format!("`events` has `{}` twice", place.cluster));
+            report.push(diagnostic.help("write one place of a cluster, with all of its brokers"));
+        }
+    }
     let limits = once_read(limits)?;
     Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services, events })
 }
