@@ -123,7 +123,9 @@ pub fn tls(to: SocketAddr, sni: Option<&str>, client: Option<Chain>, bytes: &[u8
 /// A connection for many requests, one after the other.
 pub struct Connection(Box<dyn Stream>);
 
-trait Stream: Read + Write + Send {}
+/// What a connection is made of: a socket, or TLS over one.
+pub trait Stream: Read + Write + Send {}
+
 impl<T: Read + Write + Send> Stream for T {}
 
 impl Connection {
@@ -150,11 +152,7 @@ impl Connection {
 }
 
 /// A connection for other protocols: over mutual TLS as `identity`, or over TCP. Reading ends after `patience` in vain.
-pub fn dial(
-    to: SocketAddr,
-    identity: Option<&Identity>,
-    patience: Duration,
-) -> Result<Box<dyn crate::kafka::wire::Stream>> {
+pub fn dial(to: SocketAddr, identity: Option<&Identity>, patience: Duration) -> Result<Box<dyn Stream>> {
     let Some(identity) = identity else {
         let stream = connect(to)?;
         stream.set_read_timeout(Some(patience))?;
@@ -165,7 +163,7 @@ pub fn dial(
     Ok(Box::new(stream))
 }
 
-fn connect_tls(
+pub(crate) fn connect_tls(
     to: SocketAddr,
     sni: Option<&str>,
     client: Option<Chain>,

@@ -15,6 +15,7 @@ use crate::mesh::unique;
 use crate::ports::local;
 use crate::process::Process;
 use crate::raw::{Request, Response};
+use crate::roots::Root;
 use crate::services::App;
 use crate::site::{Site, compile};
 use crate::wait;
@@ -50,6 +51,16 @@ impl Running {
     /// Sends a request to a hop: to sidecars' inbound listeners over mutual TLS as `workload`.
     pub fn send(&self, hop: Hop, workload: Workload, request: &Request) -> Result<Response> {
         self.site.send(hop, workload, request)
+    }
+
+    /// Asks the sidecar of `invoices` for acme, as the edge would: by `path`, before which another method than GET may
+    /// stand, with these headers beside the root context.
+    pub fn ask_invoices(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
+        let root = Root::of("acme", 0).signed(&self.site.signing_seed()?)?;
+        let request = Request::new(method, path).header("host", "invoices").header("x-partywall-context", root);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+        self.send(Hop::InvoicesInbound, Workload::Edge, &request)
     }
 
     /// Waits until `ask` is answered by every worker with anything but 503.

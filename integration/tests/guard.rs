@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use partywall_integration::access_log::Hop;
-use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
-use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::Root;
+use partywall_integration::raw::Response;
 use partywall_integration::running::Running;
 use partywall_integration::stand_in;
 use partywall_integration::variant::Variant;
@@ -22,7 +20,6 @@ const OPERATION: &str =
 
 struct Shop {
     mesh: Running,
-    seed: Vec<u8>,
 }
 
 static SHOP: LazyLock<Shop> = LazyLock::new(|| {
@@ -48,10 +45,9 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     // Holding a head back is for listeners that say so.
     variant.holds_responses("invoices").unwrap();
     stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
-    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
-    Shop { mesh, seed }
+    Shop { mesh }
 });
 
 /// The app: answers with what the header `x-say` of the request holds, `|` between pieces that are sent apart and `~`
@@ -139,16 +135,8 @@ fn items(elements: &[String]) -> String {
 }
 
 impl Shop {
-    fn request(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
-        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
-        let root = Root::of("acme", 0).signed(&self.seed)?;
-        let request = Request::new(method, path).header("host", "invoices").header("x-partywall-context", root);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
-        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
-    }
-
     fn say(&self, path: &str, body: &str) -> Result<Response> {
-        self.request(path, &[("x-say", body)])
+        self.mesh.ask_invoices(path, &[("x-say", body)])
     }
 }
 
@@ -175,7 +163,7 @@ fn what_is_the_tenants_own_leaves_byte_by_byte() {
             assert_eq!(shown(&answer), (200, body.replace('|', "")), "{path}");
             assert_eq!(answer.header("content-type"), Some("application/json"));
         }
-        let whole = SHOP.request(path, &[("x-say", &clean), ("x-length", "1")]).unwrap();
+        let whole = SHOP.mesh.ask_invoices(path, &[("x-say", &clean), ("x-length", "1")]).unwrap();
         assert_eq!(shown(&whole), (200, clean.clone()), "{path}");
     }
 }
@@ -220,10 +208,11 @@ fn a_foreign_element_is_left_out_masked_or_reported() {
         assert_eq!(shown(&answer), (200, body.replace('|', "")));
     }
     let head = "HTTP/1.1 200 OK~etag: \"1\"~content-digest: sha-256=:AAAA:";
-    let answer = SHOP.request("/dropped/1", &[("x-say", &body), ("x-head", head), ("x-length", "1")]).unwrap();
+    let answer =
+        SHOP.mesh.ask_invoices("/dropped/1", &[("x-say", &body), ("x-head", head), ("x-length", "1")]).unwrap();
     assert_eq!(shown(&answer), (200, items(&[own(1), own(2)])));
     assert_eq!((answer.header("etag"), answer.header("content-digest")), (None, None));
-    let kept = SHOP.request("/streamed/1", &[("x-say", &items(&[own(1)])), ("x-head", head)]).unwrap();
+    let kept = SHOP.mesh.ask_invoices("/streamed/1", &[("x-say", &items(&[own(1)])), ("x-head", head)]).unwrap();
     assert_eq!(kept.header("etag"), Some("\"1\""));
 }
 
@@ -241,7 +230,7 @@ fn what_an_app_compressed_leaves_plainly() {
     let clean = items(&[own(1), own(2)]);
     let say = |path: &str, body: &str, fold: &str, coding: &str| {
         let head = format!("HTTP/1.1 200 OK~content-encoding: {coding}~etag: \"1\"~content-digest: sha-256=:AAAA:");
-        SHOP.request(path, &[("x-say", body), ("x-fold", fold), ("x-head", &head)])
+        SHOP.mesh.ask_invoices(path, &[("x-say", body), ("x-fold", fold), ("x-head", &head)])
     };
     for (fold, coding) in [("gzip", "gzip"), ("gzip", "x-gzip"), ("deflate", "deflate"), ("raw", "deflate")] {
         for path in ["/streamed/1", "/held/1", "/masked/1"] {
@@ -265,7 +254,7 @@ fn what_an_app_compressed_leaves_plainly() {
 #[test]
 fn the_head_is_judged_too() {
     let clean = items(&[own(1)]);
-    let head = |head: &str| SHOP.request("/streamed/1", &[("x-say", &clean), ("x-head", head)]).unwrap();
+    let head = |head: &str| SHOP.mesh.ask_invoices("/streamed/1", &[("x-say", &clean), ("x-head", head)]).unwrap();
     for bad in [
         "HTTP/1.1 206 Partial Content~content-range: bytes 0-1/2",
         "HTTP/1.1 200 OK~content-encoding: br",
@@ -295,31 +284,32 @@ fn the_head_is_judged_too() {
         assert_eq!(head(&format!("HTTP/1.1 200 OK~{here}")).status, 200, "{here}");
     }
 
-    let asked = SHOP.request("/streamed/1", &[("x-say", &clean), ("range", "bytes=0-1"), ("accept-encoding", "br")]);
+    let asked =
+        SHOP.mesh.ask_invoices("/streamed/1", &[("x-say", &clean), ("range", "bytes=0-1"), ("accept-encoding", "br")]);
     assert_eq!(asked.unwrap().header("x-asked"), Some("/identity"), "the app is asked for all, and plainly");
 
     let error = |path: &str| {
         let said = [("x-say", "{\"who\":\"globex SECRET\"}"), ("x-head", "HTTP/1.1 404 Not Found~etag: \"SECRET\"")];
-        SHOP.request(path, &said).unwrap()
+        SHOP.mesh.ask_invoices(path, &said).unwrap()
     };
     assert_eq!(shown(&error("/streamed/1")), (404, String::new()));
     assert_eq!(shown(&error("/passing/1")), (404, "{\"who\":\"globex SECRET\"}".into()));
 
     let owner = |owner: &str| {
         let head = format!("HTTP/1.1 200 OK~{owner}");
-        SHOP.request("/header/1", &[("x-say", "anything"), ("x-head", &head)]).unwrap()
+        SHOP.mesh.ask_invoices("/header/1", &[("x-say", "anything"), ("x-head", &head)]).unwrap()
     };
     assert_eq!(shown(&owner("x-owner: acme")), (200, "anything".into()));
     denied(&owner("x-owner: acme~x-owner: globex"), "response_foreign");
     denied(&owner("x-other: acme"), "response_unclear");
-    let empty = SHOP.request("HEAD /streamed/1", &[("x-length", "1")]).unwrap();
+    let empty = SHOP.mesh.ask_invoices("HEAD /streamed/1", &[("x-length", "1")]).unwrap();
     assert_eq!(empty.status, 200);
 }
 
 #[test]
 fn it_is_logged_and_counted() {
     let id = unique();
-    let answer = SHOP.request("/held/1", &[("x-say", &items(&[foreign()])), ("x-request-id", &id)]).unwrap();
+    let answer = SHOP.mesh.ask_invoices("/held/1", &[("x-say", &items(&[foreign()])), ("x-request-id", &id)]).unwrap();
     denied(&answer, "response_foreign");
     let line = SHOP.mesh.line(Hop::InvoicesInbound, &id).unwrap();
     assert_eq!((line.field("decision").as_str(), line.field("reason").as_str()), ("deny", "response_foreign"));

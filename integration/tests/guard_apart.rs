@@ -11,7 +11,6 @@ use partywall_integration::audit;
 use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::Root;
 use partywall_integration::running::Running;
 use partywall_integration::variant::Variant;
 use partywall_integration::{cli, stand_in};
@@ -38,7 +37,6 @@ platform:
 
 struct Shop {
     mesh: Running,
-    seed: Vec<u8>,
 }
 
 impl Shop {
@@ -53,10 +51,9 @@ impl Shop {
         variant.append("services/invoices.yaml", OPERATIONS).unwrap();
         variant.change("invoices", |text| apart(text, sidecar, between)).unwrap();
         stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
-        let seed = variant.site.signing_seed().unwrap();
         let mesh = variant.start(&[]).unwrap();
         mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
-        Self { mesh, seed }
+        Self { mesh }
     }
 
     fn ask(&self, path: &str, says: &str) -> Result<(Response, String)> {
@@ -66,10 +63,7 @@ impl Shop {
 
     /// The same under this id, by which the request is found where no answer comes.
     fn ask_as(&self, id: &str, path: &str, says: &str) -> Result<Response> {
-        let root = Root::of("acme", 0).signed(&self.seed)?;
-        let request = Request::get(path).header("host", "invoices").header("x-partywall-context", root);
-        let request = request.header("x-say", says).header("x-request-id", id);
-        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
+        self.mesh.ask_invoices(path, &[("x-say", says), ("x-request-id", id)])
     }
 
     fn metric(&self, name: &str, label: (&str, &str)) -> f64 {

@@ -9,7 +9,7 @@ use partywall_integration::raw;
 
 /// How many records are written, all in all; the long run writes a million (`cargo xtask leaks`).
 const RECORDS: usize = 20_000;
-/// What stands in nothing but what is of one tenant; the last one's prefix is its own, and the mark is not in its id.
+/// What stands in nothing but what is of one tenant. The last one has a prefix of its own.
 const MARKS: [&str; 8] = ["zqaqz", "zqbqz", "zqcqz", "zqdqz", "zqeqz", "zqfqz", "zqgqz", "zqhqz"];
 
 fn tenant(mark: &str) -> Tenant {
@@ -83,7 +83,7 @@ fn tenants_that_share_a_topic_by_partitions_see_their_own() {
     assert!(report.found.is_empty() && report.wrong.is_empty(), "{report}");
 }
 
-/// What the run below is worth: a tenant alone is told nothing wrong, and of two that nothing parts each learns of the other.
+/// What the runs above are worth: a tenant alone is told nothing wrong, and of two that nothing parts each learns of the other.
 #[test]
 fn with_nothing_between_them_it_is_found() {
     let brokers = Brokers::start(&Options { name: "leaks-open", ..Options::default() }).unwrap();
@@ -97,6 +97,9 @@ fn with_nothing_between_them_it_is_found() {
     println!("{alone}");
     assert_eq!((alone.found.len(), alone.wrong.len(), alone.written), (0, 0, 1_000), "{alone}");
     assert!(alone.asked.len() > 20 && alone.read > 1_000, "{alone}");
-    let both = run(&["one", "two"], 200);
-    assert!(both.as_ref().map_or(true, |both| !both.found.is_empty() && !both.wrong.is_empty()), "{both:?}");
+    // Either goes on, with what is another's in what it reads, or gives up where nothing is as it wrote it.
+    match run(&["one", "two"], 200) {
+        Ok(both) => assert!(!both.found.is_empty() && !both.wrong.is_empty(), "{both}"),
+        Err(error) => assert!(format!("{error:#}").contains("too much goes wrong"), "{error:#}"),
+    }
 }

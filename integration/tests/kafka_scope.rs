@@ -2,31 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use partywall_integration::kafka::{Brokers, Client, Options, Ran, Scoped, ScopedOptions, Socket, framed};
-
-/// The promise: from the command to the first denial.
-const LIVE: Duration = Duration::from_millis(1500);
+use partywall_integration::kafka::{Brokers, Options, Scoped, ScopedOptions, Socket, framed};
+use partywall_integration::play::LIVE;
 
 fn start(name: &str, options: ScopedOptions<'_>) -> (Brokers, Scoped) {
     let brokers = Brokers::start(&Options { name, ..Options::default() }).unwrap();
     let scoped = Scoped::start(&ScopedOptions { name, ..options }, &brokers).unwrap();
     (brokers, scoped)
-}
-
-fn kcat(scoped: &Scoped, tenant: &str, arguments: &[&str], input: &str) -> Ran {
-    let settings = scoped.rdkafka(tenant).unwrap();
-    let at = scoped.bootstrap();
-    let mut all = vec!["-b", &*at];
-    settings.iter().for_each(|setting| all.extend(["-X", setting]));
-    all.extend(arguments);
-    Client::kcat().unwrap().run(&all, input).unwrap()
-}
-
-fn java(scoped: &Scoped, tenant: &str, tool: &str, arguments: &[&str], input: &str) -> Ran {
-    let (at, config) = (scoped.bootstrap(), scoped.java(tenant).unwrap());
-    let config = config.display().to_string();
-    let all = [&["--bootstrap-server", &*at, "--command-config", &*config], arguments].concat();
-    Client::tool(tool).unwrap().run(&all, input).unwrap()
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
@@ -44,24 +26,24 @@ fn two_tenants_have_topics_of_one_name() {
     let (brokers, scoped) = start("kafka-scope", ScopedOptions::default());
     for tenant in ["acme", "globex"] {
         let create = ["--create", "--topic", "orders", "--partitions", "2"];
-        java(&scoped, tenant, "TopicCommand", &create, "").succeeds().unwrap();
+        scoped.tool(tenant, "TopicCommand", &create, "").unwrap().succeeds().unwrap();
         let record = format!("of {tenant} by kcat\n");
-        kcat(&scoped, tenant, &["-P", "-t", "orders"], &record).succeeds().unwrap();
+        scoped.kcat(tenant, &["-P", "-t", "orders"], &record).unwrap().succeeds().unwrap();
         let record = format!("of {tenant} by java\n");
-        java(&scoped, tenant, "ConsoleProducer", &["--topic", "orders"], &record).succeeds().unwrap();
+        scoped.tool(tenant, "ConsoleProducer", &["--topic", "orders"], &record).unwrap().succeeds().unwrap();
     }
     for tenant in ["acme", "globex"] {
         let expected = [format!("of {tenant} by java"), format!("of {tenant} by kcat")];
-        let told = kcat(&scoped, tenant, &["-C", "-t", "orders", "-e", "-q"], "").succeeds().unwrap();
+        let told = scoped.kcat(tenant, &["-C", "-t", "orders", "-e", "-q"], "").unwrap().succeeds().unwrap();
         assert_eq!(lines(&told), expected, "{tenant}, kcat");
         let group = ["--topic", "orders", "--group", "readers", "--from-beginning"];
         let enough = ["--max-messages", "2", "--timeout-ms", "30000"];
         let read = [&group[..], &enough].concat();
-        let told = java(&scoped, tenant, "consumer.ConsoleConsumer", &read, "").succeeds().unwrap();
+        let told = scoped.tool(tenant, "consumer.ConsoleConsumer", &read, "").unwrap().succeeds().unwrap();
         assert_eq!(lines(&told), expected, "{tenant}, java");
-        let told = java(&scoped, tenant, "TopicCommand", &["--list"], "").succeeds().unwrap();
+        let told = scoped.tool(tenant, "TopicCommand", &["--list"], "").unwrap().succeeds().unwrap();
         assert_eq!(lines(&told), ["orders"], "{tenant} sees its own alone");
-        let told = java(&scoped, tenant, "consumer.group.ConsumerGroupCommand", &["--list"], "");
+        let told = scoped.tool(tenant, "consumer.group.ConsumerGroupCommand", &["--list"], "").unwrap();
         assert_eq!(lines(&told.succeeds().unwrap()), ["readers"]);
     }
     let there = brokers.tool("TopicCommand", &["--list", "--exclude-internal"]).unwrap().succeeds().unwrap();
@@ -81,10 +63,10 @@ fn what_a_policy_denies_is_told_by_kafkas_own_error() {
     let (_brokers, scoped) = start("kafka-scope-denied", ScopedOptions { policy, cluster, ..ScopedOptions::default() });
     for topic in ["orders", "rates"] {
         let create = ["--create", "--topic", topic, "--partitions", "1"];
-        java(&scoped, "acme", "TopicCommand", &create, "").succeeds().unwrap();
+        scoped.tool("acme", "TopicCommand", &create, "").unwrap().succeeds().unwrap();
     }
     let denied = |tenant, topic| {
-        let ran = kcat(&scoped, tenant, &["-P", "-t", topic], "one\n");
+        let ran = scoped.kcat(tenant, &["-P", "-t", topic], "one\n").unwrap();
         assert_ne!(ran.status, Some(0), "{topic}: {ran:?}");
         ran.errors
     };
@@ -92,9 +74,9 @@ fn what_a_policy_denies_is_told_by_kafkas_own_error() {
     assert!(told.contains("Topic authorization failed"), "{told}");
     let told = denied("acme", "secrets");
     assert!(told.contains("Topic authorization failed"), "{told}");
-    kcat(&scoped, "acme", &["-P", "-t", "orders"], "one\n").succeeds().unwrap();
+    scoped.kcat("acme", &["-P", "-t", "orders"], "one\n").unwrap().succeeds().unwrap();
     // What there is of another tenant's is as what there is not.
-    let told = kcat(&scoped, "globex", &["-C", "-t", "orders", "-e", "-q"], "");
+    let told = scoped.kcat("globex", &["-C", "-t", "orders", "-e", "-q"], "").unwrap();
     assert!(told.errors.contains("Unknown topic") || told.errors.contains("not available"), "{told:?}");
     let line = scoped.told().into_iter().find(|line| line["policy"] == "nobody-writes-rates").unwrap();
     assert_eq!(
@@ -109,7 +91,7 @@ fn a_suspended_tenant_is_refused_at_its_next_request() {
     let (_brokers, scoped) = start("kafka-scope-live", ScopedOptions::default());
     for tenant in ["acme", "globex"] {
         let create = ["--create", "--topic", "orders", "--partitions", "1"];
-        java(&scoped, tenant, "TopicCommand", &create, "").succeeds().unwrap();
+        scoped.tool(tenant, "TopicCommand", &create, "").unwrap().succeeds().unwrap();
     }
     let mut acme = Socket::connect(&scoped, Some("acme"));
     let mut globex = Socket::connect(&scoped, Some("globex"));
@@ -139,7 +121,7 @@ fn hostile_bytes_end_their_own_connection_and_no_other() {
     let (_brokers, mut scoped) =
         start("kafka-scope-hostile", ScopedOptions { plugin, workers: 1, ..ScopedOptions::default() });
     let create = ["--create", "--topic", "orders", "--partitions", "1"];
-    java(&scoped, "globex", "TopicCommand", &create, "").succeeds().unwrap();
+    scoped.tool("globex", "TopicCommand", &create, "").unwrap().succeeds().unwrap();
     let mut other = Socket::connect(&scoped, Some("globex"));
     let metadata = Socket::metadata_request();
     let mut cases: Vec<(String, Vec<u8>, bool)> = [

@@ -59,13 +59,8 @@ fn answer(mut stream: TcpStream) -> Result<()> {
 impl Shop {
     /// What comes of it, and whether it arrived at the app.
     fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Result<(Response, bool)> {
-        let root = Root::of("acme", 0).signed(&self.seed)?;
         let mark = unique();
-        let request = Request::get(path).header("host", "invoices").header("x-partywall-context", root);
-        let request = headers
-            .iter()
-            .fold(request.header("x-mark", mark.as_bytes()), |request, (name, value)| request.header(name, *value));
-        let answer = self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)?;
+        let answer = self.mesh.ask_invoices(path, &[&[("x-mark", &*mark)], headers].concat())?;
         // To the end of its line, since one mark may begin as another one does.
         let mark = format!("{mark}\r\n");
         let arrived = ARRIVED.lock().unwrap().windows(mark.len()).any(|w| w == mark.as_bytes());

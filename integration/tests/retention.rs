@@ -8,10 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use partywall_integration::access_log::Hop;
-use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
-use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::Root;
+use partywall_integration::raw::Response;
 use partywall_integration::running::Running;
 use partywall_integration::stand_in;
 use partywall_integration::variant::Variant;
@@ -24,7 +22,6 @@ datasets:
 
 struct Shop {
     mesh: Running,
-    seed: Vec<u8>,
 }
 
 static SHOP: LazyLock<Shop> = LazyLock::new(|| {
@@ -37,10 +34,9 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     let operations = ["GET /tenants/{tenant}/invoices/old/{id}", "POST /tenants/{tenant}/invoices/old/{id}"];
     variant.append("services/invoices.yaml", &operations.map(operation).concat()).unwrap();
     stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
-    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::Edge, Hop::InvoicesInbound]).unwrap();
-    Shop { mesh, seed }
+    Shop { mesh }
 });
 
 /// The app: answers with the status and the header lines that `x-head` of the request holds, `~` for a line end.
@@ -74,13 +70,8 @@ fn ago(seconds: u64) -> String {
 
 impl Shop {
     fn ask(&self, method: &str, head: &str, id: &str) -> Response {
-        let root = Root::of("acme", 0).signed(&self.seed).unwrap();
-        let request = Request::new(method, format!("/tenants/acme/invoices/old/{id}"))
-            .header("host", "invoices")
-            .header("x-request-id", id)
-            .header("x-head", head)
-            .header("x-partywall-context", root);
-        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request).unwrap()
+        let path = format!("{method} /tenants/acme/invoices/old/{id}");
+        self.mesh.ask_invoices(&path, &[("x-request-id", id), ("x-head", head)]).unwrap()
     }
 
     fn read(&self, head: &str) -> Response {

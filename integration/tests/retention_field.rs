@@ -8,10 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use partywall_integration::access_log::Hop;
-use partywall_integration::certificates::Workload;
 use partywall_integration::mesh::unique;
-use partywall_integration::raw::{Request, Response};
-use partywall_integration::roots::Root;
+use partywall_integration::raw::Response;
 use partywall_integration::running::Running;
 use partywall_integration::stand_in;
 use partywall_integration::variant::Variant;
@@ -30,7 +28,6 @@ const SAYS: &str = "                        - match: { prefix: /routed }\n      
 
 struct Shop {
     mesh: Running,
-    seed: Vec<u8>,
 }
 
 static SHOP: LazyLock<Shop> = LazyLock::new(|| {
@@ -62,10 +59,9 @@ static SHOP: LazyLock<Shop> = LazyLock::new(|| {
     // Holding a head back is for listeners that say so.
     variant.holds_responses("invoices").unwrap();
     stand_in::connections(variant.site.ports.invoices_app, answer).unwrap();
-    let seed = variant.site.signing_seed().unwrap();
     let mesh = variant.start(&[]).unwrap();
     mesh.wait_for_policy(&[Hop::InvoicesInbound]).unwrap();
-    Shop { mesh, seed }
+    Shop { mesh }
 });
 
 /// The app: answers with what `x-say` of the request holds, `~` for a line end, with the status `x-status`, compressed
@@ -123,16 +119,8 @@ fn items(elements: &[&str]) -> String {
 }
 
 impl Shop {
-    fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
-        let (method, path) = path.split_once(' ').unwrap_or(("GET", path));
-        let root = Root::of("acme", 0).signed(&self.seed)?;
-        let request = Request::new(method, path).header("host", "invoices").header("x-partywall-context", root);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
-        self.mesh.send(Hop::InvoicesInbound, Workload::Edge, &request)
-    }
-
     fn say(&self, path: &str, body: &str) -> Result<Response> {
-        self.ask(path, &[("x-say", body)])
+        self.mesh.ask_invoices(path, &[("x-say", body)])
     }
 
     /// Waits until it is counted: elements are when the stream is over.
@@ -202,10 +190,11 @@ fn an_old_element_is_left_out_or_masked() {
 #[test]
 fn what_comes_compressed_is_judged_alike() {
     let first = young();
-    let dropped = SHOP.ask("/aged/dropped/1", &[("x-say", &items(&[&first, &old()])), ("x-fold", "1")]).unwrap();
+    let dropped =
+        SHOP.mesh.ask_invoices("/aged/dropped/1", &[("x-say", &items(&[&first, &old()])), ("x-fold", "1")]).unwrap();
     shown(&dropped, &items(&[&first]));
     assert_eq!(dropped.header("content-encoding"), None);
-    gone(&SHOP.ask("/aged/held/1", &[("x-say", &items(&[&first, &old()])), ("x-fold", "1")]).unwrap());
+    gone(&SHOP.mesh.ask_invoices("/aged/held/1", &[("x-say", &items(&[&first, &old()])), ("x-fold", "1")]).unwrap());
 }
 
 #[test]
@@ -220,11 +209,11 @@ fn owners_are_judged_first() {
 fn nobody_asks_whether_it_changed() {
     let clean = items(&[&young()]);
     let conditions = [("if-none-match", "\"a\""), ("if-modified-since", "Sun, 06 Nov 1994 08:49:37 GMT")];
-    let whole = SHOP.ask("/aged/held/1", &[&conditions[..], &[("x-say", &clean)]].concat()).unwrap();
+    let whole = SHOP.mesh.ask_invoices("/aged/held/1", &[&conditions[..], &[("x-say", &clean)]].concat()).unwrap();
     shown(&whole, &clean);
     assert_eq!(whole.header("x-conditions"), Some("0"));
-    gone(&SHOP.ask("/aged/held/1", &[("x-status", "304 Not Modified")]).unwrap());
-    let error = SHOP.ask("/aged/held/1", &[("x-status", "404 Not Found"), ("x-say", "SECRET")]).unwrap();
+    gone(&SHOP.mesh.ask_invoices("/aged/held/1", &[("x-status", "304 Not Modified")]).unwrap());
+    let error = SHOP.mesh.ask_invoices("/aged/held/1", &[("x-status", "404 Not Found"), ("x-say", "SECRET")]).unwrap();
     assert_eq!((error.status, &*error.body), (404, &b""[..]));
 }
 
@@ -232,9 +221,10 @@ fn nobody_asks_whether_it_changed() {
 fn what_a_route_fills_in_is_denied_where_nobody_looks_for_its_age() {
     let clean = items(&[&young()]);
     gone(&SHOP.say("/routed/1", &clean).unwrap());
-    gone(&SHOP.ask("/routed/1", &[("x-status", "304 Not Modified")]).unwrap());
+    gone(&SHOP.mesh.ask_invoices("/routed/1", &[("x-status", "304 Not Modified")]).unwrap());
     assert_eq!(SHOP.say("HEAD /routed/1", &clean).unwrap().status, 410);
-    let error = SHOP.ask("/routed/1", &[("x-status", "404 Not Found"), ("x-say", "no such thing")]).unwrap();
+    let error =
+        SHOP.mesh.ask_invoices("/routed/1", &[("x-status", "404 Not Found"), ("x-say", "no such thing")]).unwrap();
     assert_eq!((error.status, &*error.body), (404, &b"no such thing"[..]));
     // What is written is not asked.
     shown(&SHOP.say("POST /routed/1", &clean).unwrap(), &clean);
@@ -243,7 +233,7 @@ fn what_a_route_fills_in_is_denied_where_nobody_looks_for_its_age() {
 #[test]
 fn it_is_logged_and_counted() {
     let id = unique();
-    gone(&SHOP.ask("/aged/held/1", &[("x-request-id", &id), ("x-say", &items(&[&old()]))]).unwrap());
+    gone(&SHOP.mesh.ask_invoices("/aged/held/1", &[("x-request-id", &id), ("x-say", &items(&[&old()]))]).unwrap());
     let line = SHOP.mesh.line(Hop::InvoicesInbound, &id).unwrap();
     assert_eq!((line.field("decision").as_str(), line.field("reason").as_str()), ("deny", "retention"));
     SHOP.counts("partywall_guard_denials_total", &[("reason", "outlived"), ("role", "inbound")]);

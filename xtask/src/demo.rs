@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, on a machine with Rust and Python 3.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -20,12 +21,20 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let built = artefacts::build()?;
     let mut demo = command(crate::step::root().join("target/debug/demo"), &[]);
     demo.args(arguments).env("ENVOY", envoy).env("PARTYWALL_MODULE", &built.module).env("PARTYWALL", &built.cli);
-    match setup::lacking_for_kafka() {
-        None => {
-            demo.env("KAFKA_JARS", kafka::jars()?).env("KCAT", debian::fetch(&KCAT)?);
+    match for_events() {
+        Ok((jars, kcat)) => {
+            demo.env("KAFKA_JARS", jars).env("KCAT", kcat);
         }
-        Some(lack) => println!("Kafka is left out: {lack}"),
+        Err(error) => println!("   events are left out: {error:#}"),
     }
     let status = demo.status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the demo needs to show events, or why it cannot.
+fn for_events() -> Result<(PathBuf, PathBuf)> {
+    if let Some(lack) = setup::lacking_for_kafka() {
+        bail!("{lack}");
+    }
+    Ok((kafka::jars()?, debian::fetch(&KCAT)?))
 }

@@ -76,7 +76,7 @@ fn wheels(name: &str, what: &str, packages: &str) -> Result<PathBuf> {
     let folder = tools().join(name);
     if !folder.exists() {
         step(&format!("fetch {what} for Python"), || {
-            let work = fresh(&tools().join(format!("{name}.part")))?;
+            let work = fresh(&tools().join(format!("part.{name}")))?;
             let list = work.join("requirements.txt");
             fs::write(&list, packages)?;
             let (list, target) = (list.to_string_lossy(), work.join("site"));

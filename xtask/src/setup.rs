@@ -58,7 +58,7 @@ pub(crate) fn lacking_for_demo() -> Option<&'static str> {
 
 /// Says what Kafka needs and the system lacks; nothing when all is there.
 pub(crate) fn lacking_for_kafka() -> Option<&'static str> {
-    [java(), maven()].iter().find(|need| need.found().is_none()).map(|need| need.remedy)
+    [java(), maven()].iter().find(|need| !need.fits()).map(|need| need.remedy)
 }
 
 fn java() -> Need {
@@ -112,6 +112,11 @@ impl Need {
         Some(first.replace("\u{1b}[1m", "").replace("\u{1b}[m", ""))
     }
 
+    /// Whether it is there, and new enough.
+    fn fits(&self) -> bool {
+        self.found().is_some_and(|found| self.least.is_none_or(|least| version_in(&found).is_some_and(|v| v >= least)))
+    }
+
     fn report(&self) -> bool {
         let Self { name, remedy, .. } = self;
         let Some(found) = self.found() else {
@@ -131,11 +136,12 @@ impl Need {
     }
 }
 
-/// The first `major.minor` in a line like `rustc 1.95.0 (…)` or `go version go1.26.8 linux/amd64`.
+/// The first `major.minor` in a line like `rustc 1.95.0 (…)` or `go version go1.26.8 linux/amd64`; of `javac 21` the minor
+/// is 0.
 fn version_in(text: &str) -> Option<(u32, u32)> {
     text.split_whitespace().find_map(|word| {
         let mut numbers = word.trim_start_matches(|c: char| !c.is_ascii_digit()).split('.');
-        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+        Some((numbers.next()?.parse().ok()?, numbers.next().map_or(Some(0), |minor| minor.parse().ok())?))
     })
 }
 
@@ -148,6 +154,7 @@ mod tests {
         assert_eq!(version_in("rustc 1.95.0 (59807616e 2026-04-14)"), Some((1, 95)));
         assert_eq!(version_in("go version go1.26.8 linux/amd64"), Some((1, 26)));
         assert_eq!(version_in("Python 3.11.7"), Some((3, 11)));
+        assert_eq!(version_in("javac 21"), Some((21, 0)));
         assert_eq!(version_in("nothing"), None);
     }
 }

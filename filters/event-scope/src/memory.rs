@@ -7,7 +7,6 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub struct Memory {
     most: usize,
-    share: usize,
     held: usize,
     tenants: HashMap<Rc<str>, usize>,
 }
@@ -17,12 +16,12 @@ impl Memory {
     /// they are: whoever fills its share ends its own connections, and leaves room for others.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { most, share: most / 2, held: 0, tenants: HashMap::new() }
+        Self { most, held: 0, tenants: HashMap::new() }
     }
 
     /// From now on, `most` bytes for all.
     pub fn bound(&mut self, most: usize) {
-        (self.most, self.share) = (most, most / 2);
+        self.most = most;
     }
 
     /// One connection of `tenant`, empty for nobody's, held `before` bytes and holds `now`. Whether that is within its
@@ -39,7 +38,7 @@ impl Memory {
             self.tenants.insert(Rc::clone(tenant), of_tenant);
         }
         // Who gives some back is never too large for it.
-        now <= before || (self.held <= self.most && of_tenant <= self.share)
+        now <= before || (self.held <= self.most && of_tenant <= self.most / 2)
     }
 
     /// How much all of them hold.

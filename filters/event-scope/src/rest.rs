@@ -65,7 +65,7 @@ pub struct Head<'h> {
 pub struct Options {
     /// The most bytes of one value that is held to be looked at: a record, an element of a list, a body that is held whole.
     pub largest_value: usize,
-    /// The most topics that a request may name, and decisions that are told of an exchange.
+    /// The most topics that a request may name, and decisions that are told of a piece of an answer.
     pub topics: usize,
 }
 
@@ -142,15 +142,6 @@ pub struct Decision {
     pub allow: bool,
     /// Why, where a policy said so.
     pub reason: Option<Rc<str>>,
-}
-
-/// What becomes of the body of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
-    /// It is handed to [`Exchange::response`].
-    Walk,
-    /// It has none.
-    Empty,
 }
 
 /// A request with its response.
@@ -262,23 +253,22 @@ impl Exchange {
         Ok(())
     }
 
-    /// Looks at the head of the response.
-    pub fn respond(&mut self, status: u16, content_type: Option<&str>, ended: bool) -> Result<Course, Refused> {
+    /// Looks at the head of the response. What has no body is given none to [`Exchange::response`], or that is refused.
+    pub fn respond(&mut self, status: u16, content_type: Option<&str>, ended: bool) -> Result<(), Refused> {
         self.response = None;
-        if ended || matches!(status, 204 | 304) {
-            return Ok(Course::Empty);
-        }
         let body = match status {
+            _ if ended => None,
+            204 | 304 => None,
             200..=299 => self.route.response,
             _ => Some(table::ERROR),
         };
         // It may still be empty, which is seen when it comes.
-        let Some(body) = body else { return Ok(Course::Walk) };
-        if !content_type.is_some_and(is_json) {
-            return Err(Refused::Answer("the content type of the response is not JSON"));
+        let Some(body) = body else { return Ok(()) };
+        if !content_type.is_some_and(is_taken) {
+            return Err(Refused::Answer("the content type of the response is not JSON, or is one with schemas"));
         }
         self.response = Some(Pieces::new(body.shape, body.whole, self.options.largest_value));
-        Ok(Course::Walk)
+        Ok(())
     }
 
     /// Reads more of the body of the response, and appends what may go on. After an error nothing more may be asked.
@@ -314,28 +304,27 @@ impl Exchange {
     }
 }
 
-/// Of the formats that records may be embedded in: those without schemas, which lie in a registry that is nobody's here.
+/// What bodies may be: records are embedded in formats without schemas, which would lie in a registry that is nobody's here.
+const TAKEN: [&str; 6] = [
+    "application/json",
+    "application/vnd.kafka+json",
+    "application/vnd.kafka.v2+json",
+    "application/vnd.kafka.json.v2+json",
+    "application/vnd.kafka.binary.v2+json",
+    "application/vnd.kafka.text.v2+json",
+];
+
 fn content_type(value: Option<&str>) -> Result<(), Refused> {
-    const TAKEN: [&str; 5] = [
-        "application/json",
-        "application/vnd.kafka+json",
-        "application/vnd.kafka.v2+json",
-        "application/vnd.kafka.json.v2+json",
-        "application/vnd.kafka.binary.v2+json",
-    ];
-    let essence = value.map(essence).unwrap_or_default();
-    let text = essence == "application/vnd.kafka.text.v2+json";
-    if text || TAKEN.contains(&essence.as_str()) {
+    if value.is_some_and(is_taken) {
         return Ok(());
     }
     Err(Refused::Unclear(
-        "the content type is none of `application/json` and `application/vnd.kafka[.json|.binary].v2+json`",
+        "the content type is none of `application/json` and `application/vnd.kafka[.json|.binary|.text].v2+json`",
     ))
 }
 
-fn is_json(value: &str) -> bool {
-    let essence = essence(value);
-    essence == "application/json" || (essence.starts_with("application/vnd.kafka.") && essence.ends_with("+json"))
+fn is_taken(value: &str) -> bool {
+    TAKEN.contains(&essence(value).as_str())
 }
 
 /// A media type without its parameters, in lower case.

@@ -14,7 +14,7 @@ mod world;
 use std::path::Path;
 
 use http_cases::{files, text, world_of};
-use partywall_event_scope::rest::{Base, Course, Decision, Exchange, Head, Options, Peers, Refused, Version};
+use partywall_event_scope::rest::{Base, Decision, Exchange, Head, Options, Peers, Refused, Version};
 use serde_json::Value;
 use world::{All, Prefix};
 
@@ -76,10 +76,9 @@ fn talk(exchange: &mut Exchange, case: &Value, peers: &Peers<'_>, size: usize, c
     let status = case["status"].as_u64().unwrap_or(200).try_into().unwrap();
     let content_type = text(&case["answer_type"]).unwrap_or("application/json");
     let mut out = Vec::new();
-    if exchange.respond(status, Some(content_type), answer.is_empty())? == Course::Walk {
-        answer.as_bytes().chunks(size).try_for_each(|chunk| exchange.response(chunk, false, peers, &mut out))?;
-        exchange.response(b"", true, peers, &mut out)?;
-    }
+    exchange.respond(status, Some(content_type), answer.is_empty())?;
+    answer.as_bytes().chunks(size).try_for_each(|chunk| exchange.response(chunk, false, peers, &mut out))?;
+    exchange.response(b"", true, peers, &mut out)?;
     came.got = Some(String::from_utf8(out).unwrap());
     Ok(())
 }

@@ -148,6 +148,10 @@ fn what_is_decided_is_told() {
     let one = |action, name: &str, code| vec![(action, name.to_owned(), code)];
     assert_eq!(told(&talk.ask(&produce(1, "orders"))), one("events:produce", "acme.orders", 0));
     assert_eq!(told(&talk.ask(&produce(1, "secret"))), one("events:produce", "acme.secret", 29));
+    let made = [&[0, 0, 0, 1], &*text("orders"), &13_i32.to_be_bytes(), &1_i16.to_be_bytes(), &[0; 13]].concat();
+    let step = talk.ask(&request(19, 2, &made));
+    assert_eq!(told(&step), one("events:create", "acme.orders", 44), "the policy lets it, and bounds do not");
+    assert!(step.decisions[0].asked);
     assert_eq!(told(&talk.ask(&produce(1, "a b"))), one("events:produce", "a b", 17));
     let groups = request(15, 0, &[vec![0, 0, 0, 2], text("g"), text("forbidden")].concat());
     assert_eq!(told(&talk.ask(&groups)), one("events:consume", "forbidden", 30));

@@ -62,14 +62,16 @@ impl Chained {
         number
     }
 
-    /// The request of this number is over.
-    pub(crate) fn over(&self, number: u64) {
-        self.chain.borrow_mut().over(number);
-    }
-
-    /// The filter that gave this number is gone, and its request has no line yet.
-    pub(crate) fn left(&self, number: u64, now_ms: u64) {
-        self.chain.borrow_mut().leave(number, now_ms);
+    /// The filter that gave these numbers is gone: their request is over, or has no line yet.
+    pub(crate) fn end(&self, numbers: &[u64], logged: bool) {
+        if numbers.is_empty() {
+            return;
+        }
+        let now_ms = if logged { 0 } else { host::now_ms() };
+        let mut chain = self.chain.borrow_mut();
+        for number in numbers {
+            if logged { chain.over(*number) } else { chain.leave(*number, now_ms) }
+        }
     }
 
     /// Says what is to be told now, if anything.

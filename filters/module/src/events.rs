@@ -9,7 +9,6 @@
 //!
 //! What `events` of the called service says holds; a service that says nothing of events is passed by.
 
-mod asked;
 mod cloudevents;
 mod handover;
 mod rest;

@@ -37,16 +37,16 @@ impl Teller {
         if told.get(tenant).is_some_and(|at| *at >= now) {
             return;
         }
+        // Where nobody listens it is tried again in the next second, and not with each fetch.
+        if told.len() >= REMEMBERED {
+            told.clear();
+        }
+        told.insert(tenant.clone(), now);
         let mut queue = self.queue.borrow_mut();
         // The other VM may come later than this one.
         let Some(id) = queue.or_else(|| host::find_queue(&self.vm, QUEUE)) else { return };
         *queue = Some(id);
-        if self.keys.seal(tenant, now).is_some_and(|message| host::enqueue(id, &message)) {
-            if told.len() >= REMEMBERED {
-                told.clear();
-            }
-            told.insert(tenant.clone(), now);
-        } else {
+        if !self.keys.seal(tenant, now).is_some_and(|message| host::enqueue(id, &message)) {
             *queue = None;
         }
     }

@@ -26,7 +26,6 @@ use partywall_tenant_context::FetchedKeys;
 
 use crate::config::Kafka;
 use crate::fetched::Teller;
-use crate::metrics::Metrics;
 use crate::policy::{self, Policy, Reader, Wanted};
 use ids::Ids;
 use shared::Shared;
@@ -57,7 +56,7 @@ impl Setup {
         let shared = shared::of(&policy, &config.cluster);
         shared::bound(config.memory);
         let ids = Ids::new(&config.shared_state, &config.cluster);
-        let told = Told::new(config.allows, Metrics::default());
+        let told = Told::new(config.allows);
         let vm = config.fetched_to.clone();
         let teller = vm.map(|vm| Teller::new(FetchedKeys::new(&config.shared_state), vm));
         Self { config, policy, shared, ids, told, teller }

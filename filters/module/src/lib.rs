@@ -32,6 +32,7 @@ mod protobuf;
 mod region;
 mod slots;
 mod stream;
+mod topics;
 mod what;
 
 use plugin::{Plugin, Stages};

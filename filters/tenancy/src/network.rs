@@ -105,7 +105,7 @@ impl fmt::Display for Range {
 impl Network {
     /// The most networks of a mesh: all of them may hold one address.
     pub const MOST: usize = NameSet::MOST;
-    /// The most ranges of all networks together: each new client is looked for in all of them.
+    /// The most ranges of all networks together: each request at the edge is looked for in all of them.
     pub const MOST_RANGES: usize = 1024;
     /// The most bytes of all names together: a root context, which is bounded, may have to hold all of them.
     pub const MOST_NAMES: usize = 1024;

@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use partywall_tenancy::{
-    EventCluster, EventIdentity, ProvedBy, Reason, SpiffeId, TenantContext, TenantId, UnixSeconds, View,
+    EventCluster, EventIdentity, ProvedBy, Reason, SpiffeId, TenantContext, TenantId, UnixSeconds, UserForm, View,
 };
 
 use crate::combine::{Proof, combine};
@@ -131,7 +131,7 @@ impl<'a> Shown<'a> {
             EventIdentity::User { template } => match self.user {
                 None => None,
                 Some(user) => {
-                    let found = in_user(template, user).ok_or_else(|| {
+                    let found = UserForm::parse(template).and_then(|form| form.tenant(user)).ok_or_else(|| {
                         Rejection::new(Reason::TenantInvalid, "the SASL user is outside of the cluster's template")
                     })?;
                     let tenants = vec![tenant_in("the SASL user", found)?];
@@ -150,53 +150,4 @@ impl<'a> Shown<'a> {
 
 fn tenant_in(source: &str, text: &str) -> Result<TenantId, Rejection> {
     TenantId::parse(text).map_err(|e| Rejection::new(Reason::TenantInvalid, format!("the tenant in {source} {e}")))
-}
-
-/// The text that `{tenant}` stands for in `user`, under a template with at most one `{user}` before or behind it.
-///
-/// Between the two stands a character that no tenant id has, so that the tenant ends where it stands first, or begins
-/// behind where it stands last.
-fn in_user<'a>(template: &str, user: &'a str) -> Option<&'a str> {
-    let (before, after) = template.split_once("{tenant}")?;
-    if let Some((head, between)) = before.split_once("{user}") {
-        let rest = user.strip_prefix(head)?.strip_suffix(after)?;
-        let (name, tenant) = rest.rsplit_once(between).filter(|_| !between.is_empty())?;
-        return Some(tenant).filter(|_| !name.is_empty());
-    }
-    let rest = user.strip_prefix(before)?;
-    match after.split_once("{user}") {
-        Some((between, tail)) => {
-            let rest = rest.strip_suffix(tail)?;
-            let (tenant, name) = rest.split_once(between).filter(|_| !between.is_empty())?;
-            Some(tenant).filter(|_| !name.is_empty())
-        }
-        None => rest.strip_suffix(after),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_user;
-
-    #[test]
-    fn a_user_names_its_tenant_in_one_way() {
-        for (template, user, tenant) in [
-            ("{tenant}", "acme", Some("acme")),
-            ("kafka-{tenant}", "kafka-acme", Some("acme")),
-            ("{tenant}.{user}", "acme.svc", Some("acme")),
-            ("{tenant}.{user}", "acme.svc.more", Some("acme")),
-            ("{tenant}.{user}", ".svc", Some("")),
-            ("{user}@{tenant}", "svc@acme", Some("acme")),
-            ("{user}@{tenant}", "globex@svc@acme", Some("acme")),
-            ("u_{user}@{tenant}.example", "u_svc@acme.example", Some("acme")),
-            ("{tenant}.{user}", "acme", None),
-            ("{tenant}.{user}", "acme.", None),
-            ("{user}@{tenant}", "@acme", None),
-            ("{user}@{tenant}", "acme", None),
-            ("kafka-{tenant}", "acme", None),
-            ("{tenant}-kafka", "acme", None),
-        ] {
-            assert_eq!(in_user(template, user), tenant, "{template} {user}");
-        }
-    }
 }

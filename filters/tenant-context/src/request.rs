@@ -43,6 +43,11 @@ impl<'a> Headers<'a> {
             (Some(_), Some(_)) => Single::Repeated,
         }
     }
+
+    /// Whether the body is encoded, so that its bytes say nothing as they are (RFC 9110, section 8.4).
+    pub fn is_encoded(self) -> bool {
+        self.all("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity"))
+    }
 }
 
 impl<'a> Request<'a> {

@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::wire::Stream;
+use crate::raw::Stream;
 pub use names::{Ranged, Tenant};
-pub(super) use player::batch;
 pub use watch::{Found, Watch};
 
 /// Opens a connection for a tenant, as it proves itself; reading from it ends after this time in vain.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rcgen::SanType;
 
-use super::Brokers;
+use super::{Brokers, Client, Ran};
 use crate::bootstrap::Bootstrap;
 use crate::certificates::{Identity, uri};
 use crate::envoy::{Envoy, Start};
@@ -180,6 +180,22 @@ impl Scoped {
         let path = self.tls().join(format!("{tenant}.properties"));
         fs::write(&path, text)?;
         Ok(path)
+    }
+
+    /// kcat as a client of `tenant`.
+    pub fn kcat(&self, tenant: &str, arguments: &[&str], input: &str) -> Result<Ran> {
+        let (settings, at) = (self.rdkafka(tenant)?, self.bootstrap());
+        let mut all = vec!["-b", &*at];
+        settings.iter().for_each(|setting| all.extend(["-X", setting]));
+        all.extend(arguments);
+        Client::kcat()?.run(&all, input)
+    }
+
+    /// One of Kafka's tools as a client of `tenant`.
+    pub fn tool(&self, tenant: &str, name: &str, arguments: &[&str], input: &str) -> Result<Ran> {
+        let (at, config) = (self.bootstrap(), self.java(tenant)?);
+        let all = [&["--bootstrap-server", &*at, "--command-config", cli::text(&config)?], arguments].concat();
+        Client::tool(name)?.run(&all, input)
     }
 
     /// `partywall tenant <verb> <tenant>`; gives the time at which the command was given.

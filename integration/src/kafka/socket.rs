@@ -2,14 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConnection, StreamOwned};
 
 use super::Scoped;
 use crate::ports::local;
-use crate::raw::{server_name, tls_config};
+use crate::raw::connect_tls;
 
 /// How long an answer may take: more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,13 +24,10 @@ impl Socket {
     /// The proxy takes no connection.
     pub fn connect(scoped: &Scoped, tenant: Option<&str>) -> Self {
         let client = tenant.map(|tenant| scoped.client(tenant).expect("a certificate").for_rustls());
-        let config = tls_config(None, client).expect("a configuration");
-        let tls = ClientConnection::new(Arc::new(config), server_name(None).expect("a name")).expect("TLS");
-        let stream = TcpStream::connect(local(scoped.port)).expect("the proxy listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("no delay");
-        Self(StreamOwned::new(tls, stream))
+        let stream = connect_tls(local(scoped.port), None, client).expect("the proxy listens");
+        stream.sock.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.sock.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        Self(stream)
     }
 
     /// Sends `bytes`.

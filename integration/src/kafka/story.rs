@@ -1,13 +1,12 @@
 //! What the demo shows of events: two tenants with topics of one name at one broker.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{Brokers, Client, Options, Ran, Scoped, ScopedOptions};
+use super::{Brokers, Options, Scoped, ScopedOptions};
+use crate::play::LIVE;
 
-/// The promise: from the command to the first denial.
-const LIVE: Duration = Duration::from_millis(1500);
 /// What the tenants of the story may call their topics.
 const TOPICS: &str = "    new_topics: { partitions: 12, replication: [1, 1] }\n    topics: [{ topic: \"*\" }, { topic: \"secret-*\", deny: true }]\n";
 
@@ -64,42 +63,32 @@ impl Stage {
         let denied = "Broker: Topic authorization failed";
         step("writes to what its mesh denies", "acme", self.write("acme", "secret-plans", "x"), denied)?;
         step("reads acme's by the broker's name", "globex", self.look("globex", "acme.orders"), "no such topic")?;
-        self.scoped.tenant("suspend", "globex")?;
-        step("is suspended, and reads no more within 1.5 s", "globex", self.until_denied("globex"), "denied")?;
+        let given = self.scoped.tenant("suspend", "globex")?;
+        step("is suspended, and reads no more within 1.5 s", "globex", self.until_denied("globex", given), "denied")?;
         step("reads on", "acme", self.read("acme"), "acme's order")?;
         Ok(all)
     }
 
-    fn kcat(&self, tenant: &str, arguments: &[&str], input: &str) -> Result<Ran> {
-        let settings = self.scoped.rdkafka(tenant)?;
-        let at = self.scoped.bootstrap();
-        let mut all = vec!["-b", &*at];
-        settings.iter().for_each(|setting| all.extend(["-X", setting]));
-        all.extend(arguments);
-        Client::kcat()?.run(&all, input)
-    }
-
     fn create(&self, tenant: &str) -> Result<String> {
-        let (at, config) = (self.scoped.bootstrap(), self.scoped.java(tenant)?);
-        let config = config.display().to_string();
-        let arguments = ["--bootstrap-server", &*at, "--command-config", &*config, "--create", "--topic", "orders"];
-        Ok(Client::tool("TopicCommand")?.run(&arguments, "")?.succeeds()?.trim().to_owned())
+        let arguments = ["--create", "--topic", "orders"];
+        Ok(self.scoped.tool(tenant, "TopicCommand", &arguments, "")?.succeeds()?.trim().to_owned())
     }
 
     fn write(&self, tenant: &str, topic: &str, record: &str) -> Result<String> {
-        let ran = self.kcat(tenant, &["-P", "-t", topic, "-X", "message.timeout.ms=5000"], &format!("{record}\n"))?;
+        let ran =
+            self.scoped.kcat(tenant, &["-P", "-t", topic, "-X", "message.timeout.ms=5000"], &format!("{record}\n"))?;
         let told = ran.errors.split("Delivery failed for message: ").nth(1).unwrap_or(&ran.errors);
         Ok(if ran.status == Some(0) { "written".into() } else { told.lines().next().unwrap_or_default().to_owned() })
     }
 
     fn read(&self, tenant: &str) -> Result<String> {
-        let ran = self.kcat(tenant, &["-C", "-t", "orders", "-e", "-q"], "")?;
+        let ran = self.scoped.kcat(tenant, &["-C", "-t", "orders", "-e", "-q"], "")?;
         Ok(ran.told.trim().to_owned())
     }
 
     /// Whether the tenant finds a topic.
     fn look(&self, tenant: &str, topic: &str) -> Result<String> {
-        let ran = self.kcat(tenant, &["-L", "-t", topic, "-m", "2"], "")?;
+        let ran = self.scoped.kcat(tenant, &["-L", "-t", topic, "-m", "2"], "")?;
         Ok(match ran.status {
             Some(0) if ran.told.contains("partition 0,") => "there".into(),
             Some(0) if ran.told.contains("Unknown topic") => "no such topic".into(),
@@ -112,8 +101,7 @@ impl Stage {
         Ok(told.lines().collect::<Vec<_>>().join(" "))
     }
 
-    fn until_denied(&self, tenant: &str) -> Result<String> {
-        let given = Instant::now();
+    fn until_denied(&self, tenant: &str, given: Instant) -> Result<String> {
         loop {
             let asked = given.elapsed();
             if self.look(tenant, "orders")? != "there" {

@@ -1,21 +1,19 @@
 //! A client of Kafka that sends what it is told, in any version, and keeps each byte that comes back. It reads and writes
 //! messages with `kafka-protocol`, which shares nothing with the filter.
 
-use std::io::{Read, Write};
-
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{ProduceRequest, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::records::{
+    Compression, NO_PARTITION_LEADER_EPOCH, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+};
+
+use crate::raw::Stream;
 
 /// The largest response that is read.
 const LARGEST: usize = 64 << 20;
-
-/// What a connection is made of: a socket, or TLS over one.
-pub trait Stream: Read + Write + Send {}
-
-impl<T: Read + Write + Send> Stream for T {}
 
 /// One connection.
 pub struct Wire {
@@ -63,7 +61,7 @@ impl Wire {
 
     /// A Produce of values to partition 0 of a topic, in version 9.
     pub fn produce(&mut self, topic: &str, acks: i16, values: &[String]) -> Result<Vec<u8>> {
-        let records = super::leak::batch(values, (-1, -1, -1, false))?;
+        let records = batch(values, (-1, -1, -1, false))?;
         let data = PartitionProduceData::default().with_records(Some(records));
         let topic = TopicProduceData::default()
             .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
@@ -110,4 +108,33 @@ impl Wire {
         });
         Ok(Answer { message, bytes })
     }
+}
+
+/// One batch of records of a producer (id, epoch, first sequence, whether in a transaction).
+pub(super) fn batch(values: &[String], (id, epoch, first, transactional): (i64, i16, i32, bool)) -> Result<Bytes> {
+    // Of today: brokers remove what is old.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let timestamp = i64::try_from(now)?;
+    let records = values.iter().zip(0i32..).map(|(value, at)| Record {
+        transactional,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
+        producer_id: id,
+        producer_epoch: epoch,
+        timestamp_type: TimestampType::Creation,
+        offset: i64::from(at),
+        sequence: first + at,
+        timestamp,
+        key: Some(Bytes::copy_from_slice(value.as_bytes())),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: [(StrBytes::from_static_str("whose"), Some(Bytes::copy_from_slice(value.as_bytes())))]
+            .into_iter()
+            .collect(),
+    });
+    let records: Vec<Record> = records.collect();
+    let mut encoded = BytesMut::new();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    RecordBatchEncoder::encode(&mut encoded, &records, &options)?;
+    Ok(encoded.freeze())
 }

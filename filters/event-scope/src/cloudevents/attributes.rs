@@ -89,16 +89,14 @@ impl Attributes {
         if self.version.as_deref() != Some("1.0") {
             return Err(Refused::Unclear("an event whose `specversion` is not 1.0"));
         }
-        let needed = |value: &'_ Option<String>| -> Result<String, Refused> {
-            let value = value.clone().filter(|value| !value.is_empty());
-            value.ok_or(Refused::Unclear("an event without `id`, `source` or `type`"))
+        let (Some(id), Some(source), Some(kind)) = (said(&self.id), said(&self.source), said(&self.kind)) else {
+            return Err(Refused::Unclear("an event without `id`, `source` or `type`"));
         };
-        let (id, source, kind) = (needed(&self.id)?, needed(&self.source)?, needed(&self.kind)?);
         let Judge { tenant, rules, way } = judge;
         if self.tenant.as_deref().is_some_and(|named| named != tenant.as_str()) {
             return Err(Refused::Foreign("`partywalltenant` names another tenant"));
         }
-        if rules.source.as_ref().is_some_and(|template| !template.covers(tenant, &source)) {
+        if rules.source.as_ref().is_some_and(|template| !template.covers(tenant, source)) {
             return Err(Refused::Foreign("the `source` of the event is not one of the tenant"));
         }
         if let Some(template) = &rules.subject
@@ -108,12 +106,12 @@ impl Attributes {
         }
         let fits = |known: &String| match known.strip_suffix('*') {
             Some(begin) => kind.starts_with(begin),
-            None => kind == *known,
+            None => kind == known,
         };
         if !rules.types.is_empty() && !rules.types.iter().any(fits) {
             return Err(Refused::Type);
         }
-        let bound = Bound { kind: &kind, source: &source, id: &id };
+        let bound = Bound { kind, source, id };
         match (way, &self.context) {
             (Way::Sent(None), _) | (Way::Came(_), None) => Ok(None),
             (Way::Sent(Some(signer)), _) => signer.sign(&bound).map(Some).ok_or(Refused::Unsigned),
@@ -137,6 +135,11 @@ impl Attributes {
 /// Whether it may be the name of an attribute.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// What an attribute says; `None` where it is not there, or empty.
+fn said(attribute: &Option<String>) -> Option<&str> {
+    attribute.as_deref().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -232,11 +232,7 @@ impl<M> Pieces<M> {
     fn end_object<E: Edit<M>>(&mut self, edit: &mut E, out: &mut Vec<u8>) -> Result<(), E::Error> {
         out.push(b'}');
         self.state = State::Over;
-        let Shape::Object(fields) = self.root else { return Ok(()) };
-        match edit.ended(fields, self.seen) {
-            super::Verdict::Refuse(error) => Err(error),
-            _ => Ok(()),
-        }
+        if let Shape::Object(fields) = self.root { edit.ended(fields) } else { Ok(()) }
     }
 
     /// A key with its colon.

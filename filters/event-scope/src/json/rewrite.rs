@@ -49,10 +49,14 @@ pub(crate) trait Edit<M> {
     /// Why nothing goes on, where the outermost value is left out.
     fn nothing() -> Self::Error;
 
-    /// What becomes of an object that ended, with which of its members were there.
-    fn ended(&mut self, fields: &'static [Field<M>], seen: u64) -> Verdict<Self::Error> {
-        let _ = (fields, seen);
-        Verdict::Keep
+    /// An object ended whose members are these; it is not left yet, where it was led.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing goes on.
+    fn ended(&mut self, fields: &'static [Field<M>]) -> Result<(), Self::Error> {
+        let _ = fields;
+        Ok(())
     }
 }
 
@@ -225,15 +229,11 @@ fn object<M, E: Edit<M>>(
         }
     }
     out.push(b'}');
+    edit.ended(fields)?;
     if led {
         edit.leave();
     }
-    match edit.ended(fields, seen) {
-        Verdict::Refuse(error) => Err(error),
-        Verdict::Drop => Ok(Outcome::Drop),
-        Verdict::Omit if outcome == Outcome::Written => Ok(Outcome::Omit),
-        Verdict::Omit | Verdict::Keep | Verdict::Written => Ok(outcome),
-    }
+    Ok(outcome)
 }
 
 /// Tells the editor what the members of an object depend on, if they may. The cursor is a copy: nothing is read by this.

@@ -292,7 +292,8 @@ impl Session {
     /// How many bytes of memory it holds, for whoever bounds that over all connections.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.client.room() + self.broker.room() + self.core.scratch.held() + self.core.queue.held()
+        let joined: usize = self.core.joined.iter().map(|(name, _)| name.len()).sum();
+        self.client.room() + self.broker.room() + self.core.scratch.held() + self.core.queue.held() + joined
     }
 
     /// How many requests are outstanding.

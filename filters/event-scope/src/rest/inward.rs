@@ -102,12 +102,15 @@ impl Inward<'_> {
                 return Ok(false);
             }
             // Decided when the object was led.
-            (Mark::ConfigName, Rest::Text(_)) => return Ok(false),
+            (Mark::ConfigName, Rest::Text(_)) | (Mark::Format, Rest::Text(b"binary" | b"json" | b"text")) => {
+                return Ok(false);
+            }
             (Mark::ConfigValue, Rest::Text(value) | Rest::Other(value)) => {
                 let name = self.config.take().ok_or(Fault::Kind)?;
                 self.new_topic_has(Bound::Config(&name, Some(value)))?;
                 return Ok(false);
             }
+            (Mark::Format, _) => return Err(Refused::Unclear("records are read as `binary`, `json` or `text`")),
             _ => return Err(Fault::Kind.into()),
         }
         Ok(true)
@@ -156,22 +159,21 @@ impl Edit<Mark> for Inward<'_> {
         Refused::Unclear("a request of which nothing is left")
     }
 
-    fn ended(&mut self, fields: &'static [Field<Mark>], _: u64) -> Verdict<Refused> {
+    fn ended(&mut self, fields: &'static [Field<Mark>]) -> Result<(), Refused> {
         let has =
             |wanted: Mark| fields.iter().any(|field| matches!(&field.shape, Shape::Marked(mark) if *mark == wanted));
         // A value that is null, or none, puts the broker's own back.
         if has(Mark::ConfigName)
             && let Some(name) = self.config.take()
-            && let Err(refused) = self.new_topic_has(Bound::Config(&name, None))
         {
-            return Verdict::Refuse(refused);
+            self.new_topic_has(Bound::Config(&name, None))?;
         }
         if has(Mark::Partition) && !std::mem::take(&mut self.partitioned) {
-            // INVARIANT: where others have partitions of a topic, no record goes to one that the server chooses.
+            // INVARIANT: where others have partitions of a topic, nothing goes to one that the server chooses.
             if self.topic().is_some_and(|topic| self.peers.world.access(topic) == Access::Part) {
-                return Verdict::Refuse(Refused::Partition);
+                return Err(Refused::Partition);
             }
         }
-        Verdict::Keep
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::table::{Body, Mark, Route, routes};
-use super::{Base, Course, Exchange, Head, Options, Peers, Refused, Version};
+use super::{Base, Exchange, Head, Options, Peers, Refused, Version};
 use crate::json::Shape;
 use crate::kafka::session::{Access, Action, Decide, Kind, Mapped, Ruling, World};
 
@@ -147,6 +147,7 @@ impl Maker {
             Mark::Crn => pair(format!("crn:///kafka=c/topic={mapped}"), format!("crn:///kafka=c/topic={name}")),
             Mark::Message => pair("rival.sec is full".to_owned(), "the request failed: see `error_code`".to_owned()),
             Mark::Pattern => pair("a.*".to_owned(), r"acme\\.(a.*)".to_owned()),
+            Mark::Format => same("\"json\""),
             Mark::NewPartitions | Mark::NewReplicas => same("3"),
             Mark::ConfigName | Mark::ConfigValue | Mark::Client => same("\"retention.ms\""),
         }
@@ -227,7 +228,7 @@ fn what_a_server_answers_comes_back_by_the_tenants_names() {
         let (given, becomes) = maker(seed, true, false).value(shape);
         for size in [usize::MAX, 1, 5] {
             let mut exchange = begin(version, route);
-            assert_eq!(exchange.respond(200, Some("application/json"), false), Ok(Course::Walk));
+            assert_eq!(exchange.respond(200, Some("application/json"), false), Ok(()));
             let got = through(&mut exchange, &given, size, Exchange::response);
             assert_eq!(got.as_deref(), Ok(&*becomes), "{} {} in pieces of {size}: {given}", route.method, route.path);
         }
@@ -241,7 +242,7 @@ fn nothing_of_another_tenant_comes_back() {
         let Some(Body { shape, .. }) = route.response else { return };
         let (given, _) = maker(seed, true, true).value(shape);
         let mut exchange = begin(version, route);
-        assert_eq!(exchange.respond(200, Some("application/json"), false), Ok(Course::Walk));
+        assert_eq!(exchange.respond(200, Some("application/json"), false), Ok(()));
         let mut out = Vec::new();
         let outcome =
             given.as_bytes().chunks(3).try_for_each(|piece| exchange.response(piece, false, &PEERS, &mut out));

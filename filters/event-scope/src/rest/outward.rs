@@ -38,7 +38,7 @@ impl Outward<'_> {
         if !action.is_within(self.peers.world.access(topic)) {
             return false;
         }
-        // Of the many records of a topic one is told.
+        // Of the many records of a topic in one piece one is told.
         if let Some(known) = self.decisions.iter().find(|one| one.action == action && &*one.topic == topic) {
             return known.allow;
         }

@@ -36,6 +36,8 @@ pub(super) enum Mark {
     ConfigName,
     /// And to what.
     ConfigValue,
+    /// As what records are read: one with schemas would have the server look into a registry that is nobody's here.
+    Format,
 }
 
 /// A body.

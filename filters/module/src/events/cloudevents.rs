@@ -1,7 +1,5 @@
 //! One request that is an event, or several.
 
-use std::rc::Rc;
-
 use partywall_event_scope::cloudevents::{
     Bound, Change, Judge, Mode, Rules, Sign, Source, Verify, Way, binary, body, mode,
 };
@@ -61,7 +59,7 @@ impl Event {
             }
             return Ok(None);
         }
-        if request.headers.all("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
+        if request.headers.is_encoded() {
             return Err(unclear("a body that is encoded is not looked into"));
         }
         Ok(Some(Self { mode: found, tenant: tenant.clone(), said: said.clone() }))
@@ -92,7 +90,7 @@ fn with_judge<T>(
         .view(now)
         .map_err(|reason| Refused::new(reason, "no bundle and overlay to judge events by"))?;
     let rules = rules(said)?;
-    let contexts = Contexts { setup, tenant, view: Rc::new(view), now, seconds: said.context.unwrap_or_default() };
+    let contexts = Contexts { setup, tenant, view, now, seconds: said.context.unwrap_or_default() };
     let way = match setup.config.role {
         Role::Outbound => Way::Sent(said.context.is_some().then_some(&contexts as &dyn Sign)),
         Role::Edge | Role::Inbound | Role::Egress => Way::Came(&contexts),
@@ -113,7 +111,7 @@ fn rules(said: &CloudEvents) -> Result<Rules, Refused> {
 struct Contexts<'a> {
     setup: &'a Setup,
     tenant: &'a TenantId,
-    view: Rc<View>,
+    view: View,
     now: UnixSeconds,
     seconds: u32,
 }

@@ -1,16 +1,17 @@
 //! One request to a REST API of Kafka, with its response.
 
 use partywall_authorization::Authorization;
-use partywall_event_scope::rest::{Base, Course, Decision, Exchange, Head, Options, Peers, Version};
+use partywall_event_scope::rest::{Base, Decision, Exchange, Head, Options, Peers, Version};
 use partywall_event_scope::scope::Scope;
 use partywall_tenancy::{EventCluster, Reason, RestVersion, TenantContext, View};
 use partywall_tenant_context::{Headers, Request, Single};
 
 use super::Refused;
-use super::asked::Asked;
 use crate::host;
 use crate::kafka::shared;
 use crate::plugin::Setup;
+use crate::stream::role;
+use crate::topics::Asking;
 
 /// How much of a response is kept back, so that what is wrong with it can still be answered.
 const HELD: usize = 64 * 1024;
@@ -43,7 +44,7 @@ impl Rest {
             Refused::new(Reason::PolicyUnavailable, "the bundle does not say what the tenant sees of the cluster")
         })?;
         let text = |bytes| str::from_utf8(bytes).map_err(|_| unclear("a path or method that is no text"));
-        if encoded(request.headers) {
+        if request.headers.is_encoded() {
             return Err(unclear("a body that is encoded is not looked into"));
         }
         let content_type = match request.headers.single("content-type") {
@@ -86,6 +87,10 @@ impl Rest {
 
     /// Judges what is new in the host's buffer of `size` bytes, and puts what may go on in its place; gives how much.
     pub(super) fn request(&mut self, setup: &Setup, size: usize, end: bool) -> Result<usize, Refused> {
+        // What has no body was decided by its head.
+        if size == 0 && !self.exchange.has_request() {
+            return Ok(0);
+        }
         let chunk = host::request_body(size).filter(|chunk| chunk.len() == size);
         let chunk = chunk.ok_or_else(|| Refused::new(Reason::AmbiguousRequest, "the host does not tell the body"))?;
         self.out.clear();
@@ -108,8 +113,8 @@ impl Rest {
         Err(Refused::new(Reason::AmbiguousRequest, "the last value has no end, and trailers follow"))
     }
 
-    /// Judges the head of the response. Whether its body is, and whether the head waits for that.
-    pub(super) fn respond(&mut self, setup: &Setup, ended: bool) -> Result<(bool, bool), Refused> {
+    /// Judges the head of the response. Whether it waits for the body.
+    pub(super) fn respond(&mut self, setup: &Setup, ended: bool) -> Result<bool, Refused> {
         let headers = host::response_headers();
         let headers = Headers(&headers);
         let unclear = |why: &'static str| Refused::new(Reason::ResponseUnclear, why);
@@ -119,21 +124,21 @@ impl Rest {
             Single::Repeated => Err(unclear("a header of the response that stands there twice")),
         };
         let status = one(":status")?.and_then(|status| status.parse().ok()).ok_or_else(|| unclear("no status"))?;
-        if encoded(headers) && !ended {
+        if headers.is_encoded() && !ended {
             return Err(unclear("the response is encoded"));
         }
-        let course = self.exchange.respond(status, one("content-type")?, ended);
-        let course = course.map_err(|refused| Refused::of_response(&refused))?;
+        let judged = self.exchange.respond(status, one("content-type")?, ended);
+        judged.map_err(|refused| Refused::of_response(&refused))?;
         // They say where something is, by the server's names.
         for name in ["location", "content-location", "link", "etag", "last-modified"] {
             host::remove_response_header(name);
         }
-        if course == Course::Empty {
-            return Ok((false, false));
+        if ended {
+            return Ok(false);
         }
         host::remove_response_header("content-length");
         self.held = setup.config.holds_responses.then_some(0);
-        Ok((true, self.held.is_some()))
+        Ok(self.held.is_some())
     }
 
     /// Judges what is new of the response, as [`Rest::request`] does. Whether it goes on, or is kept back.
@@ -200,8 +205,8 @@ fn with_peers<T>(
     let said = said.ok_or_else(|| Refused::new(Reason::PolicyUnavailable, "the bundle does not know the cluster"))?;
     let tenant = view.active_tenant(&context.tenant);
     let tenant = tenant.map_err(|reason| Refused::new(reason, "the tenant may not act"))?;
-    let asked = Asked { view, authorization, context, tenant: &tenant, said, now: host::now() };
-    Ok(then(&Peers { world: scope, decide: &asked }))
+    let asking = Asking { view, authorization, context, tenant: &tenant, said, now: host::now() };
+    Ok(then(&Peers { world: scope, decide: &asking }))
 }
 
 fn count(setup: &Setup, decisions: &[Decision]) {
@@ -211,9 +216,10 @@ fn count(setup: &Setup, decisions: &[Decision]) {
             "events_topics_total",
             &[("action", decision.action.name().trim_start_matches("events:")), ("decision", allow)],
         );
+        // What a policy denied and shadow let through.
+        if let (true, Some(reason)) = (decision.allow, &decision.reason) {
+            let labels = [("reason", &**reason), ("role", role(setup.config.role))];
+            setup.metrics.count("authorization_shadow_denials_total", &labels);
+        }
     }
-}
-
-fn encoded(headers: Headers<'_>) -> bool {
-    headers.all("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity"))
 }

@@ -223,12 +223,8 @@ impl HttpContext for Stream {
             return Action::Continue;
         }
         match rest.respond(&self.setup, end_of_stream) {
-            Ok((judged, waits)) => {
-                if !judged {
-                    self.what = What::Passes;
-                }
-                if waits { Action::Pause } else { Action::Continue }
-            }
+            Ok(true) => Action::Pause,
+            Ok(false) => Action::Continue,
             Err(refused) => self.refuse(&refused),
         }
     }
@@ -260,10 +256,7 @@ impl HttpContext for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if let Some(chain) = &self.setup.chain {
-            let now_ms = if self.logged { 0 } else { host::now_ms() };
-            for number in &self.numbers {
-                if self.logged { chain.over(*number) } else { chain.left(*number, now_ms) }
-            }
+            chain.end(&self.numbers, self.logged);
         }
     }
 }

@@ -13,7 +13,7 @@ use partywall_tenant_context::{Peer, Shown, event_client};
 use super::Setup;
 use super::decide::Verdicts;
 use crate::crypto::HostVerifier;
-use crate::host;
+use crate::{host, metrics};
 
 /// Who is at the other end, and who says what that means.
 pub(super) struct Client {
@@ -62,6 +62,8 @@ pub(super) struct Acting {
     /// The tenant, which may act.
     pub(super) tenant: Tenant,
     pub(super) fingerprint: Rc<str>,
+    /// The tenant as a metric's label.
+    pub(super) label: Rc<str>,
 }
 
 impl Client {
@@ -123,7 +125,9 @@ impl Client {
         let Some(under) = &self.under else { return Err(Reason::PolicyUnavailable) };
         let tenant = self.may_act(under, &context.tenant)?;
         let fingerprint = self.setup.config.fingerprint.of(&context.tenant);
-        self.acting = Some(Acting { context, tenant, fingerprint });
+        let label = metrics::tenant_label(Some(under.view.bundle()), Some(&context.tenant), &fingerprint);
+        let label = if label == &*fingerprint { Rc::clone(&fingerprint) } else { label.into() };
+        self.acting = Some(Acting { context, tenant, fingerprint, label });
         Ok(())
     }
 
@@ -186,7 +190,7 @@ impl Client {
         }
     }
 
-    fn turned_away<T>(&self, reason: Reason) -> Option<T> {
+    fn turned_away(&self, reason: Reason) -> Option<Rc<str>> {
         self.reason.set(Some(reason));
         None
     }
@@ -194,7 +198,6 @@ impl Client {
 
 impl Identity for Client {
     fn tenant(&self, proof: session::Proof<'_>) -> Option<Rc<str>> {
-        self.asking.set(true);
         let proof = match self.read(proof) {
             Ok(proof) => proof,
             Err(reason) => return self.turned_away(reason),
@@ -205,6 +208,7 @@ impl Identity for Client {
             Err(reason) => return self.turned_away(reason),
         };
         self.shown.replace(proof);
+        self.asking.set(true);
         Some(context.tenant.as_str().into())
     }
 

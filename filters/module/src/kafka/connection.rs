@@ -22,8 +22,6 @@ const BASE: usize = 4096;
 pub(crate) struct Connection {
     session: Session,
     client: Client,
-    /// Whether it came to its first data.
-    begun: bool,
     /// Nothing of it goes on any more.
     over: bool,
     /// How often the broker had believed the client.
@@ -51,7 +49,6 @@ impl Connection {
         Self {
             session,
             client: Client::new(setup),
-            begun: false,
             over: false,
             believed: 0,
             held: (Rc::default(), 0),
@@ -100,10 +97,10 @@ impl Connection {
             Way::In => self.session.from_client(bytes, &peers, step),
             Way::Out => self.session.from_broker(bytes, &peers, step),
         }
-        let Client { setup, .. } = &self.client;
+        let Client { setup, acting, under, .. } = &self.client;
         setup.told.decided(&self.client, &step.decisions, &self.lines, &mut self.denied);
-        if let (true, Some(teller), Some(acting)) = (step.fetched, &setup.teller, &self.client.acting) {
-            teller.tell(&acting.context.tenant, host::now());
+        if let (true, Some(teller), Some(acting), Some(under)) = (step.fetched, &setup.teller, acting, under) {
+            teller.tell(&acting.context.tenant, under.now);
         }
         if self.session.believed() != self.believed {
             self.believed = self.session.believed();
@@ -127,9 +124,9 @@ impl Connection {
 
     /// Looks at what holds now, and whether the client may go on under it.
     fn look(&mut self, way: Way) -> Result<(), End> {
+        let begins = self.client.under.is_none();
         let changed = self.client.look().map_err(End::of)?;
-        if !self.begun {
-            self.begun = true;
+        if begins {
             self.client.read_certificate();
         }
         if changed {
@@ -209,12 +206,19 @@ impl Connection {
 
     /// Counts the memory that it holds now. Whether it may.
     fn hold(&mut self) -> bool {
-        let now = if self.over { BASE } else { BASE.saturating_add(self.session.held()) };
+        let now = if self.over {
+            BASE
+        } else {
+            BASE.saturating_add(self.session.held()).saturating_add(self.client.verdicts.held())
+        };
         let (whose, before) = &mut self.held;
         let tenant = self.session.tenant().unwrap_or_default();
         if **whose != *tenant && !self.over {
             let _ = shared::hold(whose, *before, 0);
             (*whose, *before) = (tenant.into(), 0);
+        }
+        if now == *before {
+            return true;
         }
         let may = shared::hold(whose, *before, now);
         *before = now;

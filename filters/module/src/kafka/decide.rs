@@ -1,30 +1,15 @@
-//! What a client may do to a topic: asked of the same program as requests.
+//! What a client may do to a topic, asked once a second at most.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 
-use partywall_authorization::{Call, Decision, Query, authorize};
-use partywall_event_scope::kafka::session::{Action, Decide, Kind, Ruling, World};
-use partywall_tenancy::{EventCluster, Reason, Ruling as Mode};
+use partywall_event_scope::kafka::session::{Action, Decide, Ruling, World};
 
-use super::client::{Acting, Client, Under};
+use super::client::{Client, Under};
+use crate::topics::{Asking, Verdict};
 
 /// How many topics of a connection are remembered.
 const REMEMBERED: usize = 256;
-
-/// What was decided, and what settled it.
-#[derive(Clone)]
-pub(super) struct Verdict {
-    pub(super) allow: bool,
-    /// Why not, or why it would not be where it is in shadow.
-    pub(super) reason: Option<Reason>,
-    pub(super) policy: Rc<str>,
-    /// The rule that covers the topic.
-    pub(super) rule: Rc<str>,
-    /// What the tenant calls the topic.
-    pub(super) name: Rc<[u8]>,
-}
 
 /// Decisions of one connection under what holds in this second: policies may ask for the time.
 #[derive(Default)]
@@ -32,9 +17,12 @@ pub(super) struct Verdicts(RefCell<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
-    under: (u64, u64),
+    /// What was in force, in which second, and in which world: an answer is decided in that of its request.
+    under: (u64, u64, usize),
     /// By the broker's name of a topic, one for each action.
     topics: HashMap<Box<[u8]>, [Option<Verdict>; 6]>,
+    /// How much memory that takes, in bytes.
+    held: usize,
 }
 
 impl Verdicts {
@@ -43,20 +31,30 @@ impl Verdicts {
         self.0.borrow().topics.get(topic)?.get(action as usize)?.clone()
     }
 
+    /// How much memory they take, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.0.borrow().held
+    }
+
     /// Forgets what was decided under something else.
-    fn under(&self, under: &Under) {
-        let now = (under.changes, under.now);
+    fn under(&self, under: &Under, world: &dyn World) {
+        let now = (under.changes, under.now, std::ptr::from_ref(world).addr());
         let mut remembered = self.0.borrow_mut();
         if remembered.under != now {
-            *remembered = Remembered { under: now, topics: HashMap::new() };
+            *remembered = Remembered { under: now, ..Remembered::default() };
         }
     }
 
     fn remember(&self, action: Action, topic: &[u8], verdict: Verdict) {
         let mut remembered = self.0.borrow_mut();
-        if remembered.topics.len() >= REMEMBERED && !remembered.topics.contains_key(topic) {
+        let is_new = !remembered.topics.contains_key(topic);
+        if is_new && remembered.topics.len() >= REMEMBERED {
             remembered.topics.clear();
+            remembered.held = 0;
         }
+        let entry = if is_new { topic.len().saturating_add(size_of::<[Option<Verdict>; 6]>()) } else { 0 };
+        let said = verdict.name.len().saturating_add(verdict.rule.len()).saturating_add(verdict.policy.len());
+        remembered.held = remembered.held.saturating_add(entry).saturating_add(said);
         let verdicts = remembered.topics.entry(topic.into()).or_default();
         if let Some(place) = verdicts.get_mut(action as usize) {
             *place = Some(verdict);
@@ -64,50 +62,17 @@ impl Verdicts {
     }
 }
 
-impl Client {
-    fn verdict(&self, (under, acting): (&Under, &Acting), world: &dyn World, action: Action, topic: &[u8]) -> Verdict {
-        let mut name = Vec::new();
-        let denied = |reason: Reason, rule: &str, name: &[u8]| Verdict {
-            allow: false,
-            reason: Some(reason),
-            policy: "".into(),
-            rule: rule.into(),
-            name: name.into(),
-        };
-        let (Some(rule), true) = (world.rule(topic), world.outward(Kind::Topic, topic, &mut name)) else {
-            return denied(Reason::ResourceUnmapped, "", b"");
-        };
-        let Ok(text) = str::from_utf8(&name) else { return denied(Reason::ResourceUnmapped, rule, &name) };
-        let Some(said) = self.said() else { return denied(Reason::ResourceUnmapped, rule, &name) };
-        let path = ["/", action.name(), "/", rule, "/", text].concat();
-        let query = Query {
-            context: &acting.context,
-            tenant: &acting.tenant,
-            service: &said.name,
-            call: Call::plain(EventCluster::METHOD, &path),
-            region: &said.region,
-            time: under.now,
-        };
-        let (allow, reason, policy) = match authorize(&under.authorization, &query) {
-            Decision::Allow { policy, .. } => (true, None, policy),
-            Decision::Deny { reason, policy, .. } => {
-                let modes = &under.view.bundle().body().modes;
-                let mode = modes.rule(reason, &said.name, &acting.context.tenant, || None);
-                (mode == Mode::LetThrough, Some(reason), policy.unwrap_or_default())
-            }
-        };
-        Verdict { allow, reason, policy: policy.into(), rule: rule.into(), name: name.as_slice().into() }
-    }
-}
-
 impl Decide for Client {
     fn decide(&self, world: &dyn World, action: Action, topic: &[u8]) -> Ruling {
-        let (Some(under), Some(acting)) = (&self.under, &self.acting) else {
+        let (Some(under), Some(acting), Some(said)) = (&self.under, &self.acting, self.said()) else {
             return Ruling { allow: false, reason: None };
         };
-        self.verdicts.under(under);
+        self.verdicts.under(under, world);
         let verdict = self.verdicts.of(action, topic).unwrap_or_else(|| {
-            let verdict = self.verdict((under, acting), world, action, topic);
+            let Under { view, authorization, now, .. } = under;
+            let (context, tenant) = (&acting.context, &acting.tenant);
+            let verdict =
+                Asking { view, authorization, context, tenant, said, now: *now }.verdict(world, action, topic);
             self.verdicts.remember(action, topic, verdict.clone());
             verdict
         });

@@ -9,7 +9,7 @@ use partywall_tenancy::Secrets;
 
 use crate::host;
 
-/// How many are remembered in this VM, so that the host need not be asked: a few MB.
+/// How many are remembered by one plugin in this VM, so that the host need not be asked: a few MB.
 const REMEMBERED: usize = 16_384;
 
 /// The ids of a cluster's topics. An id is a topic's for ever: a new topic of an old name has another one.

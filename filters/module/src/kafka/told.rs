@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::client::Client;
 use crate::host;
-use crate::metrics::{self, Metrics};
+use crate::metrics::Metrics;
 
 /// How many lines a VM writes in a second, and how many of one connection.
 const LINES: u32 = 200;
@@ -32,7 +32,11 @@ pub(super) struct Told {
     /// Counted since the last tick: the host is called once for all of them.
     decisions: RefCell<HashMap<Labels, u64>>,
     untold: Cell<u64>,
-    lines: Lines,
+}
+
+thread_local! {
+    /// Those of all connections and plugins of this VM.
+    static OF_ALL: Lines = const { Lines(Cell::new((0, 0))) };
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -90,9 +94,9 @@ struct Line<'a> {
 }
 
 impl Told {
-    pub(super) fn new(allows: f64, metrics: Metrics) -> Self {
+    pub(super) fn new(allows: f64) -> Self {
         let (due, untold) = (Cell::new(0.0), Cell::new(0));
-        Self { allows, due, metrics, decisions: RefCell::default(), untold, lines: Lines::default() }
+        Self { allows, due, metrics: Metrics::default(), decisions: RefCell::default(), untold }
     }
 
     /// Tells the host what was counted.
@@ -107,12 +111,12 @@ impl Told {
 
     /// The client is somebody, or still is under what holds now.
     pub(super) fn acts(&self, client: &Client, is_new: bool) {
-        let fingerprint = client.acting.as_ref().map_or("", |acting| &acting.fingerprint);
-        host::set_property("partywall.tenant", fingerprint.as_bytes());
+        let Some(acting) = &client.acting else { return };
+        host::set_property("partywall.tenant", acting.fingerprint.as_bytes());
         host::set_property("partywall.revision", client.revision().to_string().as_bytes());
         host::set_property("partywall.decision", b"allow");
         if is_new {
-            self.metrics.count("event_scope_connections_total", &[("tenant", client.label())]);
+            self.metrics.count("event_scope_connections_total", &[("tenant", &*acting.label)]);
         }
     }
 
@@ -128,22 +132,22 @@ impl Told {
     }
 
     fn one(&self, client: &Client, decision: &Decision, lines: &Lines, denied: &mut u64) {
-        let verdict = client.verdicts.of(decision.action, &decision.name);
+        // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
+        let verdict = decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
         let allowed = decision.code == 0;
         // What no policy was asked about is another tenant's, or nobody's.
         let reason = match &verdict {
             Some(verdict) if allowed || !verdict.allow => verdict.reason.map_or("", Reason::code),
-            _ if allowed => "",
-            _ => Reason::ResourceForeign.code(),
+            // A policy let it; that bounds did not, the code says.
+            Some(_) => "",
+            None if allowed => "",
+            None => Reason::ResourceForeign.code(),
         };
         let shadow = if allowed && !reason.is_empty() { "deny" } else { "" };
         let word = if allowed { "allow" } else { "deny" };
         let label = if reason.is_empty() || allowed { "none" } else { reason };
-        let tenant = client.label_shared();
-        let labels = Labels { decision: word, reason: label, kind: kind(decision.action), tenant };
-        let mut counted = self.decisions.borrow_mut();
-        let number = counted.entry(labels).or_default();
-        *number = number.saturating_add(1);
+        let tenant = client.acting.as_ref().map_or_else(|| "none".into(), |acting| acting.label.clone());
+        self.count(Labels { decision: word, reason: label, kind: kind(decision.action), tenant });
         if !allowed {
             *denied = denied.saturating_add(1);
         }
@@ -172,6 +176,12 @@ impl Told {
         self.write(client, line, if allowed { LogLevel::Info } else { LogLevel::Warn });
     }
 
+    fn count(&self, labels: Labels) {
+        let mut counted = self.decisions.borrow_mut();
+        let number = counted.entry(labels).or_default();
+        *number = number.saturating_add(1);
+    }
+
     /// The connection ends, and this is why.
     pub(super) fn ended(&self, client: &Client, word: &'static str, reason: &str, detail: &str, lines: &Lines) {
         host::set_property("partywall.decision", b"deny");
@@ -191,7 +201,7 @@ impl Told {
 
     fn has_room(&self, client: &Client, of_one: &Lines) -> bool {
         let now = client.under.as_ref().map_or_else(host::now, |under| under.now);
-        let room = of_one.take(now, LINES_OF_ONE) && self.lines.take(now, LINES);
+        let room = of_one.take(now, LINES_OF_ONE) && OF_ALL.with(|all| all.take(now, LINES));
         if !room {
             self.untold.set(self.untold.get().saturating_add(1));
         }
@@ -220,21 +230,6 @@ impl Told {
 impl Client {
     fn revision(&self) -> u64 {
         self.under.as_ref().map_or(0, |under| under.view.bundle().body().revision)
-    }
-
-    /// The tenant as a metric's label.
-    fn label(&self) -> &str {
-        let bundle = self.under.as_ref().map(|under| under.view.bundle());
-        let acting = self.acting.as_ref();
-        let tenant = acting.map(|acting| &acting.context.tenant);
-        metrics::tenant_label(bundle, tenant, acting.map_or("", |acting| &acting.fingerprint))
-    }
-
-    fn label_shared(&self) -> Rc<str> {
-        match &self.acting {
-            Some(acting) if self.label() == &*acting.fingerprint => acting.fingerprint.clone(),
-            _ => self.label().into(),
-        }
     }
 }
 

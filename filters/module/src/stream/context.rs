@@ -278,7 +278,10 @@ fn with_event<'t>(service: &Service, request: &Request<'_>, taken: &'t TakenOut)
         let own = |text: &str| text.to_owned();
         EventProof { token: own(token), kind: own(bound.kind), source: own(bound.source), id: own(bound.id) }
     });
-    Cow::Owned(TakenOut { event, ..taken.clone() })
+    match event {
+        Some(_) => Cow::Owned(TakenOut { event, ..taken.clone() }),
+        None => Cow::Borrowed(taken),
+    }
 }
 
 /// What the request carries, or carried when it passed before. Only filters of this process write filter state.

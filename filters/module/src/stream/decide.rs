@@ -304,16 +304,15 @@ impl Deciding<'_> {
         if !matches!(self.setup.config.role, Role::Edge | Role::Inbound) || !matches!(call.method, "GET" | "HEAD") {
             return None;
         }
+        let retention = authorization.attributes(&established.service, call)?.retention.clone()?;
         let asks_body = |authorization: &Authorization| {
             let found = authorization.operation(&established.service, call);
             found.and_then(|found| found.guarded().map(|guarded| guarded.tells_age())).unwrap_or_default()
         };
         // A guard that stands apart judges by the bundle in force, also where a candidate decided.
         let apart = self.setup.config.passes.is_some();
-        if call.method == "GET" && asks_body(authorization) && (!apart || asks_body(self.authorization)) {
-            return None;
-        }
-        authorization.attributes(&established.service, call)?.retention.clone()
+        let in_body = call.method == "GET" && asks_body(authorization) && (!apart || asks_body(self.authorization));
+        (!in_body).then_some(retention)
     }
 
     /// How the response is to be judged: where the app answers and where clients are answered.
@@ -340,7 +339,7 @@ impl Deciding<'_> {
 
 /// Whose what is asked for is. A grant or share lets into the tenant that the request names, and only there.
 fn whose(authorization: &Authorization, established: &Established, call: &Call<'_>, crosses: bool) -> TenantId {
-    let found = authorization.operation(&established.service, call).filter(|_| crosses);
+    let found = crosses.then(|| authorization.operation(&established.service, call)).flatten();
     let owner = found.and_then(|found| found.owner().ok().flatten()).and_then(|owner| TenantId::parse(owner).ok());
     owner.unwrap_or_else(|| established.context.tenant.clone())
 }

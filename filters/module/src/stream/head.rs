@@ -91,9 +91,9 @@ impl Stream {
             return;
         }
         let own = self.setup.config.service.as_deref().unwrap_or_default();
-        let service = match basis {
-            Basis::Context(established) => &established.service,
-            Basis::Platform(_) => own,
+        let (service, handed) = match basis {
+            Basis::Context(established) => (&*established.service, Some(&established.context)),
+            Basis::Platform(_) => (own, None),
             Basis::Tenantless(_) => return,
         };
         let policy = self.setup.policy.borrow();
@@ -101,12 +101,9 @@ impl Stream {
         if !policy.bundle().is_some_and(has_events) {
             return;
         }
-        self.events = events::leave(match basis {
-            Basis::Context(established) => {
-                let (context, service) = (established.context.clone(), established.service.clone());
-                events::Handed::Tenant { context, service, crosses }
-            }
-            Basis::Platform(_) | Basis::Tenantless(_) => events::Handed::Platform,
+        self.events = events::leave(match handed {
+            Some(context) => events::Handed::Tenant { context: context.clone(), service: service.to_owned(), crosses },
+            None => events::Handed::Platform,
         });
     }
 

@@ -39,7 +39,7 @@ pub(super) fn objection(headers: Headers<'_>, hold: usize) -> Option<&'static st
     if !json {
         return Some("the owner stands in the body, and its content type is not JSON");
     }
-    if headers.all("content-encoding").any(|value| !value.eq_ignore_ascii_case(b"identity")) {
+    if headers.is_encoded() {
         return Some("the owner stands in the body, which is encoded");
     }
     let length =

@@ -273,7 +273,7 @@ fn deny_after_all(setup: &Setup, reason: Reason, detail: &str) {
     host::set_property(DETAIL, detail.as_bytes());
 }
 
-pub(super) fn role(role: Role) -> &'static str {
+pub(crate) fn role(role: Role) -> &'static str {
     match role {
         Role::Edge => "edge",
         Role::Inbound => "inbound",

@@ -20,7 +20,7 @@ mod tenantless;
 mod verdict;
 
 pub(crate) use context::{CARRIED, destination};
-pub(crate) use log::event_refused;
+pub(crate) use log::{event_refused, role};
 pub(crate) use open::Open;
 
 use std::rc::Rc;
@@ -294,10 +294,7 @@ impl Drop for Stream {
             self.numbers.extend(kept.number.get());
         }
         if let Some(chain) = &self.setup.chain {
-            let now_ms = if self.logged { 0 } else { host::now_ms() };
-            for number in &self.numbers {
-                if self.logged { chain.over(*number) } else { chain.left(*number, now_ms) }
-            }
+            chain.end(&self.numbers, self.logged);
         }
         let placed = std::mem::take(&mut self.placed);
         let Some(keys) = &self.setup.config.slots else { return };

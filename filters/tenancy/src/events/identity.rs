@@ -81,6 +81,7 @@ mod tests {
             ("{tenant}.{user}", "acme", None),
             ("{tenant}.{user}", ".john", Some("")),
             ("{user}@{tenant}", "jo@hn@acme", Some("acme")),
+            ("{user}@{tenant}", "globex@svc@acme", Some("acme")),
             ("{user}@{tenant}", "@acme", None),
         ] {
             assert_eq!(UserForm::parse(template).unwrap().tenant(user), tenant, "{template} {user}");

@@ -24,7 +24,8 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::names::{GROUPS, LEDGER, SCRATCH, TOPICS, TRANSACTIONS};
-use super::player::{Player, batch, creatable, topic_name};
+use super::player::{Player, creatable, topic_name};
+use crate::kafka::wire::batch;
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
@@ -15,17 +15,14 @@ use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, FetchRequest, MetadataRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::{Request, StrBytes};
-use kafka_protocol::records::{
-    Compression, NO_PARTITION_LEADER_EPOCH, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Record, RecordBatchDecoder,
-    RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-};
+use kafka_protocol::records::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Record, RecordBatchDecoder};
 use uuid::Uuid;
 
 use super::books::Books;
 use super::names::{LEDGER, Names, TOPICS, Tenant};
 use super::watch::Watch;
 use super::{Dial, Report};
-use crate::kafka::wire::Wire;
+use crate::kafka::wire::{Wire, batch};
 
 /// How often something is asked again that may be there later.
 const PATIENCE: usize = 200;
@@ -142,11 +139,15 @@ impl Player {
         let range = match version {
             Some(version) => (version, version),
             None => {
-                let Some((least, most)) = self.versions.get(&R::KEY).copied() else { return Ok(None) };
+                let Some((least, most)) = self.versions.get(&R::KEY).copied() else {
+                    self.said.clear();
+                    return Ok(None);
+                };
                 (least.max(R::VERSIONS.min), most.min(R::VERSIONS.max))
             }
         };
         if range.0 > range.1 {
+            self.said.clear();
             return Ok(None);
         }
         let version = range.0 + self.random.below((range.1 - range.0 + 1) as usize) as i16;
@@ -330,38 +331,6 @@ pub(super) fn creatable(name: &str, partitions: i32) -> CreatableTopic {
 
 pub(super) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
-}
-
-/// One batch of records of a producer (id, epoch, first sequence, whether in a transaction).
-pub(in crate::kafka) fn batch(
-    values: &[String],
-    (id, epoch, first, transactional): (i64, i16, i32, bool),
-) -> Result<Bytes> {
-    // Of today: brokers remove what is old.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
-    let timestamp = i64::try_from(now)?;
-    let records = values.iter().zip(0i32..).map(|(value, at)| Record {
-        transactional,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: NO_PARTITION_LEADER_EPOCH,
-        producer_id: id,
-        producer_epoch: epoch,
-        timestamp_type: TimestampType::Creation,
-        offset: i64::from(at),
-        sequence: first + at,
-        timestamp,
-        key: Some(Bytes::copy_from_slice(value.as_bytes())),
-        value: Some(Bytes::copy_from_slice(value.as_bytes())),
-        headers: [(StrBytes::from_static_str("whose"), Some(Bytes::copy_from_slice(value.as_bytes())))]
-            .into_iter()
-            .collect(),
-    });
-    let records: Vec<Record> = records.collect();
-    let mut encoded = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut encoded, &records, &options)?;
-    Ok(encoded.freeze())
 }
 
 /// The records of all whole batches: a broker may cut the last one off.

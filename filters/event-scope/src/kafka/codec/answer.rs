@@ -37,13 +37,7 @@ pub fn answer(request: &[u8], code: i16, reach: Reach, largest: usize, out: &mut
     if outcome.is_err() {
         out.truncate(start);
     }
-    outcome.map_err(|stop| {
-        let problem = match stop {
-            Stop::Problem(problem) => problem,
-            Stop::Drop(_) => Problem::Edit,
-        };
-        WalkError { problem, at: walker.input.pos() }
-    })
+    outcome.map_err(|stop| walker.failed(stop))
 }
 
 fn respond(

@@ -3,10 +3,11 @@
 
 use super::header::known;
 use super::input::put_length;
-use super::layout::{Api, Fill, Kind, Struct};
+use super::layout::Api;
 use super::problem::{Problem, WalkError};
 use super::splice::{Scratch, Splice};
 use super::walk::{Stop, Walker};
+use super::within::{is_mirrored, plain};
 
 /// Appends what `more` lists to what `response` lists: both are responses to a request of this API and version, given
 /// without their length, as `more` is one of [`answer`](super::answer()). It is the outermost list that an answer
@@ -49,25 +50,19 @@ struct List {
 fn find(key: i16, version: i16, frame: &[u8]) -> Result<List, WalkError> {
     let mut walker: Walker<'_, '_> = Walker::new(frame, None);
     let found = known(key, version).map_err(Stop::from).and_then(|(api, _)| list(&mut walker, api, version));
-    found.map_err(|stop| {
-        let problem = match stop {
-            Stop::Problem(problem) => problem,
-            Stop::Drop(_) => Problem::Edit,
-        };
-        WalkError { problem, at: walker.input.pos() }
-    })
+    found.map_err(|stop| walker.failed(stop))
 }
 
 fn list(walker: &mut Walker<'_, '_>, api: &Api, version: i16) -> Result<List, Stop> {
     let body = walker.response_header(api, version)?;
     let mut found = None;
-    for field in Struct::of(body).map(Struct::plain).unwrap_or_default() {
+    for field in plain(body) {
         if !field.is_in(walker.version) {
             continue;
         }
         let mut input = walker.input;
         walker.field(field)?;
-        if found.is_none() && field.list && field.kind == Kind::Struct && matches!(field.fill, Fill::Each(_)) {
+        if found.is_none() && is_mirrored(field) {
             let start = input.pos();
             let count = input.count(walker.flexible)?.unwrap_or(0);
             let end = walker.input.pos();

@@ -123,6 +123,15 @@ impl<'f, 'e> Walker<'f, 'e> {
         Self { input, version: 0, flexible: false, editing, marks, slots, behind: &[], within: "", indexes, depth: 0 }
     }
 
+    /// Why a walk ended that edits nothing, and where.
+    pub(crate) fn failed(&self, stop: Stop) -> WalkError {
+        let problem = match stop {
+            Stop::Problem(problem) => problem,
+            Stop::Drop(_) => Problem::Edit,
+        };
+        WalkError { problem, at: self.input.pos() }
+    }
+
     pub(crate) fn request(&mut self) -> Result<(), Stop> {
         let body = self.request_header()?;
         self.structure(body)

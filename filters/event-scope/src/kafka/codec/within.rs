@@ -79,13 +79,7 @@ fn walk(
     mut tell: impl FnMut(Group) -> Result<(), Problem>,
 ) -> Result<Group, WalkError> {
     let mut walker = Walker::new(frame, None);
-    groups(&mut walker, key, version, &mut tell).map_err(|stop| {
-        let problem = match stop {
-            Stop::Problem(problem) => problem,
-            Stop::Drop(_) => Problem::Edit,
-        };
-        WalkError { problem, at: walker.input.pos() }
-    })
+    groups(&mut walker, key, version, &mut tell).map_err(|stop| walker.failed(stop))
 }
 
 fn groups(
@@ -147,10 +141,12 @@ fn group(walker: &mut Walker<'_, '_>, body: u16) -> Result<Group, Stop> {
     Ok(Group { whole: (start, walker.input.pos()), name, count, list, flexible: walker.flexible })
 }
 
-fn plain(body: u16) -> &'static [Field] {
+/// The fields of a struct that are no tags.
+pub(super) fn plain(body: u16) -> &'static [Field] {
     Struct::of(body).map(Struct::plain).unwrap_or_default()
 }
 
-fn is_mirrored(field: &Field) -> bool {
+/// Whether it is a list whose elements an answer has from the request.
+pub(super) fn is_mirrored(field: &Field) -> bool {
     field.list && field.kind == Kind::Struct && matches!(field.fill, Fill::Each(_))
 }

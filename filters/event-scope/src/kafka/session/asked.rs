@@ -49,7 +49,7 @@ impl Core {
         }
         if rule.with == With::Denied {
             let (api, action, code) = (rule.api, rule.action, rule.code);
-            step.decisions.push(Decision { api, action, name: Box::default(), code, reason: None });
+            step.decisions.push(Decision { api, action, name: Box::default(), asked: false, code, reason: None });
             return self.deny(frame, header, rule.code, Reach::Whole, step);
         }
         self.pass(frame, header, rule, world, peers, step)
@@ -272,11 +272,7 @@ impl Core {
         let mut answers = Answers::default();
         for code in found.codes() {
             let mut only = Only { denied: &found.denied, code };
-            let mut told = self.answer_to(frame, &mut only, code)?;
-            if header.api == OFFSET_FETCH && code != code::GROUP_DENIED {
-                told = self.of_topics_alone(header, &told)?;
-            }
-            answers.apart.push(told);
+            answers.apart.push(self.answer_to(frame, &mut only, code)?);
         }
         for code in found.codes_within() {
             let mut only = OnlyWithin { denied: &found.within, code };

@@ -219,6 +219,8 @@ pub struct Decision {
     /// The broker's name of a topic, or an id; what the tenant says where it stands for none: a topic, a group, a
     /// transactional id. Empty where the API is denied as such.
     pub name: Box<[u8]>,
+    /// Whether the name is the broker's of a topic about which a policy was to be asked.
+    pub asked: bool,
     /// Kafka's error, 0 where it was allowed.
     pub code: i16,
     /// Why, where a policy said so.

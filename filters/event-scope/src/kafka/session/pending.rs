@@ -100,8 +100,8 @@ impl Queue {
         self.waiting.len()
     }
 
-    /// How many bytes are held for them.
+    /// How many bytes they and what is held for them take.
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.held.saturating_add(self.waiting.capacity().saturating_mul(size_of::<Pending>()))
     }
 }

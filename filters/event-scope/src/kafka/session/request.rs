@@ -127,6 +127,14 @@ impl<'a> Request<'a> {
 
     /// Takes out what is around the place, or denies all.
     fn deny(&mut self, place: &Place<'_>, code: i16) -> Verdict {
+        // A policy let it, and bounds do not: one decision of the topic is told.
+        if let Some(last) = self.found.decisions.last_mut()
+            && last.code == 0
+            && !self.topic.is_empty()
+            && *last.name == *self.topic
+        {
+            last.code = code;
+        }
         match (self.rule.with, place.indexes) {
             (With::Parts, [_, ..]) if is_aside(place) => Verdict::Drop(1),
             // What is dropped costs no edit, so that nothing else bounds it.
@@ -205,6 +213,9 @@ impl<'a> Request<'a> {
         };
         let code = if allow { 0 } else { code::TOPIC_DENIED };
         self.note(action, &topic, code, reason);
+        if let Some(decision) = self.found.decisions.last_mut() {
+            decision.asked = true;
+        }
         self.topic = topic;
         (!allow).then_some(code)
     }
@@ -233,7 +244,7 @@ impl<'a> Request<'a> {
     }
 
     fn note(&mut self, action: Action, name: &[u8], code: i16, reason: Option<Rc<str>>) {
-        let decision = Decision { api: self.rule.api, action, name: name.into(), code, reason };
+        let decision = Decision { api: self.rule.api, action, name: name.into(), asked: false, code, reason };
         self.found.decisions.push(decision);
     }
 

@@ -80,14 +80,15 @@ impl<'a> Response<'a> {
         }
         self.topic.clear();
         let known = self.peers.ids.name(&id, &mut self.topic);
+        let access = known.then(|| self.world.access(&self.topic));
         // A share session goes on with what was asked for before, maybe under another bundle.
-        if self.request.api == SHARE_FETCH
-            && !(known && self.peers.decide.decide(self.world, Action::Consume, &self.topic).allow)
-        {
-            return leave_out(place);
-        }
-        match known.then(|| self.world.access(&self.topic)) {
+        let goes_on = self.request.api == SHARE_FETCH;
+        match access {
             Some(Access::Foreign) => leave_out(place),
+            None if goes_on => leave_out(place),
+            Some(_) if goes_on && !self.peers.decide.decide(self.world, Action::Consume, &self.topic).allow => {
+                leave_out(place)
+            }
             Some(Access::Own | Access::Part | Access::Read) => Verdict::Keep,
             // It was known when it was asked for; without its name its partitions cannot be counted.
             None if self.world.has_ranges() => Verdict::Refuse,

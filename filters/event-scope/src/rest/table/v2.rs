@@ -21,10 +21,10 @@ pub(super) const ROUTES: &[Route] = &[
     Route::of("POST", "/consumers/{group}").takes(&NEW_INSTANCE).gives(&INSTANCE),
     Route::of("DELETE", "/consumers/{group}/instances/{instance}"),
     Route::of("POST", "/consumers/{group}/instances/{instance}/subscription").does(Consume).takes(&SUBSCRIPTION),
-    Route::of("GET", "/consumers/{group}/instances/{instance}/subscription").gives(&SUBSCRIBED),
+    Route::of("GET", "/consumers/{group}/instances/{instance}/subscription").gives(&SUBSCRIBED).listing(Describe),
     Route::of("DELETE", "/consumers/{group}/instances/{instance}/subscription"),
     Route::of("POST", "/consumers/{group}/instances/{instance}/assignments").does(Consume).takes(&ASSIGNMENTS),
-    Route::of("GET", "/consumers/{group}/instances/{instance}/assignments").gives(&ASSIGNMENTS),
+    Route::of("GET", "/consumers/{group}/instances/{instance}/assignments").gives(&ASSIGNMENTS).listing(Describe),
     Route::of("POST", "/consumers/{group}/instances/{instance}/positions").does(Consume).takes(&OFFSETS),
     Route::of("POST", "/consumers/{group}/instances/{instance}/positions/beginning").does(Consume).takes(&ASSIGNMENTS),
     Route::of("POST", "/consumers/{group}/instances/{instance}/positions/end").does(Consume).takes(&ASSIGNMENTS),
@@ -99,7 +99,7 @@ static WRITTEN: S = Shape::Object(&[
 ]);
 static NEW_INSTANCE: S = Shape::Object(&[
     field("name", Shape::Plain),
-    field("format", Shape::Plain),
+    field("format", Shape::Marked(Mark::Format)),
     field("auto.offset.reset", Shape::Plain),
     field("auto.commit.enable", Shape::Plain),
     field("enable.auto.commit", Shape::Plain),

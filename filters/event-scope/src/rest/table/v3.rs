@@ -49,7 +49,9 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .does(Describe)
     .gives(&ASSIGNMENT),
-    Route::of("GET", "/v3/clusters/{cluster}/consumer-groups/{group}/lag-summary").gives(&LAG_SUMMARY),
+    Route::of("GET", "/v3/clusters/{cluster}/consumer-groups/{group}/lag-summary")
+        .gives(&LAG_SUMMARY)
+        .listing(Describe),
     Route::of("GET", "/v3/clusters/{cluster}/consumer-groups/{group}/lags").lists(&LAGS).listing(Describe),
     Route::of("GET", "/v3/clusters/{cluster}/consumer-groups/{group}/lags/{topic}/partitions/{partition}")
         .does(Describe)

@@ -1,0 +1,74 @@
+//! What may be done to topics: asked of the same program as requests, under what is in force now.
+
+use std::rc::Rc;
+
+use partywall_authorization::{Authorization, Call, Decision, Query, authorize};
+use partywall_event_scope::kafka::session::{Action, Decide, Kind, Ruling, World};
+use partywall_tenancy::{EventCluster, Reason, Ruling as Mode, Tenant, TenantContext, UnixSeconds, View};
+
+/// What topics are decided by.
+pub(crate) struct Asking<'a> {
+    pub(crate) view: &'a View,
+    pub(crate) authorization: &'a Authorization,
+    pub(crate) context: &'a TenantContext,
+    pub(crate) tenant: &'a Tenant,
+    /// What the bundle says of the cluster.
+    pub(crate) said: &'a EventCluster,
+    pub(crate) now: UnixSeconds,
+}
+
+/// What was decided, and what settled it.
+#[derive(Clone)]
+pub(crate) struct Verdict {
+    pub(crate) allow: bool,
+    /// Why not, or why it would not be where it is in shadow.
+    pub(crate) reason: Option<Reason>,
+    pub(crate) policy: Rc<str>,
+    /// The rule that covers the topic.
+    pub(crate) rule: Rc<str>,
+    /// What the tenant calls the topic.
+    pub(crate) name: Rc<[u8]>,
+}
+
+impl Asking<'_> {
+    /// What there is to say about `action` on the broker's `topic`.
+    pub(crate) fn verdict(&self, world: &dyn World, action: Action, topic: &[u8]) -> Verdict {
+        let mut name = Vec::new();
+        let denied = |rule: &str, name: &[u8]| Verdict {
+            allow: false,
+            reason: Some(Reason::ResourceUnmapped),
+            policy: "".into(),
+            rule: rule.into(),
+            name: name.into(),
+        };
+        let (Some(rule), true) = (world.rule(topic), world.outward(Kind::Topic, topic, &mut name)) else {
+            return denied("", b"");
+        };
+        let Ok(text) = str::from_utf8(&name) else { return denied(rule, &name) };
+        let path = ["/", action.name(), "/", rule, "/", text].concat();
+        let query = Query {
+            context: self.context,
+            tenant: self.tenant,
+            service: &self.said.name,
+            call: Call::plain(EventCluster::METHOD, &path),
+            region: &self.said.region,
+            time: self.now,
+        };
+        let (allow, reason, policy) = match authorize(self.authorization, &query) {
+            Decision::Allow { policy, .. } => (true, None, policy),
+            Decision::Deny { reason, policy, .. } => {
+                let modes = &self.view.bundle().body().modes;
+                let mode = modes.rule(reason, &self.said.name, &self.context.tenant, || None);
+                (mode == Mode::LetThrough, Some(reason), policy.unwrap_or_default())
+            }
+        };
+        Verdict { allow, reason, policy: policy.into(), rule: rule.into(), name: name.as_slice().into() }
+    }
+}
+
+impl Decide for Asking<'_> {
+    fn decide(&self, world: &dyn World, action: Action, topic: &[u8]) -> Ruling {
+        let verdict = self.verdict(world, action, topic);
+        Ruling { allow: verdict.allow, reason: verdict.reason.map(|reason| reason.code().into()) }
+    }
+}
