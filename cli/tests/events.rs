@@ -135,6 +135,23 @@ fn cases_ask_about_topics_as_tenants_call_them() {
 }
 
 #[test]
+fn what_is_done_to_topics_is_compared_where_both_know_the_clusters() {
+    let desk = desk("events-diff");
+    desk.compile(&[]).succeeds();
+    let diff = |old: &Path, new: &Path| partywall(&["diff", path(old), path(new)]);
+    // The slice of workloads knows of no cluster: no topic was gained.
+    let workload = desk.out.join("tenancy.workload.bundle");
+    let ran = diff(&workload, &desk.tenancy).ends_with(0).says("nobody gains or loses anything");
+    ran.says("sampled: topics of shop-events were not asked about: not both have the slice for events");
+    diff(&desk.out, &desk.tenancy).ends_with(0);
+    desk.edit("policies/events.cedar", "Role::\"warehouse\"", "Role::\"archive\"");
+    desk.compile(&[]).succeeds();
+    let (first, second) = (desk.out.join("history/1"), desk.out.join("history/2"));
+    let ran = diff(&first, &second).ends_with(1).says("loses events:consume on Topic at shop-events");
+    assert!(!ran.stdout().contains("not both have"), "{}", ran.stdout());
+}
+
+#[test]
 fn policies_lose_the_word_where_the_data_may_not_be() {
     let desk = desk("events-residency");
     desk.edit("datasets.yaml", "    purposes: [analytics]\n", "    purposes: [analytics]\n    residency: tenant\n");

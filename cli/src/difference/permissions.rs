@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
 use partywall_log_redaction::OTHER_SCOPES;
-use partywall_tenancy::{Attributes, NameSet, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{
+    Attributes, Audience, EventCluster, NameSet, Reason, Scope, Service, Tenant, TenantId, TenantStatus, UnixSeconds,
+};
 use serde::Serialize;
 
+use super::parts::common;
 use crate::material::Material;
 use crate::overlay::now_millis;
 use crate::recorded::outcome;
@@ -107,7 +110,9 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
     let both = [old.material, new.material];
     let shapes = shapes(both);
     let roles = role_sets(both, &mut found.sampled);
-    let operations: BTreeSet<Asked<'_>> = old.known.keys().chain(new.known.keys()).copied().collect();
+    let left_out = topics_of_one(both, &mut found.sampled);
+    let operations = old.known.keys().chain(new.known.keys()).filter(|asked| !left_out.contains(asked.service));
+    let operations: BTreeSet<Asked<'_>> = operations.copied().collect();
     let ids = ids(both, &operations, &mut found.sampled);
     let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
     let circumstances = Circumstances::of(both, &mut found.sampled);
@@ -363,6 +368,24 @@ impl Circumstances {
     fn named(all: &[String], name: &str) -> Option<String> {
         (all.len() > 1).then(|| name.to_owned())
     }
+}
+
+/// The clusters of Kafka that one of the two has, and of which the other was told nothing: only the slice for their
+/// proxies tells of all, so a file beside a directory would lose or gain every topic.
+fn topics_of_one<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> BTreeSet<&'m str> {
+    let [old, new] = both;
+    if common(old, new).contains(&Audience::Events) {
+        return BTreeSet::new();
+    }
+    let topics = |service: &&Service| service.operations.iter().any(|o| o.method == EventCluster::METHOD);
+    let names = |of: &'m Material| of.body.services.iter().filter(topics).map(|s| s.name.as_str());
+    let (was, is) = (names(old).collect::<BTreeSet<_>>(), names(new).collect::<BTreeSet<_>>());
+    let of_one: BTreeSet<&str> = was.symmetric_difference(&is).copied().collect();
+    if !of_one.is_empty() {
+        let names = of_one.iter().copied().collect::<Vec<_>>().join(", ");
+        sampled.push(format!("topics of {names} were not asked about: not both have the slice for events"));
+    }
+    of_one
 }
 
 fn ids<'m>(
