@@ -43,6 +43,9 @@ struct Shared {
 struct OfCluster {
     cluster: String,
     says: String,
+    /// The same, where somebody reads it.
+    #[serde(skip)]
+    in_short: String,
 }
 
 /// What a workload of the platform may do at a service.
@@ -91,12 +94,16 @@ impl Gains {
     pub(super) fn with_clusters(self, in_force: &BundleBody, old: &BundleBody) -> Self {
         let said_now = |name: &str| {
             let now = in_force.events.iter().find(|now| now.name == name);
-            now.map(|now| clusters::lines(now, None)).unwrap_or_default()
+            now.map(|now| clusters::said(now, None)).unwrap_or_default()
         };
         let again = old.events.iter().flat_map(|cluster| {
-            let now = said_now(&cluster.name);
-            let lines = clusters::lines(cluster, None).into_iter().filter(move |line| !now.contains(line));
-            lines.map(|says| OfCluster { cluster: cluster.name.clone(), says })
+            let (now, name) = (said_now(&cluster.name), &cluster.name);
+            let beyond = clusters::said(cluster, None).into_iter().filter_map(move |said| said.beyond(&now));
+            beyond.map(|said| OfCluster {
+                cluster: name.clone(),
+                says: said.line(usize::MAX),
+                in_short: said.line(clusters::NAMES),
+            })
         });
         Self { events_again: again.collect(), ..self }
     }
@@ -120,7 +127,7 @@ impl Gains {
         );
         tell(
             "this counts again at clusters of Kafka",
-            self.events_again.iter().map(|OfCluster { cluster, says }| format!("\n  {cluster}: {says}")),
+            self.events_again.iter().map(|one| format!("\n  {}: {}", one.cluster, one.in_short)),
             "change events.yaml, and compile; `partywall tenant suspend` keeps a tenant out at once",
         );
         tell(
