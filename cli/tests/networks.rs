@@ -132,6 +132,24 @@ fn replay_says_where_networks_were_not_recorded() {
     assert_eq!(other["replayed"], 1, "{other:#}");
 }
 
+/// What nobody wrote down may have been there together: a role that OLD does not name, and a network.
+#[test]
+fn replay_says_where_networks_make_a_difference_to_some_roles_alone() {
+    let visitor = "principal in Role::\"visitor\"";
+    let office = "context.networks.contains(\"office\")";
+    let read = "action == Action::\"orders:read\", resource";
+    let to_visitors = format!("@id(\"a\") permit ({visitor}, {read}) when {{ {office} }};\n");
+    let to_others = format!("@id(\"a\") forbid (principal, {read}) unless {{ {office} && !({visitor}) }};\n");
+    let stranger = Request { roles: &[], ..READ }.line("deny", "policy_denied");
+    for (name, policy, line) in
+        [("visitors", to_visitors, stranger), ("others", to_others, READ.line("allow", "viewers-read"))]
+    {
+        let new = directory(&format!("networks-replay-of-{name}"), &policy);
+        let found = logs::replay(&format!("networks-replay-to-{name}"), &[line], &sample(), &new, 1);
+        assert!(found.to_string().contains("it depends on networks, which OLD does not ask for"), "{found:#}");
+    }
+}
+
 #[test]
 fn diff_tells_from_where_somebody_gains_or_loses() {
     let new = directory("networks-diff", IN_THE_OFFICE);
