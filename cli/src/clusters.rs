@@ -40,11 +40,6 @@ pub(crate) fn workloads(clusters: &[EventCluster]) -> impl Iterator<Item = &Spif
     known.flatten().map(|(workload, _)| workload)
 }
 
-/// Whether groups of the classic protocol alone are offered by a cluster to tenants that have ranges.
-pub(crate) fn has_ranges(cluster: &EventCluster) -> bool {
-    cluster.topics.iter().any(|rule| matches!(rule.placed, Placed::Partitions { .. }))
-}
-
 /// What tenants see of each other's at a cluster, each in words: policies are not asked whose it is.
 pub(crate) fn across(cluster: &EventCluster, tenants: &[Tenant]) -> Vec<String> {
     let name = &cluster.name;
@@ -131,7 +126,7 @@ pub(crate) fn said(cluster: &EventCluster, service: Option<&Service>) -> Vec<Sai
         let rest = service.map_or_else(String::new, |service| touches(rule, service));
         Said { rest, ..makes(rule) }
     }));
-    if has_ranges(cluster) {
+    if topics.iter().any(|rule| matches!(rule.placed, Placed::Partitions { .. })) {
         let words = "WHO HAS PARTITIONS OF A TOPIC is offered groups of the classic protocol alone: in the others the broker assigns";
         all.push(Said::words(words.to_owned()));
     }
