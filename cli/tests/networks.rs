@@ -60,12 +60,13 @@ fn explain_finds_the_networks_of_an_address_and_what_another_would_change() {
         assert_eq!(changes(&ran), ["from the network office"], "{more:?}");
     }
     explain(&here, &["--network", "office", "--network", "vpn"]).succeeds();
-    explain(&here, &["--network", "ofice"]).ends_with(3).says("no network is called `ofice`").says("office, vpn");
+    explain(&here, &["--network", "ofice"]).ends_with(3).says("is called `ofice`\nhelp: there are office, vpn\n");
     explain(&here, &["--network", "office", "--from", "10.0.0.1"]).ends_with(2);
     explain(&here, &["--from", "10.0.0.1:80"]).ends_with(2);
     // Nobody is told of what no policy asks for.
     let without = directory("networks-explain-without", "");
     assert_eq!(explain(&without, &[]).succeeds().json()["facts"].get("networks"), None);
+    explain(&sample(), &["--network", "office"]).ends_with(3).says("is called `office`\nhelp: there is none\n");
 }
 
 #[test]
