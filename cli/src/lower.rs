@@ -37,6 +37,7 @@ use partywall_tenancy::{EventCluster, Network, Service, Tenant};
 
 use crate::diagnostic::{Diagnostic, Source};
 
+pub(crate) use cover::SCOPES_OF_TENANTS;
 pub use cover::{Case, Coverage};
 pub use parse::{Parsed, parse};
 pub(crate) use position::error_at;
