@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use logs::{READ, Request};
 use serde_json::json;
-use support::{Ran, copy, folder, partywall, path, sample};
+use support::{Ran, changes, copy, folder, partywall, path, sample};
 
 const NETWORKS: &str = "networks: { office: [10.0.0.0/8, \"2001:db8::/32\"], vpn: [10.1.0.0/16, 192.0.2.7] }\n";
 const IN_THE_OFFICE: &str = "@id(\"in-the-office\")\nforbid (principal, action == Action::\"orders:read\", resource)\n\
@@ -27,10 +27,6 @@ fn directory(name: &str, policy: &str) -> PathBuf {
 fn explain(directory: &Path, more: &[&str]) -> Ran {
     let ask = ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/orders/7", "--json"];
     partywall(&[&["explain", path(directory)], &ask[..], more].concat())
-}
-
-fn changes(ran: &Ran) -> Vec<String> {
-    ran.json()["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -93,15 +89,7 @@ fn what_is_no_address_of_a_case_is_told() {
 
 /// A recorded request of a viewer, from these networks.
 fn from(networks: &[&str], decision: &str, why: &str) -> String {
-    let mut record = Request { id: "", ..READ }.record(decision, why);
-    if decision == "deny" {
-        record["policy"] = json!("in-the-office");
-    }
-    record["id"] = json!("r1_0");
-    if !networks.is_empty() {
-        record["networks"] = json!(networks);
-    }
-    logs::line(&record)
+    logs::with(("networks", networks), "in-the-office", decision, why)
 }
 
 #[test]
