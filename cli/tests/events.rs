@@ -152,6 +152,24 @@ fn what_is_done_to_topics_is_compared_where_both_know_the_clusters() {
 }
 
 #[test]
+fn a_difference_that_a_client_of_kafka_makes_is_told() {
+    let desk = desk("events-diff-client");
+    let before = folder("events-diff-client-before");
+    support::copy(&desk.tenancy, &before);
+    // No service lists it among its callers.
+    let client = "spiffe://mesh.example/ns/shop/sa/orders-acme";
+    let policy = format!(
+        "@id(\"no-client\") forbid (principal, action == Action::\"events:consume\", resource)\n\
+         when {{ context.caller == Workload::\"{client}\" }};\n"
+    );
+    fs::write(desk.tenancy.join("policies/client.cedar"), policy).unwrap();
+    partywall(&["diff", path(&before), path(&desk.tenancy)])
+        .ends_with(1)
+        .says(&format!("loses events:consume on Topic at shop-events called by {client} "))
+        .says("sampled: clients of Kafka that neither policies nor services name were not asked about");
+}
+
+#[test]
 fn policies_lose_the_word_where_the_data_may_not_be() {
     let desk = desk("events-residency");
     desk.edit("datasets.yaml", "    purposes: [analytics]\n", "    purposes: [analytics]\n    residency: tenant\n");

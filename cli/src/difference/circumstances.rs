@@ -39,11 +39,19 @@ impl Circumstances {
             // To some policies it makes a difference that there is one, whatever it is.
             scopes.insert(OTHER_SCOPES.to_owned());
         }
-        let callers: BTreeSet<String> = if both.iter().any(|m| m.authorization.reads_caller()) {
-            both.iter().flat_map(|m| m.callers()).collect()
-        } else {
-            BTreeSet::new()
-        };
+        let mut callers: Vec<String> = Vec::new();
+        if both.iter().any(|m| m.authorization.reads_caller()) {
+            callers.extend(both.iter().flat_map(|m| m.callers()).collect::<BTreeSet<_>>());
+            // Anybody may be a client of Kafka: no service lists them.
+            if both.iter().any(|m| !m.body.events.is_empty()) {
+                let named = both.iter().flat_map(|m| m.named("Workload")).filter(|named| !named.is_empty());
+                let named: BTreeSet<String> =
+                    named.map(str::to_owned).filter(|named| !callers.contains(named)).collect();
+                callers.extend(named);
+                sampled
+                    .push("clients of Kafka that neither policies nor services name were not asked about".to_owned());
+            }
+        }
         if callers.len() > CALLERS {
             sampled.push(format!("of {} workloads that call, {CALLERS} were asked about", callers.len()));
         }
