@@ -1,14 +1,15 @@
 //! Clusters of Kafka, in words.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use partywall_tenancy::{
     Attributes, BrokerAddresses, EventCluster, EventCohort, EventIdentity, EventWorld, NewTopics, Operation,
-    PartitionRange, Placed, Service, Tenant, TenantId, TenantScope, TopicPattern, TopicRule,
+    PartitionRange, Placed, Service, SpiffeId, Tenant, TenantId, TenantScope, TopicPattern, TopicRule,
 };
 
-/// More tenants are counted, not listed.
-const NAMES: usize = 20;
+/// More of a list are counted, not listed.
+pub(crate) const NAMES: usize = 20;
+const ALL: &str = "all tenants";
 
 /// What stands before the names of each tenant.
 pub(crate) struct Prefixes<'c> {
@@ -30,9 +31,13 @@ impl<'c> Prefixes<'c> {
     }
 }
 
-/// Whether groups of the classic protocol alone are offered by a cluster to tenants that have ranges.
-pub(crate) fn has_ranges(cluster: &EventCluster) -> bool {
-    cluster.topics.iter().any(|rule| matches!(rule.placed, Placed::Partitions { .. }))
+/// The workloads that clusters know as clients of one tenant.
+pub(crate) fn workloads(clusters: &[EventCluster]) -> impl Iterator<Item = &SpiffeId> {
+    let known = clusters.iter().flat_map(|cluster| &cluster.identity).filter_map(|way| match way {
+        EventIdentity::Workload { workloads } => Some(workloads),
+        _ => None,
+    });
+    known.flatten().map(|(workload, _)| workload)
 }
 
 /// What tenants see of each other's at a cluster, each in words: policies are not asked whose it is.
@@ -52,34 +57,80 @@ pub(crate) fn across(cluster: &EventCluster, tenants: &[Tenant]) -> Vec<String> 
     cluster.cohorts.iter().map(cohort).chain(shared).collect()
 }
 
+/// Something that a cluster says of itself.
+pub(crate) struct Said {
+    words: String,
+    /// What follows the words, any number of it.
+    list: Vec<String>,
+    rest: String,
+}
+
+impl Said {
+    fn words(words: String) -> Self {
+        Self { words, list: Vec::new(), rest: String::new() }
+    }
+
+    fn of_list<T>(words: String, list: &[T], one: impl Fn(&T) -> String) -> Self {
+        Self { words, list: list.iter().map(one).collect(), rest: String::new() }
+    }
+
+    fn of_scope(words: String, scope: &TenantScope) -> Self {
+        match scope {
+            TenantScope::All => Self { list: vec![ALL.to_owned()], ..Self::words(words) },
+            TenantScope::Only(list) => Self::of_list(words, list, ToString::to_string),
+        }
+    }
+
+    /// In one line, with so much of its list at most.
+    pub(crate) fn line(&self, most: usize) -> String {
+        [&self.words, some(&self.list, most, String::clone).as_str(), &self.rest].concat()
+    }
+
+    /// What of it `others` do not say.
+    pub(crate) fn beyond(self, others: &[Self]) -> Option<Self> {
+        let same: Vec<&Self> = others.iter().filter(|other| other.words == self.words).collect();
+        if same.is_empty() {
+            return Some(self);
+        }
+        let there: HashSet<&String> = same.iter().flat_map(|other| &other.list).collect();
+        let list: Vec<String> = self.list.into_iter().filter(|one| !there.contains(one)).collect();
+        (!list.is_empty()).then_some(Self { list, ..self })
+    }
+}
+
 /// What a cluster says of itself, a line each. `service` is that of the same name.
 pub(crate) fn lines(cluster: &EventCluster, service: Option<&Service>) -> Vec<String> {
+    said(cluster, service).iter().map(|said| said.line(NAMES)).collect()
+}
+
+/// What a cluster says of itself, piece by piece. `service` is that of the same name.
+pub(crate) fn said(cluster: &EventCluster, service: Option<&Service>) -> Vec<Said> {
     let EventCluster { region, identity, bound, prefix, own_prefixes, cohorts, brokers, topics, new_topics, .. } =
         cluster;
-    let mut lines: Vec<String> = service.iter().map(|service| format!("the proxy is {}", service.spiffe_id)).collect();
-    lines.push(format!("keeps data in {region}"));
-    lines.extend(identity.iter().map(identity_words));
-    lines.extend(bound.iter().map(|scope| format!("a listener may be bound to {}", scope_words(scope))));
-    lines.push(format!("names behind {}{{tenant}}{}", prefix.head, prefix.tail));
-    lines.extend(own_prefixes.iter().take(NAMES).map(|(tenant, prefix)| format!("names of {tenant} behind {prefix}")));
-    if let Some(more) = own_prefixes.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        lines.push(format!("names of {more} more tenants behind prefixes of their own"));
+    let proxy = |service: &Service| Said::words(format!("the proxy is {}", service.spiffe_id));
+    let mut all: Vec<Said> = service.into_iter().map(proxy).collect();
+    all.push(Said::words(format!("keeps data in {region}")));
+    all.extend(identity.iter().map(shows));
+    all.extend(bound.iter().map(|scope| Said::of_scope("a listener may be bound to ".to_owned(), scope)));
+    all.push(Said::words(format!("names behind {}{{tenant}}{}", prefix.head, prefix.tail)));
+    if !own_prefixes.is_empty() {
+        let one = |(tenant, prefix): &(TenantId, String)| format!("{tenant} behind {prefix}");
+        all.push(Said::of_list("names of ".to_owned(), own_prefixes, one));
     }
-    lines.extend(cohorts.iter().map(|EventCohort { name, prefix, tenants }| {
-        format!("names of the cohort {name} behind {prefix}: {}", names(tenants))
+    all.extend(cohorts.iter().map(|EventCohort { name, prefix, tenants }| {
+        Said::of_list(format!("names of the cohort {name} behind {prefix}: "), tenants, ToString::to_string)
     }));
-    lines.push(format!("brokers {}", brokers_words(brokers)));
-    lines.push(new_words(new_topics));
-    lines.extend(
-        topics.iter().map(|one| rule(one) + &service.map_or_else(String::new, |service| touches(one, service))),
-    );
-    if has_ranges(cluster) {
-        lines.push(
-            "WHO HAS PARTITIONS OF A TOPIC is offered groups of the classic protocol alone: in the others the broker assigns"
-                .to_owned(),
-        );
+    all.push(finds(brokers));
+    all.push(Said::words(new_words(new_topics)));
+    all.extend(topics.iter().map(|rule| {
+        let rest = service.map_or_else(String::new, |service| touches(rule, service));
+        Said { rest, ..makes(rule) }
+    }));
+    if topics.iter().any(|rule| matches!(rule.placed, Placed::Partitions { .. })) {
+        let words = "WHO HAS PARTITIONS OF A TOPIC is offered groups of the classic protocol alone: in the others the broker assigns";
+        all.push(Said::words(words.to_owned()));
     }
-    lines
+    all
 }
 
 /// What it touches besides, as its operations say it.
@@ -95,53 +146,60 @@ fn touches(rule: &TopicRule, service: &Service) -> String {
         .collect()
 }
 
-/// What a rule makes of topics.
+/// What a rule makes of topics, in one line.
 pub(crate) fn rule(rule: &TopicRule) -> String {
+    makes(rule).line(NAMES)
+}
+
+fn makes(rule: &TopicRule) -> Said {
     let TopicRule { name, covers, placed } = rule;
     let covers = match covers {
         TopicPattern::Named(topic) => topic.clone(),
         TopicPattern::Begins(begin) => format!("{begin}*"),
     };
     let called = if *name == covers { String::new() } else { format!(" (rule {name})") };
-    let placed = match placed {
-        Placed::Own => "the tenant's own".to_owned(),
-        Placed::Denied => "DENIED to everyone".to_owned(),
-        Placed::Shared { topic, readers } => format!("{topic} of the broker, read by {}", scope_words(readers)),
-        Placed::Partitions { topic, ranges } => {
-            format!("partitions of {topic} of the broker: {}", ranges_words(ranges))
+    let topic = format!("topic {covers}{called} is ");
+    match placed {
+        Placed::Own => Said::words(topic + "the tenant's own"),
+        Placed::Denied => Said::words(topic + "DENIED to everyone"),
+        Placed::Shared { topic: of, readers } => {
+            Said::of_scope(format!("{topic}{of} of the broker, read by "), readers)
         }
-    };
-    format!("topic {covers}{called} is {placed}")
+        Placed::Partitions { topic: of, ranges } => {
+            let one = |range: &PartitionRange| {
+                let last = i64::from(range.first) + i64::from(range.count) - 1;
+                format!("{} {}-{last}", range.tenant, range.first)
+            };
+            Said::of_list(format!("{topic}partitions of {of} of the broker: "), ranges, one)
+        }
+    }
 }
 
-fn identity_words(identity: &EventIdentity) -> String {
-    match identity {
+fn shows(identity: &EventIdentity) -> Said {
+    Said::words(match identity {
         EventIdentity::UriSan { template } => format!("a tenant by certificate URI {template}"),
         EventIdentity::DnsSan { template } => format!("a tenant by certificate DNS name {template}"),
         EventIdentity::Workload { workloads } => {
-            let one = |(id, tenant): &(_, TenantId)| format!("{id} is of {tenant}");
-            let more = workloads.len().checked_sub(NAMES).filter(|more| *more > 0);
-            let told: Vec<String> = workloads.iter().take(NAMES).map(one).collect();
-            let more = more.map_or_else(String::new, |more| format!(", and {more} more"));
-            format!("a tenant by workload: {}{more}", told.join(", "))
+            let one = |(id, tenant): &(SpiffeId, TenantId)| format!("{id} is of {tenant}");
+            return Said::of_list("a tenant by workload: ".to_owned(), workloads, one);
         }
         EventIdentity::User { template } => format!("a tenant by SASL user {template}"),
         EventIdentity::Token => "a tenant by token of an issuer (SASL OAUTHBEARER)".to_owned(),
-    }
+    })
 }
 
-fn brokers_words(brokers: &BrokerAddresses) -> String {
-    match brokers {
-        BrokerAddresses::AsTheyAre => "as they say themselves".to_owned(),
+fn finds(brokers: &BrokerAddresses) -> Said {
+    Said::words(match brokers {
+        BrokerAddresses::AsTheyAre => "brokers as they say themselves".to_owned(),
         BrokerAddresses::Listed(list) => {
             let one = |(id, host, port): &(i32, String, u16)| format!("{id} at {host}:{port}");
-            list.iter().map(one).collect::<Vec<_>>().join(", ")
+            return Said::of_list("brokers ".to_owned(), list, one);
         }
         BrokerAddresses::ByPort { host, first, most } => {
-            format!("0 to {most} at {host}, ports {first} to {}", u32::from(*first) + u32::from(*most))
+            format!("brokers 0 to {most} at {host}, ports {first} to {}", u32::from(*first) + u32::from(*most))
         }
-        BrokerAddresses::Sni { head, tail, port } => format!("each at {head}{{id}}{tail}:{port}"),
-    }
+        BrokerAddresses::Sni { head, tail, port } => format!("brokers each at {head}{{id}}{tail}:{port}"),
+    })
 }
 
 fn new_words(new: &NewTopics) -> String {
@@ -164,29 +222,23 @@ fn new_words(new: &NewTopics) -> String {
     format!("tenants make topics: {}", bounds.join(", "))
 }
 
-fn ranges_words(ranges: &[PartitionRange]) -> String {
-    let one = |range: &PartitionRange| {
-        let last = i64::from(range.first) + i64::from(range.count) - 1;
-        format!("{} {}-{last}", range.tenant, range.first)
-    };
-    let told: Vec<String> = ranges.iter().take(NAMES).map(one).collect();
-    match ranges.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        Some(more) => format!("{}, and {more} more", told.join(", ")),
-        None => told.join(", "),
-    }
-}
-
 fn scope_words(scope: &TenantScope) -> String {
     match scope {
-        TenantScope::All => "all tenants".to_owned(),
+        TenantScope::All => ALL.to_owned(),
         TenantScope::Only(list) => names(list),
     }
 }
 
-fn names(tenants: &[TenantId]) -> String {
-    let told: Vec<&str> = tenants.iter().take(NAMES).map(TenantId::as_str).collect();
-    match tenants.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        Some(more) => format!("{} and {more} more", told.join(", ")),
-        None => told.join(", "),
+/// Tenants by their names; of many, how many more there are.
+pub(crate) fn names(tenants: &[TenantId]) -> String {
+    some(tenants, NAMES, ToString::to_string)
+}
+
+/// The first `most` of a list, and how many more there are.
+fn some<T>(all: &[T], most: usize, one: impl Fn(&T) -> String) -> String {
+    let told = all.iter().take(most).map(one).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(most) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }

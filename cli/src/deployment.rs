@@ -7,7 +7,7 @@ use partywall_tenancy::{SpiffeId, TenantId};
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
-    Fields, METHODS, Mistakes, Node, Value, flag, list, parse, spiffe_id, tenant_id, text, texts, word,
+    Fields, METHODS, Mistakes, Node, Value, flag, list, once_read, parse, spiffe_id, tenant_id, text, texts, word,
 };
 use crate::exit::Failure;
 use crate::files;
@@ -186,10 +186,13 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
             );
         }
     }
-    let limits = match limits {
-        Some(bad_or_good) => Some(bad_or_good?),
-        None => None,
-    };
+    for (nth, place) in events.iter().enumerate() {
+        if events.iter().take(nth).any(|other| other.cluster == place.cluster) {
+            let diagnostic = at.error(format!("`events` has `{}` twice", place.cluster));
+            report.push(diagnostic.help("write one place of a cluster, with all of its brokers"));
+        }
+    }
+    let limits = once_read(limits)?;
     Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services, events })
 }
 
@@ -204,10 +207,7 @@ fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<
     let region = fields.optional("region").map(|node| word(node, "a region", report));
     let cors = fields.optional("cors").and_then(|node| cors(node, report));
     fields.finish(report);
-    let region = match region {
-        Some(bad_or_good) => Some(bad_or_good?.value),
-        None => None,
-    };
+    let region = once_read(region)?.map(|found| found.value);
     Some(Edge { region, spiffe_id: id?.value, listen: listen?, cors })
 }
 
@@ -244,14 +244,8 @@ fn place(node: Node<'_>, report: &mut Mistakes) -> Option<Place> {
         .and_then(|node| address(node, report));
     let outbound = fields.optional("outbound").map(|node| address(node, report));
     fields.finish(report);
-    let outbound = match outbound {
-        Some(bad_or_good) => Some(bad_or_good?),
-        None => None,
-    };
-    let cell = match cell {
-        Some(bad_or_good) => Some(bad_or_good?.value),
-        None => None,
-    };
+    let outbound = once_read(outbound)?;
+    let cell = once_read(cell)?.map(|found| found.value);
     Some(Place { service: service?.value, cell, address: host?, port: port?, failover, app: app?, outbound })
 }
 
@@ -276,14 +270,8 @@ fn events_place(node: Node<'_>, report: &mut Mistakes) -> Option<EventsPlace> {
             report.push(diagnostic.help("write each broker once, with its own id"));
         }
     }
-    let tenant = match tenant {
-        Some(bad_or_good) => Some(bad_or_good?.value),
-        None => None,
-    };
-    let plain = match plain {
-        Some(bad_or_good) => bad_or_good?,
-        None => false,
-    };
+    let tenant = once_read(tenant)?.map(|found| found.value);
+    let plain = once_read(plain)?.unwrap_or(false);
     Some(EventsPlace { cluster: cluster?.value, listen: listen?, tenant, plain, brokers })
 }
 
@@ -294,10 +282,7 @@ fn broker(node: Node<'_>, report: &mut Mistakes) -> Option<Broker> {
     let port = fields.required("port", "write `port: 9092`", report).and_then(|node| port(node, report));
     let listen = fields.optional("listen").map(|node| address(node, report));
     fields.finish(report);
-    let listen = match listen {
-        Some(bad_or_good) => Some(bad_or_good?),
-        None => None,
-    };
+    let listen = once_read(listen)?;
     Some(Broker { id: id?, at: Address { host: host?, port: port? }, listen })
 }
 

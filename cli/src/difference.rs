@@ -5,5 +5,6 @@
 //! parts        tenants, services, operations, keys, …: added, removed, changed
 //! ```
 
+mod circumstances;
 pub(crate) mod parts;
 pub(crate) mod permissions;

@@ -70,7 +70,7 @@ pub(crate) use api_keys::is_id as is_api_key_id;
 pub(crate) use data::{CLASSIFICATIONS, MOST_CLASSIFICATIONS};
 #[cfg(test)]
 pub(crate) use fields::asked;
-pub(crate) use fields::{Fields, Report as Mistakes, choice, flag, list, text, texts};
+pub(crate) use fields::{Fields, Report as Mistakes, choice, flag, list, once_read, text, texts};
 pub(crate) use limits::Limits;
 pub(crate) use operation::{METHODS, path_problem, shape};
 pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};
@@ -232,7 +232,12 @@ impl Reading {
     /// The policies and what they speak about, unless that has mistakes: a mistake in `mesh.yaml`
     /// is no reason to keep quiet about one in a policy.
     pub fn policies(&self) -> Option<(Vocabulary<'_>, &[Source])> {
-        let vocabulary = Vocabulary { tenants: &self.tenants, services: &self.services, networks: self.networks() };
+        let vocabulary = Vocabulary {
+            tenants: &self.tenants,
+            services: &self.services,
+            networks: self.networks(),
+            clusters: &self.events,
+        };
         self.policies_apart.then_some((vocabulary, &self.policies))
     }
 }
@@ -269,6 +274,9 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let mut services: Vec<_> = sources.services.iter().filter_map(service).collect();
     let events = sources.events.as_ref().and_then(|source| document(source, &mut report));
     let mut events = events.map(|node| events::read(node, domain, &data, &mut report)).unwrap_or_default();
+    // A cluster is there, though what it says of itself has a mistake.
+    let names = events.services.iter().filter_map(|service| service.name.as_ref());
+    let clusters: Vec<String> = names.map(|name| name.value.clone()).collect();
     services.append(&mut events.services);
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
@@ -277,7 +285,6 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let known = cross::check(&mesh, api_keys.as_ref(), &tenants, &profiles, &services, &shares, &mut report);
     cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
     events::check(&events, &mesh, &tenants, (&known, &retired), &mut report);
-    let clusters: Vec<&str> = events.clusters.iter().map(|cluster| cluster.name.value.as_str()).collect();
     services.iter().for_each(|service| service_events::check(service, &clusters, &mut report));
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);

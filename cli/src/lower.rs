@@ -33,10 +33,11 @@ mod vocabulary;
 mod withdrawing;
 
 use partywall_authorization::ProgramBody;
-use partywall_tenancy::{Network, Service, Tenant};
+use partywall_tenancy::{EventCluster, Network, Service, Tenant};
 
 use crate::diagnostic::{Diagnostic, Source};
 
+pub(crate) use cover::SCOPES_OF_TENANTS;
 pub use cover::{Case, Coverage};
 pub use parse::{Parsed, parse};
 pub(crate) use position::error_at;
@@ -52,6 +53,8 @@ pub struct Vocabulary<'a> {
     pub services: &'a [Service],
     /// Its networks; `None` where they are not known, so that any name may be one.
     pub networks: Option<&'a [Network]>,
+    /// Its clusters of Kafka, whose clients have names, too.
+    pub clusters: &'a [EventCluster],
 }
 
 /// A decision program that Cedar itself agrees with.

@@ -15,7 +15,7 @@ use crate::directory::is_label;
 use crate::exit::Failure;
 use crate::files;
 use crate::recorded::Record;
-use crate::slices::slice;
+use crate::slices::{merged, slice};
 use crate::unverified::Unverified;
 
 /// One state of the policy, ready to decide.
@@ -23,7 +23,7 @@ use crate::unverified::Unverified;
 pub(crate) struct Material {
     /// As it was named on the command line.
     pub(crate) name: String,
-    /// What a bundle of it says that decides: the whole of a directory, or one slice.
+    /// What decides: the whole of a directory, or what the slices that are there say together.
     pub(crate) body: BundleBody,
     /// What each audience is told, as far as it is known.
     pub(crate) slices: Vec<BundleBody>,
@@ -49,7 +49,7 @@ impl Material {
         let (body, slices) = if compiled {
             let slices = of_files(&files)?;
             (
-                deciding(&slices).cloned().ok_or_else(|| {
+                merged(&slices).filter(|body| !body.program.is_empty()).ok_or_else(|| {
                     Failure::file(path, "holds no decision program: name the slice of edge or workload")
                 })?,
                 slices,
@@ -195,10 +195,4 @@ fn of_files(paths: &[PathBuf]) -> Result<Vec<BundleBody>, Failure> {
     }
     slices.sort_by_key(|body| Audience::ALL.iter().position(|audience| *audience == body.audience));
     Ok(slices)
-}
-
-/// The slice to decide by. Sidecars and edges decide alike; the former know more of a service.
-fn deciding(slices: &[BundleBody]) -> Option<&BundleBody> {
-    let of = |wanted| slices.iter().find(|body| body.audience == wanted && !body.program.is_empty());
-    of(Audience::Workload).or_else(|| of(Audience::Edge))
 }

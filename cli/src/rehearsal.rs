@@ -32,7 +32,7 @@ use crate::keys::Signer;
 use crate::overlay::{Issuer, Withdrawn, now_millis};
 use crate::sent::SentBody;
 
-pub(crate) use topics::{ACTIONS, OfTopic};
+pub(crate) use topics::OfTopic;
 
 /// A bundle and an overlay in force.
 pub(crate) struct Rehearsal {

@@ -31,7 +31,7 @@ pub(crate) const SHARE: &str = "share:";
 /// How the log names a platform principal in the place of a policy.
 const PLATFORM: &str = "platform:";
 /// A caller that no policy names.
-const STRANGE_CALLER: &str = "spiffe://of.no.mesh/stranger";
+pub(crate) const STRANGE_CALLER: &str = "spiffe://of.no.mesh/stranger";
 /// An owner that is no tenant of either program.
 const STRANGER: &str = "~stranger";
 
@@ -292,30 +292,34 @@ impl<'m> Judge<'m> {
         let decide = |had: Had<'_>| decide(self.new, record, found, had);
         let without = decide(had);
         let as_all = [record.roles.as_slice(), &self.unrecorded].concat();
-        let of_some_role = |differs: &dyn Fn(&[String]) -> bool| differs(&record.roles) || differs(&as_all);
-        let from = |networks: &[String]| {
-            of_some_role(&|roles| decide(Had { roles, networks, ..had }) != decide(Had { roles, networks: &[], ..had }))
+        // Under the roles that were recorded, and under all that may have been there besides.
+        let bases = |had: Had<'_>| [record.roles.as_slice(), &as_all].map(|roles| decide(Had { roles, ..had }));
+        let differ = |bases: &[Verdict; 2], had: Had<'_>| {
+            let [recorded, all] = bases;
+            decide(Had { roles: &record.roles, ..had }) != *recorded || decide(Had { roles: &as_all, ..had }) != *all
         };
         // Where OLD asked for networks, the log has all that there were.
-        if !self.old.authorization.reads_networks()
-            && self.networks.iter().map(std::slice::from_ref).chain(self.networks.chunks(NameSet::MOST)).any(from)
-        {
-            let why = "it depends on networks, which OLD does not ask for, so nobody wrote down where it came from";
-            return Verdict::CannotTell(why.into());
+        if !self.old.authorization.reads_networks() && !self.networks.is_empty() {
+            let bases = bases(Had { networks: &[], ..had });
+            let from = |networks: &[String]| differ(&bases, Had { networks, ..had });
+            if self.networks.iter().map(std::slice::from_ref).chain(self.networks.chunks(NameSet::MOST)).any(from) {
+                let why = "it depends on networks, which OLD does not ask for, so nobody wrote down where it came from";
+                return Verdict::CannotTell(why.into());
+            }
         }
         if self.new.authorization.reads_caller() && !self.old.authorization.reads_caller() {
+            let bases = bases(had);
             let mut callers = self.new.named("Workload").chain([STRANGE_CALLER]);
-            let by =
-                |caller| of_some_role(&|roles| decide(Had { roles, caller, ..had }) != decide(Had { roles, ..had }));
-            if callers.any(by) {
+            if callers.any(|caller| differ(&bases, Had { caller, ..had })) {
                 let why = "it depends on who calls, which OLD does not ask for, so nobody wrote it down";
                 return Verdict::CannotTell(why.into());
             }
         }
         if self.scopes_not_told(record) {
+            let bases = bases(had);
             let by = |more: &[String]| {
                 let scopes = [record.scopes.as_slice(), more].concat();
-                of_some_role(&|roles| decide(Had { roles, scopes: &scopes, ..had }) != decide(Had { roles, ..had }))
+                differ(&bases, Had { scopes: &scopes, ..had })
             };
             // One that NEW does not name, either: it makes a difference that there is one.
             let other = [OTHER_SCOPES.to_owned()];

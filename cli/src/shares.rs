@@ -1,11 +1,9 @@
 //! Shares, in words.
 
-use partywall_tenancy::{Share, TenantId};
+use partywall_tenancy::Share;
 
+use crate::clusters::names;
 use crate::time::rfc3339;
-
-/// More tenants are counted, not listed.
-const NAMES: usize = 20;
 
 /// What a share lets whom read of whose.
 pub(crate) fn words(share: &Share) -> String {
@@ -14,13 +12,4 @@ pub(crate) fn words(share: &Share) -> String {
     let (actions, services) = (actions.join(", "), services.join(", "));
     let (owners, to) = (names(owners), names(to));
     format!("share {name}, read-only: {to} may do {actions} at {services} for what is of {owners}{until}")
-}
-
-fn names(tenants: &[TenantId]) -> String {
-    let more = match tenants.len().checked_sub(NAMES) {
-        None | Some(0) => String::new(),
-        Some(more) => format!(" and {more} more"),
-    };
-    let told: Vec<&str> = tenants.iter().take(NAMES).map(TenantId::as_str).collect();
-    told.join(", ") + &more
 }

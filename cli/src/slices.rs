@@ -184,24 +184,30 @@ pub(crate) fn together(folder: &Path) -> Option<BundleBody> {
         let bytes = files::read(&path(folder, audience), MAX_SIZE as u64).ok()?;
         Unverified::read(&bytes).filter(|u| u.kind == Kind::Bundle)?.bundle()
     };
-    let (edge, workload) = (read(Audience::Edge), read(Audience::Workload));
-    let clusters = |mut whole: BundleBody| {
-        let Some(events) = read(Audience::Events) else { return whole };
+    merged(&Audience::ALL.into_iter().filter_map(read).collect::<Vec<_>>())
+}
+
+/// What the slices of one bundle say together: that for workloads, or else that for the edge, with what only others
+/// are told. `None` where there is neither.
+pub(crate) fn merged(slices: &[BundleBody]) -> Option<BundleBody> {
+    let of = |audience| slices.iter().find(|slice| slice.audience == audience);
+    let (edge, workload) = (of(Audience::Edge), of(Audience::Workload));
+    let mut whole = workload.or(edge)?.clone();
+    if let Some(events) = of(Audience::Events) {
         add(&mut whole.services, &events.services);
         whole.services.sort_by(|a, b| a.name.cmp(&b.name));
         add(&mut whole.modes.services, &events.modes.services);
         whole.modes.services.sort_by(|(a, _), (b, _)| a.cmp(b));
         add(&mut whole.issuers, &events.issuers);
-        whole.events = events.events;
-        whole
-    };
-    let (Some(edge), Some(workload)) = (&edge, &workload) else { return edge.or(workload).map(clusters) };
-    let mut whole = clusters(workload.clone());
-    whole.sources.edge = edge.sources.edge.clone();
-    add(&mut whole.issuers, &edge.issuers);
-    add(&mut whole.api_keys, &edge.api_keys);
-    add(&mut whole.signers, &edge.signers);
-    whole.networks.clone_from(&edge.networks);
+        whole.events.clone_from(&events.events);
+    }
+    if let (Some(edge), Some(_)) = (edge, workload) {
+        whole.sources.edge.clone_from(&edge.sources.edge);
+        add(&mut whole.issuers, &edge.issuers);
+        add(&mut whole.api_keys, &edge.api_keys);
+        add(&mut whole.signers, &edge.signers);
+        whole.networks.clone_from(&edge.networks);
+    }
     Some(whole)
 }
 

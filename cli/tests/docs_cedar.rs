@@ -48,7 +48,8 @@ fn the_template_and_its_link_are_lowered() {
         Source::new("policies/links.yaml", blocks(&page, "yaml").remove(0)),
     ];
     let (tenants, services) = (lower_support::tenants(), lower_support::services());
-    let lowered = lower(&Vocabulary { tenants: &tenants, services: &services, networks: None }, &sources).unwrap();
+    let lowered =
+        lower(&Vocabulary { tenants: &tenants, services: &services, networks: None, clusters: &[] }, &sources).unwrap();
     assert_eq!(lowered.program.policies.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["guests-of-17"]);
 }
 

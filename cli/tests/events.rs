@@ -120,10 +120,53 @@ fn cases_ask_about_topics_as_tenants_call_them() {
     when(&of("globex"), "events:consume prices", allow).succeeds();
     when(&of("globex"), "events:produce prices", unmapped).succeeds();
     when(&of("acme"), "events:produce prices", "{ decision: deny, reason: policy_denied }").succeeds();
+    // A cluster lists no callers, and policies are told who it is.
+    let policy = "@id(\"no-gateway\") forbid (principal, action == Action::\"events:consume\", resource)\n\
+                  when { context.caller == Workload::\"spiffe://mesh.example/ns/edge/sa/gateway\" };\n";
+    fs::write(desk.tenancy.join("policies/gateway.cedar"), policy).unwrap();
+    let by = |who: &str| format!("{{ tenant: acme, roles: [warehouse], caller: \"spiffe://mesh.example/ns/{who}\" }}");
+    when(&by("acme/sa/robot"), "events:consume orders", allow).succeeds();
+    let forbidden = "{ decision: deny, reason: policy_denied, policy: no-gateway }";
+    when(&by("edge/sa/gateway"), "events:consume orders", forbidden).succeeds();
     // What is denied is no pass of any test.
     when(&of("initech"), "events:consume telemetry", allow).ends_with(1).says("deny, reason resource_unmapped");
     when(&of("acme"), "events:eat orders", allow).ends_with(3).says("`events:consume`");
     when("{ host: acme.shop.example }", "events:consume orders", allow).ends_with(3).says("`given` names no tenant");
+}
+
+#[test]
+fn what_is_done_to_topics_is_compared_where_both_know_the_clusters() {
+    let desk = desk("events-diff");
+    desk.compile(&[]).succeeds();
+    let diff = |old: &Path, new: &Path| partywall(&["diff", path(old), path(new)]);
+    // The slice of workloads knows of no cluster: no topic was gained.
+    let workload = desk.out.join("tenancy.workload.bundle");
+    let ran = diff(&workload, &desk.tenancy).ends_with(0).says("nobody gains or loses anything");
+    ran.says("sampled: topics of shop-events were not asked about: not both have the slice for events");
+    diff(&desk.out, &desk.tenancy).ends_with(0);
+    desk.edit("policies/events.cedar", "Role::\"warehouse\"", "Role::\"archive\"");
+    desk.compile(&[]).succeeds();
+    let (first, second) = (desk.out.join("history/1"), desk.out.join("history/2"));
+    let ran = diff(&first, &second).ends_with(1).says("loses events:consume on Topic at shop-events");
+    assert!(!ran.stdout().contains("not both have"), "{}", ran.stdout());
+}
+
+#[test]
+fn a_difference_that_a_client_of_kafka_makes_is_told() {
+    let desk = desk("events-diff-client");
+    let before = folder("events-diff-client-before");
+    support::copy(&desk.tenancy, &before);
+    // No service lists it among its callers.
+    let client = "spiffe://mesh.example/ns/shop/sa/orders-acme";
+    let policy = format!(
+        "@id(\"no-client\") forbid (principal, action == Action::\"events:consume\", resource)\n\
+         when {{ context.caller == Workload::\"{client}\" }};\n"
+    );
+    fs::write(desk.tenancy.join("policies/client.cedar"), policy).unwrap();
+    partywall(&["diff", path(&before), path(&desk.tenancy)])
+        .ends_with(1)
+        .says(&format!("loses events:consume on Topic at shop-events called by {client} "))
+        .says("sampled: clients of Kafka that neither policies nor services name were not asked about");
 }
 
 #[test]
@@ -137,6 +180,22 @@ fn policies_lose_the_word_where_the_data_may_not_be() {
     // The cluster keeps data in eu, and globex is of us.
     assert_eq!(asked("acme")["decision"], "allow");
     assert_eq!(asked("globex")["reason"], "residency");
+}
+
+#[test]
+fn the_brokers_proxy_is_in_no_cell() {
+    let desk = desk("events-cell");
+    desk.edit("profiles/gold.yaml", "# cell: eu-1", "cell: eu-1");
+    desk.edit("mesh.yaml", "cells: [{", "cells: [{ cell: eu-2, region: eu }, {");
+    let in_other_cell = |rest: &[&str]| {
+        let ask =
+            ["explain", path(&desk.tenancy), "--tenant", "acme", "--role", "warehouse", "--cell", "eu-2", "--json"];
+        partywall(&[&ask[..], rest].concat()).json()
+    };
+    let order = in_other_cell(&["--service", "orders", "GET", "/orders/7"]);
+    assert_eq!(order["reason"], "cell_foreign", "{order:#}");
+    let topic = in_other_cell(&["--service", "shop-events", "KAFKA", "events:consume orders"]);
+    assert_eq!(topic["decision"], "allow", "{topic:#}");
 }
 
 #[test]
@@ -188,10 +247,41 @@ fn a_way_back_says_what_counts_again() {
         said,
         [
             "a tenant by token of an issuer (SASL OAUTHBEARER)",
-            "topic telemetry is partitions of telemetry-all of the broker: acme 0-3, globex 4-11",
+            "topic telemetry is partitions of telemetry-all of the broker: globex 4-11",
         ]
     );
     partywall(&back[..6]).succeeds().says("this counts again at clusters of Kafka:\n  shop-events: a tenant by token");
+}
+
+#[test]
+fn what_comes_back_is_told_wherever_it_stands_in_a_list() {
+    let desk = desk("events-rollback-many");
+    let more: Vec<String> = (10..40).map(|n| format!("t-{n}: {}-{}", 2 * n, 2 * n + 1)).collect();
+    for n in 10..40 {
+        let record = format!("tenant: t-{n}\ntier: gold\nresidency: eu\nstatus: active\n");
+        fs::write(desk.tenancy.join(format!("tenants/t-{n}.yaml")), record).unwrap();
+    }
+    desk.edit("events.yaml", "globex: 4-11", &format!("globex: 4-11, {}", more.join(", ")));
+    desk.compile(&[]).succeeds();
+    let words = "topic telemetry is partitions of telemetry-all of the broker:";
+    let file = desk.out.join("tenancy.events.bundle");
+    let told = partywall(&["inspect", path(&file)]).succeeds();
+    told.says(&format!("{words} acme 0-3, globex 4-11, t-10 20-21")).says("t-27 54-55 and 12 more\n");
+
+    let again = || {
+        let back = ["rollback", "1", "--dir", path(&desk.out), "--keys", path(&desk.keys), "--json", "--dry-run"];
+        let again = partywall(&back).succeeds().json()["events_again"].clone();
+        again.as_array().unwrap().iter().map(|one| one["says"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    desk.edit("events.yaml", "t-39: 78-79", "t-39: 79-79");
+    desk.compile(&[]).succeeds();
+    assert_eq!(again(), [format!("{words} t-39 78-79")]);
+    // Of many, JSON has all.
+    desk.edit("events.yaml", &more[..29].join(", "), "t-10: 20-20");
+    desk.compile(&[]).succeeds();
+    assert_eq!(again(), [format!("{words} {}", more.join(", ").replace(": ", " "))]);
+    let back = ["rollback", "1", "--dir", path(&desk.out), "--keys", path(&desk.keys)];
+    partywall(&back).succeeds().says("t-29 58-59 and 10 more\n");
 }
 
 #[test]

@@ -5,16 +5,11 @@ mod support;
 use std::fs;
 
 use serde_json::json;
-use support::{Ran, copy, folder, partywall, path, sample};
+use support::{Ran, changes, copy, folder, partywall, path, sample};
 
 fn explain(args: &[&str]) -> Ran {
     let sample = sample();
     partywall(&[&["explain", path(&sample)], args].concat())
-}
-
-fn changes(ran: &Ran) -> Vec<String> {
-    let json = ran.json();
-    json["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -131,6 +131,7 @@ fn decide(reading: &Reading, when: &When) -> Result<Then, String> {
         tenants: directory.tenants,
         services: directory.services,
         networks: Some(&directory.mesh.networks),
+        clusters: directory.events,
     };
     let lowered = lower(&vocabulary, directory.policies).map_err(|e| e[0].to_string())?;
     // Through its bytes, as a sidecar gets it.

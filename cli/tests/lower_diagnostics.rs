@@ -8,7 +8,7 @@ use partywall_cli::lower::{Lowered, Vocabulary, lower};
 
 fn lowered(files: &[(&str, &str)]) -> Result<Lowered, Vec<Diagnostic>> {
     let sources: Vec<_> = files.iter().map(|(name, text)| Source::new(format!("policies/{name}"), *text)).collect();
-    lower(&Vocabulary { tenants: &tenants(), services: &services(), networks: None }, &sources)
+    lower(&Vocabulary { tenants: &tenants(), services: &services(), networks: None, clusters: &[] }, &sources)
 }
 
 fn refused(text: &str) -> Vec<Diagnostic> {
@@ -250,7 +250,8 @@ fn a_name_that_cannot_stand_in_a_schema_is_refused() {
         let mut services = services();
         services[1].operations[0].action = action.into();
         services[1].operations[0].resource = resource.into();
-        let found = lower(&Vocabulary { tenants: &tenants(), services: &services, networks: None }, &[]).unwrap_err();
+        let found = lower(&Vocabulary { tenants: &tenants(), services: &services, networks: None, clusters: &[] }, &[])
+            .unwrap_err();
         assert_eq!(found[0].path, "services/orders.yaml");
         assert!(found[0].message.starts_with(message), "{}", found[0]);
     }

@@ -296,7 +296,7 @@ fn what_passes_validation_is_covered_branch_by_branch() {
     let seed = seed();
     println!("PARTYWALL_SEED={seed}");
     let (tenants, services) = (tenants(), services());
-    let vocabulary = Vocabulary { tenants: &tenants, services: &services, networks: None };
+    let vocabulary = Vocabulary { tenants: &tenants, services: &services, networks: None, clusters: &[] };
     let mut random = Random(seed);
     let (mut sets, mut branches, mut taken, mut impossible, mut requests) = (0, 0, 0, 0, 0);
     for _ in 0..300 {

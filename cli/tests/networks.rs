@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use logs::{READ, Request};
 use serde_json::json;
-use support::{Ran, copy, folder, partywall, path, sample};
+use support::{Ran, changes, copy, folder, partywall, path, sample};
 
 const NETWORKS: &str = "networks: { office: [10.0.0.0/8, \"2001:db8::/32\"], vpn: [10.1.0.0/16, 192.0.2.7] }\n";
 const IN_THE_OFFICE: &str = "@id(\"in-the-office\")\nforbid (principal, action == Action::\"orders:read\", resource)\n\
@@ -27,10 +27,6 @@ fn directory(name: &str, policy: &str) -> PathBuf {
 fn explain(directory: &Path, more: &[&str]) -> Ran {
     let ask = ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/orders/7", "--json"];
     partywall(&[&["explain", path(directory)], &ask[..], more].concat())
-}
-
-fn changes(ran: &Ran) -> Vec<String> {
-    ran.json()["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -60,12 +56,13 @@ fn explain_finds_the_networks_of_an_address_and_what_another_would_change() {
         assert_eq!(changes(&ran), ["from the network office"], "{more:?}");
     }
     explain(&here, &["--network", "office", "--network", "vpn"]).succeeds();
-    explain(&here, &["--network", "ofice"]).ends_with(3).says("no network is called `ofice`").says("office, vpn");
+    explain(&here, &["--network", "ofice"]).ends_with(3).says("is called `ofice`\nhelp: there are office, vpn\n");
     explain(&here, &["--network", "office", "--from", "10.0.0.1"]).ends_with(2);
     explain(&here, &["--from", "10.0.0.1:80"]).ends_with(2);
     // Nobody is told of what no policy asks for.
     let without = directory("networks-explain-without", "");
     assert_eq!(explain(&without, &[]).succeeds().json()["facts"].get("networks"), None);
+    explain(&sample(), &["--network", "office"]).ends_with(3).says("is called `office`\nhelp: there is none\n");
 }
 
 #[test]
@@ -92,15 +89,7 @@ fn what_is_no_address_of_a_case_is_told() {
 
 /// A recorded request of a viewer, from these networks.
 fn from(networks: &[&str], decision: &str, why: &str) -> String {
-    let mut record = Request { id: "", ..READ }.record(decision, why);
-    if decision == "deny" {
-        record["policy"] = json!("in-the-office");
-    }
-    record["id"] = json!("r1_0");
-    if !networks.is_empty() {
-        record["networks"] = json!(networks);
-    }
-    logs::line(&record)
+    logs::with(("networks", networks), "in-the-office", decision, why)
 }
 
 #[test]
@@ -130,6 +119,24 @@ fn replay_says_where_networks_were_not_recorded() {
     let listed = Request { owner: "acme", http: "GET /tenants/{tenant}/orders", id: "", ..READ };
     let other = logs::replay("networks-replay-can", &[listed.line("allow", "viewers-read")], &old, &new, 0);
     assert_eq!(other["replayed"], 1, "{other:#}");
+}
+
+/// What nobody wrote down may have been there together: a role that OLD does not name, and a network.
+#[test]
+fn replay_says_where_networks_make_a_difference_to_some_roles_alone() {
+    let visitor = "principal in Role::\"visitor\"";
+    let office = "context.networks.contains(\"office\")";
+    let read = "action == Action::\"orders:read\", resource";
+    let to_visitors = format!("@id(\"a\") permit ({visitor}, {read}) when {{ {office} }};\n");
+    let to_others = format!("@id(\"a\") forbid (principal, {read}) unless {{ {office} && !({visitor}) }};\n");
+    let stranger = Request { roles: &[], ..READ }.line("deny", "policy_denied");
+    for (name, policy, line) in
+        [("visitors", to_visitors, stranger), ("others", to_others, READ.line("allow", "viewers-read"))]
+    {
+        let new = directory(&format!("networks-replay-of-{name}"), &policy);
+        let found = logs::replay(&format!("networks-replay-to-{name}"), &[line], &sample(), &new, 1);
+        assert!(found.to_string().contains("it depends on networks, which OLD does not ask for"), "{found:#}");
+    }
 }
 
 #[test]

@@ -500,3 +500,39 @@ fn a_proof_is_under_what_tenants_see_of_each_others_topics() {
         ])
     );
 }
+
+/// A cluster lists no callers, and takes whoever shows a tenant: its proxy tells policies what the certificate says.
+#[test]
+fn anybody_may_be_a_client_of_kafka() {
+    let by = |others: &[&str]| {
+        let others = others.iter().map(|id| format!("Workload::\"{id}\"")).collect::<Vec<_>>().join(", ");
+        format!(
+            "permit (principal, action == Action::\"events:produce\", resource)
+             when {{ principal.tenant.status == \"active\" }} unless {{ [{others}].contains(context.caller) }};"
+        )
+    };
+    let here = directory("prove-clients", &by(&[""]));
+    let cluster = |identity: &str| {
+        let text = format!(
+            "clusters: [{{ cluster: shop-events, spiffe_id: spiffe://mesh.example/ns/events/sa/kafka-proxy, region: eu, \
+             identity: [{identity}], brokers: as_they_are, topics: [{{ topic: orders }}] }}]\n"
+        );
+        fs::write(here.join("events.yaml"), text).unwrap();
+    };
+    let found = || {
+        let report = prove(&here, &["--json"]).ends_with(1).json();
+        let all = falsehoods(&report);
+        let [(what, example)] = all[..] else { panic!("{report:#}") };
+        assert_eq!(what, ["authored", "no_foreign", "events:produce"]);
+        let words: Vec<&str> = example["explain"].as_str().unwrap().split(' ').skip(1).collect();
+        partywall(&words).succeeds().says("by policies alone");
+        example["caller"].clone()
+    };
+    cluster("{ workloads: { \"spiffe://mesh.example/ns/shop/sa/acmes\": acme } }");
+    assert_eq!(found(), "spiffe://mesh.example/ns/shop/sa/acmes");
+    // Whoever it is, where nobody is known, or nobody of those who are.
+    cluster("token");
+    let [gateway, invoices] = ["spiffe://mesh.example/ns/edge/sa/gateway", "spiffe://mesh.example/ns/shop/sa/invoices"];
+    fs::write(here.join("policies/only.cedar"), by(&["", gateway, invoices])).unwrap();
+    assert_eq!(found(), "spiffe://of.no.mesh/stranger");
+}

@@ -119,6 +119,10 @@ fn what_cannot_be_rendered_is_told() {
         let ran = render(&directory).ends_with(3);
         assert!(ran.stderr().contains(why), "{to}: {}", ran.stderr());
     }
+    let (before, place) = good.split_once("\nevents:\n").unwrap();
+    fs::write(&deployment, format!("{before}\nevents:\n{place}{place}")).unwrap();
+    let ran = render(&directory).ends_with(3);
+    assert!(ran.stderr().contains("`events` has `shop-events` twice"), "{}", ran.stderr());
     fs::write(&deployment, good).unwrap();
     let (directory, _) = copied("render-kafka-nowhere", |_, text| {
         text.replace("{ by_port: { host: kafka.shop.example, first: 9100, most: 15 } }", "as_they_are")

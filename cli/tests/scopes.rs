@@ -7,9 +7,9 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use logs::{READ, Request};
+use logs::READ;
 use serde_json::json;
-use support::{Ran, copy, folder, partywall, path, sample};
+use support::{Ran, changes, copy, folder, partywall, path, sample};
 
 const BY_SCOPE: &str = "@id(\"by-scope\")\nforbid (principal, action == Action::\"orders:read\", resource)\n\
                         unless { context.scopes.contains(\"orders:read\") };\n";
@@ -27,10 +27,6 @@ fn directory(name: &str, policy: &str) -> PathBuf {
 fn explain(directory: &Path, more: &[&str]) -> Ran {
     let ask = ["--tenant", "acme", "--role", "viewer", "--service", "orders", "GET", "/orders/7", "--json"];
     partywall(&[&["explain", path(directory)], &ask[..], more].concat())
-}
-
-fn changes(ran: &Ran) -> Vec<String> {
-    ran.json()["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -56,15 +52,7 @@ fn explain_tells_the_scopes_and_what_others_would_change() {
 
 /// A recorded request of a viewer, with these scopes of its credential.
 fn by(scopes: &[&str], decision: &str, why: &str) -> String {
-    let mut record = Request { id: "", ..READ }.record(decision, why);
-    if why == "policy_denied" {
-        record["policy"] = json!("by-scope");
-    }
-    record["id"] = json!("r1_0");
-    if !scopes.is_empty() {
-        record["scopes"] = json!(scopes);
-    }
-    logs::line(&record)
+    logs::with(("scopes", scopes), "by-scope", decision, why)
 }
 
 #[test]

@@ -9,7 +9,8 @@ use partywall_tenancy::{Mode, Reason, TenantId, UnixSeconds};
 use crate::cases::{Case, DECISIONS, Given, Then, route, shown, topic};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::directory::{
-    At, Fields, Located, Mistakes, Node, Value, choice, list, name, parse, spiffe_id, tenant_id, text, texts, word,
+    At, Fields, Located, Mistakes, Node, Value, choice, list, name, once_read, parse, spiffe_id, tenant_id, text,
+    texts, word,
 };
 use crate::rehearsal::OfTopic;
 use crate::time::parse_rfc3339;
@@ -103,9 +104,14 @@ fn given(node: Node<'_>, mistakes: &mut Mistakes) -> Option<Given> {
         (None, None) => mistakes.add(at.error("`given` says not who acts").help(shown::EXAMPLE)),
         (Some(_), Some(_)) => mistakes.add(at.error(both).help("take out `tenant`, or what is shown")),
         (None, Some(shown)) => {
-            let proved = [(&subject, "subject"), (&roles, "roles"), (&scopes, "scopes"), (&withdrawn, "withdrawn")];
-            let proved = proved.into_iter().chain([(&caller, "caller")]);
-            if let Some((Some(node), name)) = { proved }.find(|(node, _)| node.is_some()) {
+            let proved = [
+                (&subject, "subject"),
+                (&roles, "roles"),
+                (&scopes, "scopes"),
+                (&withdrawn, "withdrawn"),
+                (&caller, "caller"),
+            ];
+            if let Some((Some(node), name)) = proved.into_iter().find(|(node, _)| node.is_some()) {
                 let message = format!("`{name}` stands beside `tenant`, and here a credential says who acts");
                 return mistakes.add(node.at.error(message).help("write it among the claims, or take it out"));
             }
@@ -225,19 +231,8 @@ fn then<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<Then<'s>> {
         return mistakes.add(reason_of_nothing(*at));
     }
     let (reason, shadow) = (once_read(reason.map(|(_, found)| found))?, once_read(shadow.map(|(_, found)| found))?);
-    let policy = match policy {
-        Some(found) => Some(found?.value),
-        None => None,
-    };
+    let policy = once_read(policy)?.map(|found| found.value);
     Some(Then { at, allow: decision?, reason, shadow, policy })
-}
-
-/// What is not there is fine, and what is there and no good is not.
-fn once_read<T>(found: Option<Option<T>>) -> Option<Option<T>> {
-    match found {
-        Some(found) => found.map(Some),
-        None => Some(None),
-    }
 }
 
 fn reason_of_nothing(at: At<'_>) -> Diagnostic {

@@ -5,11 +5,12 @@
 //! ```
 
 use partywall_authorization::RouteSays;
+use partywall_event_scope::kafka::session::Action;
 use partywall_tenancy::EventCluster;
 
 use crate::cases::read::{When, time};
-use crate::directory::{Fields, Mistakes, Node, Value, text};
-use crate::rehearsal::{ACTIONS, OfTopic};
+use crate::directory::{Fields, Mistakes, Node, Value, once_read, text};
+use crate::rehearsal::OfTopic;
 
 /// Whether it is one.
 pub(super) fn is_meant(node: &Node<'_>) -> bool {
@@ -27,19 +28,16 @@ pub(super) fn read<'s>(node: Node<'s>, mistakes: &mut Mistakes) -> Option<When<'
         let found = text(node, "`kafka`", mistakes)?;
         OfTopic::parse(&found.value).or_else(|| {
             let diagnostic = found.at.error(format!("`{}` is not what is done and a topic", found.value));
-            let actions: Vec<_> = ACTIONS.iter().map(|action| format!("`{}`", action.name())).collect();
+            let actions: Vec<_> = Action::ALL.iter().map(|action| format!("`{}`", action.name())).collect();
             mistakes.add(diagnostic.help(format!(
                 "write `events:consume orders`, with one blank between; what is done is one of {}",
                 actions.join(", ")
             )))
         })
     });
-    let time = match fields.optional("time") {
-        Some(node) => time(node, mistakes).map(Some),
-        None => Some(None),
-    };
+    let time = fields.optional("time").map(|node| time(node, mistakes));
     fields.finish(mistakes);
-    let (asked, time) = (asked?, time?);
+    let (asked, time) = (asked?, once_read(time)?);
     Some(When {
         service: service?,
         method: EventCluster::METHOD.to_owned(),

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partywall_authorization::{Id, Names, Outcome, RequestFacts, RequestWorld, Scratch};
-use partywall_log_redaction::OTHER_SCOPES;
-use partywall_tenancy::{Attributes, NameSet, Reason, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{
+    Attributes, Audience, EventCluster, NameSet, Reason, Scope, Service, Tenant, TenantId, TenantStatus, UnixSeconds,
+};
 use serde::Serialize;
 
+use super::circumstances::{Circumstance, Circumstances};
+use super::parts::common;
 use crate::material::Material;
 use crate::overlay::now_millis;
 use crate::recorded::outcome;
@@ -15,12 +18,6 @@ use crate::recorded::outcome;
 const MOST: usize = 2_000_000;
 /// The most ids of one type, named by policies, that are asked about.
 const IDS: usize = 64;
-/// The most networks that are asked about.
-const NETWORKS: usize = NameSet::MOST;
-/// The most scopes that are asked about.
-const SCOPES: usize = 32;
-/// The most callers that are asked about.
-const CALLERS: usize = 32;
 /// Up to so many roles are also asked about in pairs.
 const PAIRS: usize = 12;
 
@@ -107,7 +104,9 @@ pub(crate) fn compare(old: &Material, new: &Material) -> Permissions {
     let both = [old.material, new.material];
     let shapes = shapes(both);
     let roles = role_sets(both, &mut found.sampled);
-    let operations: BTreeSet<Asked<'_>> = old.known.keys().chain(new.known.keys()).copied().collect();
+    let left_out = topics_of_one(both, &mut found.sampled);
+    let operations = old.known.keys().chain(new.known.keys()).filter(|asked| !left_out.contains(asked.service));
+    let operations: BTreeSet<Asked<'_>> = operations.copied().collect();
     let ids = ids(both, &operations, &mut found.sampled);
     let each: usize = operations.iter().map(|o| 2 + ids.get(o.resource).map_or(0, BTreeSet::len)).sum();
     let circumstances = Circumstances::of(both, &mut found.sampled);
@@ -305,64 +304,22 @@ fn role_sets<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> Vec<Vec<
     sets
 }
 
-/// What policies could ask of a request besides who does what: an empty name for nothing, and each by itself. Only the
-/// empty one where none asks.
-struct Circumstances {
-    networks: Vec<String>,
-    scopes: Vec<String>,
-    callers: Vec<String>,
-}
-
-/// One of them.
-#[derive(Clone, Copy)]
-struct Circumstance<'c> {
-    network: &'c str,
-    scope: &'c str,
-    caller: &'c str,
-}
-
-impl Circumstances {
-    fn of(both: [&Material; 2], sampled: &mut Vec<String>) -> Self {
-        let mut scopes: BTreeSet<String> = both.iter().flat_map(|m| m.scopes()).collect();
-        if both.iter().any(|m| m.authorization.reads_scopes()) {
-            // To some policies it makes a difference that there is one, whatever it is.
-            scopes.insert(OTHER_SCOPES.to_owned());
-        }
-        let callers: BTreeSet<String> = if both.iter().any(|m| m.authorization.reads_caller()) {
-            both.iter().flat_map(|m| m.callers()).collect()
-        } else {
-            BTreeSet::new()
-        };
-        if callers.len() > CALLERS {
-            sampled.push(format!("of {} workloads that call, {CALLERS} were asked about", callers.len()));
-        }
-        let mut listed = |kind: &str, names: BTreeSet<String>, most: usize| {
-            if names.len() > 1 {
-                sampled.push(format!("{kind}s were asked about one by one, not together: there are {}", names.len()));
-            }
-            if names.len() > most {
-                sampled.push(format!("of {} names that may be {kind}s, {most} were asked about", names.len()));
-            }
-            let asked = names.into_iter().take(most);
-            std::iter::once(String::new()).chain(asked).collect()
-        };
-        Self {
-            networks: listed("network", both.iter().flat_map(|m| m.networks()).collect(), NETWORKS),
-            scopes: listed("scope", scopes, SCOPES),
-            callers: std::iter::once(String::new()).chain(callers.into_iter().take(CALLERS)).collect(),
-        }
+/// The clusters of Kafka that one of the two has, and of which the other was told nothing: only the slice for their
+/// proxies tells of all, so a file beside a directory would lose or gain every topic.
+fn topics_of_one<'m>(both: [&'m Material; 2], sampled: &mut Vec<String>) -> BTreeSet<&'m str> {
+    let [old, new] = both;
+    if common(old, new).contains(&Audience::Events) {
+        return BTreeSet::new();
     }
-
-    fn all(&self) -> impl Iterator<Item = Circumstance<'_>> {
-        let by = |network, scope| self.callers.iter().map(move |caller| Circumstance { network, scope, caller });
-        let with = move |network| self.scopes.iter().flat_map(move |scope| by(network, scope.as_str()));
-        self.networks.iter().flat_map(move |network| with(network.as_str()))
+    let topics = |service: &&Service| service.operations.iter().any(|o| o.method == EventCluster::METHOD);
+    let names = |of: &'m Material| of.body.services.iter().filter(topics).map(|s| s.name.as_str());
+    let (was, is) = (names(old).collect::<BTreeSet<_>>(), names(new).collect::<BTreeSet<_>>());
+    let of_one: BTreeSet<&str> = was.symmetric_difference(&is).copied().collect();
+    if !of_one.is_empty() {
+        let names = of_one.iter().copied().collect::<Vec<_>>().join(", ");
+        sampled.push(format!("topics of {names} were not asked about: not both have the slice for events"));
     }
-
-    /// The name, where several were asked about.
-    fn named(all: &[String], name: &str) -> Option<String> {
-        (all.len() > 1).then(|| name.to_owned())
-    }
+    of_one
 }
 
 fn ids<'m>(

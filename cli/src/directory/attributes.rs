@@ -3,7 +3,7 @@
 use partywall_tenancy::{Attributes, Feature, Residency, Scope};
 
 use crate::directory::data::{Data, Dataset, classification};
-use crate::directory::fields::{Fields, Report, listed};
+use crate::directory::fields::{Fields, Report, listed, once_read};
 use crate::directory::settings::name;
 use crate::directory::yaml::{At, Located, Node, Value};
 use crate::nearest::nearest;
@@ -32,10 +32,7 @@ pub(crate) fn read<'s>(
         }
         None => dataset.and_then(|dataset| dataset.classification).map(Some),
     };
-    let purpose = match purpose {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let purpose = once_read(purpose)?;
     let needs_consent = match dataset {
         Some(dataset) => consent(dataset, purpose.as_ref(), at, report)?,
         None => false,

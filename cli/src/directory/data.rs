@@ -1,6 +1,6 @@
 //! `datasets.yaml`: what data there is, where it may be served, and who may see it for what.
 
-use crate::directory::fields::{Fields, Report, list, listed, once_each, text};
+use crate::directory::fields::{Fields, Report, list, listed, once_each, once_read, text};
 use crate::directory::settings::name;
 use crate::directory::values::{duration, word};
 use crate::directory::yaml::{Located, Node, Value};
@@ -198,15 +198,9 @@ fn dataset<'s>(node: Node<'s>, known: &[String], report: &mut Report) -> Option<
     }
     Some(Dataset {
         name: name?,
-        classification: match classification {
-            Some(found) => Some(found?),
-            None => None,
-        },
+        classification: once_read(classification)?,
         residency: residency.unwrap_or(Some(Residency::Anywhere))?,
-        retention: match retention {
-            Some(found) => Some(found?),
-            None => None,
-        },
+        retention: once_read(retention)?,
         purposes,
         consent: consent.into_iter().map(|one| one.value).collect(),
     })
@@ -220,10 +214,7 @@ fn retention(node: Node<'_>, report: &mut Report) -> Option<Retention> {
     let header = fields.optional("header").map(|node| header(node, report));
     fields.finish(report);
     // Without the header that it wrote it would be another one.
-    let header = match header {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let header = once_read(header)?;
     Some(Retention { age: age?, header })
 }
 

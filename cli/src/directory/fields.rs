@@ -205,6 +205,14 @@ pub(crate) fn texts<'s>(node: Node<'s>, what: &str, report: &mut Report) -> Vec<
     once_each(found, what, report)
 }
 
+/// What is not there is fine, and what is there and no good is not.
+pub(crate) fn once_read<T>(found: Option<Option<T>>) -> Option<Option<T>> {
+    match found {
+        Some(found) => found.map(Some),
+        None => Some(None),
+    }
+}
+
 /// Leaves out, and reports, what is there for the second time.
 pub(crate) fn once_each<'s, T: Clone + Eq + Hash + Display>(
     mut found: Vec<Located<'s, T>>,

@@ -7,7 +7,7 @@ use partywall_tenancy::{Condition, Operation, Owner, Service, SpiffeId};
 
 use crate::directory::attributes;
 use crate::directory::data::Data;
-use crate::directory::fields::{Fields, Report, flag, listed, text};
+use crate::directory::fields::{Fields, Report, flag, listed, once_read, text};
 use crate::directory::named;
 use crate::directory::place::{self, Around};
 use crate::directory::since::{self, Kept};
@@ -61,25 +61,13 @@ pub(crate) fn read<'s>(node: Node<'s>, data: &Data<'_>, report: &mut Report) -> 
     fields.finish(report);
     let (http, when, action, resource, owner, hold) = (http?, when?, action?, resource?, owner?, hold?);
     // A bad `id` was reported; an operation without one would be another operation.
-    let id = match id {
-        Some(found) => Some(found?),
-        None => None,
-    };
-    let anonymous = match anonymous {
-        Some(found) => found?,
-        None => false,
-    };
+    let id = once_read(id)?;
+    let anonymous = once_read(anonymous)?.unwrap_or(false);
     // Without its guard an operation would be another one, too.
-    let response = match response {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let response = once_read(response)?;
     let (method, path) = http.value;
     let mut attributes = attributes?;
-    let scope = match scope {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let scope = once_read(scope)?;
     if let Some(scope) = &scope {
         attributes.scope = scope.value;
     }

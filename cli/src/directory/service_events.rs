@@ -32,8 +32,7 @@ pub(crate) fn read<'s>(node: Node<'s>, trust_domain: Option<&str>, report: &mut 
     let cluster = fields.optional("cluster");
     let cloudevents = fields.optional("cloudevents");
     fields.finish(report);
-    let (mut entry, rest, cloudevents) =
-        (EventsEntry { at, cluster: None, deliveries: Vec::new(), events: None }, rest, cloudevents);
+    let mut entry = EventsEntry { at, cluster: None, deliveries: Vec::new(), events: None };
     match (rest, cluster, cloudevents) {
         (Some(rest), Some(cluster), None) => {
             let version = choice(rest, "`rest`", VERSIONS, report);
@@ -108,10 +107,10 @@ fn template(node: Node<'_>, name: &str, report: &mut Report) -> Option<String> {
 }
 
 /// Reports what does not fit the rest of the directory; `clusters` are the names in events.yaml.
-pub(crate) fn check(service: &ServiceEntry<'_>, clusters: &[&str], report: &mut Report) {
+pub(crate) fn check(service: &ServiceEntry<'_>, clusters: &[String], report: &mut Report) {
     let Some(entry) = &service.events else { return };
     if let Some(cluster) = &entry.cluster
-        && !clusters.contains(&cluster.value.as_str())
+        && !clusters.contains(&cluster.value)
     {
         let message = format!("there is no cluster `{}`", cluster.value);
         report.push(cluster.at.error(message).help("name one of `clusters` in events.yaml"));

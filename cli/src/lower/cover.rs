@@ -17,6 +17,7 @@ use super::{Parsed, Translated};
 use crate::diagnostic::Diagnostic;
 
 pub use domain::Case;
+pub(crate) use domain::SCOPES_OF_TENANTS;
 
 /// How many policies Cedar evaluates when all of them are compared together: about a second's work.
 const MOST_EVALUATIONS: usize = 250_000;

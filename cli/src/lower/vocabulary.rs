@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use cedar_policy_core::ast::{self, EntityReference, EntityUID, ExprKind, PrincipalOrResourceConstraint};
+use partywall_tenancy::SpiffeId;
 
 use super::position::error_at;
 use super::{Parsed, Vocabulary};
+use crate::clusters;
 use crate::diagnostic::Diagnostic;
 use crate::nearest::nearest;
 
@@ -15,7 +17,8 @@ pub(super) fn check(vocabulary: &Vocabulary<'_>, parsed: &[Parsed<'_>]) -> Vec<D
         workloads: {
             let services = vocabulary.services.iter();
             let callers = services.clone().flat_map(|s| &s.callers).map(|caller| caller.spiffe_id.as_str());
-            services.map(|s| s.spiffe_id.as_str()).chain(callers).chain([NOBODY]).collect()
+            let clients = clusters::workloads(vocabulary.clusters).map(SpiffeId::as_str);
+            services.map(|s| s.spiffe_id.as_str()).chain(callers).chain(clients).chain([NOBODY]).collect()
         },
     };
     parsed
@@ -49,7 +52,10 @@ impl Known<'_> {
                 let known = self.workloads.iter().copied().filter(|known| *known != NOBODY);
                 let help = match nearest(id, known) {
                     Some(name) => format!("did you mean `{name}`?"),
-                    None => "write the `spiffe_id` of a service in services/, or of one of its `callers`".into(),
+                    None => {
+                        "write the `spiffe_id` of a service in services/, or of one of its `callers`, or of `workloads` in events.yaml"
+                            .into()
+                    }
                 };
                 (format!("no service or caller has the SPIFFE ID `{}`", id.escape_debug()), help)
             }

@@ -9,6 +9,7 @@ use super::{Kind, Side, model};
 use crate::exit::Failure;
 use crate::lower::Case;
 use crate::lower::oracle::{Ruling, request};
+use crate::replay::STRANGE_CALLER;
 use crate::sent::Sent;
 use crate::time::rfc3339;
 
@@ -127,10 +128,12 @@ fn plainest(kind: &Kind, asked: &Asked<'_>, mut case: Case) -> Case {
         });
     }
     let callers = asked.side.services.iter().flat_map(|service| &service.callers);
-    let callers: Vec<String> = callers.map(|caller| caller.spiffe_id.to_string()).collect();
+    let callers = callers.map(|caller| caller.spiffe_id.to_string());
+    let callers: Vec<String> = asked.side.clients.iter().cloned().chain(callers).collect();
     if !changed(&mut case, &|case| case.caller.clear()) && !callers.contains(&case.caller) {
         // One that the solver made up, where it matters that there is one.
-        callers.iter().any(|caller| changed(&mut case, &|case| case.caller.clone_from(caller)));
+        let known = callers.iter().map(String::as_str);
+        known.chain([STRANGE_CALLER]).any(|caller| changed(&mut case, &|case| case.caller = caller.to_owned()));
     }
     changed(&mut case, &|case| case.subject = "someone".into());
     let operations = kind.operations(&asked.side.services);

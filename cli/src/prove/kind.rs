@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::RequestEnv;
-use partywall_tenancy::{Attributes, Operation, Service, Tenant, TenantStatus};
+use partywall_tenancy::{Attributes, EventCluster, Operation, Service, Tenant, TenantStatus};
 
 /// An action on a type of resource.
 pub(crate) struct Kind {
@@ -72,20 +72,28 @@ impl Kind {
         format!("({})", ways.collect::<Vec<_>>().join(" || "))
     }
 
-    /// Who calls the services of this kind, as a condition: those that they list, and at the edge nobody who is known.
+    /// Who calls the services of this kind, as a condition: those that they list, and at the edge nobody who is known. A
+    /// cluster of Kafka lists nobody, and takes whoever shows a tenant: its proxy tells policies what the certificate says.
     pub(super) fn called(&self, services: &[Service]) -> String {
         let mut called: BTreeMap<BTreeSet<String>, BTreeSet<String>> = BTreeMap::new();
-        for (service, _) in self.operations(services) {
+        let mut clusters = BTreeSet::new();
+        for (service, operation) in self.operations(services) {
+            let own = entity("Workload", service.spiffe_id.as_str());
+            if operation.method == EventCluster::METHOD {
+                clusters.insert(own);
+                continue;
+            }
             let callers = service.callers.iter().map(|caller| caller.spiffe_id.as_str()).chain([""]);
             let callers = callers.map(|caller| entity("Workload", caller)).collect();
-            called.entry(callers).or_default().insert(entity("Workload", service.spiffe_id.as_str()));
+            called.entry(callers).or_default().insert(own);
         }
         let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
         let ways = called.into_iter().map(|(callers, services)| {
             let (callers, services) = (list(callers), list(services));
             format!("([{services}].contains(context.service) && [{callers}].contains(context.caller))")
         });
-        format!("({})", ways.collect::<Vec<_>>().join(" || "))
+        let open = (!clusters.is_empty()).then(|| format!("[{}].contains(context.service)", list(clusters)));
+        format!("({})", ways.chain(open).collect::<Vec<_>>().join(" || "))
     }
 }
 

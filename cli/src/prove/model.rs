@@ -3,13 +3,10 @@
 use cedar_policy::{Entities, EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 use partywall_authorization::extension;
-use partywall_tenancy::{Attributes, NameSet, Scope, Tenant, TenantId, TenantStatus, UnixSeconds};
+use partywall_tenancy::{Attributes, NameSet, Tenant, TenantId, TenantStatus, UnixSeconds};
 
 use super::{Kind, Side};
-use crate::lower::Case;
-
-/// The scopes of which policies are asked.
-const SCOPES: [Scope; 2] = [Scope::Tenant, Scope::GlobalRead];
+use crate::lower::{Case, SCOPES_OF_TENANTS};
 
 /// The request that a model describes. `None` where it is not as sidecars make them, which would be a defect.
 pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
@@ -48,7 +45,7 @@ pub(super) fn case(kind: &Kind, side: &Side, model: &Env) -> Option<Case> {
                 _ => return None,
             },
             scope: match context.get("scope")? {
-                EvalResult::String(scope) => SCOPES.into_iter().find(|known| known.name() == scope)?,
+                EvalResult::String(scope) => SCOPES_OF_TENANTS.into_iter().find(|known| known.name() == scope)?,
                 _ => return None,
             },
             ..Attributes::default()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cedar_policy::Policy;
 use cedar_policy_core::ast;
-use partywall_tenancy::{GrantCeilings, Service, Share, Tenant, TenantScope};
+use partywall_tenancy::{GrantCeilings, Service, Share, SpiffeId, Tenant, TenantScope};
 
 use super::dereference;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -33,6 +33,8 @@ pub(crate) struct Side {
     pub(crate) in_shadow: Vec<String>,
     /// The names of its networks.
     pub(crate) networks: Vec<String>,
+    /// The workloads that clusters of Kafka know as clients, by their SPIFFE IDs. Others may be clients, too.
+    pub(super) clients: Vec<String>,
     /// Users that policies name, each with its tenant.
     pub(super) users: BTreeMap<String, String>,
 }
@@ -48,6 +50,7 @@ impl Side {
             tenants: directory.tenants,
             services: directory.services,
             networks: Some(&directory.mesh.networks),
+            clusters: directory.events,
         };
         let Valid { parsed, translated, .. } =
             valid(&vocabulary, directory.policies).map_err(|e| Failure::diagnostics(&e))?;
@@ -69,6 +72,7 @@ impl Side {
             shares: directory.shares.to_vec(),
             in_shadow: in_shadow(directory.modes),
             networks: directory.mesh.networks.iter().map(|network| network.name.clone()).collect(),
+            clients: clusters::workloads(directory.events).map(SpiffeId::to_string).collect(),
             users,
         })
     }

@@ -8,10 +8,6 @@ use partywall_tenancy::{EventCluster, Reason, TenantId};
 
 use crate::rehearsal::{Ask, Rehearsal, Settled};
 
-/// Everything that is done to topics.
-pub(crate) const ACTIONS: [Action; 6] =
-    [Action::Produce, Action::Consume, Action::Describe, Action::Create, Action::Delete, Action::Alter];
-
 /// What is to be done to what tenants call so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OfTopic {
@@ -25,7 +21,7 @@ impl OfTopic {
     /// Reads `events:consume orders`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (action, topic) = text.split_once(' ')?;
-        let action = ACTIONS.into_iter().find(|one| one.name() == action)?;
+        let action = Action::ALL.into_iter().find(|one| one.name() == action)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let good = !topic.is_empty() && topic.bytes().all(plain);
         good.then(|| Self { action, topic: topic.to_owned() })
@@ -59,6 +55,8 @@ impl Rehearsal {
             return Err(denied(format!("of `{}` the tenant has no more than its part, or reading", asked.topic)));
         }
         let path = format!("/{}/{rule}/{}", asked.action.name(), asked.topic);
-        Ok(Ask { method: EventCluster::METHOD.to_owned(), path, region: events.region.clone(), ..ask.clone() })
+        // A proxy stands before the brokers of a region, and in no cell.
+        let (region, method) = (events.region.clone(), EventCluster::METHOD.to_owned());
+        Ok(Ask { method, path, region, cell: None, ..ask.clone() })
     }
 }

@@ -78,7 +78,8 @@ const ASKED: &str = "set -eu\n: \"${BOOTSTRAP:?the host and port of a broker}\"\
 fn acls(cluster: &EventCluster, tenants: &[Tenant]) -> String {
     let mut text = format!(
         "{HEAD}# ACLs of `{}`: the names behind a tenant's prefix are for its principals alone, and what is shared or parted for\n\
-         # those who have it. Without the proxy they could do no more. Brokers need `allow.everyone.if.no.acl.found=false`.\n\
+         # those who have it. Without the proxy they reach no other tenant's names; what rules deny, `new_topics` bounds and\n\
+         # policies decide is the proxy's alone. Brokers need `allow.everyone.if.no.acl.found=false`.\n\
          # Of a topic that tenants have in parts, ACLs cannot tell the partitions: only the proxy does.\n\
          # PROXY, if set, is the principal of the proxy, for connections that it makes by its own name: it may do all of it.\n{ASKED}",
         cluster.name

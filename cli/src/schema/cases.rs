@@ -1,6 +1,7 @@
 //! `cases/*.yaml`.
 
 use partywall_authorization::RouteSays;
+use partywall_event_scope::kafka::session::Action;
 use partywall_tenancy::Reason;
 use serde_json::{Value, json};
 
@@ -9,7 +10,6 @@ use super::values::{NAME, duration, label, spiffe_id, tenant_id, time};
 use crate::cases::DECISIONS;
 use crate::directory::METHODS;
 use crate::modes::MODES;
-use crate::rehearsal::ACTIONS;
 
 pub(super) fn cases() -> Value {
     object(
@@ -172,7 +172,7 @@ fn when() -> Value {
 
 /// Of a topic of Kafka.
 fn of_topic() -> Value {
-    let actions: Vec<_> = ACTIONS.iter().map(|action| action.name()).collect();
+    let actions: Vec<_> = Action::ALL.iter().map(|action| action.name()).collect();
     let pattern = format!("^({}) [A-Za-z0-9._-]+$", actions.join("|"));
     object(
         "`when` of a topic",

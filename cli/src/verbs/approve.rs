@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use partywall_tenancy::statement::{self, Kind};
-use partywall_tenancy::{Audience, BundleBody, GrantBody, TenantId, UnixSeconds};
+use partywall_tenancy::{BundleBody, GrantBody, TenantId, UnixSeconds};
 use serde::Serialize;
 
 use crate::candidates::Shown;
@@ -183,29 +183,14 @@ fn bundles(args: &Args, pending: &[Pending]) -> Result<BundleReport, Failure> {
     if !args.dry_run {
         write(&args.dir, pending, &out, published)?;
     }
-    let (old, new) = (together(before.into_iter().flatten()), &together(pending.iter().map(|p| p.body.clone())));
-    let new = new.as_ref().ok_or_else(|| Failure::file(&args.dir, NOTHING))?;
+    let old = slices::merged(&before.into_iter().flatten().collect::<Vec<_>>());
+    let new = slices::merged(&pending.iter().map(|p| p.body.clone()).collect::<Vec<_>>());
+    let new = &new.ok_or_else(|| Failure::file(&args.dir, NOTHING))?;
     let rollout = first.rollout.as_ref().map(Shown::from);
     Ok(BundleReport { rollout, ..report(old.as_ref(), new, signed_by, needed, published) })
 }
 
 const NOTHING: &str = "nothing waits for a signature here; `partywall compile` writes *.pending files where `approvals` asks for more keys than it has";
-
-/// The slice that says most about services and tenants, with the clusters of Kafka that another one has.
-fn together(bodies: impl Iterator<Item = BundleBody>) -> Option<BundleBody> {
-    let (mut workload, mut clusters) = (None, (vec![], vec![]));
-    for body in bodies {
-        match body.audience {
-            Audience::Workload => workload = Some(body),
-            Audience::Events => clusters = (body.services, body.events),
-            Audience::Edge | Audience::Redaction => {}
-        }
-    }
-    let mut whole = workload?;
-    whole.services.extend(clusters.0);
-    whole.events = clusters.1;
-    Some(whole)
-}
 
 fn report(
     old: Option<&BundleBody>,

@@ -105,6 +105,7 @@ fn unreached(checked: &Checked) -> Vec<Diagnostic> {
         tenants: directory.tenants,
         services: directory.services,
         networks: Some(&directory.mesh.networks),
+        clusters: directory.events,
     };
     let (parsed, _) = parse(directory.policies);
     let mut found = reach::unreached(&vocabulary, &parsed, &program);

@@ -144,27 +144,22 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let consents = consents.map(|consent| WithdrawnConsent { tenant: tenant.clone(), consent: consent.clone() });
         withdrawn.withdrawn_consents.extend(consents);
     }
-    if !directory.services.iter().any(|service| service.name == ask.service) {
-        let names: Vec<&str> = directory.services.iter().map(|service| service.name.as_str()).collect();
-        return Err(Failure::invalid(format!(
-            "no service is called `{}`\nhelp: there are {}",
-            ask.service,
-            names.join(", ")
-        )));
-    }
-    let cells = &directory.mesh.cells;
-    if let Some(cell) = args.cell.as_deref().filter(|cell| !cells.iter().any(|known| known.name == *cell)) {
-        let names: Vec<&str> = cells.iter().map(|cell| cell.name.as_str()).collect();
+    let unknown = |what: String, known: Vec<&str>| {
         let help =
-            if names.is_empty() { "it lists none".to_owned() } else { format!("there are {}", names.join(", ")) };
-        return Err(Failure::invalid(format!("`cells` of mesh.yaml has no `{cell}`\nhelp: {help}")));
+            if known.is_empty() { "there is none".to_owned() } else { format!("there are {}", known.join(", ")) };
+        Err(Failure::invalid(format!("{what}\nhelp: {help}")))
+    };
+    let services: Vec<&str> = directory.services.iter().map(|service| service.name.as_str()).collect();
+    if !services.contains(&ask.service.as_str()) {
+        return unknown(format!("no service is called `{}`", ask.service), services);
     }
-    for name in &args.networks {
-        let known: Vec<&str> = directory.mesh.networks.iter().map(|network| network.name.as_str()).collect();
-        if !known.contains(&name.as_str()) {
-            let help = if known.is_empty() { "mesh.yaml names none".to_owned() } else { known.join(", ") };
-            return Err(Failure::invalid(format!("no network is called `{name}`\nhelp: there are {help}")));
-        }
+    let cells: Vec<&str> = directory.mesh.cells.iter().map(|cell| cell.name.as_str()).collect();
+    if let Some(cell) = args.cell.as_deref().filter(|cell| !cells.contains(cell)) {
+        return unknown(format!("`cells` of mesh.yaml has no `{cell}`"), cells);
+    }
+    let networks: Vec<&str> = directory.mesh.networks.iter().map(|network| network.name.as_str()).collect();
+    if let Some(network) = args.networks.iter().find(|network| !networks.contains(&network.as_str())) {
+        return unknown(format!("no network of mesh.yaml is called `{network}`"), networks);
     }
     let rehearsal = Rehearsal::new(directory, program, &withdrawn)?;
     let ask = if args.from.is_some() { Ask { networks: rehearsal.networks(args.from), ..ask } } else { ask };

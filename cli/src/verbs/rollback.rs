@@ -96,12 +96,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let missing = in_force.approvals.saturating_sub(signed);
     // Where overlay.yaml cannot be read, more is told.
     let withdrawn = overlay::withdrawn(&args.dir).map(|overlay| overlay.withdrawn_consents).unwrap_or_default();
-    let workload = bodies.iter().find(|body| body.audience == Audience::Workload);
-    let gains = workload.map(|old| Gains::of(&in_force, old, &withdrawn, now)).unwrap_or_default();
-    let gains = match bodies.iter().find(|body| body.audience == Audience::Events) {
-        Some(events) => gains.with_clusters(&in_force, events),
-        None => gains,
-    };
+    let old =
+        slices::merged(&bodies).ok_or_else(|| Failure::file(&args.dir, "history: nothing for edge or workloads"))?;
+    let gains = Gains::of(&in_force, &old, &withdrawn, now);
     if !args.dry_run {
         let slices =
             bodies.iter().map(|body| compile::signed(body, None, &signers)).collect::<Result<Vec<_>, Failure>>()?;

@@ -24,7 +24,7 @@ use crate::schema::{KINDS, Kind};
   partywall schema --json | jq '.[].files'"
 )]
 pub(crate) struct Args {
-    /// mesh, tenant, retired, profile, service, share, links, api-keys, datasets, cases, deployment, overlay or plugin
+    /// A name from the list that is printed without one
     name: Option<String>,
     /// The folder to write to, made if it is not there; by default it is printed
     #[arg(long)]

@@ -89,6 +89,19 @@ pub(crate) fn line(record: &Value) -> String {
     json!({ "hop": "orders", "status": 200, "explain": record.to_string() }).to_string()
 }
 
+/// A line of a viewer that reads an order, with these names in a field; `policy` is the one that denies.
+pub(crate) fn with((field, names): (&str, &[&str]), policy: &str, decision: &str, why: &str) -> String {
+    let mut record = Request { id: "", ..READ }.record(decision, why);
+    if decision == "deny" {
+        record["policy"] = json!(policy);
+    }
+    record["id"] = json!("r1_0");
+    if !names.is_empty() {
+        record[field] = json!(names);
+    }
+    line(&record)
+}
+
 /// Writes a log.
 pub(crate) fn write(folder: &Path, lines: &[String]) -> PathBuf {
     let path = folder.join("access.log");

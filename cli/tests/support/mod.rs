@@ -154,3 +154,8 @@ impl Ran {
         serde_json::from_slice(&self.output.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout()))
     }
 }
+
+/// What `explain --json` says would turn the answer.
+pub(crate) fn changes(ran: &Ran) -> Vec<String> {
+    ran.json()["changes"].as_array().unwrap().iter().map(|c| c["change"].as_str().unwrap().to_owned()).collect()
+}

@@ -2,7 +2,7 @@
 
 use partywall_tenancy::NewTopics;
 
-use crate::directory::fields::{Fields, Report, flag, list, once_each, text};
+use crate::directory::fields::{Fields, Report, flag, list, once_each, once_read, text};
 use crate::directory::values::{duration, number};
 use crate::directory::yaml::{Node, Value};
 
@@ -28,24 +28,17 @@ pub(super) fn read(node: Node<'_>, report: &mut Report) -> Option<NewTopics> {
         report.push(diagnostic.help("take one of the two out"));
     }
     // What was written and cannot be read is no bound that is left out.
-    let partitions = flat(partitions)?;
-    let (count, replication, retention) = (flat(count)?, flat(replication)?, flat(retention)?);
+    let partitions = once_read(partitions)?;
+    let (count, replication, retention) = (once_read(count)?, once_read(replication)?, once_read(retention)?);
     Some(NewTopics {
         allowed: true,
-        automatic: flat(automatic.map(|(_, read)| read))?.unwrap_or(false),
+        automatic: once_read(automatic.map(|(_, read)| read))?.unwrap_or(false),
         partitions: partitions.map(i32::from),
         replication,
         retention: retention.map(|seconds| i64::from(seconds) * 1000),
         count: count.map(u32::from),
-        configs: match configs {
-            Some(read) => read?,
-            None => Some(Vec::new()),
-        },
+        configs: once_read(configs)?.unwrap_or_else(|| Some(Vec::new())),
     })
-}
-
-fn flat<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    read.map_or(Some(None), |read| read.map(Some))
 }
 
 /// `[1, 3]`, or one number.

@@ -2,24 +2,18 @@
 
 use std::collections::HashMap;
 
+use partywall_event_scope::kafka::session::{Access, Action};
 use partywall_tenancy::{Attributes, EventCluster, EventCohort, Operation, Placed, TopicPattern, TopicRule};
 
 use crate::directory::data::Data;
 use crate::directory::events::ranges::{self, Ranges};
-use crate::directory::fields::{Fields, Report, flag, list, text};
+use crate::directory::fields::{Fields, Report, flag, list, once_read, text};
 use crate::directory::values::{Scope, scope, tenant_id};
 use crate::directory::yaml::{At, Located, Node, Value};
 use crate::directory::{attributes, operation};
 
 /// The type of topics in policies.
 pub(crate) const RESOURCE: &str = "Topic";
-/// What is done to a topic that is the tenant's own.
-const OWN: &[&str] =
-    &["events:produce", "events:consume", "events:describe", "events:create", "events:delete", "events:alter"];
-/// What is done to partitions of a topic that others have, too.
-const PARTITIONS: &[&str] = &["events:produce", "events:consume", "events:describe"];
-/// What is done to a topic that is shared.
-const SHARED: &[&str] = &["events:consume", "events:describe"];
 
 /// One of `topics`.
 #[derive(Debug)]
@@ -184,10 +178,7 @@ fn shared<'s>(node: Node<'s>, report: &mut Report) -> Option<Shared<'s>> {
     let owner = fields.optional("owner").map(|node| tenant_id(node, report));
     let readers = fields.required("readers", "write `readers: all`", report).and_then(|node| scope(node, report));
     fields.finish(report);
-    let owner = match owner {
-        Some(found) => Some(found?),
-        None => None,
-    };
+    let owner = once_read(owner)?;
     Some(Shared { topic: topic?, owner, readers: readers? })
 }
 
@@ -234,16 +225,17 @@ fn apart<'s>(found: Vec<Topic<'s>>, report: &mut Report) -> Vec<Topic<'s>> {
 /// What may be done to them, as operations of the cluster's service.
 pub(super) fn operations<'s>(topics: &[Topic<'s>], report: &mut Report) -> Vec<Located<'s, Operation>> {
     let of = |topic: &Topic<'s>| {
-        let actions = match &topic.place {
-            PlaceEntry::Own => OWN,
-            PlaceEntry::Partitions(_) => PARTITIONS,
+        let access = match &topic.place {
+            PlaceEntry::Own => Access::Own,
+            PlaceEntry::Partitions(_) => Access::Part,
             // Its owner calls it by another name, which this rule may cover as well; of the others nobody writes.
-            PlaceEntry::Shared(Shared { owner: Some(_), .. }) => OWN,
-            PlaceEntry::Shared(_) => SHARED,
-            PlaceEntry::Denied => &[],
+            PlaceEntry::Shared(Shared { owner: Some(_), .. }) => Access::Own,
+            PlaceEntry::Shared(_) => Access::Read,
+            PlaceEntry::Denied => Access::Foreign,
         };
         let (rule, at, attributes) = (topic.name.value.clone(), topic.pattern.at, topic.attributes.clone());
-        actions.iter().map(move |action| Located {
+        let actions = Action::ALL.into_iter().filter(move |action| action.is_within(access)).map(Action::name);
+        actions.map(move |action| Located {
             at,
             value: Operation {
                 id: Some("topic".to_owned()),

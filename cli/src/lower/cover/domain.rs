@@ -121,7 +121,7 @@ pub(super) const NETWORKS: usize = 4;
 pub(super) const SCOPES: usize = 5;
 
 /// The scopes of which policies are asked; the first where none asks.
-const SCOPES_OF_TENANTS: [Scope; 2] = [Scope::Tenant, Scope::GlobalRead];
+pub(crate) const SCOPES_OF_TENANTS: [Scope; 2] = [Scope::Tenant, Scope::GlobalRead];
 
 impl Domain {
     /// The domain of a policy, as it is written: what the program makes of it is what is to be compared. `at` is its

@@ -8,7 +8,7 @@ use crate::time::rfc3339;
 use crate::{clusters, shares};
 
 /// All of it.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Gains {
     /// Tenants that may act again: those the bundle in force suspends, or does not know.
     active_again: Vec<String>,
@@ -43,6 +43,9 @@ struct Shared {
 struct OfCluster {
     cluster: String,
     says: String,
+    /// The same, where somebody reads it.
+    #[serde(skip)]
+    in_short: String,
 }
 
 /// What a workload of the platform may do at a service.
@@ -63,7 +66,7 @@ struct Exception {
 }
 
 impl Gains {
-    /// What `old`, a slice for workloads, gives beyond `in_force` at this time; `withdrawn` is the overlay's.
+    /// What `old` gives beyond `in_force` at this time; `withdrawn` is the overlay's.
     pub(super) fn of(
         in_force: &BundleBody,
         old: &BundleBody,
@@ -79,7 +82,7 @@ impl Gains {
             shares_again: shared
                 .map(|share| Shared { share: share.name.clone(), says: shares::words(share) })
                 .collect(),
-            events_again: Vec::new(),
+            events_again: events(in_force, old),
             platform_again: old.services.iter().flat_map(|old| platform(service(&old.name), old)).collect(),
             without_context_again: (old.services.iter())
                 .filter_map(|old| without_context(service(&old.name), old, now))
@@ -87,68 +90,79 @@ impl Gains {
         }
     }
 
-    /// The same with what `old`, a slice for the broker's proxy, says of clusters of Kafka.
-    pub(super) fn with_clusters(self, in_force: &BundleBody, old: &BundleBody) -> Self {
-        let said_now = |name: &str| {
-            let now = in_force.events.iter().find(|now| now.name == name);
-            now.map(|now| clusters::lines(now, None)).unwrap_or_default()
-        };
-        let again = old.events.iter().flat_map(|cluster| {
-            let now = said_now(&cluster.name);
-            let lines = clusters::lines(cluster, None).into_iter().filter(move |line| !now.contains(line));
-            lines.map(|says| OfCluster { cluster: cluster.name.clone(), says })
-        });
-        Self { events_again: again.collect(), ..self }
-    }
-
     /// Tells each kind by itself, with what takes it away.
     pub(super) fn tell(&self) {
         tell(
             "these tenants may act again",
+            IN_A_ROW,
             self.active_again.clone(),
             "`partywall tenant suspend` keeps one out, whatever bundles say",
         );
         tell(
             "these consents count again",
+            IN_A_ROW,
             self.consents_again.iter().map(|Consent { tenant, consent }| format!("`{consent}` of {tenant}")),
             "`partywall consent withdraw` takes one away, whatever bundles say",
         );
         tell(
             "these shares count again",
-            self.shares_again.iter().map(|shared| format!("\n  {}", shared.says)),
+            IN_LINES,
+            self.shares_again.iter().map(|shared| shared.says.clone()),
             "one ends with the next bundle that is compiled without it; `partywall tenant suspend` keeps a tenant out at once",
         );
         tell(
             "this counts again at clusters of Kafka",
-            self.events_again.iter().map(|OfCluster { cluster, says }| format!("\n  {cluster}: {says}")),
+            IN_LINES,
+            self.events_again.iter().map(|one| format!("{}: {}", one.cluster, one.in_short)),
             "change events.yaml, and compile; `partywall tenant suspend` keeps a tenant out at once",
         );
         tell(
             "these workloads of the platform may call again",
+            IN_LINES,
             self.platform_again.iter().map(|Platform { service, caller, actions }| {
-                format!("\n  {caller} at {service}, for {}", actions.join(", "))
+                format!("{caller} at {service}, for {}", actions.join(", "))
             }),
             "take one out of `platform` in services/, and compile",
         );
         tell(
             "these may call without a context again",
+            IN_LINES,
             self.without_context_again.iter().map(|Exception { service, peer, tenant, until }| {
-                format!("\n  {peer} at {service}, for {tenant} until {until}")
+                format!("{peer} at {service}, for {tenant} until {until}")
             }),
             "take one out of `accept_without_context` in services/, and compile",
         );
     }
 }
 
-fn tell(what: &str, of: impl IntoIterator<Item = String>, help: &str) {
+/// What stands before a list, and what between its parts.
+type Separators = (&'static str, &'static str);
+const IN_A_ROW: Separators = (" ", ", ");
+const IN_LINES: Separators = ("\n  ", "\n  ");
+
+fn tell(what: &str, (before, between): Separators, of: impl IntoIterator<Item = String>, help: &str) {
     let list: Vec<String> = of.into_iter().collect();
     if !list.is_empty() {
-        let blank = if list.iter().any(|one| one.starts_with('\n')) { "" } else { " " };
-        note(format_args!(
-            "warning: {what}:{blank}{}\nhelp: {help}",
-            list.join(if blank.is_empty() { "" } else { ", " })
-        ));
+        note(format_args!("warning: {what}:{before}{}\nhelp: {help}", list.join(between)));
     }
+}
+
+/// What clusters of Kafka say, but for what they say in force.
+fn events(in_force: &BundleBody, old: &BundleBody) -> Vec<OfCluster> {
+    let said_now = |name: &str| {
+        let now = in_force.events.iter().find(|now| now.name == name);
+        now.map(|now| clusters::said(now, None)).unwrap_or_default()
+    };
+    let again = old.events.iter().flat_map(|cluster| {
+        let (now, name) = (said_now(&cluster.name), &cluster.name);
+        let beyond = clusters::said(cluster, None).into_iter().filter_map(move |said| said.beyond(&now));
+        beyond.map(|said| OfCluster {
+            cluster: name.clone(),
+            says: said.line(usize::MAX),
+            in_short: said.line(clusters::NAMES),
+        })
+    });
+    again.collect()
 }
 
 /// Whether the bundle has the share, and it lets at least as much there.

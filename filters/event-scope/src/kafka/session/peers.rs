@@ -165,6 +165,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Action; 6] =
+        [Action::Produce, Action::Consume, Action::Describe, Action::Create, Action::Delete, Action::Alter];
+
     /// Its name in policies.
     #[must_use]
     pub fn name(self) -> &'static str {
