@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::step::{cargo, root, run as run_command, step};
 use crate::target;
@@ -16,6 +16,9 @@ pub(crate) struct Artefacts {
     /// `target/debug/partywall`.
     pub(crate) cli: PathBuf,
 }
+
+/// The largest module, in bytes: Envoy takes a second to compile a megabyte.
+const LARGEST: u64 = 2_000_000;
 
 /// `cargo xtask build`.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
@@ -38,6 +41,8 @@ pub(crate) fn build() -> Result<Artefacts> {
 pub(crate) fn build_only_module() -> Result<PathBuf> {
     let module = root().join("target/partywall.wasm");
     step("build partywall.wasm", || build_module(&[], &module))?;
+    let size = fs::metadata(&module)?.len();
+    ensure!(size <= LARGEST, "partywall.wasm has {size} bytes, and may have {LARGEST}: docs/performance.md says why");
     Ok(module)
 }
 

@@ -1,5 +1,7 @@
 //! What a program names of the world of requests, found once per bundle.
 
+use partywall_tenancy::order;
+
 use crate::facts::FIELD_NAMES;
 use crate::table::Table;
 use crate::{Entity, Id, Node, Program, Scope, Text};
@@ -110,7 +112,7 @@ impl Names {
             place += 1;
             (field(place - 1, name), of)
         });
-        context.sort_by_key(|(name, _)| *name);
+        order::sort_by(&mut context, |(one, _), (other, _)| one.cmp(other));
         let kind = |name: &str| kinds.get(name).cloned().unwrap_or_default();
         Self {
             texts,

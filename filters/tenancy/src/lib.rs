@@ -29,6 +29,7 @@ mod loading;
 mod modes;
 mod name_set;
 mod network;
+pub mod order;
 mod overlay;
 mod place;
 mod reason;

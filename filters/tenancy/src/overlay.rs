@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::{self, Kind, SignedBy, Statement, TrustedKey, Verified};
-use crate::{GrantId, MeshId, Refusal, TenantId, TenantStatus, UnixSeconds};
+use crate::{GrantId, MeshId, Refusal, TenantId, TenantStatus, UnixSeconds, order};
 
 /// What an overlay says. There is deliberately no field that could give anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,16 +123,16 @@ impl Overlay {
 
     /// Sorts what is looked up on every request; the order in which it was signed means nothing.
     fn sorted(mut body: OverlayBody, by: SignedBy) -> Self {
-        body.suspended.sort_unstable();
-        body.quarantined.sort_unstable();
-        body.revoked_tokens.sort_unstable();
-        body.revoked_subjects.sort_unstable();
-        body.revoked_keys.sort_unstable();
-        body.revoked_issuers.sort_unstable();
-        body.revoked_signers.sort_unstable();
-        body.revoked_api_keys.sort_unstable();
-        body.revoked_grants.sort_unstable();
-        body.withdrawn_consents.sort_unstable();
+        order::sort(&mut body.suspended);
+        order::sort(&mut body.quarantined);
+        order::sort(&mut body.revoked_tokens);
+        order::sort(&mut body.revoked_subjects);
+        order::sort(&mut body.revoked_keys);
+        order::sort(&mut body.revoked_issuers);
+        order::sort(&mut body.revoked_signers);
+        order::sort(&mut body.revoked_api_keys);
+        order::sort(&mut body.revoked_grants);
+        order::sort(&mut body.withdrawn_consents);
         Self { body, by }
     }
 

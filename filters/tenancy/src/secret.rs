@@ -4,6 +4,8 @@ use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
+use crate::order;
+
 /// One key with its id. Its bytes are never printed.
 #[derive(Clone)]
 pub struct Secret {
@@ -43,7 +45,7 @@ impl Secrets {
         let current = all.next().ok_or(SecretError::Empty)??;
         let former = all.collect::<Result<Vec<_>, _>>()?;
         let mut ids: Vec<&str> = former.iter().map(|s| &*s.id).chain([&*current.id]).collect();
-        ids.sort_unstable();
+        order::sort(&mut ids);
         if ids.windows(2).any(|w| matches!(w, [a, b] if a == b)) {
             return Err(SecretError::RepeatedId);
         }

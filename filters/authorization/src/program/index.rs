@@ -1,6 +1,8 @@
 //! Which policies are asked: those whose scope can hold for this principal and this resource.
 
 use super::body::{ActionBody, Effect, PolicyBody, Scope};
+use partywall_tenancy::order;
+
 use crate::{Entity, Text, Value, Variable, World};
 
 /// So many are gone through faster than they are searched.
@@ -69,7 +71,7 @@ impl Keyed {
                 (None, ..) => always.push(one),
             }
         }
-        always.sort_unstable();
+        order::sort(&mut always);
         Self {
             always,
             by_tenant: Lists::of(by_tenant),
@@ -133,7 +135,7 @@ impl<K> Default for Lists<K> {
 
 impl<K: Copy + Ord> Lists<K> {
     fn of(mut keyed: Vec<(K, One)>) -> Self {
-        keyed.sort_unstable();
+        order::sort(&mut keyed);
         let mut keys: Vec<(K, u32, u32)> = Vec::new();
         for (end, (key, _)) in (1u32..).zip(&keyed) {
             match keys.last_mut() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use partywall_tenancy::{EventCluster, TenantId};
+use partywall_tenancy::{EventCluster, TenantId, order};
 
 use super::topics::{Readers, Rule, To, pairs};
 
@@ -30,7 +30,7 @@ pub(super) fn check(events: &EventCluster, rules: &[Rule]) -> Result<(), String>
         }
         let To::Partitions { ranges, .. } = &rule.to else { continue };
         let mut sorted: Vec<_> = ranges.iter().map(|range| (range.first, &range.tenant)).collect();
-        sorted.sort_unstable();
+        order::sort(&mut sorted);
         let apart = |one: &TenantId, other: &TenantId| match (cohorts.get(one), cohorts.get(other)) {
             (Some(one), Some(other)) => one != other,
             _ => true,

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use partywall_tenancy::{EventCluster, EventPrefix, TenantId};
+use partywall_tenancy::{EventCluster, EventPrefix, TenantId, order};
 
 use super::names;
 use super::topics::pairs;
@@ -46,13 +46,13 @@ impl Prefixes {
             written.extend(cohort.tenants.iter().map(|tenant| (tenant.clone(), Rc::clone(&prefix))));
             taken.push(as_metrics_do(&prefix));
         }
-        written.sort_by(|(one, _), (other, _)| one.cmp(other));
+        order::sort(&mut written);
         if let Some(((tenant, one), (_, other))) = pairs(&written).find(|((one, _), (other, _))| one == other) {
             return Err(format!(
                 "tenant `{tenant}` has the prefixes `{one}` and `{other}`: it is in one cohort, or has one of its own"
             ));
         }
-        taken.sort_unstable();
+        order::sort(&mut taken);
         if let Some((one, other)) = pairs(&taken).find(|(one, other)| other.starts_with(one)) {
             let (one, other) = (String::from_utf8_lossy(one), String::from_utf8_lossy(other));
             return Err(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use partywall_tenancy::{EventCluster, PartitionRange, Placed, TenantId, TenantScope, TopicPattern, TopicRule};
+use partywall_tenancy::{EventCluster, PartitionRange, Placed, TenantId, TenantScope, TopicPattern, TopicRule, order};
 
 use super::names;
 
@@ -101,11 +101,11 @@ impl Topics {
             }
             rules.push(compiled);
         }
-        ranged.sort_unstable();
+        order::sort(&mut ranged);
         ranged.dedup();
-        named.sort_unstable();
-        begins.sort_unstable_by(|one: &Begins, other| one.text.cmp(&other.text));
-        placed.sort_unstable();
+        order::sort(&mut named);
+        order::sort_by(&mut begins, |one: &Begins, other| one.text.cmp(&other.text));
+        order::sort(&mut placed);
         let twice = pairs(&named).find(|((one, _), (other, _))| one == other).map(|((name, _), _)| name);
         if let Some(name) = twice {
             return Err(format!("topic `{name}`: two rules cover it, and neither is more exact"));
@@ -201,7 +201,7 @@ fn compiled(rule: &TopicRule) -> Result<Rule, String> {
                 TenantScope::All => Readers::All,
                 TenantScope::Only(only) => {
                     let mut only = only.clone();
-                    only.sort_unstable();
+                    order::sort(&mut only);
                     only.dedup();
                     Readers::Only(only)
                 }
@@ -224,7 +224,7 @@ fn checked(ranges: &[PartitionRange]) -> Result<Vec<PartitionRange>, String> {
         return Err(format!("tenant `{tenant}` has {count} partitions from {first} on: no such partitions"));
     }
     let mut sorted = ranges.to_vec();
-    sorted.sort_unstable_by_key(|range| (range.first, range.count));
+    order::sort_by(&mut sorted, |one, other| (one.first, one.count).cmp(&(other.first, other.count)));
     // Tenants of a cohort have the same, as they have all else.
     let overlap = |(one, other): &(&PartitionRange, &PartitionRange)| {
         let same = (one.first, one.count) == (other.first, other.count);
@@ -233,7 +233,7 @@ fn checked(ranges: &[PartitionRange]) -> Result<Vec<PartitionRange>, String> {
     if let Some((one, other)) = pairs(&sorted).find(overlap) {
         return Err(format!("tenants `{}` and `{}` would have the same partitions", one.tenant, other.tenant));
     }
-    sorted.sort_unstable_by(|one, other| one.tenant.cmp(&other.tenant));
+    order::sort_by(&mut sorted, |one, other| one.tenant.cmp(&other.tenant));
     if let Some((one, _)) = pairs(&sorted).find(|(one, other)| one.tenant == other.tenant) {
         return Err(format!("tenant `{}` has two ranges", one.tenant));
     }

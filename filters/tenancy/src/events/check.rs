@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     BrokerAddresses, EventCluster, EventIdentity, EventPrefix, PartitionRange, Placed, Refusal, TenantId, Tenants,
-    TopicPattern, TopicRule, UserForm,
+    TopicPattern, TopicRule, UserForm, order,
 };
 
 impl EventCluster {
@@ -190,7 +190,7 @@ impl PartitionRange {
     fn apart(ranges: &[Self], cohort_of: &impl Fn(&TenantId) -> Option<usize>) -> bool {
         let good = |range: &Self| range.first >= 0 && range.count > 0 && range.first.checked_add(range.count).is_some();
         let mut by_first: Vec<&Self> = ranges.iter().collect();
-        by_first.sort_by_key(|range| range.first);
+        order::sort_by(&mut by_first, |one, other| one.first.cmp(&other.first));
         !ranges.is_empty()
             && ranges.is_sorted_by(|a, b| a.tenant < b.tenant)
             && ranges.iter().all(good)

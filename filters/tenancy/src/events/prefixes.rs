@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use crate::{EventCluster, TenantId};
+use crate::{EventCluster, TenantId, order};
 
 /// Who sees the names behind a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ struct Worlds<'a, K> {
 impl<'a, K: Fn(&str) -> bool> Worlds<'a, K> {
     fn of(cluster: &'a EventCluster, is_tenant: K) -> Self {
         let mut members: Vec<&TenantId> = cluster.cohorts.iter().flat_map(|cohort| &cohort.tenants).collect();
-        members.sort();
+        order::sort(&mut members);
         Self { cluster, members, is_tenant }
     }
 
@@ -86,7 +86,7 @@ impl EventCluster {
     pub fn prefix_clashes<'a>(&'a self, is_tenant: impl Fn(&str) -> bool) -> Vec<PrefixClash<'a>> {
         let worlds = Worlds::of(self, is_tenant);
         let mut written: Vec<_> = worlds.written().collect();
-        written.sort_by(|(_, a), (_, b)| alike(a, b));
+        order::sort_by(&mut written, |(_, a), (_, b)| alike(a, b));
         let mut found = Vec::new();
         // Those that begin the one looked at, each within the one before it.
         let mut around: Vec<(EventWorld<'a>, &'a str)> = Vec::new();
@@ -152,7 +152,7 @@ mod tests {
 
     fn cluster(prefix: (&str, &str), own: &[(&str, &str)], cohorts: &[(&str, &str, &[&str])]) -> EventCluster {
         let mut own_prefixes: Vec<_> = own.iter().map(|(tenant, prefix)| (id(tenant), (*prefix).to_owned())).collect();
-        own_prefixes.sort();
+        order::sort(&mut own_prefixes);
         EventCluster {
             name: "shop-events".into(),
             region: "eu".into(),

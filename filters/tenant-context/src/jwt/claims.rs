@@ -1,6 +1,6 @@
 //! Reading claims: each one of the type the RFC gives it, or the token is invalid.
 
-use partywall_tenancy::{Issuer, UnixSeconds};
+use partywall_tenancy::{Issuer, UnixSeconds, order};
 use serde_json::Value;
 
 /// The most tenants that one token may name.
@@ -61,7 +61,7 @@ fn optional<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> Opt
 /// Each scope once. Their order means nothing (RFC 6749, section 3.3), so it makes no two credentials of one.
 fn scopes(text: &str) -> Vec<String> {
     let mut found: Vec<String> = text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-    found.sort_unstable();
+    order::sort(&mut found);
     found.dedup();
     found
 }

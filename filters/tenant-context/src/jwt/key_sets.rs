@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use partywall_tenancy::{Bundle, CLOCK_SKEW, IssuerKey, KeySource, UnixSeconds};
+use partywall_tenancy::{Bundle, CLOCK_SKEW, IssuerKey, KeySource, UnixSeconds, order};
 
 use super::jwk::{self, JwkError};
 use super::keys::Found;
@@ -90,7 +90,9 @@ impl KeySets {
         let asking = self.sets.values().filter(|set| set.is_asking(now)).count();
         let due = self.sets.iter().filter(|(_, set)| !set.is_asking(now) && set.is_due(now));
         let mut due: Vec<_> = due.map(|(issuer, set)| (set.schedule, issuer)).collect();
-        due.sort_unstable_by_key(|(schedule, issuer)| (schedule.due_since(), *issuer));
+        order::sort_by(&mut due, |(one, issuer), (other, after)| {
+            (one.due_since(), issuer).cmp(&(other.due_since(), after))
+        });
         due.into_iter().take(MOST_AT_ONCE.saturating_sub(asking)).map(|(_, issuer)| issuer.clone()).collect()
     }
 

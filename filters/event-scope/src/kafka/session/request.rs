@@ -8,6 +8,8 @@ use super::code;
 use super::peers::{Access, Action, Bound, Decision, Kind, Mapped, Peers, World};
 use super::rules::{Rule, With};
 use super::{ALTER_CONFIGS, METADATA};
+use partywall_tenancy::order;
+
 use crate::kafka::codec::{Editor, Mark, Marks, Place, Value, Verdict};
 
 /// What an editor of requests is asked about.
@@ -103,7 +105,7 @@ impl Found {
 
 fn each_once(codes: impl Iterator<Item = i16>) -> Vec<i16> {
     let mut codes: Vec<i16> = codes.collect();
-    codes.sort_unstable();
+    order::sort(&mut codes);
     codes.dedup();
     codes
 }
