@@ -41,12 +41,13 @@ pub fn session(bytes: &[u8]) {
         largest_answers: 64 * LARGEST,
         outstanding: OUTSTANDING,
         topics: 100,
+        large: if who & 32 != 0 { 1 } else { usize::MAX },
     };
     let mut session = Session::new(options);
     if who & 16 == 0 {
         session.identify("acme".into());
     }
-    let mut asked = Vec::new();
+    let (mut sent, mut told, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     let mut ended = false;
     while let [what, size, behind @ ..] = rest {
         let (piece, behind) = behind.split_at(usize::from(*size).min(behind.len()));
@@ -55,7 +56,9 @@ pub fn session(bytes: &[u8]) {
         match what % 5 {
             0 => {
                 session.from_client(piece, &all.peers(), &mut step);
-                for frame in frames(&step.out) {
+                sent.extend(&step.out);
+                for frame in frames(&mut sent, who & 32 != 0) {
+                    let frame = &*frame;
                     understood(frame, session.tenant().is_some() || who & 16 == 0);
                     asked.push([frame[4], frame[5], frame[6], frame[7]]);
                 }
@@ -63,14 +66,16 @@ pub fn session(bytes: &[u8]) {
             1 => {
                 asked.clear();
                 session.from_broker(piece, &all.peers(), &mut step);
-                frames(&step.out);
+                told.extend(&step.out);
+                frames(&mut told, who & 32 != 0);
             }
             2 => {
                 for correlation in asked.drain(..) {
                     let answer = [&[0, 0, 0, 10][..], &correlation, &[0; 6]].concat();
                     session.from_broker(&answer, &all.peers(), &mut step);
                 }
-                frames(&step.out);
+                told.extend(&step.out);
+                frames(&mut told, who & 32 != 0);
             }
             3 => session.stale(),
             _ => all.directory.suspended.borrow_mut().push("acme".to_owned()),
@@ -84,16 +89,18 @@ pub fn session(bytes: &[u8]) {
     }
 }
 
-/// Whole frames, without their lengths.
-fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+/// Takes the whole frames out, without their lengths; a piece of one is left only where such go on.
+fn frames(bytes: &mut Vec<u8>, pieces: bool) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    while let Some((length, behind)) = bytes.split_first_chunk::<4>() {
+    let mut rest = &**bytes;
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let size = usize::try_from(i32::from_be_bytes(*length)).expect("a length");
-        let (frame, behind) = behind.split_at_checked(size).expect("whole frames");
-        frames.push(frame);
-        bytes = behind;
+        let Some((frame, behind)) = behind.split_at_checked(size) else { break };
+        frames.push(frame.to_vec());
+        rest = behind;
     }
-    assert!(bytes.is_empty(), "a piece of a frame");
+    assert!(rest.is_empty() || pieces, "a piece of a frame");
+    *bytes = rest.to_vec();
     frames
 }
 

@@ -18,6 +18,9 @@
 //!   each edit and what the editor wrote; a frame that is kept costs nothing.
 //! - Where nothing is edited and no tag is unknown, every byte comes back as it was.
 //!
+//! A frame that ends with records, as a Produce or a Fetch of one partition, need not be there as a whole: it is walked to
+//! its records, and the [`Rest`] goes on as it comes.
+//!
 //! Strings are bytes here: whether a name is one that a tenant may have is the editor's to say.
 
 mod answer;
@@ -30,18 +33,20 @@ mod layout;
 mod mark;
 mod merge;
 mod problem;
+mod rest;
 mod splice;
 mod walk;
 mod within;
 
 pub use answer::{Reach, answer};
 pub use edit::{Editor, Place, Value, Verdict};
-pub use frames::{FrameError, Frames};
+pub use frames::{FrameError, Frames, begun};
 pub use header::RequestHeader;
 pub use layout::Api;
 pub use mark::{Mark, Marks};
 pub use merge::merge;
 pub use problem::{Problem, WalkError};
+pub use rest::Rest;
 pub use splice::{Scratch, Splice};
-pub use walk::{request, response};
+pub use walk::{request, request_begun, response, response_begun};
 pub use within::merge_within;

@@ -15,6 +15,7 @@
 //! INVARIANT: no byte goes on that was not understood, in either direction, and none of a request that was not decided.
 
 mod asked;
+mod begun;
 mod code;
 mod fetches;
 mod login;
@@ -39,7 +40,7 @@ pub use peers::{
     World,
 };
 
-use crate::kafka::codec::{FrameError, Frames, Scratch, WalkError};
+use crate::kafka::codec::{self, FrameError, Frames, Rest, Scratch, WalkError};
 use fetches::Fetches;
 use pending::{Queue, What};
 use sasl::Exchange;
@@ -77,6 +78,8 @@ pub struct Options {
     pub outstanding: usize,
     /// How many topics one request may name.
     pub topics: usize,
+    /// From which size on a frame goes on before it is there as a whole, where it ends with records, in bytes.
+    pub large: usize,
 }
 
 impl Default for Options {
@@ -88,6 +91,7 @@ impl Default for Options {
             largest_answers: 4 << 20,
             outstanding: 1000,
             topics: 10_000,
+            large: 16 << 10,
         }
     }
 }
@@ -275,7 +279,9 @@ impl Session {
         let largest = core.options.largest_request;
         let largest = if core.tenant.is_some() { largest } else { largest.min(NOBODYS) };
         client.bound(largest);
-        core.run(step, bytes, (client, largest), |core, frame, step| core.request(frame, peers, step));
+        let whole = |core: &mut Core, frame: &[u8], step: &mut Step| core.request(frame, peers, step);
+        let begun = |core: &mut Core, begin: (&[u8], usize), step: &mut Step| core.request_begun(begin, peers, step);
+        core.run(step, bytes, (client, largest), whole, begun);
         // What stands behind a message of SASL was written before its writer could know who it is.
         if core.exchange == Exchange::Waiting && client.is_partial() && !core.ended {
             core.end(step, Trouble::Sasl);
@@ -286,7 +292,19 @@ impl Session {
     pub fn from_broker(&mut self, bytes: &[u8], peers: &Peers<'_>, step: &mut Step) {
         let Self { broker, core, .. } = self;
         let largest = core.options.largest_response;
-        core.run(step, bytes, (broker, largest), |core, frame, step| core.response(frame, peers, step));
+        let whole = |core: &mut Core, frame: &[u8], step: &mut Step| core.response(frame, peers, step);
+        let begun = |core: &mut Core, begin: (&[u8], usize), step: &mut Step| core.response_begun(begin, peers, step);
+        core.run(step, bytes, (broker, largest), whole, begun);
+    }
+
+    /// Whether the next `size` bytes from the client go on whatever they are, as records do; then they have come.
+    pub fn passes_from_client(&mut self, size: usize) -> bool {
+        !self.core.ended && passes(&mut self.client, size)
+    }
+
+    /// The same of bytes from the broker.
+    pub fn passes_from_broker(&mut self, size: usize) -> bool {
+        !self.core.ended && passes(&mut self.broker, size)
     }
 
     /// How many bytes of memory it holds, for whoever bounds that over all connections.
@@ -296,43 +314,79 @@ impl Session {
         self.client.room() + self.broker.room() + self.core.scratch.held() + self.core.queue.held() + joined
     }
 
-    /// How many requests are outstanding.
+    /// How many requests are outstanding, or on their way.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        self.core.queue.len()
+        self.core.queue.len() + usize::from(self.client.is_open())
     }
 }
 
+fn passes(frames: &mut Frames, size: usize) -> bool {
+    let all = size <= frames.rest().unseen();
+    if all {
+        frames.rest().pass(size);
+    }
+    all
+}
+
 impl Core {
-    /// Hands each whole frame to `take`. Those that came in one piece are not copied before.
+    /// Hands each whole frame to `take`. Those that came in one piece are not copied before. A large one that is not there
+    /// as a whole is shown to `open`, which may let it go on as far as it is.
     fn run(
         &mut self,
         step: &mut Step,
         bytes: &[u8],
         (frames, largest): (&mut Frames, usize),
         take: impl Fn(&mut Self, &[u8], &mut Step) -> Result<(), Trouble>,
+        open: impl Fn(&mut Self, (&[u8], usize), &mut Step) -> Option<Rest>,
     ) {
         if self.ended {
             return self.end(step, Trouble::Ended);
         }
         let mut rest = bytes;
         let outcome = loop {
-            if frames.held() == 0
-                && let Some((frame, behind)) = whole(rest, largest.min(IN_PLACE))
-            {
+            if frames.is_open() {
+                let size = match frames.rest().take(rest) {
+                    Ok(size) => size,
+                    Err(problem) => break Err(WalkError { problem, at: 0 }.into()),
+                };
+                let (piece, behind) = rest.split_at(size);
+                step.out.extend_from_slice(piece);
                 rest = behind;
-                frames.passed(frame.len());
-                match take(self, frame, step) {
-                    Ok(()) => continue,
-                    Err(trouble) => break Err(trouble),
+            }
+            if frames.held() == 0 {
+                if let Some((frame, behind)) = whole(rest, largest.min(IN_PLACE)) {
+                    rest = behind;
+                    frames.passed(frame.len());
+                    match take(self, frame, step) {
+                        Ok(()) => continue,
+                        Err(trouble) => break Err(trouble),
+                    }
+                }
+                if let Some(begun) = self.large(codec::begun(rest, largest))
+                    && frames.may_look()
+                    && let Some(open) = open(self, begun, step)
+                {
+                    frames.opened(open);
+                    break Ok(());
                 }
             }
+            let is_new = frames.held() == 0;
             // No more than the frame at hand needs: those behind it may be whole where they are.
             let (piece, behind) = rest.split_at(frames.missing(rest));
             rest = behind;
             frames.push(piece);
             match frames.next() {
-                Ok(None) if rest.is_empty() => break Ok(()),
+                Ok(None) if rest.is_empty() => {
+                    if !is_new
+                        && frames.may_look()
+                        && let Some(begun) = self.large(frames.begun())
+                        && let Some(open) = open(self, begun, step)
+                    {
+                        frames.opened(open);
+                    }
+                    break Ok(());
+                }
                 Ok(None) => {}
                 Ok(Some(frame)) => {
                     if let Err(trouble) = take(self, frame, step) {
@@ -345,6 +399,11 @@ impl Core {
         if let Err(trouble) = outcome {
             self.end(step, trouble);
         }
+    }
+
+    /// A frame that is there in part, if it is one to go on so.
+    fn large<'f>(&self, begun: Option<(&'f [u8], usize)>) -> Option<(&'f [u8], usize)> {
+        begun.filter(|(_, size)| *size >= self.options.large)
     }
 
     fn end(&mut self, step: &mut Step, trouble: Trouble) {

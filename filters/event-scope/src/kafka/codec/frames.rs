@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::rest::Rest;
+
 /// Cuts what comes into frames, and holds what is not whole yet: never more than one frame of the largest size, and the
 /// piece that was pushed last.
 ///
@@ -16,6 +18,10 @@ pub struct Frames {
     taken: usize,
     largest: usize,
     failed: Option<FrameError>,
+    /// What of a frame is yet to come that went on before it was there.
+    rest: Rest,
+    /// How often the frame at hand was looked at before it was there.
+    looks: u8,
     /// How many frames in a row were far smaller than the room.
     small: u8,
 }
@@ -45,15 +51,25 @@ const KEEP: usize = 64 * 1024;
 /// After how many small frames in a row the room of a large one is given back. A consumer that has caught up hears from
 /// its broker twice a second.
 const PATIENCE: u8 = 32;
+/// How often a frame is looked at before it is there.
+const LOOKS: u8 = 4;
 /// How many times larger than a frame the room is that is not for frames of its size.
 const FAR: usize = 4;
+
+/// The frame that begins here and is not there as a whole: its first bytes, without its length, and its size.
+#[must_use]
+pub fn begun(bytes: &[u8], largest: usize) -> Option<(&[u8], usize)> {
+    let (length, begin) = bytes.split_first_chunk::<PREFIX>()?;
+    let size = usize::try_from(i32::from_be_bytes(*length)).ok()?;
+    (size <= largest && size > begin.len()).then_some((begin, size))
+}
 
 impl Frames {
     /// Takes frames of `largest` bytes at most, without their length: Kafka's own bound is 100 MB
     /// (`socket.request.max.bytes`), and a connection holds that much at most.
     #[must_use]
     pub fn new(largest: usize) -> Self {
-        Self { held: Vec::new(), taken: 0, largest, failed: None, small: 0 }
+        Self { held: Vec::new(), taken: 0, largest, failed: None, rest: Rest::default(), looks: 0, small: 0 }
     }
 
     /// From the next frame on, `largest` bytes are taken at most.
@@ -86,6 +102,37 @@ impl Frames {
         size.saturating_add(PREFIX).saturating_sub(held.len()).min(bytes.len())
     }
 
+    /// The frame that is held in part: its first bytes, without its length, and its size.
+    #[must_use]
+    pub fn begun(&self) -> Option<(&[u8], usize)> {
+        begun(self.held.get(self.taken..)?, self.largest)
+    }
+
+    /// The frame whose first bytes are here went on to its [`Rest`]: nothing of it is held any more.
+    pub fn opened(&mut self, rest: Rest) {
+        self.rest = rest;
+        self.passed(rest.size());
+        self.taken = self.held.len();
+    }
+
+    /// Whether a frame goes on that is not there as a whole.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.rest.size() > 0
+    }
+
+    /// Whether to look at the frame at hand before it is there: what comes in many pieces is not looked through with each
+    /// of them.
+    pub fn may_look(&mut self) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        self.looks <= LOOKS
+    }
+
+    /// What of a frame is yet to come that went on before it was there.
+    pub fn rest(&mut self) -> &mut Rest {
+        &mut self.rest
+    }
+
     /// A frame of `size` bytes came in one piece while nothing was held, and went by.
     pub fn passed(&mut self, size: usize) {
         self.count(size);
@@ -112,6 +159,7 @@ impl Frames {
     }
 
     fn count(&mut self, size: usize) {
+        self.looks = 0;
         let large = size >= self.held.capacity() / FAR;
         self.small = if large { 0 } else { self.small.saturating_add(1) };
     }

@@ -12,11 +12,46 @@ pub(crate) struct Input<'f> {
     /// INVARIANT: at most `end`, which is at most the frame's length.
     pos: usize,
     end: usize,
+    /// How many bytes of the frame come behind `end` and are not there yet; 0 within anything that has an end of its own.
+    ahead: usize,
+    /// How many of those belong to the bytes that were read last.
+    records: usize,
 }
+
+/// How many empty lists of tags may stand behind records: one for each struct around them.
+const TAGS: usize = 8;
 
 impl<'f> Input<'f> {
     pub(crate) fn new(frame: &'f [u8]) -> Self {
-        Self { frame, pos: 0, end: frame.len() }
+        Self::begun(frame, frame.len())
+    }
+
+    /// A frame of `size` bytes that begins with these.
+    pub(crate) fn begun(frame: &'f [u8], size: usize) -> Self {
+        Self { frame, pos: 0, end: frame.len(), ahead: size.saturating_sub(frame.len()), records: 0 }
+    }
+
+    /// What of the frame is not there yet and was read nevertheless: so many bytes of records. Behind them stand `ahead`
+    /// bytes.
+    #[inline]
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    /// How many bytes of the frame are not there and were not read.
+    #[inline]
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    /// The count of a list of tags. Behind records that are not there yet it is taken for 0, to be looked at when it comes.
+    #[inline]
+    pub(crate) fn tags(&mut self) -> Result<u32, Problem> {
+        if self.records > 0 && self.pos == self.end && self.ahead > 0 {
+            self.ahead -= 1;
+            return Ok(0);
+        }
+        self.varint()
     }
 
     #[inline]
@@ -37,6 +72,7 @@ impl<'f> Input<'f> {
     /// Goes to `pos`, and ends at `end`: places where this input was before.
     #[inline]
     pub(crate) fn set(&mut self, pos: usize, end: usize) {
+        self.ahead = 0;
         self.end = end.min(self.frame.len());
         self.pos = pos.min(self.end);
     }
@@ -144,7 +180,21 @@ impl<'f> Input<'f> {
     pub(crate) fn bytes(&mut self, compact: bool) -> Result<Option<&'f [u8]>, Problem> {
         match self.length(compact, true)? {
             None => Ok(None),
+            Some(length) if length > self.left() => self.beyond(length).map(Some),
             Some(length) => self.take(length).map(Some),
+        }
+    }
+
+    /// Bytes of which the last ones are not there yet, and nothing but empty lists of tags behind them; what there is.
+    #[cold]
+    fn beyond(&mut self, length: usize) -> Result<&'f [u8], Problem> {
+        let missing = length.saturating_sub(self.left());
+        match self.ahead.checked_sub(missing) {
+            Some(tags @ ..=TAGS) if missing > 0 && self.records == 0 => {
+                (self.records, self.ahead) = (missing, tags);
+                self.take(self.left())
+            }
+            _ => Err(Problem::Truncated),
         }
     }
 

@@ -35,7 +35,7 @@ pub fn merge<'f, 's>(
     let put = scratch.owned.len();
     scratch.owned.extend(more.get(there.counted..there.end).unwrap_or_default());
     scratch.put(1, here.end, here.end, put).map_err(failed)?;
-    Splice::new(response, scratch).map_err(failed)
+    Splice::new(response, response.len(), scratch).map_err(failed)
 }
 
 /// A list in a frame: its count, where that begins and ends, and where the elements end.

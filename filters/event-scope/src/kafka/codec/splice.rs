@@ -125,8 +125,9 @@ pub struct Splice<'f, 's> {
 }
 
 impl<'f, 's> Splice<'f, 's> {
-    pub(crate) fn new(frame: &'f [u8], scratch: &'s Scratch) -> Result<Self, Problem> {
-        let length = i64::try_from(frame.len()).map_err(|_| Problem::TooLong)? + scratch.growth(0);
+    /// Of a frame of `size` bytes, which begins with `frame`.
+    pub(crate) fn new(frame: &'f [u8], size: usize, scratch: &'s Scratch) -> Result<Self, Problem> {
+        let length = i64::try_from(size).map_err(|_| Problem::TooLong)? + scratch.growth(0);
         let length = i32::try_from(length).map_err(|_| Problem::TooLong)?.to_be_bytes();
         Ok(Self { frame, scratch, length })
     }
@@ -159,7 +160,7 @@ impl<'f, 's> Splice<'f, 's> {
 
     /// Appends what is to be sent, length and all.
     pub fn append_to(&self, out: &mut Vec<u8>) {
-        out.reserve(self.size() + self.length.len());
+        out.reserve(self.runs().map(<[u8]>::len).sum());
         for run in self.runs() {
             out.extend_from_slice(run);
         }

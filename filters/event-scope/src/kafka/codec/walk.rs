@@ -9,6 +9,7 @@ use super::input::{Input, put_length};
 use super::layout::{API_VERSIONS, Api, Field, Fill, Kind, NONE, SLOTS, Struct};
 use super::mark::{Mark, Marks};
 use super::problem::{Problem, WalkError};
+use super::rest::Rest;
 use super::splice::{Scratch, Splice};
 
 /// How many lists stand in each other at most. The build script refuses a table with more structs than that.
@@ -48,19 +49,58 @@ pub fn response<'f, 's>(
     walk(frame, editor, scratch, |walker| walker.response(api, version))
 }
 
+/// As [`request`], of which the first bytes are there: `size` bytes it has in all. What comes next goes on as it is, as far
+/// as [`Rest`] takes it.
+///
+/// # Errors
+///
+/// As [`request`], and where more is missing than the end of records with which the frame ends: then the whole frame is
+/// to be waited for.
+pub fn request_begun<'f, 's>(
+    (begin, size): (&'f [u8], usize),
+    editor: &mut dyn Editor,
+    scratch: &'s mut Scratch,
+) -> Result<(Splice<'f, 's>, Rest), WalkError> {
+    walk_begun((begin, size), editor, scratch, |walker| walker.request().and_then(|()| walker.cut_rest()))
+}
+
+/// As [`response`], in the same way.
+///
+/// # Errors
+///
+/// As [`request_begun`].
+pub fn response_begun<'f, 's>(
+    (api, version): (i16, i16),
+    (begin, size): (&'f [u8], usize),
+    editor: &mut dyn Editor,
+    scratch: &'s mut Scratch,
+) -> Result<(Splice<'f, 's>, Rest), WalkError> {
+    walk_begun((begin, size), editor, scratch, |walker| walker.response(api, version))
+}
+
 fn walk<'f, 's>(
     frame: &'f [u8],
     editor: &mut dyn Editor,
     scratch: &'s mut Scratch,
     message: impl FnOnce(&mut Walker<'f, '_>) -> Result<(), Stop>,
 ) -> Result<Splice<'f, 's>, WalkError> {
+    walk_begun((frame, frame.len()), editor, scratch, message).map(|(splice, _)| splice)
+}
+
+fn walk_begun<'f, 's>(
+    (frame, size): (&'f [u8], usize),
+    editor: &mut dyn Editor,
+    scratch: &'s mut Scratch,
+    message: impl FnOnce(&mut Walker<'f, '_>) -> Result<(), Stop>,
+) -> Result<(Splice<'f, 's>, Rest), WalkError> {
     scratch.clear();
     let mut walker = Walker::new(frame, Some((editor, scratch)));
+    walker.input = Input::begun(frame, size);
     let outcome = message(&mut walker).and_then(|()| walker.ended());
-    let at = walker.input.pos();
+    let (at, rest) = (walker.input.pos(), Rest::of(walker.input.records(), size - frame.len().min(size)));
     let failed = |problem| WalkError { problem, at };
     match outcome {
-        Ok(()) => Splice::new(frame, scratch).map_err(failed),
+        Ok(()) => Ok((Splice::new(frame, size, scratch).map_err(failed)?, rest)),
         Err(Stop::Problem(problem)) => Err(failed(problem)),
         // No list was around it.
         Err(Stop::Drop(_)) => Err(failed(Problem::Edit)),
@@ -159,8 +199,8 @@ impl<'f, 'e> Walker<'f, 'e> {
             && from < to
         {
             scratch.cut(from, to)?;
+            self.input.take(to - from)?;
         }
-        self.input.set(to, to);
         Ok(())
     }
 
@@ -193,7 +233,11 @@ impl<'f, 'e> Walker<'f, 'e> {
     }
 
     fn ended(&self) -> Result<(), Stop> {
-        if self.input.left() == 0 { Ok(()) } else { Err(Problem::TrailingBytes.into()) }
+        match (self.input.left(), self.input.ahead()) {
+            (0, 0) => Ok(()),
+            (0, _) => Err(Problem::Truncated.into()),
+            _ => Err(Problem::TrailingBytes.into()),
+        }
     }
 
     /// The fields of a struct, and its tagged fields.
@@ -250,7 +294,7 @@ impl<'f, 'e> Walker<'f, 'e> {
             return if field.kind == Kind::Struct { self.ask(field, start, Value::Null) } else { Ok(()) };
         };
         let counted = self.input.pos();
-        if count.saturating_mul(usize::from(field.least)) > self.input.left() {
+        if count.saturating_mul(usize::from(field.least)) > self.input.left().saturating_add(self.input.ahead()) {
             return Err(Problem::Count.into());
         }
         if field.kind == Kind::Struct {
@@ -317,6 +361,10 @@ impl<'f, 'e> Walker<'f, 'e> {
         let skipped = self.element(field);
         self.editing = editing;
         skipped?;
+        if self.input.records() > 0 {
+            // What is left out has to be there.
+            return Err(Problem::Truncated.into());
+        }
         if let (Some((_, scratch)), Some(rollback)) = (&mut self.editing, rollback) {
             scratch.roll_back(rollback);
             scratch.cut(start.pos(), self.input.pos())?;

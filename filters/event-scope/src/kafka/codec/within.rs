@@ -51,7 +51,7 @@ pub fn merge_within<'f, 's>(
         put_length(&mut scratch.owned, Some(total), outer.flexible, true).map_err(failed)?;
         scratch.put(0, outer.list.0, outer.list.1, put).map_err(failed)?;
     }
-    Splice::new(response, scratch).map_err(failed)
+    Splice::new(response, response.len(), scratch).map_err(failed)
 }
 
 /// An element of the outermost list, or the response itself: where it stands, and the list in it.

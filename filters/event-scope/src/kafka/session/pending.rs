@@ -88,6 +88,11 @@ impl Queue {
         fits
     }
 
+    /// The one that is answered next, which stays.
+    pub(super) fn first(&self) -> Option<&Pending> {
+        self.waiting.front()
+    }
+
     /// The one that is answered next.
     pub(super) fn pop(&mut self) -> Option<Pending> {
         let pending = self.waiting.pop_front()?;

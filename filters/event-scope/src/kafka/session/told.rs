@@ -39,7 +39,7 @@ impl Core {
     }
 
     fn forward(&mut self, forward: &Forward, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
-        let Forward { api, version, more, generation, .. } = forward;
+        let Forward { api, version, more, .. } = forward;
         let mut editor = Response::new(forward, peers);
         let splice = codec::response(*api, *version, frame, &mut editor, &mut self.scratch)?;
         if more.is_empty() {
@@ -49,15 +49,20 @@ impl Core {
             step.out.extend(more.merged(*api, *version, response, &mut self.scratch)?);
         }
         step.fetched |= editor.records && matches!(*api, FETCH | SHARE_FETCH);
+        self.sessions(forward, editor.session);
+        Ok(())
+    }
+
+    /// What a response says of its fetch session.
+    pub(super) fn sessions(&mut self, forward: &Forward, told: Option<i64>) {
         // Whatever went wrong, an answer of another session says that this one is over.
-        if forward.session != 0 && editor.session != Some(forward.session) {
+        if forward.session != 0 && told != Some(forward.session) {
             self.fetches.lost(forward.session);
         }
         // What was decided under another bundle is no session of this one.
-        if let (Some(session), true) = (editor.session, *generation == self.generation) {
+        if let (Some(session), true) = (told, forward.generation == self.generation) {
             self.fetches.got(session);
         }
-        Ok(())
     }
 
     fn offer(

@@ -53,6 +53,10 @@ impl<'f> Walker<'f, '_> {
     /// Writes what the editor wants to stand between `start` and here.
     fn replace(&mut self, field: &'static Field, start: usize, verdict: Verdict) -> Result<(), Problem> {
         let (flexible, end) = (self.flexible, self.input.pos());
+        if self.input.records() > 0 {
+            // Something else would stand before what comes.
+            return Err(Problem::Truncated);
+        }
         let nullable = !field.list && field.may_be_null(self.version);
         let Some((_, scratch)) = &mut self.editing else { return Ok(()) };
         let put = scratch.owned.len();

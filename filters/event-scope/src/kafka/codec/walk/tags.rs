@@ -9,7 +9,7 @@ impl Walker<'_, '_> {
     /// Walks the tagged fields that the table knows of `body`, and cuts the others out.
     pub(crate) fn tags(&mut self, body: Option<&'static Struct>) -> Result<(), Stop> {
         let start = self.input.pos();
-        let count = self.input.varint()?;
+        let count = self.input.tags()?;
         // Nearly always.
         if count == 0 {
             return Ok(());
