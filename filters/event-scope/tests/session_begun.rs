@@ -156,14 +156,20 @@ fn damage_goes_no_further_than_the_beginning() {
     assert!(passed > 2000 && ended > 2000, "{passed}, {ended}");
 }
 
-/// Produce in version 3, with records of 100 bytes.
-fn produce(acks: i16, topic: &str) -> Vec<u8> {
+/// Produce in version 3, with records of 100 bytes for each topic.
+fn produce_to(acks: i16, topics: &[&str]) -> Vec<u8> {
     let mut body = [[0xff, 0xff], acks.to_be_bytes()].concat();
-    body.extend([0, 0, 0, 9, 0, 0, 0, 1]);
-    body.extend(text(topic));
-    body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
-    body.extend(bytes(&[b'r'; 100]));
+    body.extend([0, 0, 0, 9, 0, 0, 0, topics.len() as u8]);
+    for topic in topics {
+        body.extend(text(topic));
+        body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
+        body.extend(bytes(&[b'r'; 100]));
+    }
     request(0, 3, &body)
+}
+
+fn produce(acks: i16, topic: &str) -> Vec<u8> {
+    produce_to(acks, &[topic])
 }
 
 fn talk() -> Talk {
@@ -183,6 +189,11 @@ fn what_is_denied_is_waited_for() {
         assert_eq!((step.out.len(), step.decisions.len()), (if acks == 0 { 0 } else { 14 }, 1), "{topic}");
         assert!(talk.ask(&produce(acks, "orders")[..60]).out.ends_with(b"rrr"));
     }
+    // Also where it came as a whole, and what is let comes behind it.
+    let frame = produce_to(1, &["secret", "orders"]);
+    assert!(talk().ask(&frame[..frame.len() - 9]).out.is_empty());
+    let frame = produce_to(1, &["orders", "orders"]);
+    assert!(talk().ask(&frame[..frame.len() - 9]).out.ends_with(b"rrr"));
 }
 
 #[test]

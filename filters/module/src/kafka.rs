@@ -18,7 +18,7 @@ mod ids;
 pub(crate) mod shared;
 mod told;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use partywall_event_scope::kafka::session::Options;
@@ -26,6 +26,7 @@ use partywall_tenant_context::FetchedKeys;
 
 use crate::config::Kafka;
 use crate::fetched::Teller;
+use crate::host;
 use crate::policy::{self, Policy, Reader, Wanted};
 use ids::Ids;
 use shared::Shared;
@@ -40,6 +41,8 @@ pub(crate) struct Setup {
     shared: Rc<Shared>,
     ids: Ids,
     told: Told,
+    /// The time of the last tick, in seconds since the Unix epoch; 0 before the first one.
+    clock: Cell<u64>,
     /// Tells whose records are fetched, where somebody is to know.
     teller: Option<Teller>,
 }
@@ -59,13 +62,23 @@ impl Setup {
         let told = Told::new(config.allows);
         let vm = config.fetched_to.clone();
         let teller = vm.map(|vm| Teller::new(FetchedKeys::new(&config.shared_state), vm));
-        Self { config, policy, shared, ids, told, teller }
+        Self { config, policy, shared, ids, told, clock: Cell::new(0), teller }
     }
 
     /// Looks after policy and metrics.
     pub(crate) fn tick(&self, now_ms: u64) {
+        self.clock.set(now_ms / 1000);
         self.policy.borrow_mut().tick(now_ms);
         self.told.tick();
+    }
+
+    /// The time in seconds since the Unix epoch, as of the last tick, which is a tenth of a second old at most: the host is
+    /// not asked for it with each piece that comes.
+    fn now(&self) -> u64 {
+        match self.clock.get() {
+            0 => host::now(),
+            now => now,
+        }
     }
 
     fn options(&self) -> Options {

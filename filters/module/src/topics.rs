@@ -30,6 +30,13 @@ pub(crate) struct Verdict {
     pub(crate) name: Rc<[u8]>,
 }
 
+impl Verdict {
+    /// What comes of it; a reason also where it is let through in spite of one.
+    pub(crate) fn ruling(&self) -> Ruling {
+        Ruling { allow: self.allow, reason: self.reason.map(|reason| reason.code().into()) }
+    }
+}
+
 impl Asking<'_> {
     /// What there is to say about `action` on the broker's `topic`.
     pub(crate) fn verdict(&self, world: &dyn World, action: Action, topic: &[u8]) -> Verdict {
@@ -68,7 +75,6 @@ impl Asking<'_> {
 
 impl Decide for Asking<'_> {
     fn decide(&self, world: &dyn World, action: Action, topic: &[u8]) -> Ruling {
-        let verdict = self.verdict(world, action, topic);
-        Ruling { allow: verdict.allow, reason: verdict.reason.map(|reason| reason.code().into()) }
+        self.verdict(world, action, topic).ruling()
     }
 }

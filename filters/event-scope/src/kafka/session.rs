@@ -191,6 +191,8 @@ pub struct Session {
 struct Core {
     options: Options,
     scratch: Scratch,
+    /// Room for what the next request is decided.
+    decided: Vec<Decision>,
     queue: Queue,
     /// Who it is: proved, or bound to the listener.
     tenant: Option<Rc<str>>,
@@ -218,6 +220,7 @@ impl Session {
             broker: Frames::new(options.largest_response),
             core: Core {
                 scratch: Scratch::new(options.largest_edits),
+                decided: Vec::new(),
                 queue: Queue::new(options.outstanding, options.largest_answers),
                 tenant: None,
                 world: None,

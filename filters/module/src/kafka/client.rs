@@ -93,11 +93,15 @@ impl Client {
 
     /// Looks at what holds now. Says whether that is something else than before.
     pub(super) fn look(&mut self) -> Result<bool, Reason> {
-        let now = host::now();
+        let now = self.setup.now();
         let (view, authorization, changes) = {
             let policy = self.setup.policy.borrow();
+            let changes = policy.changes();
+            if self.under.as_ref().is_some_and(|under| (under.changes, under.now) == (changes, now)) {
+                return Ok(false);
+            }
             let (view, authorization) = policy.view(now)?;
-            (view, authorization, policy.changes())
+            (view, authorization, changes)
         };
         if let Some(under) = self.under.as_mut().filter(|under| under.changes == changes) {
             (under.view, under.now) = (view, now);

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use partywall_event_scope::kafka::session::{Close, Peers, Session, Step, Trouble};
+use partywall_event_scope::kafka::session::{Close, Decision, Peers, Session, Step, Trouble};
 use partywall_tenancy::Reason;
 use proxy_wasm::traits::{Context, StreamContext};
 use proxy_wasm::types::Action;
@@ -17,6 +17,10 @@ use crate::host::{self, Way};
 
 /// What a connection takes besides what its session holds, in bytes: idle ones count, too.
 const BASE: usize = 4096;
+/// For how many decisions room is kept; it counts as `BASE`.
+const DECIDED: usize = 32;
+/// How much longer than what came what goes on may be at first, in bytes.
+const ROOM: usize = 128;
 
 /// The proxy-wasm context of a connection.
 pub(crate) struct Connection {
@@ -34,6 +38,8 @@ pub(crate) struct Connection {
     /// Whether it was told why it ends.
     is_end_told: bool,
     lines: Lines,
+    /// Room for what is decided next.
+    decided: Vec<Decision>,
 }
 
 /// Why a connection ends: a word for the metric, the reason and what more there is to say.
@@ -56,6 +62,7 @@ impl Connection {
             is_told: false,
             is_end_told: false,
             lines: Lines::default(),
+            decided: Vec::new(),
         }
     }
 
@@ -67,31 +74,54 @@ impl Connection {
         if size == 0 {
             return Action::Continue;
         }
-        let bytes = host::stream_data(way, size);
-        let mut step = Step::default();
-        let outcome = match &bytes {
-            _ if self.over => Ok(()),
-            Some(bytes) => self.walk(way, bytes, &mut step),
-            None => Err(End { word: "host", reason: "", detail: "the host did not give what it has".into() }),
-        };
-        if let Err(end) = outcome {
-            self.end(&end);
+        if !self.over {
+            match self.look(way) {
+                // The host is not even asked for it.
+                Ok(()) if self.passes(way, size) => return Action::Continue,
+                Ok(()) => self.next(way, size),
+                Err(end) => self.end(&end),
+            }
         }
         if self.over {
-            step.out.clear();
-        }
-        // Most of what clients and brokers say goes on as it is, and is not copied back.
-        if bytes.is_none_or(|bytes| bytes != step.out) {
-            host::replace_stream_data(way, size, &step.out);
-        }
-        if self.over && !ends {
-            host::close_connection();
+            host::replace_stream_data(way, size, &[]);
+            if !ends {
+                host::close_connection();
+            }
         }
         Action::Continue
     }
 
+    /// Whether so many bytes go on whatever they are: records whose beginning was understood.
+    fn passes(&mut self, way: Way, size: usize) -> bool {
+        match way {
+            Way::In => self.session.passes_from_client(size),
+            Way::Out => self.session.passes_from_broker(size),
+        }
+    }
+
+    /// What comes next, which is looked at.
+    fn next(&mut self, way: Way, size: usize) {
+        let mut step = Step { decisions: std::mem::take(&mut self.decided), ..Step::default() };
+        // Names grow by a prefix.
+        step.out.reserve(size.saturating_add(ROOM));
+        let bytes = host::stream_data(way, size);
+        let outcome = match &bytes {
+            Some(bytes) => self.walk(way, bytes, &mut step),
+            None => Err(End { word: "host", reason: "", detail: "the host did not give what it has".into() }),
+        };
+        match outcome {
+            // Some of what clients and brokers say goes on as it is, and is not copied back.
+            Ok(()) if bytes.is_some_and(|bytes| bytes == step.out) => {}
+            Ok(()) => host::replace_stream_data(way, size, &step.out),
+            Err(end) => self.end(&end),
+        }
+        step.decisions.clear();
+        if step.decisions.capacity() <= DECIDED {
+            self.decided = step.decisions;
+        }
+    }
+
     fn walk(&mut self, way: Way, bytes: &[u8], step: &mut Step) -> Result<(), End> {
-        self.look(way)?;
         let peers = Peers { identity: &self.client, decide: &self.client, ids: &self.client.setup.ids };
         match way {
             Way::In => self.session.from_client(bytes, &peers, step),

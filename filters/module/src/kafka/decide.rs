@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use partywall_event_scope::kafka::session::{Action, Decide, Ruling, World};
 
@@ -19,16 +20,39 @@ pub(super) struct Verdicts(RefCell<Remembered>);
 struct Remembered {
     /// What was in force, in which second, and in which world: an answer is decided in that of its request.
     under: (u64, u64, usize),
-    /// By the broker's name of a topic, one for each action.
-    topics: HashMap<Box<[u8]>, [Option<Verdict>; 6]>,
+    /// The topics, one verdict for each action; the latest is looked at first, then the one behind it: requests name
+    /// the same ones in the same order.
+    topics: Vec<Topic>,
+    at: usize,
+    /// Where they are, by the broker's name.
+    places: HashMap<Rc<[u8]>, usize>,
     /// How much memory that takes, in bytes.
     held: usize,
 }
 
+struct Topic {
+    name: Rc<[u8]>,
+    verdicts: [Option<Verdict>; 6],
+}
+
+impl Remembered {
+    fn verdict(&mut self, action: Action, topic: &[u8]) -> Option<&mut Option<Verdict>> {
+        let is_at = |at: &usize| self.topics.get(*at).is_some_and(|known| *known.name == *topic);
+        let next = self.at.saturating_add(1);
+        self.at = [self.at, next, 0].into_iter().find(is_at).or_else(|| self.places.get(topic).copied())?;
+        self.topics.get_mut(self.at)?.verdicts.get_mut(action as usize)
+    }
+}
+
 impl Verdicts {
-    /// The verdict about the broker's `topic`, if it is known; also for the log.
+    /// The verdict about the broker's `topic`, if it is known; for the log.
     pub(super) fn of(&self, action: Action, topic: &[u8]) -> Option<Verdict> {
-        self.0.borrow().topics.get(topic)?.get(action as usize)?.clone()
+        self.0.borrow_mut().verdict(action, topic)?.clone()
+    }
+
+    /// The same for who decides.
+    fn ruling(&self, action: Action, topic: &[u8]) -> Option<Ruling> {
+        self.0.borrow_mut().verdict(action, topic)?.as_ref().map(Verdict::ruling)
     }
 
     /// How much memory they take, in bytes.
@@ -47,18 +71,25 @@ impl Verdicts {
 
     fn remember(&self, action: Action, topic: &[u8], verdict: Verdict) {
         let mut remembered = self.0.borrow_mut();
-        let is_new = !remembered.topics.contains_key(topic);
-        if is_new && remembered.topics.len() >= REMEMBERED {
-            remembered.topics.clear();
-            remembered.held = 0;
-        }
-        let entry = if is_new { topic.len().saturating_add(size_of::<[Option<Verdict>; 6]>()) } else { 0 };
         let said = verdict.name.len().saturating_add(verdict.rule.len()).saturating_add(verdict.policy.len());
-        remembered.held = remembered.held.saturating_add(entry).saturating_add(said);
-        let verdicts = remembered.topics.entry(topic.into()).or_default();
+        remembered.held = remembered.held.saturating_add(said);
+        if let Some(place) = remembered.verdict(action, topic) {
+            *place = Some(verdict);
+            return;
+        }
+        if remembered.topics.len() >= REMEMBERED {
+            *remembered = Remembered { under: remembered.under, held: said, ..Remembered::default() };
+        }
+        let entry = topic.len().saturating_add(size_of::<Topic>()).saturating_add(size_of::<(Rc<[u8]>, usize)>());
+        remembered.held = remembered.held.saturating_add(entry);
+        let name: Rc<[u8]> = topic.into();
+        let mut verdicts = <[Option<Verdict>; 6]>::default();
         if let Some(place) = verdicts.get_mut(action as usize) {
             *place = Some(verdict);
         }
+        let at = remembered.topics.len();
+        remembered.places.insert(Rc::clone(&name), at);
+        remembered.topics.push(Topic { name, verdicts });
     }
 }
 
@@ -68,15 +99,15 @@ impl Decide for Client {
             return Ruling { allow: false, reason: None };
         };
         self.verdicts.under(under, world);
-        let verdict = self.verdicts.of(action, topic).unwrap_or_else(|| {
+        // What else there is to tell lies among the verdicts.
+        self.verdicts.ruling(action, topic).unwrap_or_else(|| {
             let Under { view, authorization, now, .. } = under;
             let (context, tenant) = (&acting.context, &acting.tenant);
             let verdict =
                 Asking { view, authorization, context, tenant, said, now: *now }.verdict(world, action, topic);
-            self.verdicts.remember(action, topic, verdict.clone());
-            verdict
-        });
-        // What else there is to tell lies among the verdicts.
-        Ruling { allow: verdict.allow, reason: None }
+            let ruling = verdict.ruling();
+            self.verdicts.remember(action, topic, verdict);
+            ruling
+        })
     }
 }

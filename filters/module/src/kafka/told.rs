@@ -30,7 +30,7 @@ pub(super) struct Told {
     due: Cell<f64>,
     metrics: Metrics,
     /// Counted since the last tick: the host is called once for all of them.
-    decisions: RefCell<HashMap<Labels, u64>>,
+    decisions: RefCell<Counted>,
     untold: Cell<u64>,
 }
 
@@ -43,8 +43,43 @@ thread_local! {
 struct Labels {
     decision: &'static str,
     reason: &'static str,
-    kind: &'static str,
+    action: Action,
     tenant: Rc<str>,
+}
+
+/// What was counted; most decisions are as the one before.
+#[derive(Default)]
+struct Counted {
+    last: Option<(Labels, u64)>,
+    others: HashMap<Labels, u64>,
+}
+
+impl Counted {
+    fn count(&mut self, labels: Labels) {
+        match &mut self.last {
+            Some((last, number)) if last.is(&labels) => *number = number.saturating_add(1),
+            last => {
+                if let Some((last, number)) = last.replace((labels, 1)) {
+                    let all = self.others.entry(last).or_default();
+                    *all = all.saturating_add(number);
+                }
+            }
+        }
+    }
+
+    /// Takes all of it.
+    fn take(&mut self) -> impl Iterator<Item = (Labels, u64)> {
+        self.last.take().into_iter().chain(self.others.drain())
+    }
+}
+
+impl Labels {
+    fn is(&self, other: &Self) -> bool {
+        self.action == other.action
+            && Rc::ptr_eq(&self.tenant, &other.tenant)
+            && self.decision == other.decision
+            && self.reason == other.reason
+    }
 }
 
 /// How many lines were written in this second.
@@ -101,9 +136,9 @@ impl Told {
 
     /// Tells the host what was counted.
     pub(super) fn tick(&self) {
-        for (labels, number) in self.decisions.borrow_mut().drain() {
-            let Labels { decision, reason, kind, tenant } = &labels;
-            let labels = [("decision", *decision), ("reason", *reason), ("kind", *kind), ("tenant", &**tenant)];
+        for (labels, number) in self.decisions.borrow_mut().take() {
+            let Labels { decision, reason, action, tenant } = &labels;
+            let labels = [("decision", *decision), ("reason", *reason), ("kind", kind(*action)), ("tenant", tenant)];
             self.metrics.add("event_scope_decisions_total", &labels, number);
         }
         self.metrics.add("event_scope_untold_total", &[], self.untold.take());
@@ -132,6 +167,16 @@ impl Told {
     }
 
     fn one(&self, client: &Client, decision: &Decision, lines: &Lines, denied: &mut u64) {
+        let tenant = || client.acting.as_ref().map_or_else(|| "none".into(), |acting| Rc::clone(&acting.label));
+        let labels = |decision, reason, action| Labels { decision, reason, action, tenant: tenant() };
+        // Nearly all: let in, and not in shadow.
+        let is_plain = decision.code == 0 && decision.reason.is_none();
+        if is_plain {
+            self.decisions.borrow_mut().count(labels("allow", "none", decision.action));
+            if !self.is_due() {
+                return;
+            }
+        }
         // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
         let verdict = decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
         let allowed = decision.code == 0;
@@ -146,13 +191,11 @@ impl Told {
         let shadow = if allowed && !reason.is_empty() { "deny" } else { "" };
         let word = if allowed { "allow" } else { "deny" };
         let label = if reason.is_empty() || allowed { "none" } else { reason };
-        let tenant = client.acting.as_ref().map_or_else(|| "none".into(), |acting| acting.label.clone());
-        self.count(Labels { decision: word, reason: label, kind: kind(decision.action), tenant });
+        if !is_plain {
+            self.decisions.borrow_mut().count(labels(word, label, decision.action));
+        }
         if !allowed {
             *denied = denied.saturating_add(1);
-        }
-        if allowed && shadow.is_empty() && !self.is_due() {
-            return;
         }
         if !self.has_room(client, lines) {
             return;
@@ -174,12 +217,6 @@ impl Told {
             ..Line::default()
         };
         self.write(client, line, if allowed { LogLevel::Info } else { LogLevel::Warn });
-    }
-
-    fn count(&self, labels: Labels) {
-        let mut counted = self.decisions.borrow_mut();
-        let number = counted.entry(labels).or_default();
-        *number = number.saturating_add(1);
     }
 
     /// The connection ends, and this is why.

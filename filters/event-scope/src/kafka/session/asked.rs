@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::fetches::Fetch;
-use super::parts::{Answers, Caller, Only, OnlyWithin, Seen};
+use super::parts::{Answers, Caller, FetchSession, Only, OnlyWithin};
 use super::peers::{Decision, Peers, Standing, World};
 use super::pending::{Forward, What};
 use super::request::{Found, Request};
@@ -20,6 +20,8 @@ use crate::kafka::codec::{self, Editor, Mark, Problem, Reach, RequestHeader, Wal
 const GROUPS: usize = 16;
 /// From which version on SyncGroup says what kind of members a group has.
 const SYNC_GROUP_SAYS: i16 = 5;
+/// For how many decisions room is kept.
+const DECIDED: usize = 64;
 /// The epoch of a fetch that wants no session.
 const FINAL_EPOCH: i64 = -1;
 /// From which version on a fetch has a session.
@@ -137,23 +139,23 @@ impl Core {
         step: &mut Step,
     ) -> Result<(), Trouble> {
         let mut editor = Request::new(rule, &*world, peers, self.options.topics);
+        editor.found.decisions = std::mem::take(&mut self.decided);
         editor.groups = header.api == DESCRIBE_SHARE_OFFSETS
             || (header.api == OFFSET_FETCH && header.version >= OFFSET_FETCH_GROUPS);
         // Whether a miss is answered as a whole, so that what is left out of a session is said again.
         let mut sessions = header.api == SHARE_FETCH;
         let mut goes_on = 0;
         if header.api == FETCH && header.version >= FETCH_SESSIONS {
-            let mut seen = Seen::default();
-            codec::request(frame, &mut seen, &mut self.scratch)?;
-            match self.fetches.judge(seen.session, seen.epoch, peers.ids) {
+            let (session, epoch) = FetchSession::of(frame, &mut self.scratch)?;
+            match self.fetches.judge(session, epoch, peers.ids) {
                 Fetch::Lost => {
                     return self.deny(frame, header, code::FETCH_SESSION_NOT_FOUND, Reach::Whole, step);
                 }
                 Fetch::Fresh => editor.session = Some(0),
                 Fetch::Full => {}
-                Fetch::Incremental => goes_on = seen.session,
+                Fetch::Incremental => goes_on = session,
             }
-            sessions = seen.epoch != FINAL_EPOCH;
+            sessions = epoch != FINAL_EPOCH;
         }
         let mut group = None;
         if matches!(header.api, JOIN_GROUP | SYNC_GROUP) {
@@ -176,7 +178,7 @@ impl Core {
         codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);
         let consumer = editor.consumer;
         let mut found = editor.found;
-        step.decisions.append(&mut found.decisions);
+        self.note(&mut found, step);
         if let (JOIN_GROUP, Some(group)) = (header.api, group) {
             self.join(group, consumer);
         }
@@ -186,6 +188,14 @@ impl Core {
             step.out.truncate(start);
         }
         outcome
+    }
+
+    /// Hands over what was decided, and keeps the room.
+    pub(super) fn note(&mut self, found: &mut Found, step: &mut Step) {
+        step.decisions.append(&mut found.decisions);
+        if found.decisions.capacity() <= DECIDED {
+            self.decided = std::mem::take(&mut found.decisions);
+        }
     }
 
     /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.

@@ -28,6 +28,7 @@ impl Core {
         let world = self.world(peers)?;
         let rule = rules::of(PRODUCE).filter(|rule| rule.offers(header.version, world.classic_only()))?;
         let mut editor = Request::new(rule, &*world, peers, self.options.topics);
+        editor.found.decisions = std::mem::take(&mut self.decided);
         let (splice, rest) = request_begun(begin, &mut editor, &mut self.scratch).ok()?;
         let mut found = editor.found;
         if !found.denied.is_empty() || found.whole.is_some() || !found.missing.is_empty() {
@@ -53,7 +54,7 @@ impl Core {
                 return None;
             }
         }
-        step.decisions.append(&mut found.decisions);
+        self.note(&mut found, step);
         Some(rest)
     }
 

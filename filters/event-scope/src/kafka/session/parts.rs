@@ -109,19 +109,51 @@ impl Editor for Caller<'_> {
     }
 }
 
-/// What an exchange of SASL says, and the epoch of a fetch session.
+/// The session of a fetch, and its epoch. Nothing behind these is read: the whole is walked afterwards.
+#[derive(Default)]
+pub(super) struct FetchSession {
+    session: i64,
+    epoch: Option<i64>,
+}
+
+impl FetchSession {
+    /// Reads both from a request.
+    pub(super) fn of(frame: &[u8], scratch: &mut Scratch) -> Result<(i64, i64), WalkError> {
+        let mut seen = Self::default();
+        match (codec::request(frame, &mut seen, scratch).map(|_| ()), seen.epoch) {
+            (_, Some(epoch)) => Ok((seen.session, epoch)),
+            (outcome, None) => outcome.map(|()| (seen.session, 0)),
+        }
+    }
+}
+
+impl Editor for FetchSession {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Session, Mark::SessionEpoch])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        let number = place.value.number().unwrap_or(0);
+        if place.mark == Mark::Session {
+            self.session = number;
+            return Verdict::Keep;
+        }
+        self.epoch = Some(number);
+        Verdict::Refuse
+    }
+}
+
+/// What an exchange of SASL says.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) mechanism: Vec<u8>,
     pub(super) auth: Vec<u8>,
     pub(super) error: i64,
-    pub(super) session: i64,
-    pub(super) epoch: i64,
 }
 
 impl Editor for Seen {
     fn marks(&self) -> Marks {
-        Marks::of(&[Mark::Mechanism, Mark::Auth, Mark::Error, Mark::Session, Mark::SessionEpoch, Mark::Message])
+        Marks::of(&[Mark::Mechanism, Mark::Auth, Mark::Error, Mark::Message])
     }
 
     fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
@@ -131,8 +163,6 @@ impl Editor for Seen {
             Mark::Mechanism => self.mechanism.extend_from_slice(bytes),
             Mark::Auth => self.auth.extend_from_slice(bytes),
             Mark::Error => self.error = number,
-            Mark::Session => self.session = number,
-            Mark::SessionEpoch => self.epoch = number,
             Mark::Message if place.bytes().is_some() => return Verdict::Null,
             _ => {}
         }

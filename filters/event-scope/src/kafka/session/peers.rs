@@ -148,7 +148,7 @@ pub trait World {
 }
 
 /// What is done to a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Writing records.
     Produce,
