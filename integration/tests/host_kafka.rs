@@ -61,14 +61,19 @@ fn cost(host: &mut Host, connection: u32, api: Api, size: usize) -> [Cost; 2] {
 }
 
 #[test]
-fn each_callback_asks_the_host_three_times() {
+fn each_callback_asks_the_host_for_bytes_and_gives_some_back() {
     let mut host = host();
     let connection = host.connect().unwrap();
     for api in [Api::Produce, Api::Fetch] {
-        for size in [200, 64 << 10] {
+        // Long records are not copied, and given back apart.
+        for (size, most) in [(200, 1), (64 << 10, 2)] {
             for Cost { calls, .. } in cost(&mut host, connection, api, size) {
-                let expected = [("get_buffer", 1), ("get_current_time", 1), ("set_buffer", 1)];
-                assert_eq!(calls.into_iter().collect::<Vec<_>>(), expected, "{} of {size} bytes", api.word());
+                let [read, written] = ["get_buffer", "set_buffer"].map(|name| calls.get(name).copied().unwrap_or(0));
+                assert!(
+                    calls.len() == 2 && read == 1 && (1..=most).contains(&written),
+                    "{} {size}: {calls:?}",
+                    api.word()
+                );
             }
         }
     }
@@ -81,9 +86,8 @@ fn nobody_reads_records() {
     for api in [Api::Produce, Api::Fetch] {
         let [small, large] = [200, 64 << 10].map(|size| cost(&mut host, connection, api, size));
         for (small, large) in small.iter().zip(large) {
-            // They are copied, at a 64th of an instruction a byte.
-            let copied = 3 * (64 << 10) / 64;
-            assert!(large.instructions <= small.instructions + copied, "{}: {small:?}, {large:?}", api.word());
+            // Nor copies them, which would be 1,024 each time; two runs are more to go through than one.
+            assert!(large.instructions <= small.instructions + 2_500, "{}: {small:?}, {large:?}", api.word());
         }
     }
 }

@@ -180,6 +180,34 @@ fn talk() -> Talk {
 }
 
 #[test]
+fn long_runs_of_what_was_read_are_not_copied() {
+    let frame = |topic: &str, size: usize| {
+        let mut body = [[0xff, 0xff], [0, 1]].concat();
+        body.extend([0, 0, 0, 9, 0, 0, 0, 1]);
+        body.extend(text(topic));
+        body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
+        body.extend(bytes(&vec![b'r'; size]));
+        request(0, 3, &body)
+    };
+    let sizes = [("orders", 100), ("orders", 10_000), ("secret", 10_000), ("orders", 5_000), ("orders", 3)];
+    let asked = sizes.map(|(topic, size)| frame(topic, size)).concat();
+    let whole = talk().ask(&asked);
+    for cut in (0..asked.len()).step_by(97) {
+        let mut talk = talk();
+        let (mut sent, mut kept) = (Vec::<u8>::new(), 0);
+        for piece in [&asked[..cut], &asked[cut..]] {
+            let mut step = Step::over(piece);
+            talk.session.from_client(piece, &talk.all.peers(), &mut step);
+            assert_eq!(step.trouble, None);
+            sent.extend(step.runs(piece).flatten());
+            kept += step.kept.len();
+        }
+        assert!(sent == whole.out, "cut at {cut}: other bytes");
+        assert!(kept >= 1, "cut at {cut}");
+    }
+}
+
+#[test]
 fn what_is_denied_is_waited_for() {
     for (acks, topic) in [(1, "secret"), (0, "secret"), (1, "a b")] {
         let frame = produce(acks, topic);

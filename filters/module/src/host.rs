@@ -138,6 +138,11 @@ pub(crate) fn replace_stream_data(way: Way, size: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(way.buffer(), 0, size, bytes);
 }
 
+/// Puts `bytes` behind what there is, which are `length` bytes; within a callback of that way alone.
+pub(crate) fn append_stream_data(way: Way, length: usize, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(way.buffer(), length, 0, bytes);
+}
+
 /// Closes the connection, with what was not written yet. Never where the stream ends by itself: the host would take the
 /// context away and then call it.
 pub(crate) fn close_connection() {

@@ -28,6 +28,7 @@ mod response;
 mod rules;
 mod sasl;
 mod stand_in;
+mod step;
 mod told;
 mod versions;
 
@@ -39,6 +40,8 @@ pub use peers::{
     Access, Action, Address, Bound, Decide, Decision, Identity, Ids, Kind, Mapped, Peers, Proof, Ruling, Standing,
     World,
 };
+
+pub use step::{Kept, Step};
 
 use crate::kafka::codec::{self, FrameError, Frames, Rest, Scratch, WalkError};
 use fetches::Fetches;
@@ -112,21 +115,6 @@ impl Close {
     fn max_later(self) -> Self {
         if self == Close::Now { self } else { Close::Later }
     }
-}
-
-/// What comes of bytes that were read.
-#[derive(Debug, Default)]
-pub struct Step {
-    /// What goes on in the direction of the bytes. It is appended to.
-    pub out: Vec<u8>,
-    /// What was decided; it is appended to, and whoever logs it empties it.
-    pub decisions: Vec<Decision>,
-    /// Whether records of the tenant go to the client.
-    pub fetched: bool,
-    /// Whether that was the end.
-    pub close: Close,
-    /// Why, where it was.
-    pub trouble: Option<Trouble>,
 }
 
 /// Why a connection ends.
@@ -354,7 +342,7 @@ impl Core {
                     Err(problem) => break Err(WalkError { problem, at: 0 }.into()),
                 };
                 let (piece, behind) = rest.split_at(size);
-                step.out.extend_from_slice(piece);
+                step.put(piece);
                 rest = behind;
             }
             if frames.held() == 0 {

@@ -21,6 +21,8 @@ const BASE: usize = 4096;
 const DECIDED: usize = 32;
 /// How much longer than what came what goes on may be at first, in bytes.
 const ROOM: usize = 128;
+/// For how many bytes there is room at once; of more, most are in long runs.
+const SHORT: usize = 16 << 10;
 
 /// The proxy-wasm context of a connection.
 pub(crate) struct Connection {
@@ -101,18 +103,26 @@ impl Connection {
 
     /// What comes next, which is looked at.
     fn next(&mut self, way: Way, size: usize) {
-        let mut step = Step { decisions: std::mem::take(&mut self.decided), ..Step::default() };
-        // Names grow by a prefix.
-        step.out.reserve(size.saturating_add(ROOM));
-        let bytes = host::stream_data(way, size);
-        let outcome = match &bytes {
-            Some(bytes) => self.walk(way, bytes, &mut step),
-            None => Err(End { word: "host", reason: "", detail: "the host did not give what it has".into() }),
+        let Some(bytes) = host::stream_data(way, size) else {
+            let detail = "the host did not give what it has".into();
+            return self.end(&End { word: "host", reason: "", detail });
         };
-        match outcome {
+        let mut step = Step::over(&bytes);
+        step.decisions = std::mem::take(&mut self.decided);
+        // Names grow by a prefix, and long runs are not copied.
+        step.out.reserve(size.min(SHORT).saturating_add(ROOM));
+        match self.walk(way, &bytes, &mut step) {
             // Some of what clients and brokers say goes on as it is, and is not copied back.
-            Ok(()) if bytes.is_some_and(|bytes| bytes == step.out) => {}
-            Ok(()) => host::replace_stream_data(way, size, &step.out),
+            Ok(()) if step.is_unchanged(&bytes) => {}
+            Ok(()) => {
+                let mut runs = step.runs(&bytes);
+                let first = runs.next().unwrap_or_default();
+                host::replace_stream_data(way, size, first);
+                runs.fold(first.len(), |length, run| {
+                    host::append_stream_data(way, length, run);
+                    length.saturating_add(run.len())
+                });
+            }
             Err(end) => self.end(&end),
         }
         step.decisions.clear();

@@ -174,8 +174,8 @@ impl Core {
             self.expect(header.correlation, What::Count { world: Rc::clone(&world), made })?;
             stand_in::all_topics(header.correlation, &mut step.out);
         }
-        let start = step.out.len();
-        codec::request(frame, &mut editor, &mut self.scratch)?.append_to(&mut step.out);
+        let start = step.mark();
+        step.splice(&codec::request(frame, &mut editor, &mut self.scratch)?);
         let consumer = editor.consumer;
         let mut found = editor.found;
         self.note(&mut found, step);
@@ -185,7 +185,7 @@ impl Core {
         let asked = Asked { frame, header, world, found, consumer, sessions, goes_on };
         let outcome = self.settle(asked, start, step);
         if outcome.is_err() {
-            step.out.truncate(start);
+            step.back_to(start);
         }
         outcome
     }
@@ -199,7 +199,7 @@ impl Core {
     }
 
     /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.
-    fn settle(&mut self, asked: Asked<'_>, start: usize, step: &mut Step) -> Result<(), Trouble> {
+    fn settle(&mut self, asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
         let Asked { frame, header, world, mut found, consumer, sessions, goes_on } = asked;
         let unheard = found.acks == Some(0);
         let missing = self.fetches.ask(std::mem::take(&mut found.missing));
@@ -208,28 +208,28 @@ impl Core {
         if unheard {
             // Nobody waits for an answer, so what is denied is gone.
             if found.whole.is_some() || empty {
-                step.out.truncate(start);
+                step.back_to(start);
             }
             return self.learn(header.correlation, &missing, step);
         }
         if let Some(code) = found.whole {
-            step.out.truncate(start);
+            step.back_to(start);
             return self.deny(frame, header, code, Reach::Whole, step);
         }
         if sessions && !missing.is_empty() {
-            step.out.truncate(start);
+            step.back_to(start);
             let mut told = Vec::new();
             answer(frame, code::UNKNOWN_TOPIC_ID, Reach::Whole, self.options.largest_answers, &mut told)?;
             return self.replace_by_question(header.correlation, told, &missing, step);
         }
         // A page of all topics may end at another tenant's, whose name would say where to go on. Clients page by name.
         if header.api == DESCRIBE_TOPIC_PARTITIONS && found.all_topics {
-            step.out.truncate(start);
+            step.back_to(start);
             return self.deny(frame, header, 0, Reach::Each, step);
         }
         let more = self.answers(frame, header, &found)?;
         if empty {
-            step.out.truncate(start);
+            step.back_to(start);
             // Of what is denied all together nothing stands within something that goes on.
             let mut more = more;
             let first = if more.apart.is_empty() { Vec::new() } else { more.apart.remove(0) };

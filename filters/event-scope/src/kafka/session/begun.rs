@@ -34,8 +34,8 @@ impl Core {
         if !found.denied.is_empty() || found.whole.is_some() || !found.missing.is_empty() {
             return None;
         }
-        let start = step.out.len();
-        splice.append_to(&mut step.out);
+        let start = step.mark();
+        step.splice(&splice);
         // Nobody waits for an answer to what is not acknowledged.
         if found.acks != Some(0) {
             let forward = Forward {
@@ -50,7 +50,7 @@ impl Core {
                 generation: self.generation,
             };
             if self.expect(header.correlation, What::Forward(forward)).is_err() {
-                step.out.truncate(start);
+                step.back_to(start);
                 return None;
             }
         }
@@ -69,7 +69,7 @@ impl Core {
         let mut editor = Response::new(forward, peers);
         let (splice, rest) = response_begun((FETCH, forward.version), begin, &mut editor, &mut self.scratch).ok()?;
         let session = editor.session;
-        splice.append_to(&mut step.out);
+        step.splice(&splice);
         step.fetched = true;
         if let Some(What::Forward(forward)) = self.queue.pop().map(|pending| pending.what) {
             self.sessions(&forward, session);

@@ -43,7 +43,7 @@ impl Core {
         let mut editor = Response::new(forward, peers);
         let splice = codec::response(*api, *version, frame, &mut editor, &mut self.scratch)?;
         if more.is_empty() {
-            splice.append_to(&mut step.out);
+            step.splice(&splice);
         } else {
             let response = splice.to_vec();
             step.out.extend(more.merged(*api, *version, response, &mut self.scratch)?);
