@@ -4,6 +4,7 @@ mod brokers;
 mod client;
 pub mod leak;
 mod scoped;
+pub mod sidecar;
 mod socket;
 pub mod story;
 pub mod wire;
