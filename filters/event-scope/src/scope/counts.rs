@@ -12,14 +12,16 @@ const MOST: usize = 100_000;
 /// [`Cluster`](super::Cluster) that is made of it, since what is known outlives a bundle.
 ///
 /// A session asks a broker for all topics before it sends what makes some, and says how many there were. In between,
-/// each topic that may be made counts as one that is there, whether it comes to be or not; before a broker said anything
-/// there are none. So a tenant may get beyond its bound by what it asks for at once, from several connections or before
-/// the first answer, and by no more than the bound again.
+/// each topic that may be made counts as one that is there, whether it comes to be or not. Before a broker said anything
+/// none is made: a proxy that was started anew knows nothing of what there is. Each worker of a proxy has counts of its own,
+/// and hears of what others made with its next answer: so a tenant may get beyond its bound, by no more than the bound
+/// again for each of the other workers.
 #[derive(Default)]
 pub struct Counts(Cell<BTreeMap<Rc<str>, Count>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
+    is_known: bool,
     told: u32,
     /// How many were allowed, ever, and before what was told.
     made: u64,
@@ -36,7 +38,14 @@ impl Counts {
     /// A broker listed all of its topics, and of those `topics` begin with `prefix`: without those that were allowed since
     /// there were `made`.
     pub(super) fn told(&self, prefix: &Rc<str>, topics: u32, made: u64) {
-        self.with(prefix, |count| (count.told, count.before) = (topics, made.min(count.made)));
+        self.with(prefix, |count| {
+            (count.is_known, count.told, count.before) = (true, topics, made.min(count.made));
+        });
+    }
+
+    /// Whether a broker said anything of them.
+    pub(super) fn is_known(&self, prefix: &Rc<str>) -> bool {
+        self.with(prefix, |count| count.is_known)
     }
 
     /// How many were allowed so far.
@@ -73,10 +82,12 @@ mod tests {
     fn what_may_be_made_counts_until_a_broker_says_more() {
         let counts = Counts::default();
         let (acme, rival) = (Rc::from("acme."), Rc::from("rival."));
+        assert!(!counts.is_known(&acme));
         assert!(counts.take(&acme, 2) && counts.take(&acme, 2) && !counts.take(&acme, 2));
         assert!(counts.take(&rival, 2), "each has its own");
         // One of the two did not come to be.
         counts.told(&acme, 1, counts.made(&acme));
+        assert!(counts.is_known(&acme) && !counts.is_known(&rival));
         assert!(counts.take(&acme, 2) && !counts.take(&acme, 2));
         // Asked before the last one was sent, and answered after.
         counts.told(&acme, 1, counts.made(&acme) - 1);
