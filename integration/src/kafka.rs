@@ -2,7 +2,9 @@
 
 mod brokers;
 mod client;
+pub mod frames;
 pub mod leak;
+pub mod recorder;
 mod scoped;
 pub mod sidecar;
 mod socket;
