@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
+use partywall_integration::kafka::recorder::Recorder;
 use partywall_integration::kafka::wire::Wire;
 use partywall_integration::kafka::{Brokers, Client, Listener, Options, Ran, Scoped, ScopedOptions};
 use partywall_integration::ports::local;
@@ -15,7 +16,9 @@ use partywall_integration::{artefacts, raw, wait};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// By how much clocks may differ, to the broker, which so believes tokens that ran out.
+/// By how much clocks may differ, to the filter.
+const SKEW: u64 = 30;
+/// The same to the broker, which so believes tokens that ran out.
 const SKEW_OF_BROKER: &str = "7200";
 
 /// Issuers that the broker knows all, and of the mesh two.
@@ -68,7 +71,6 @@ fn start(name: &str, more: &[(&str, &str)]) -> Setup {
         ..Options::default()
     });
     let brokers = brokers.unwrap();
-    let entry = |issuer: &OwnIssuer| issuer.entry_with(&issuer.key_set().unwrap());
     let entries = entry(&issuers.all) + &entry(&issuers.of_acme).replace("tenants: all", "tenants: [acme]");
     let options = ScopedOptions {
         name,
@@ -111,15 +113,23 @@ impl Setup {
         (settings.chain([format!("sasl.oauthbearer.token.endpoint.url={url}")]).collect(), url)
     }
 
-    /// A connection by hand.
-    fn wire(&self, port: u16) -> Wire {
-        Wire::over(raw::dial(local(port), None, PATIENCE).unwrap(), "by-hand")
-    }
-
     fn ended(&self) -> Vec<String> {
-        let told = self.scoped.told();
-        told.iter().filter(|line| line["decision"] == "end").map(|line| line["reason"].to_string()).collect()
+        ended(&self.scoped)
     }
+}
+
+/// A connection by hand.
+fn wire(port: u16) -> Wire {
+    Wire::over(raw::dial(local(port), None, PATIENCE).unwrap(), "by-hand")
+}
+
+fn ended(scoped: &Scoped) -> Vec<String> {
+    let told = scoped.told();
+    told.iter().filter(|line| line["decision"] == "end").map(|line| line["reason"].to_string()).collect()
+}
+
+fn entry(issuer: &OwnIssuer) -> String {
+    issuer.entry_with(&issuer.key_set().unwrap())
 }
 
 /// Shows a token on a connection; the error of SASL, or none where the connection ends.
@@ -168,9 +178,9 @@ fn a_token_names_the_tenant_where_the_mesh_lets_its_issuer() {
         (unknown, "there is no such tenant"),
         (both, "it names two"),
     ] {
-        assert_eq!(shows(&mut setup.wire(setup.brokers.port(0, 1)), &token), Some(0), "{why}");
+        assert_eq!(shows(&mut wire(setup.brokers.port(0, 1)), &token), Some(0), "{why}");
         let before = setup.ended().len();
-        let mut wire = setup.wire(setup.scoped.port);
+        let mut wire = wire(setup.scoped.port);
         let shown = shows(&mut wire, &token);
         assert_ne!(shown, Some(0), "{why}");
         assert_eq!(wire.topics(), None, "{why}");
@@ -183,7 +193,7 @@ fn a_token_names_the_tenant_where_the_mesh_lets_its_issuer() {
         let mut changed: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
         let other = if &parts[part][middle..=middle] == "A" { "B" } else { "A" };
         changed[part].replace_range(middle..=middle, other);
-        let mut wire = setup.wire(setup.scoped.port);
+        let mut wire = wire(setup.scoped.port);
         assert_ne!(shows(&mut wire, &changed.join(".")), Some(0));
         assert_eq!(wire.topics(), None);
     }
@@ -191,7 +201,7 @@ fn a_token_names_the_tenant_where_the_mesh_lets_its_issuer() {
     assert!(ran.status == Some(1), "{ran:?}");
     println!("librdkafka is told: {}\nended: {:?}", ran.errors, setup.ended());
     // A right one goes on all the same.
-    let mut wire = setup.wire(setup.scoped.port);
+    let mut wire = wire(setup.scoped.port);
     assert_eq!((shows(&mut wire, &of_acme), wire.topics()), (Some(0), Some(vec!["orders".into()])));
 }
 
@@ -204,7 +214,7 @@ fn who_shows_another_token_in_time_goes_on() {
     let lasts = 6;
     let short = issuers.all.aged(&acme, 0, lasts).unwrap();
     let begun = Instant::now();
-    let (mut idle, mut again) = (setup.wire(port), setup.wire(port));
+    let (mut idle, mut again) = (wire(port), wire(port));
     for wire in [&mut idle, &mut again] {
         assert_eq!(shows(wire, &short), Some(0), "{:?}", setup.scoped.told());
         assert_eq!(wire.topics(), Some(vec!["orders".into()]), "{:?}", setup.scoped.told());
@@ -218,4 +228,32 @@ fn who_shows_another_token_in_time_goes_on() {
     let shown = shows(&mut again, &issuers.all.token(&globex).unwrap());
     assert!(shown != Some(0) && again.topics().is_none(), "{shown:?}");
     assert_eq!(setup.ended(), ["\"tenant_conflict\""]);
+}
+
+/// Whatever the broker thinks of it: this one believes all, for ever.
+#[test]
+fn a_token_that_ran_out_ends_the_connection() {
+    let issuer = OwnIssuer::make("https://all.example", "all");
+    let recorder = Recorder::start(&["acme.orders", "globex.orders"], "acme.").unwrap();
+    let (name, entries) = ("kafka-tokens-out", entry(&issuer));
+    let options =
+        ScopedOptions { name, identity: "[token]", plain: true, issuers: &entries, ..ScopedOptions::default() };
+    let scoped = Scoped::start(&options, &Brokers::standing_in(recorder.port)).unwrap();
+    let acme = json!("acme");
+    // Its time is over, but for what clocks may differ.
+    let left = 6;
+    let late = issuer.aged(&acme, 600, 600 + left - SKEW).unwrap();
+    let begun = Instant::now();
+    let (mut idle, mut again) = (wire(scoped.port), wire(scoped.port));
+    for wire in [&mut idle, &mut again] {
+        assert_eq!(shows(wire, &late), Some(0), "{:?}", scoped.told());
+        assert_eq!(wire.topics(), Some(vec!["orders".into()]), "{:?}", scoped.told());
+    }
+    assert_eq!(shows(&mut again, &issuer.token(&acme).unwrap()), Some(0), "who shows another in time");
+    let over = wait::until(PATIENCE, || idle.topics().is_none().then(|| begun.elapsed())).expect("it ends");
+    assert!((Duration::from_secs(left - 2)..Duration::from_secs(left + 4)).contains(&over), "after {over:?}");
+    assert_eq!(ended(&scoped), ["\"credential_expired\""]);
+    assert_eq!(again.topics(), Some(vec!["orders".into()]), "goes on");
+    let more = issuer.aged(&acme, 600, 600 - SKEW - 5).unwrap();
+    assert_ne!(shows(&mut wire(scoped.port), &more), Some(0), "and nobody begins with one");
 }
