@@ -13,7 +13,7 @@ const MOST: usize = 100_000;
 ///
 /// A session asks a broker for all topics before it sends what makes some, and says how many there were. In between,
 /// each topic that may be made counts as one that is there, whether it comes to be or not. Before a broker said anything
-/// none is made: a proxy that was started anew knows nothing of what there is. Each worker of a proxy has counts of its own,
+/// none is made: a proxy that was started anew knows nothing of what there is. Each worker of each proxy has counts of its own,
 /// and hears of what others made with its next answer: so a tenant may get beyond its bound, by no more than the bound
 /// again for each of the other workers.
 #[derive(Default)]
