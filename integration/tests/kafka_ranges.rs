@@ -88,6 +88,17 @@ fn clients_take_their_partitions_for_a_topic() {
     let newer = java("newer", &at, "of-acme", &java_settings("acme"));
     assert_eq!(newer, ["the newer protocol: UnsupportedVersionException"]);
 
+    // Kafka's own tools: what the group has, and where its partitions end.
+    let of = ["--describe", "--group", "readers"];
+    let told = scoped.tool("globex", "consumer.group.ConsumerGroupCommand", &of, "").unwrap().succeeds().unwrap();
+    let mut rows: Vec<_> = told.lines().filter(|line| line.starts_with("readers ")).collect();
+    rows.sort_unstable();
+    let held: Vec<_> = rows.iter().map(|row| row.split_whitespace().skip(1).take(2).collect::<Vec<_>>()).collect();
+    assert_eq!(held, ["0", "1", "2", "3"].map(|partition| vec!["telemetry", partition]), "{told}");
+    let ends = scoped.tool("globex", "GetOffsetShell", &["--topic", "telemetry"], "").unwrap().succeeds().unwrap();
+    let ends: Vec<_> = ends.lines().filter_map(|line| line.rsplit_once(':')).map(|(partition, _)| partition).collect();
+    assert_eq!(ends, ["telemetry:0", "telemetry:1", "telemetry:2", "telemetry:3"]);
+
     // Who has no range sees no topic, and each partition of the broker has what was written there and nothing else.
     let listed = scoped.kcat("initech", &["-L"], "").unwrap().succeeds().unwrap();
     assert!(listed.contains(" 0 topics:"), "{listed}");
