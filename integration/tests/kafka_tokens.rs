@@ -224,10 +224,58 @@ fn who_shows_another_token_in_time_goes_on() {
     assert!((Duration::from_secs(lasts - 2)..Duration::from_secs(lasts + 4)).contains(&over), "after {over:?}");
     assert_eq!(again.topics(), Some(vec!["orders".into()]), "goes on");
     assert!(setup.ended().is_empty(), "{:?}", setup.ended());
+    reads_on(&setup, lasts);
+    assert!(setup.ended().is_empty(), "{:?}", setup.ended());
     // One connection is one tenant.
     let shown = shows(&mut again, &issuers.all.token(&globex).unwrap());
     assert!(shown != Some(0) && again.topics().is_none(), "{shown:?}");
     assert_eq!(setup.ended(), ["\"tenant_conflict\""]);
+}
+
+/// Kafka's own client, whose tokens last so long: it fetches others, and shows them on the connections that it has.
+fn reads_on(setup: &Setup, lasts: u64) {
+    let acme = json!("acme");
+    let fresh = || setup.issuers.all.aged(&acme, 0, lasts).unwrap();
+    let (mut settings, url) = setup.java(&fresh());
+    for waits in ["min.period", "buffer"] {
+        settings.push(format!("sasl.login.refresh.{waits}.seconds=0"));
+    }
+    let at = local(setup.scoped.port).to_string();
+    let mut read = vec!["--bootstrap-server", &*at, "--topic", "orders", "--from-beginning", "--max-messages", "2"];
+    read.extend(["--timeout-ms", "60000"]);
+    settings.iter().for_each(|setting| read.extend(["--command-property", setting]));
+    let reader = Client::tool("consumer.ConsoleConsumer").unwrap();
+    let reader = reader.property("org.apache.kafka.sasl.oauthbearer.allowed.urls", &url);
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| reader.run(&read, "").unwrap().succeeds().unwrap());
+        let count = || setup.scoped.envoy.metric("partywall_event_scope_connections_total", &[]).unwrap_or_default();
+        let before = count();
+        let put = |token: String| {
+            // At once, so that nobody reads half of one.
+            let (next, file) = (setup.folder.join("next.jwt"), setup.folder.join("java.jwt"));
+            fs::write(&next, token).unwrap();
+            fs::rename(&next, file).unwrap();
+        };
+        let go_on = |how_long: u64| {
+            let end = Instant::now() + Duration::from_secs(how_long);
+            while Instant::now() < end {
+                put(fresh());
+                std::thread::sleep(Duration::from_millis(250));
+            }
+        };
+        let came = wait::until(PATIENCE, || {
+            put(fresh());
+            (count() > before + 1.0).then_some(())
+        });
+        came.expect("the reader comes");
+        go_on(lasts);
+        let settled = count();
+        go_on(2 * lasts);
+        assert!(count() - settled < 0.5, "the reader goes on by the connections that it has");
+        let to = ["-b", &*setup.brokers.bootstrap(), "-P", "-t", "acme.orders"];
+        Client::kcat().unwrap().run(&to, "much later\n").unwrap().succeeds().unwrap();
+        assert_eq!(told.join().unwrap(), "of acme.orders\nmuch later\n");
+    });
 }
 
 /// Whatever the broker thinks of it: this one believes all, for ever.
