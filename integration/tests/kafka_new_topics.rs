@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::{CreateTopicsRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+use partywall_integration::kafka::wire::Wire;
 use partywall_integration::kafka::{Brokers, Client, Options, Scoped, ScopedOptions};
-use partywall_integration::wait;
+use partywall_integration::ports::local;
+use partywall_integration::{raw, wait};
 use serde_json::{Value, json};
 
 /// How many topics a tenant may have.
 const COUNT: usize = 5;
+/// So many connections are of both workers, several of each.
+const CONNECTIONS: usize = 16;
 const CLUSTER: &str = "    new_topics: { partitions: 6, replication: [1, 2], retention: 1d, count: 5, configs: [cleanup.policy] \
                        }\n    topics: [{ topic: \"*\" }]\n";
 
@@ -19,6 +26,18 @@ fn asks(scoped: &Scoped, tenant: &str, asked: &Value) -> Vec<String> {
     ran.succeeds().unwrap().lines().map(str::to_owned).collect()
 }
 
+/// The error for a topic of acme's, asked for on a connection of its own.
+fn create_by_hand(scoped: &Scoped, name: &str, partitions: i32) -> i16 {
+    let identity = scoped.client("acme").unwrap();
+    let stream = raw::dial(local(scoped.port), Some(&identity), Duration::from_secs(20)).unwrap();
+    let topic = CreatableTopic::default()
+        .with_name(TopicName(StrBytes::from_string(name.to_owned())))
+        .with_num_partitions(partitions)
+        .with_replication_factor(1);
+    let asked = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(10_000);
+    Wire::over(stream, "by-hand").ask(5, &asked).unwrap().message.unwrap().topics[0].error_code
+}
+
 /// How many topics there are at the broker.
 fn there(brokers: &Brokers, tenant: &str) -> usize {
     let told = brokers.tool("TopicCommand", &["--list"]).unwrap().succeeds().unwrap();
@@ -28,8 +47,7 @@ fn there(brokers: &Brokers, tenant: &str) -> usize {
 #[test]
 fn what_bounds_a_topic_is_told_by_kafkas_own_error() {
     let brokers = Brokers::start(&Options { name: "kafka-new-topics", ..Options::default() }).unwrap();
-    // Each worker counts for itself, and hears of what others made with its next answer.
-    let options = ScopedOptions { name: "kafka-new-topics", cluster: CLUSTER, workers: 1, ..ScopedOptions::default() };
+    let options = ScopedOptions { name: "kafka-new-topics", cluster: CLUSTER, ..ScopedOptions::default() };
     let mut scoped = Scoped::start(&options, &brokers).unwrap();
     let day = "86400000";
     let cases = [
@@ -86,5 +104,16 @@ fn what_bounds_a_topic_is_told_by_kafkas_own_error() {
     assert_eq!(made(&scoped, "acme", &["nine", "ten"]), ["POLICY_VIOLATION"; 2]);
     let java = scoped.tool("acme", "TopicCommand", &create, "").unwrap();
     assert!(java.status != Some(0) && java.errors.contains("PolicyViolationException"), "{java:?}");
+    assert_eq!(there(&brokers, "acme"), COUNT);
+
+    // Workers count together: both know how many there are, and of what all of them are asked for one is made.
+    assert_eq!(asks(&scoped, "acme", &json!([{ "delete": "again" }])), ["done"]);
+    let gone = wait::until(Duration::from_secs(10), || (there(&brokers, "acme") == COUNT - 1).then_some(()));
+    gone.expect("it is gone");
+    for at in 0..CONNECTIONS {
+        assert_eq!(create_by_hand(&scoped, &format!("wide-{at}"), 7), 44);
+    }
+    let answers: Vec<i16> = (0..CONNECTIONS).map(|at| create_by_hand(&scoped, &format!("last-{at}"), 1)).collect();
+    assert!(answers.iter().filter(|code| **code == 0).count() == 1, "{answers:?}");
     assert_eq!(there(&brokers, "acme"), COUNT);
 }

@@ -2,21 +2,27 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use common::clusters::{plain, tenant};
 use common::talk::*;
 use common::world::All;
 use partywall_event_scope::kafka::session::{Close, Options, Session};
-use partywall_event_scope::scope::Cluster;
+use partywall_event_scope::scope::{Cluster, Counts, Kept};
 
 /// Metadata of all topics in version 12.
 const QUESTION: [u8; 19] = [0, 0, 0, 15, 0, 3, 0, 12, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 0, 0];
 
 fn talk() -> Talk {
+    talk_of(Counts::default())
+}
+
+fn talk_of(counts: Counts) -> Talk {
     let mut events = plain();
     (events.new_topics.allowed, events.new_topics.count) = (true, Some(3));
-    let cluster = Cluster::new(&events, Rc::default()).unwrap();
+    let cluster = Cluster::new(&events, Rc::new(counts)).unwrap();
     let mut session = Session::new(Options::default());
     session.identify("acme".into());
     Talk { all: All::of([cluster.scope(&tenant("acme")).unwrap()]), session }
@@ -82,6 +88,46 @@ fn topics_are_counted_before_more_are_made() {
     talk.tell(&listed(&["acme.old", "acme.a"]));
     assert_eq!(talk.tell(&created(&[("acme.c", 0)])).out, created(&[("c", 0), ("d", 44)]));
     assert_eq!(talk.session.outstanding(), 0);
+}
+
+/// What workers keep together; every other time somebody else wrote meanwhile.
+#[derive(Clone, Default)]
+struct Memory(Rc<RefCell<(HashMap<String, [u64; 3]>, bool)>>);
+
+impl Kept for Memory {
+    fn update(&self, prefix: &str, change: &mut dyn FnMut(Option<[u64; 3]>) -> Option<[u64; 3]>) {
+        let (kept, again) = &mut *self.0.borrow_mut();
+        *again = !*again;
+        if *again {
+            change(kept.get(prefix).copied());
+        }
+        if let Some(count) = change(kept.get(prefix).copied()) {
+            kept.insert(prefix.to_owned(), count);
+        }
+    }
+}
+
+#[test]
+fn workers_count_together() {
+    let memory = Memory::default();
+    let worker = || talk_of(Counts::kept(Box::new(memory.clone())));
+    let (mut one, mut other) = (worker(), worker());
+    one.ask(&create(&["a"]));
+    one.tell(&listed(&["acme.old"]));
+    one.tell(&STAND_IN_ANSWER);
+    let step = one.ask(&create(&["a"]));
+    assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.a"]))), "two by now");
+    // What one was told the other knows, and that there is room for one more.
+    let step = other.ask(&create(&["b", "c"]));
+    assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.b"]))), "{}", step.out.escape_ascii());
+    let step = one.ask(&create(&["d"]));
+    assert!(is_asked_first(&step.out, &STAND_IN));
+    // Asked before the others were made: those count besides.
+    one.tell(&listed(&["acme.old"]));
+    one.tell(&created(&[("acme.a", 0)]));
+    assert!(is_asked_first(&other.ask(&create(&["e"])).out, &STAND_IN));
+    // A worker that comes later begins with what is known.
+    assert!(is_asked_first(&worker().ask(&create(&["f"])).out, &STAND_IN));
 }
 
 #[test]
