@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -92,13 +92,16 @@ fn topics_are_counted_before_more_are_made() {
 
 /// What workers keep together; every other time somebody else wrote meanwhile.
 #[derive(Clone, Default)]
-struct Memory(Rc<RefCell<(HashMap<String, [u64; 3]>, bool)>>);
+struct Memory {
+    kept: Rc<RefCell<HashMap<String, [u64; 3]>>>,
+    again: Rc<Cell<bool>>,
+}
 
 impl Kept for Memory {
     fn update(&self, prefix: &str, change: &mut dyn FnMut(Option<[u64; 3]>) -> Option<[u64; 3]>) {
-        let (kept, again) = &mut *self.0.borrow_mut();
-        *again = !*again;
-        if *again {
+        let mut kept = self.kept.borrow_mut();
+        self.again.set(!self.again.get());
+        if self.again.get() {
             change(kept.get(prefix).copied());
         }
         if let Some(count) = change(kept.get(prefix).copied()) {
