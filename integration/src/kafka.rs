@@ -2,8 +2,11 @@
 
 mod brokers;
 mod client;
+pub mod frames;
 pub mod leak;
+pub mod recorder;
 mod scoped;
+pub mod sidecar;
 mod socket;
 pub mod story;
 pub mod wire;

@@ -359,6 +359,15 @@ impl OwnIssuer {
         self.key.sign(claims(&self.name, tenant))
     }
 
+    /// The same, issued `age` seconds ago for so many seconds from then.
+    pub fn aged(&self, tenant: &Value, age: u64, lasts: u64) -> Result<String> {
+        let mut claims = claims(&self.name, tenant);
+        let issued = claims.issued_at.context("a time of issue")? - Span::from_secs(age);
+        (claims.issued_at, claims.invalid_before) = (Some(issued), Some(issued));
+        claims.expires_at = Some(issued + Span::from_secs(lasts));
+        self.key.sign(claims)
+    }
+
     /// The same as the value of `Authorization`.
     pub fn bearer(&self, tenant: &Value) -> Result<String> {
         Ok(format!("Bearer {}", self.token(tenant)?))

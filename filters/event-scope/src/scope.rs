@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use partywall_tenancy::{BrokerAddresses, EventCluster, NewTopics, TenantId};
 
-pub use counts::Counts;
+pub use counts::{Counts, Kept};
 pub use world::Seen;
 
 use prefixes::Prefixes;

@@ -2,21 +2,27 @@
 
 mod common;
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use common::clusters::{plain, tenant};
 use common::talk::*;
 use common::world::All;
 use partywall_event_scope::kafka::session::{Close, Options, Session};
-use partywall_event_scope::scope::Cluster;
+use partywall_event_scope::scope::{Cluster, Counts, Kept};
 
 /// Metadata of all topics in version 12.
 const QUESTION: [u8; 19] = [0, 0, 0, 15, 0, 3, 0, 12, 0, 0, 0, 7, 0xff, 0xff, 0, 0, 0, 0, 0];
 
 fn talk() -> Talk {
+    talk_of(Counts::default())
+}
+
+fn talk_of(counts: Counts) -> Talk {
     let mut events = plain();
     (events.new_topics.allowed, events.new_topics.count) = (true, Some(3));
-    let cluster = Cluster::new(&events, Rc::default()).unwrap();
+    let cluster = Cluster::new(&events, Rc::new(counts)).unwrap();
     let mut session = Session::new(Options::default());
     session.identify("acme".into());
     Talk { all: All::of([cluster.scope(&tenant("acme")).unwrap()]), session }
@@ -59,6 +65,11 @@ fn is_asked_first(out: &[u8], create: &[u8]) -> bool {
 #[test]
 fn topics_are_counted_before_more_are_made() {
     let mut talk = talk();
+    // How many there are nobody knows yet, as when a proxy was started anew.
+    let step = talk.ask(&create(&["a", "b", "c", "d"]));
+    assert!(is_asked_first(&step.out, &STAND_IN), "{}", step.out.escape_ascii());
+    talk.tell(&listed(&["acme.old", "rival.a"]));
+    assert_eq!(talk.tell(&STAND_IN_ANSWER).out, created(&[("a", 41), ("b", 41), ("c", 41), ("d", 41)]));
     let step = talk.ask(&create(&["a", "b"]));
     assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.a", "acme.b"]))), "{}", step.out.escape_ascii());
     // There was one already, which nobody made through this proxy; others' are not its own.
@@ -77,6 +88,49 @@ fn topics_are_counted_before_more_are_made() {
     talk.tell(&listed(&["acme.old", "acme.a"]));
     assert_eq!(talk.tell(&created(&[("acme.c", 0)])).out, created(&[("c", 0), ("d", 44)]));
     assert_eq!(talk.session.outstanding(), 0);
+}
+
+/// What workers keep together; every other time somebody else wrote meanwhile.
+#[derive(Clone, Default)]
+struct Memory {
+    kept: Rc<RefCell<HashMap<String, [u64; 3]>>>,
+    again: Rc<Cell<bool>>,
+}
+
+impl Kept for Memory {
+    fn update(&self, prefix: &str, change: &mut dyn FnMut(Option<[u64; 3]>) -> Option<[u64; 3]>) {
+        let mut kept = self.kept.borrow_mut();
+        self.again.set(!self.again.get());
+        if self.again.get() {
+            change(kept.get(prefix).copied());
+        }
+        if let Some(count) = change(kept.get(prefix).copied()) {
+            kept.insert(prefix.to_owned(), count);
+        }
+    }
+}
+
+#[test]
+fn workers_count_together() {
+    let memory = Memory::default();
+    let worker = || talk_of(Counts::kept(Box::new(memory.clone())));
+    let (mut one, mut other) = (worker(), worker());
+    one.ask(&create(&["a"]));
+    one.tell(&listed(&["acme.old"]));
+    one.tell(&STAND_IN_ANSWER);
+    let step = one.ask(&create(&["a"]));
+    assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.a"]))), "two by now");
+    // What one was told the other knows, and that there is room for one more.
+    let step = other.ask(&create(&["b", "c"]));
+    assert!(is_asked_first(&step.out, &as_acme(&create(&["acme.b"]))), "{}", step.out.escape_ascii());
+    let step = one.ask(&create(&["d"]));
+    assert!(is_asked_first(&step.out, &STAND_IN));
+    // Asked before the others were made: those count besides.
+    one.tell(&listed(&["acme.old"]));
+    one.tell(&created(&[("acme.a", 0)]));
+    assert!(is_asked_first(&other.ask(&create(&["e"])).out, &STAND_IN));
+    // A worker that comes later begins with what is known.
+    assert!(is_asked_first(&worker().ask(&create(&["f"])).out, &STAND_IN));
 }
 
 #[test]

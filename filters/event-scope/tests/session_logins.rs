@@ -75,7 +75,7 @@ fn who_is_nobodys_is_not_shown_to_the_broker() {
         let mut talk = Talk::nobody();
         talk.handshake(mechanism);
         let step = talk.ask(&request(36, 0, &bytes(message)));
-        assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Sasl)));
+        assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Disbelieved)));
         assert_eq!(step.out, request(36, 0, &bytes(&[0])), "what no broker believes");
         let step = talk.tell(&response(&[0, 58, 0xff, 0xff, 0, 0, 0, 0]));
         assert_eq!(step.out, response(&[0, 58, 0xff, 0xff, 0, 0, 0, 0]));
@@ -129,7 +129,7 @@ fn another_proof_has_to_be_of_the_same_tenant() {
     assert_eq!((step.close, talk.session.tenant()), (Close::No, Some("acme")));
     talk.handshake("PLAIN");
     let step = talk.ask(&request(36, 0, &bytes(b"\0rival1\0secret")));
-    assert_eq!(step.close, Close::Later);
+    assert_eq!((step.close, step.trouble), (Close::Later, Some(Trouble::Disbelieved)));
     talk.tell(&response(&[0, 0, 0xff, 0xff, 0, 0, 0, 0]));
     assert_eq!(talk.session.tenant(), Some("acme"), "it stays what it was");
     assert_eq!(talk.ask(&heartbeat()).close, Close::Now);

@@ -13,6 +13,7 @@
 
 mod client;
 mod connection;
+mod counts;
 mod decide;
 mod ids;
 pub(crate) mod shared;
@@ -22,12 +23,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use partywall_event_scope::kafka::session::Options;
+use partywall_event_scope::scope::Counts;
 use partywall_tenant_context::FetchedKeys;
 
 use crate::config::Kafka;
 use crate::fetched::Teller;
 use crate::host;
 use crate::policy::{self, Policy, Reader, Wanted};
+use counts::Together;
 use ids::Ids;
 use shared::Shared;
 use told::Told;
@@ -56,7 +59,8 @@ impl Setup {
             seal: Some(&config.set_seal),
             reader: Reader::Events(config.cluster.clone()),
         });
-        let shared = shared::of(&policy, &config.cluster);
+        let counts = || Counts::kept(Box::new(Together::new(&config.shared_state, &config.cluster)));
+        let shared = shared::of(&policy, &config.cluster, counts);
         shared::bound(config.memory);
         let ids = Ids::new(&config.shared_state, &config.cluster);
         let told = Told::new(config.allows);

@@ -37,6 +37,8 @@ pub struct Options<'a> {
     pub properties: &'a [(&'a str, &'a str)],
     /// Users for SCRAM, as `--add-scram` takes them: `SCRAM-SHA-256=[name=alice,password=secret]`.
     pub scram: &'a [&'a str],
+    /// System properties of the Java machine: `name=value`.
+    pub system: &'a [&'a str],
 }
 
 /// One more listener.
@@ -54,6 +56,7 @@ pub struct Brokers {
     running: Vec<Option<Process>>,
     /// Of each broker: the plain listener, the controller's, and those that were asked for.
     ports: Vec<Vec<u16>>,
+    system: Vec<String>,
 }
 
 impl Brokers {
@@ -72,7 +75,8 @@ impl Brokers {
         for _ in 0..count {
             ports.push(free::<{ 2 + LISTENERS }>()?.to_vec());
         }
-        let mut brokers = Self { directory, running: Vec::new(), ports };
+        let system = options.system.iter().map(|property| format!("-D{property}")).collect();
+        let mut brokers = Self { directory, running: Vec::new(), ports, system };
         for id in 0..count {
             fs::write(brokers.file(id), brokers.properties(id, options)?)?;
             brokers.format(id, options)?;
@@ -85,6 +89,11 @@ impl Brokers {
             brokers.wait_for(id, 1 + options.listeners.len())?;
         }
         Ok(brokers)
+    }
+
+    /// What is none of Kafka's and listens at `port`, in the place of one broker.
+    pub fn standing_in(port: u16) -> Self {
+        Self { directory: PathBuf::new(), running: Vec::new(), ports: vec![vec![port]], system: Vec::new() }
     }
 
     /// How many there are.
@@ -126,8 +135,8 @@ impl Brokers {
     fn begin(&mut self, id: usize) -> Result<()> {
         let mut command = Command::new("java");
         // Little memory, and no compiler that spends the time of a short life on speed.
-        command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
-        command.arg(super::client::class_path()?).arg("kafka.Kafka").arg(self.file(id));
+        command.args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).args(&self.system);
+        command.arg("-cp").arg(super::client::class_path()?).arg("kafka.Kafka").arg(self.file(id));
         let logs = self.directory.join("logs");
         self.running[id] = Some(Process::start(&format!("broker-{id}"), &mut command, &logs)?);
         Ok(())

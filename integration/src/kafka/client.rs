@@ -51,6 +51,12 @@ impl Client {
         Ok(client)
     }
 
+    /// The same with a system property, where it runs in Java.
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        self.command.env("JDK_JAVA_OPTIONS", format!("-D{name}={value}"));
+        self
+    }
+
     /// A program of ours in Python, `integration/kafka/NAME.py`, with librdkafka (`confluent_kafka`) or `aiokafka`.
     pub fn python_program(name: &str) -> Result<Self> {
         let mut command = Command::new("python3");

@@ -51,6 +51,10 @@ pub struct Options<'a> {
     pub workers: u8,
     /// Tenants beside those of the sample directory.
     pub tenants: &'a [&'a str],
+    /// More entries of `issuers` in `mesh.yaml`.
+    pub issuers: &'a str,
+    /// How brokers are called by SNI, as `b{id}.kafka.example`; empty where each has a port of its own.
+    pub sni: &'a str,
 }
 
 impl Default for Options<'_> {
@@ -66,6 +70,8 @@ impl Default for Options<'_> {
             plugin: "",
             workers: 2,
             tenants: &[],
+            issuers: "",
+            sni: "",
         }
     }
 }
@@ -78,6 +84,8 @@ pub struct Scoped {
     pub site: Site,
     /// Where clients come in that know no broker yet.
     pub port: u16,
+    /// The bootstrap with the ports of this machine, the port of its admin listener, and how many workers there are.
+    started: (String, Vec<u16>, u16, u8),
     _bundles: Process,
 }
 
@@ -94,12 +102,21 @@ impl Scoped {
             let text = format!("tenant: {tenant}\ntier: gold\nresidency: eu\nstatus: active\n");
             fs::write(directory.join(format!("tenants/{tenant}.yaml")), text)?;
         }
-        fs::write(directory.join("events.yaml"), events(options, &listens))?;
+        let mesh = directory.join("mesh.yaml");
+        // They are the last of it.
+        fs::write(&mesh, fs::read_to_string(&mesh)? + options.issuers)?;
+        fs::write(directory.join("events.yaml"), events(options, port, &listens))?;
         let policy = if options.policy.is_empty() { POLICY } else { options.policy };
         fs::write(directory.join("policies/events.cedar"), policy)?;
         compile(&directory, &site.keys(), &site.bundles(), None)?;
 
-        let names = vec![SanType::IpAddress(IpAddr::from([127, 0, 0, 1])), SanType::DnsName("localhost".try_into()?)];
+        let mut names =
+            vec![SanType::IpAddress(IpAddr::from([127, 0, 0, 1])), SanType::DnsName("localhost".try_into()?)];
+        if !options.sni.is_empty() {
+            for id in 1..=brokers.count() {
+                names.push(SanType::DnsName(options.sni.replace("{id}", &id.to_string()).try_into()?));
+            }
+        }
         let tls = site.directory.join("etc/tls");
         site.certificates.issue(names)?.write(&tls, "kafka")?;
         let deployment = site.directory.join("deployment.yaml");
@@ -124,20 +141,18 @@ impl Scoped {
         let ports = [port, admin, site.ports.bundles].into_iter().chain(listens);
         let ports = ports.chain((0..brokers.count()).map(|id| brokers.port(id, options.listener)));
         let bundles = serve(&site)?;
-        let mut envoy = Envoy::start_with(
-            Start {
-                name: "kafka",
-                bootstrap: Bootstrap::rendered(text, ports.collect()),
-                admin: Some(admin),
-                environment: site.environment(ENVIRONMENT)?,
-                directory: &site.directory,
-            },
-            options.workers,
-        )?;
-        envoy.wait_until_ready()?;
-        let mut scoped = Self { envoy, site, port, _bundles: bundles };
-        scoped.wait_for_policy(options.workers)?;
+        let started = (text, ports.collect(), admin, options.workers);
+        let envoy = begin(&site, &started)?;
+        let mut scoped = Self { envoy, site, port, started, _bundles: bundles };
+        scoped.wait_for_policy()?;
         Ok(scoped)
+    }
+
+    /// Starts the proxy anew: it knows nothing of what it was told before.
+    pub fn restart(&mut self) -> Result<()> {
+        self.envoy.stop();
+        self.envoy = begin(&self.site, &self.started)?;
+        self.wait_for_policy()
     }
 
     /// Where clients begin.
@@ -213,7 +228,9 @@ impl Scoped {
     }
 
     /// Each worker gets a bundle at its own time, and the main thread before them has a VM, too.
-    fn wait_for_policy(&mut self, workers: u8) -> Result<()> {
+    fn wait_for_policy(&mut self) -> Result<()> {
+        self.envoy.wait_until_ready()?;
+        let workers = self.started.3;
         let in_force = |envoy: &Envoy| {
             let told = envoy.errors();
             told.lines().filter(|line| line.contains("is in force")).count()
@@ -226,6 +243,17 @@ impl Scoped {
         self.envoy.check_alive()?;
         ready.with_context(|| format!("not every worker has a bundle:\n{}", self.envoy.errors()))
     }
+}
+
+fn begin(site: &Site, (text, ports, admin, workers): &(String, Vec<u16>, u16, u8)) -> Result<Envoy> {
+    let how = Start {
+        name: "kafka",
+        bootstrap: Bootstrap::rendered(text.clone(), ports.clone()),
+        admin: Some(*admin),
+        environment: site.environment(ENVIRONMENT)?,
+        directory: &site.directory,
+    };
+    Envoy::start_with(how, *workers)
 }
 
 fn serve(site: &Site) -> Result<Process> {
@@ -245,15 +273,18 @@ fn serve(site: &Site) -> Result<Process> {
     Ok(process)
 }
 
-fn events(options: &Options<'_>, listens: &[u16]) -> String {
+fn events(options: &Options<'_>, port: u16, listens: &[u16]) -> String {
     let addresses: Vec<String> =
         listens.iter().enumerate().map(|(id, port)| format!("{}: \"127.0.0.1:{port}\"", id + 1)).collect();
+    let brokers = if options.sni.is_empty() {
+        format!("listed: {{ {} }}", addresses.join(", "))
+    } else {
+        format!("sni: \"{}:{port}\"", options.sni)
+    };
     format!(
         "clusters:\n  - cluster: shop-events\n    spiffe_id: spiffe://mesh.example/ns/events/sa/kafka-proxy\n    region: \
-         eu\n    identity: {}\n    brokers: {{ listed: {{ {} }} }}\n{}",
-        options.identity,
-        addresses.join(", "),
-        options.cluster
+         eu\n    identity: {}\n    brokers: {{ {brokers} }}\n{}",
+        options.identity, options.cluster
     )
 }
 
@@ -277,7 +308,8 @@ fn deployed(
     );
     for (id, listen) in listens.iter().enumerate() {
         let at = here(brokers.port(id, options.listener));
-        let _ = writeln!(text, "      - {{ id: {}, {at}, listen: {{ {} }} }}", id + 1, here(*listen));
+        let listen = if options.sni.is_empty() { format!(", listen: {{ {} }}", here(*listen)) } else { String::new() };
+        let _ = writeln!(text, "      - {{ id: {}, {at}{listen} }}", id + 1);
     }
     text
 }

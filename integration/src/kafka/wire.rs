@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ProduceRequest, RequestHeader, TopicName};
+use kafka_protocol::messages::{MetadataRequest, ProduceRequest, RequestHeader, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
@@ -68,6 +68,17 @@ impl Wire {
             .with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(acks).with_timeout_ms(5_000).with_topic_data(vec![topic]);
         self.frame(9, &request)
+    }
+
+    /// The topics that it sees; `None` where the connection ends.
+    ///
+    /// # Panics
+    ///
+    /// What comes is no answer.
+    pub fn topics(&mut self) -> Option<Vec<String>> {
+        let all = MetadataRequest::default().with_topics(None);
+        let told = self.ask(9, &all).ok()?.message.expect("metadata");
+        Some(told.topics.into_iter().filter_map(|topic| Some(topic.name?.to_string())).collect())
     }
 
     /// Sends bytes, whatever they are.

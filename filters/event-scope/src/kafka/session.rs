@@ -131,6 +131,8 @@ pub enum Trouble {
     OutOfOrder,
     /// A message of SASL where none may be, or bytes behind one that is not answered yet.
     Sasl,
+    /// What the client showed by SASL makes it no tenant that may go on, or another than the one that it was.
+    Disbelieved,
     /// Nobody knows who the client is.
     Nobody,
     /// The tenant is suspended, or another than the one that the connection was.
@@ -147,6 +149,9 @@ impl fmt::Display for Trouble {
             Trouble::TooMany => f.write_str("more requests are outstanding than may be"),
             Trouble::OutOfOrder => f.write_str("a response answers no request that comes next"),
             Trouble::Sasl => f.write_str("a message of SASL stands where none may be, or something behind one"),
+            Trouble::Disbelieved => {
+                f.write_str("what the client showed by SASL makes it no tenant that it may be here")
+            }
             Trouble::Nobody => f.write_str("the client did not show who it is"),
             Trouble::Suspended => f.write_str("the tenant is suspended, or another than it was"),
             Trouble::Ended => f.write_str("the connection had ended before"),

@@ -12,14 +12,25 @@ const MOST: usize = 100_000;
 /// [`Cluster`](super::Cluster) that is made of it, since what is known outlives a bundle.
 ///
 /// A session asks a broker for all topics before it sends what makes some, and says how many there were. In between,
-/// each topic that may be made counts as one that is there, whether it comes to be or not; before a broker said anything
-/// there are none. So a tenant may get beyond its bound by what it asks for at once, from several connections or before
-/// the first answer, and by no more than the bound again.
+/// each topic that may be made counts as one that is there, whether it comes to be or not. Before a broker said anything
+/// none is made: a proxy that was started anew knows nothing of what there is. What several count apart, two proxies say, they
+/// hear of with the next answer: so a tenant may get beyond its bound, by no more than the bound again for each of the others.
 #[derive(Default)]
-pub struct Counts(Cell<BTreeMap<Rc<str>, Count>>);
+pub struct Counts {
+    own: Cell<BTreeMap<Rc<str>, Count>>,
+    kept: Option<Box<dyn Kept>>,
+}
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Where several keep what they count together, as the workers of a proxy do.
+pub trait Kept {
+    /// Lets `change` make of what is kept for a prefix what is kept from now on; nothing changes where it gives none. Where
+    /// somebody else wrote meanwhile, it is asked again.
+    fn update(&self, prefix: &str, change: &mut dyn FnMut(Option<[u64; 3]>) -> Option<[u64; 3]>);
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
+    is_known: bool,
     told: u32,
     /// How many were allowed, ever, and before what was told.
     made: u64,
@@ -33,10 +44,23 @@ impl fmt::Debug for Counts {
 }
 
 impl Counts {
+    /// Those that others count with.
+    #[must_use]
+    pub fn kept(kept: Box<dyn Kept>) -> Self {
+        Self { own: Cell::default(), kept: Some(kept) }
+    }
+
     /// A broker listed all of its topics, and of those `topics` begin with `prefix`: without those that were allowed since
     /// there were `made`.
     pub(super) fn told(&self, prefix: &Rc<str>, topics: u32, made: u64) {
-        self.with(prefix, |count| (count.told, count.before) = (topics, made.min(count.made)));
+        self.with(prefix, |count| {
+            (count.is_known, count.told, count.before) = (true, topics, made.min(count.made));
+        });
+    }
+
+    /// Whether a broker said anything of them.
+    pub(super) fn is_known(&self, prefix: &Rc<str>) -> bool {
+        self.with(prefix, |count| count.is_known)
     }
 
     /// How many were allowed so far.
@@ -54,14 +78,34 @@ impl Counts {
         })
     }
 
-    fn with<T>(&self, prefix: &Rc<str>, then: impl FnOnce(&mut Count) -> T) -> T {
-        let mut counts = self.0.take();
+    fn with<T: Default>(&self, prefix: &Rc<str>, mut then: impl FnMut(&mut Count) -> T) -> T {
+        let mut counts = self.own.take();
         if counts.len() >= MOST && !counts.contains_key(prefix) {
             counts.clear();
         }
-        let result = then(counts.entry(Rc::clone(prefix)).or_default());
-        self.0.set(counts);
+        let own = counts.entry(Rc::clone(prefix)).or_default();
+        let mut result = T::default();
+        match &self.kept {
+            None => result = then(own),
+            Some(kept) => kept.update(prefix, &mut |known| {
+                let before = known.map_or(*own, Count::of);
+                *own = before;
+                result = then(own);
+                (own.is_known && *own != before).then(|| own.numbers())
+            }),
+        }
+        self.own.set(counts);
         result
+    }
+}
+
+impl Count {
+    fn of([told, made, before]: [u64; 3]) -> Self {
+        Self { is_known: true, told: u32::try_from(told).unwrap_or(u32::MAX), made, before }
+    }
+
+    fn numbers(&self) -> [u64; 3] {
+        [self.told.into(), self.made, self.before]
     }
 }
 
@@ -73,10 +117,12 @@ mod tests {
     fn what_may_be_made_counts_until_a_broker_says_more() {
         let counts = Counts::default();
         let (acme, rival) = (Rc::from("acme."), Rc::from("rival."));
+        assert!(!counts.is_known(&acme));
         assert!(counts.take(&acme, 2) && counts.take(&acme, 2) && !counts.take(&acme, 2));
         assert!(counts.take(&rival, 2), "each has its own");
         // One of the two did not come to be.
         counts.told(&acme, 1, counts.made(&acme));
+        assert!(counts.is_known(&acme) && !counts.is_known(&rival));
         assert!(counts.take(&acme, 2) && !counts.take(&acme, 2));
         // Asked before the last one was sent, and answered after.
         counts.told(&acme, 1, counts.made(&acme) - 1);

@@ -195,6 +195,10 @@ impl World for Scope {
         self.new_topics().count.map(|_| self.counts.made(&self.prefix))
     }
 
+    fn is_counted(&self) -> bool {
+        self.new_topics().count.is_none() || self.counts.is_known(&self.prefix)
+    }
+
     fn counted(&self, topics: u32, made: u64) {
         self.counts.told(&self.prefix, topics, made);
     }

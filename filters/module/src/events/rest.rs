@@ -2,7 +2,7 @@
 
 use partywall_authorization::Authorization;
 use partywall_event_scope::rest::{Base, Decision, Exchange, Head, Options, Peers, Version};
-use partywall_event_scope::scope::Scope;
+use partywall_event_scope::scope::{Counts, Scope};
 use partywall_tenancy::{EventCluster, Reason, RestVersion, TenantContext, View};
 use partywall_tenant_context::{Headers, Request, Single};
 
@@ -38,7 +38,7 @@ impl Rest {
     ) -> Result<Self, Refused> {
         let unclear = |why: &'static str| Refused::new(Reason::AmbiguousRequest, why);
         let (view, authorization) = in_force(setup)?;
-        let compiled = shared::of(&setup.policy, cluster).cluster(view.bundle());
+        let compiled = shared::of(&setup.policy, cluster, Counts::default).cluster(view.bundle());
         let scope = compiled.and_then(|compiled| compiled.scope(&context.tenant));
         let scope = scope.ok_or_else(|| {
             Refused::new(Reason::PolicyUnavailable, "the bundle does not say what the tenant sees of the cluster")

@@ -211,6 +211,9 @@ impl Identity for Client {
             Ok(None) => return self.turned_away(Reason::TenantMissing),
             Err(reason) => return self.turned_away(reason),
         };
+        if self.named.as_ref().is_some_and(|named| *named != context.tenant) {
+            return self.turned_away(Reason::TenantConflict);
+        }
         self.shown.replace(proof);
         self.asking.set(true);
         Some(context.tenant.as_str().into())

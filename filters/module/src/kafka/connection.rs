@@ -216,14 +216,14 @@ impl Connection {
             Trouble::Walk(_) => "malformed",
             Trouble::TooMany => "too_many",
             Trouble::OutOfOrder => "out_of_order",
-            Trouble::Sasl => "sasl",
+            Trouble::Sasl | Trouble::Disbelieved => "sasl",
             Trouble::Nobody => "nobody",
             Trouble::Suspended => "turned_away",
             _ => "ended",
         };
         let reason = match (trouble, self.client.reason.get()) {
             (Trouble::Nobody, None) => Reason::TenantMissing.code(),
-            (Trouble::Nobody | Trouble::Sasl | Trouble::Suspended, Some(reason)) => reason.code(),
+            (Trouble::Nobody | Trouble::Disbelieved | Trouble::Suspended, Some(reason)) => reason.code(),
             _ => "",
         };
         End { word, reason, detail: trouble.to_string() }

@@ -25,14 +25,14 @@ pub(crate) struct Shared {
     compiled: RefCell<Option<(u64, Option<Cluster>)>>,
 }
 
-/// The cluster of this name under this policy.
-pub(crate) fn of(policy: &Rc<RefCell<Policy>>, name: &str) -> Rc<Shared> {
+/// The cluster of this name under this policy; `counts` of topics, where it is new.
+pub(crate) fn of(policy: &Rc<RefCell<Policy>>, name: &str, counts: impl FnOnce() -> Counts) -> Rc<Shared> {
     CLUSTERS.with_borrow_mut(|all| {
         if let Some(known) = all.iter().find(|one| Rc::ptr_eq(&one.policy, policy) && one.name == name) {
             return known.clone();
         }
         let (policy, name) = (policy.clone(), name.to_owned());
-        let new = Rc::new(Shared { policy, name, counts: Rc::default(), compiled: RefCell::default() });
+        let new = Rc::new(Shared { policy, name, counts: Rc::new(counts()), compiled: RefCell::default() });
         all.push(new.clone());
         new
     })

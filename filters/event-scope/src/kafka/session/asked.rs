@@ -173,6 +173,9 @@ impl Core {
         {
             self.expect(header.correlation, What::Count { world: Rc::clone(&world), made })?;
             stand_in::all_topics(header.correlation, &mut step.out);
+            if !world.is_counted() {
+                return self.deny(frame, header, code::NOT_CONTROLLER, Reach::Each, step);
+            }
         }
         let start = step.mark();
         step.splice(&codec::request(frame, &mut editor, &mut self.scratch)?);

@@ -8,6 +8,8 @@ pub(super) const GROUP_DENIED: i16 = 30;
 pub(super) const CLUSTER_DENIED: i16 = 31;
 pub(super) const UNSUPPORTED_MECHANISM: i16 = 33;
 pub(super) const UNSUPPORTED_VERSION: i16 = 35;
+/// Retried by administrators, who look for the controller before: where an answer of a broker is waited for.
+pub(super) const NOT_CONTROLLER: i16 = 41;
 pub(super) const POLICY_VIOLATION: i16 = 44;
 pub(super) const TRANSACTION_DENIED: i16 = 53;
 pub(super) const SASL_FAILED: i16 = 58;

@@ -75,7 +75,7 @@ impl Core {
         let sent = codec::request(frame, &mut Nobody, &mut self.scratch)?.to_vec();
         self.expect(header.correlation, What::Replace(told))?;
         step.out.extend(sent);
-        self.say_last(Trouble::Sasl, step);
+        self.say_last(Trouble::Disbelieved, step);
         Ok(())
     }
 

@@ -131,6 +131,11 @@ pub trait World {
         None
     }
 
+    /// Whether a broker said how many there are: before, nothing is made, and clients are told to ask once more.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
     /// So many of a broker's topics are its own, without those that were allowed since [`World::made`] said `made`.
     fn counted(&self, topics: u32, made: u64) {
         let _ = (topics, made);
