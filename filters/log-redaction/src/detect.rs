@@ -134,7 +134,14 @@ struct Rules {
     words: words::Words,
     ids: Vec<&'static ids::Id>,
     shapes: Vec<ids::Shape>,
+    forms: ids::Forms,
     keys: keys::Keys,
+}
+
+impl Rules {
+    fn is_on(&self, id: DetectorId) -> bool {
+        self.on.get(usize::from(id.0)).is_some_and(|on| *on)
+    }
 }
 
 impl Detectors {
@@ -146,11 +153,11 @@ impl Detectors {
         let custom: Vec<_> = selection.custom.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
         let (keys, heads) = keys::Keys::new();
         let ids: Vec<&'static ids::Id> = ids::all().collect();
-        let rules = Rules { on, words: words::Words::new(), ids, shapes: ids::shapes(), keys };
+        let rules = Rules { on, words: words::Words::new(), ids, shapes: ids::shapes(), forms: ids::Forms::new(), keys };
         let mut cues = cues::all(&rules, &heads);
         cues.extend(selection.custom.iter().enumerate().map(|(index, custom)| (Cue::Custom(index), custom.pattern.clone())));
         let patterns: Vec<&str> = cues.iter().map(|(_, pattern)| pattern.as_str()).collect();
-        let locator = locate::Locator::new(&patterns).map_err(|_| DetectorError::TooLarge)?;
+        let locator = locate::Locator::new(&patterns, selection.custom.is_empty()).map_err(|_| DetectorError::TooLarge)?;
         Ok(Self { locator, cues: cues.into_iter().map(|(cue, _)| cue).collect(), custom, names, rules })
     }
 
@@ -216,13 +223,14 @@ struct Look<'t> {
     key: &'t [u8],
     /// What the field's name speaks of, and its last word.
     key_bits: (Bit, Bit),
-    /// What the words beside a place speak of, as they were read last.
-    beside: Cell<(usize, usize, Bit)>,
+    /// What the words before a place, and those after one, speak of, as they were read last.
+    before: Cell<(usize, Bit)>,
+    after: Cell<(usize, Bit)>,
 }
 
 impl<'t> Look<'t> {
     fn new(text: &'t [u8], rules: &'t Rules, key: &'t [u8], key_bits: (Bit, Bit)) -> Self {
-        Self { text: Text::new(text), rules, key, key_bits, beside: Cell::new((usize::MAX, 0, 0)) }
+        Self { text: Text::new(text), rules, key, key_bits, before: Cell::new((usize::MAX, 0)), after: Cell::new((usize::MAX, 0)) }
     }
 
     /// A candidate, if its detector is on.
@@ -231,8 +239,7 @@ impl<'t> Look<'t> {
     }
 
     fn found_as(&self, id: DetectorId, start: usize, end: usize, strength: Strength) -> Option<Candidate> {
-        let on = self.rules.on.get(usize::from(id.0)).is_some_and(|on| *on);
-        (on && start < end && end <= self.text.len()).then_some(Candidate { start, end, id, strength })
+        (self.rules.is_on(id) && start < end && end <= self.text.len()).then_some(Candidate { start, end, id, strength })
     }
 
     /// Whether a word beside `start..end`, or the field's name, speaks of `bit`.
@@ -240,17 +247,18 @@ impl<'t> Look<'t> {
         if self.key_bits.0 & bit != 0 {
             return true;
         }
-        let (known_start, known_end, bits) = self.beside.get();
-        let bits = if (known_start, known_end) == (start, end) {
-            bits
-        } else {
-            let (before, after) = words::beside(&self.text, start, end);
-            self.text.spend(2 * (before.len() + after.len()));
-            let bits = self.rules.words.speak_of(before) | self.rules.words.speak_of(after);
-            self.beside.set((start, end, bits));
+        let read = |cell: &Cell<(usize, Bit)>, at: usize, words: fn(&Text<'t>, usize) -> &'t [u8]| {
+            let (known, bits) = cell.get();
+            if known == at {
+                return bits;
+            }
+            let words = words(&self.text, at);
+            self.text.spend(2 * words.len());
+            let bits = self.rules.words.speak_of(words);
+            cell.set((at, bits));
             bits
         };
-        bits & bit != 0
+        read(&self.before, start, words::before) & bit != 0 || read(&self.after, end, words::after) & bit != 0
     }
 
     /// Whether the field's name ends with one of `words`.

@@ -1,7 +1,7 @@
 //! Payment cards: the issuer's range, its lengths, and Luhn.
 
 use super::catalog::Built;
-use super::number::{Number, flat, luhn, value};
+use super::number::{Number, Shape, flat, luhn, shape, value};
 use super::text::{ALNUM, DIGIT, UNDERSCORE};
 use super::words::CARD;
 use super::{Candidate, Look, Strength};
@@ -56,9 +56,19 @@ const RANGES: &[Range] = &[
 ];
 
 /// How issuers group digits on a card.
-const GROUPED: &[&str] = &[
-    "4-4-4-4", "4-6-5", "4-6-4", "4-4-4-4-3", "4-4-4-3", "4-4-5", "6-13", "4-4-4-1", "4-4-4-4-2", "4-4-4-4-1", "8-8",
-    "4-5-6",
+const GROUPED: &[Shape] = &[
+    shape("4-4-4-4"),
+    shape("4-6-5"),
+    shape("4-6-4"),
+    shape("4-4-4-4-3"),
+    shape("4-4-4-3"),
+    shape("4-4-5"),
+    shape("6-13"),
+    shape("4-4-4-1"),
+    shape("4-4-4-4-2"),
+    shape("4-4-4-4-1"),
+    shape("8-8"),
+    shape("4-5-6"),
 ];
 
 /// The card that starts with `number`.
@@ -76,7 +86,7 @@ pub(super) fn card(look: &Look<'_>, start: usize, number: &Number) -> Option<Can
         }
         let digits = number.digits(group.total);
         let grouped = index > 0;
-        if grouped && !is_grouped(number, index + 1) {
+        if grouped && !is_grouped(number, index) {
             continue;
         }
         if !issued(digits) || !luhn(digits) || flat(digits) {
@@ -116,20 +126,15 @@ fn apart(look: &Look<'_>, start: usize, end: usize, grouped: bool) -> bool {
     !(grouped && (dashed || goes_on))
 }
 
-/// Whether the first `groups` groups are those of a card, one kind of separator between them.
-fn is_grouped(number: &Number, groups: usize) -> bool {
-    let mut shape = [0; 32];
-    let shape = number.shape(groups, &mut shape);
-    let Some(separator) = shape.iter().copied().find(|byte| !byte.is_ascii_digit()) else { return false };
-    if !matches!(separator, b' ' | b'-' | b'.') {
-        return false;
-    }
-    for byte in shape.iter_mut() {
-        if *byte == separator {
-            *byte = b'-';
-        }
-    }
-    GROUPED.iter().any(|known| known.as_bytes() == &*shape)
+/// Whether the groups up to the `last`th are those of a card, one kind of separator between them.
+fn is_grouped(number: &Number, last: usize) -> bool {
+    let groups = number.groups();
+    let Some(first) = groups.first() else { return false };
+    let same = groups.iter().take(last).all(|group| group.separator == first.separator);
+    // As if dashes stood there, whatever does.
+    let sizes = groups.iter().take(last + 1).fold(0, |shape: Shape, group| shape << 8 | (group.size as u64) << 3 | 2);
+    let dashed = sizes & !(7 << (8 * last));
+    same && matches!(first.separator, b' ' | b'-' | b'.') && GROUPED.contains(&dashed)
 }
 
 fn issued(digits: &[u8]) -> bool {

@@ -69,7 +69,7 @@ pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
         (Cue::Marker, &[], "\\[REDACTED:"),
         (Cue::Escape, &[], "(?:%[2-7]|\\\\u00[2-7])[0-9A-Fa-f]"),
     ];
-    let on = |built: &Built| rules.on.get(usize::from(built.id().0)).is_some_and(|on| *on);
+    let on = |built: &Built| rules.is_on(built.id());
     let mut cues: Vec<(Cue, String)> = FIXED
         .iter()
         .filter(|(_, of, _)| of.is_empty() || of.iter().any(on))
@@ -78,14 +78,18 @@ pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
     if on(&Built::Iban) {
         cues.push((Cue::Iban, iban::pattern()));
     }
-    // Cards, phones and ids alike: whether they are on is asked where they are found.
-    cues.push((Cue::Number, "(?:\\A|[^0-9A-Za-z])[0-9](?:[ ./()-]{0,2}[0-9]){7}".to_owned()));
-    for (index, id) in ids::all().enumerate() {
-        let forms = id.lettered.iter().enumerate();
+    // Cards, phones and ids alike: whether they are on is asked where they are found. Once per run of digits in groups, for
+    // a start at each group would make a state of each way to part eight digits.
+    cues.push((Cue::Number, "(?:\\A|[^0-9 ./()-]|[ ./()-]{3})[ ./()-]{0,2}[0-9](?:[ ./()-]{0,2}[0-9]){7}".to_owned()));
+    for (index, id) in ids::all().enumerate().filter(|(index, _)| rules.is_on(ids::id(*index))) {
+        let forms = id.lettered.iter().enumerate().filter(|(_, lettered)| !lettered.pattern.is_empty());
         cues.extend(forms.map(|(form, lettered)| (Cue::Lettered(index, form), lettered.pattern.to_owned())));
     }
-    cues.extend(heads.iter().enumerate().map(|(index, head)| (Cue::Key(index), head.clone())));
+    let wanted = heads.iter().enumerate().filter(|(index, _)| rules.keys.ids_of_head(*index).any(|id| rules.is_on(id)));
+    cues.extend(wanted.map(|(index, head)| (Cue::Key(index), head.clone())));
     let words = rules.keys.keywords.iter().enumerate();
-    cues.extend(words.map(|(index, (word, _))| (Cue::Keyword(index), format!("(?i:{word})"))));
-    cues
+    let words = words.filter(|(_, (_, rows))| rules.keys.ids_of(rows).any(|id| rules.is_on(id)));
+    cues.extend(words.map(|(index, (word, _))| (Cue::Keyword(index), (*word).to_owned())));
+    // What is located in any case has a quarter of the states; validators look at the case themselves.
+    cues.into_iter().map(|(cue, pattern)| (cue, format!("(?i:{pattern})"))).collect()
 }

@@ -74,7 +74,8 @@ impl Compiled {
         let input = Input::new(whole).span(window);
         let found = self.regex.try_search(cache, &input).ok()??;
         if !self.words.is_empty() {
-            let (before, after) = super::words::beside(&look.text, found.start(), found.end());
+            let before = super::words::before(&look.text, found.start());
+            let after = super::words::after(&look.text, found.end());
             let there = |word: &Vec<u8>| [before, after, look.key].into_iter().any(|place| mentions(place, word));
             if !self.words.iter().any(there) {
                 return None;

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 
+use super::ids::{LONGEST, SHORTEST};
 use super::text::{ALNUM, BASE64, DASH, UNDERSCORE, is};
 use super::token::{STANDARD, URL_SAFE};
 
@@ -126,6 +127,31 @@ pub(super) fn runs(text: &[u8], mut each: impl FnMut(usize, usize)) -> u64 {
         }
         done = end;
         probe = end + RUN;
+    }
+    steps
+}
+
+/// Calls `each` with every word of letters and digits that is as long as an id with letters, and has a digit where one of
+/// them has. Only every eighth byte is looked at where no such word is.
+pub(super) fn long_words(text: &[u8], mut each: impl FnMut(usize, usize)) -> u64 {
+    let (mut probe, mut done, mut steps) = (SHORTEST - 1, 0, 0);
+    while let Some(byte) = text.get(probe) {
+        steps += 1;
+        if !is(*byte, ALNUM) {
+            probe += SHORTEST;
+            continue;
+        }
+        let before = text.get(done..probe).unwrap_or_default();
+        let start = probe - before.iter().rev().take_while(|byte| is(**byte, ALNUM)).count();
+        let after = text.get(probe..).unwrap_or_default();
+        let end = probe + after.iter().take_while(|byte| is(**byte, ALNUM)).count();
+        steps += (end - start) as u64;
+        let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+        if (SHORTEST..=LONGEST).contains(&(end - start)) && (digit(end - 2) || digit(end - 1) || digit(start + 6)) {
+            each(start, end);
+        }
+        done = end;
+        probe = end + SHORTEST;
     }
     steps
 }

@@ -9,17 +9,17 @@ mod europe;
 mod nordic;
 
 use super::catalog::About;
-use super::number::Number;
-use super::text::{ALNUM, DASH, DIGIT, DOT, LETTER, SPACE};
+use super::number::{self, Number};
+use super::text::{ALNUM, DASH, DIGIT, DOT};
 use super::words::Bit;
 use super::{Candidate, DetectorId, Look, Strength};
 
-/// An id with letters, which has a locator of its own.
+/// An id with letters.
 pub(super) struct Lettered {
-    /// What locates it, to its last character.
+    /// What locates it, to its last character; empty where it is a word of letters and digits.
     pub(super) pattern: &'static str,
-    /// Its letters and digits, without what separates them.
-    length: usize,
+    /// Its letters and digits without what separates them: `A` for a letter, `9` for a digit, `*` for either.
+    written: &'static str,
     /// Whether it counts only with a word.
     told: bool,
 }
@@ -58,13 +58,14 @@ pub(super) fn bit(index: usize) -> Bit {
     1 << (FIRST_BIT + index as u32)
 }
 
-fn id(index: usize) -> DetectorId {
+/// The id of the `index`th.
+pub(super) fn id(index: usize) -> DetectorId {
     DetectorId((super::catalog::built() + index) as u16)
 }
 
 /// A shape, whose it is, and whether it counts by itself.
 pub(super) struct Shape {
-    written: &'static [u8],
+    written: number::Shape,
     index: usize,
     free: bool,
 }
@@ -73,7 +74,7 @@ pub(super) struct Shape {
 pub(super) fn shapes() -> Vec<Shape> {
     let mut shapes = Vec::new();
     for (index, id) in all().enumerate() {
-        let one = |free| move |written: &&'static str| Shape { written: written.as_bytes(), index, free };
+        let one = |free| move |written: &&'static str| Shape { written: number::shape(written), index, free };
         shapes.extend(id.free.iter().map(one(true)));
         shapes.extend(id.told.iter().map(one(false)));
     }
@@ -93,19 +94,15 @@ pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<C
         if !(7..=18).contains(&group.total) || whole && number.cut {
             continue;
         }
-        let mut shape = [0; 32];
-        let length = number.shape(index + 1, &mut shape).len();
         let mut code = [0; 24];
         for (place, digit) in code.iter_mut().zip(number.digits(group.total)) {
             *place = b'0' + digit;
         }
-        if let Some(found) = lettered_tail(look, start, group.end, (&mut shape, length), (&mut code, group.total)) {
+        if let Some(found) = lettered_tail(look, start, group.end, group.shape, (&mut code, group.total)) {
             return Some(found);
         }
         let code = code.get(..group.total)?;
-        if closes(look, group.end)
-            && let Some(found) = ask(look, start, group.end, shape.get(..length)?, code)
-        {
+        if let Some(found) = ask(look, start, group.end, group.shape, code) {
             return Some(found);
         }
     }
@@ -117,21 +114,15 @@ fn lettered_tail(
     look: &Look<'_>,
     start: usize,
     end: usize,
-    (shape, length): (&mut [u8; 32], usize),
+    shape: number::Shape,
     (code, total): (&mut [u8; 24], usize),
 ) -> Option<Candidate> {
     let text = &look.text;
     let dashed = text.at(end) == Some(b'-');
     let at = end + usize::from(dashed);
     let letter = text.at(at).filter(u8::is_ascii_alphabetic)?;
-    if !closes(look, at + 1) {
-        return None;
-    }
-    let mut kept = *shape;
-    let tail: &[u8] = if dashed { b"-L" } else { b"L" };
-    kept.get_mut(length..length + tail.len())?.copy_from_slice(tail);
     *code.get_mut(total)? = letter.to_ascii_uppercase();
-    ask(look, start, at + 1, kept.get(..length + tail.len())?, code.get(..=total)?)
+    ask(look, start, at + 1, number::lettered(shape, dashed), code.get(..=total)?)
 }
 
 fn closes(look: &Look<'_>, end: usize) -> bool {
@@ -140,13 +131,13 @@ fn closes(look: &Look<'_>, end: usize) -> bool {
     text.closes(end, ALNUM) && !longer
 }
 
-fn ask(look: &Look<'_>, start: usize, end: usize, shape: &[u8], code: &[u8]) -> Option<Candidate> {
+fn ask(look: &Look<'_>, start: usize, end: usize, shape: number::Shape, code: &[u8]) -> Option<Candidate> {
     let shapes = &look.rules.shapes;
     let from = shapes.partition_point(|known| known.written < shape);
     for known in shapes.get(from..)?.iter().take_while(|known| known.written == shape) {
         let rule = look.rules.ids.get(known.index)?;
         look.text.spend(code.len());
-        if (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
+        if closes(look, end) && (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
             let strength = if known.free { Strength::Checked } else { Strength::Told };
             if let Some(found) = look.found_as(id(known.index), start, end, strength) {
                 return Some(found);
@@ -156,38 +147,78 @@ fn ask(look: &Look<'_>, start: usize, end: usize, shape: &[u8], code: &[u8]) -> 
     None
 }
 
+/// Words of letters and digits that are ids, by how long they are.
+pub(super) struct Forms(Vec<Vec<(usize, usize)>>);
+
+impl Forms {
+    pub(super) fn new() -> Self {
+        let mut forms = vec![Vec::new(); LONGEST + 1];
+        for (index, id) in all().enumerate() {
+            for (form, lettered) in id.lettered.iter().enumerate().filter(|(_, lettered)| lettered.pattern.is_empty()) {
+                forms.get_mut(lettered.written.len()).into_iter().for_each(|list| list.push((index, form)));
+            }
+        }
+        Self(forms)
+    }
+}
+
+/// The shortest and the longest word that may be an id.
+pub(super) const SHORTEST: usize = 8;
+pub(super) const LONGEST: usize = 18;
+
+/// The id that all of the word `start..end` is.
+pub(super) fn word(look: &Look<'_>, start: usize, end: usize) -> Option<Candidate> {
+    let forms = look.rules.forms.0.get(end - start)?;
+    forms.iter().find_map(|(index, form)| lettered(look, *index, *form, end))
+}
+
 /// The id with letters that ends at `end`: the `form`th of the `index`th.
 pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -> Option<Candidate> {
     let text = &look.text;
     let rule = look.rules.ids.get(index)?;
     let form = rule.lettered.get(form)?;
+    let length = form.written.len();
     let mut code = [0; 24];
-    let (mut start, mut left) = (end, form.length);
+    let (mut start, mut left) = (end, length);
     while left > 0 {
         start = start.checked_sub(1)?;
         match text.at(start)? {
-            byte if byte.is_ascii_alphanumeric() || byte == b'+' => {
+            byte if byte.is_ascii_alphanumeric() => {
                 left -= 1;
+                let right = match form.written.as_bytes().get(left)? {
+                    b'A' => byte.is_ascii_alphabetic(),
+                    b'9' => byte.is_ascii_digit(),
+                    _ => true,
+                };
+                if !right {
+                    return None;
+                }
                 *code.get_mut(left)? = byte.to_ascii_uppercase();
             }
-            b' ' | b'-' | b'(' | b')' if end - start < 28 => {}
+            b' ' | b'(' if !form.pattern.is_empty() && end - start < 16 => {}
             _ => return None,
         }
     }
     // The closing parenthesis of Hong Kong's ids.
-    let end = if text.at(end) == Some(b')') && text.slice(start, end).contains(&b'(') { end + 1 } else { end };
-    if !text.opens(start, ALNUM) || !text.closes(end, ALNUM) {
+    let stop = if text.slice(start, end).contains(&b'(') {
+        if text.at(end) != Some(b')') {
+            return None;
+        }
+        end + 1
+    } else {
+        end
+    };
+    let written = text.slice(start, end);
+    let mixed = written.iter().any(u8::is_ascii_lowercase) && written.iter().any(u8::is_ascii_uppercase);
+    if mixed || !text.opens(start, ALNUM) || !text.closes(stop, ALNUM) {
         return None;
     }
-    let dashed = text.before(start) == Some(b'-') && text.is_before(start - 1, ALNUM);
-    if dashed || text.at(end) == Some(b'-') && text.is(end + 1, ALNUM) {
+    let dashed = text.before(start) == Some(b'-') && start > 1 && text.is(start - 2, ALNUM);
+    if dashed || text.at(stop) == Some(b'-') && text.is(stop + 1, ALNUM) {
         return None;
     }
-    if text.is_before(start, SPACE | LETTER) && form.length < 6 {
-        return None;
-    }
-    let right = (rule.check)(code.get(..form.length)?) && (!form.told || look.told(bit(index), start, end));
-    if right { look.found_as(id(index), start, end, Strength::Checked) } else { None }
+    let right = (rule.check)(code.get(..length)?) && (!form.told || look.told(bit(index), start, stop));
+    if right { look.found_as(id(index), start, stop, Strength::Checked) } else { None }
 }
 
 // --- arithmetic that several share, over ASCII

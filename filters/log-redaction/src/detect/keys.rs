@@ -128,6 +128,18 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// Whose keys the rows are.
+    pub(super) fn ids_of(&self, rows: &[usize]) -> impl Iterator<Item = DetectorId> {
+        rows.iter().filter_map(|row| self.rows.get(*row)).map(|row| row.id)
+    }
+
+    /// Whose keys the `located`th locator locates.
+    pub(super) fn ids_of_head(&self, located: usize) -> impl Iterator<Item = DetectorId> {
+        self.ids_of(self.located.get(located).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
 /// The class that a letter of a format means.
 fn class(letter: &str) -> Class {
     match letter {
@@ -186,6 +198,9 @@ fn written(class: Class) -> String {
     out
 }
 
+/// How much of a key its locator sees, if it is not longer by its text alone: with less it would hit too often.
+const SEEN: usize = 8;
+
 /// What locates a key, and how many bytes from its first text on: that text, and some of what follows if it is short.
 fn pattern(pieces: &[Piece]) -> (String, usize) {
     let lead = matches!(pieces.first(), Some(Piece::Some { .. }));
@@ -202,9 +217,9 @@ fn pattern(pieces: &[Piece]) -> (String, usize) {
         }
     }
     if let Some(Piece::Some { class, least, .. }) = rest.next()
-        && seen < 6
+        && seen < SEEN
     {
-        let more = (6 - seen).min(*least);
+        let more = (SEEN - seen).min(*least);
         pattern.push_str(&format!("{}{{{more}}}", written(*class)));
         seen += more;
     }

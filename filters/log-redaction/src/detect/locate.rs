@@ -24,10 +24,34 @@ pub(super) fn thompson() -> thompson::Config {
 }
 
 /// The automaton.
-pub(super) struct Locator(DFA);
+pub(super) struct Locator {
+    dfa: DFA,
+    /// What each byte is read as.
+    read: [u8; 256],
+}
+
+/// Every byte as itself.
+const PLAIN: [u8; 256] = table(false);
+/// Letters in lower case: half as many classes of bytes, and half the memory for each state.
+const FOLDED: [u8; 256] = table(true);
+
+#[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+const fn table(fold: bool) -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = if fold { (byte as u8).to_ascii_lowercase() } else { byte as u8 };
+        byte += 1;
+    }
+    table
+}
 
 impl Locator {
-    pub(super) fn new(patterns: &[&str]) -> Result<Self, String> {
+    /// Of `patterns`; where they are `folded`, none of them tells upper case from lower.
+    pub(super) fn new(patterns: &[&str], folded: bool) -> Result<Self, String> {
+        let lower: Vec<String> = patterns.iter().map(|pattern| without_upper_case(pattern)).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        let (patterns, read) = if folded { (&*lower, FOLDED) } else { (patterns, PLAIN) };
         DFA::builder()
             .configure(
                 DFA::config()
@@ -39,12 +63,17 @@ impl Locator {
             .syntax(syntax())
             .thompson(thompson())
             .build_many(patterns)
-            .map(Self)
+            .map(|dfa| Self { dfa, read })
             .map_err(|error| error.to_string())
     }
 
+    /// TEMP
+    pub(super) fn classes(&self) -> usize {
+        self.dfa.byte_classes().alphabet_len()
+    }
+
     pub(super) fn cache(&self) -> Cache {
-        self.0.create_cache()
+        self.dfa.create_cache()
     }
 
     /// Calls `hit` with each pattern that matches and where its match ends, in the order of ends. What `hit` returns is
@@ -52,19 +81,36 @@ impl Locator {
     ///
     /// False where the automaton gave up, which it never does as it is configured.
     pub(super) fn scan(&self, cache: &mut Cache, text: &[u8], mut hit: impl FnMut(usize, usize) -> usize) -> bool {
-        let dfa = &self.0;
+        let dfa = &self.dfa;
         let mut from = 0_usize;
         'start: loop {
             let behind = from.checked_sub(1).and_then(|before| text.get(before)).copied();
             let start = start::Config::new().look_behind(behind).anchored(Anchored::No);
             let Ok(mut state) = dfa.start_state(cache, &start) else { return false };
             let Some(rest) = text.get(from..) else { return true };
-            for (offset, byte) in rest.iter().enumerate() {
-                match dfa.next_state(cache, state, *byte) {
+            let mut bytes = rest.iter().enumerate();
+            loop {
+                // Nearly all of a text is walked here: states that are known, and in which nothing matches.
+                let mut seen = None;
+                if !state.is_tagged() {
+                    for (offset, byte) in bytes.by_ref() {
+                        let byte = self.read.get(usize::from(*byte)).copied().unwrap_or(*byte);
+                        let next = dfa.next_state_untagged(cache, state, byte);
+                        if next.is_tagged() {
+                            seen = Some((offset, byte));
+                            break;
+                        }
+                        state = next;
+                    }
+                } else if let Some((offset, byte)) = bytes.next() {
+                    seen = Some((offset, self.read.get(usize::from(*byte)).copied().unwrap_or(*byte)));
+                }
+                let Some((offset, byte)) = seen else { break };
+                match dfa.next_state(cache, state, byte) {
                     Ok(next) => state = next,
                     Err(_) => return false,
                 }
-                if state.is_tagged() && state.is_match() {
+                if state.is_match() {
                     let end = from + offset;
                     let mut on = 0;
                     for index in 0..dfa.match_len(cache, state) {
@@ -87,4 +133,16 @@ impl Locator {
             return true;
         }
     }
+}
+
+/// The pattern for a text in lower case. `(?i:…)` around all of it is taken off: what it added is never seen.
+fn without_upper_case(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut escaped = false;
+    for character in pattern.replace("A-Za-z", "a-z").replace("A-Fa-f", "a-f").replace("(?i:", "(?:").chars() {
+        // `\\A` is no letter.
+        out.push(if escaped { character } else { character.to_ascii_lowercase() });
+        escaped = character == '\\' && !escaped;
+    }
+    out
 }

@@ -4,7 +4,7 @@ use super::text::{DIGIT, Text};
 
 /// The most digits that are read; a longer number is none of ours.
 pub(super) const DIGITS: usize = 20;
-const GROUPS: usize = 9;
+const GROUPS: usize = 8;
 
 /// Digits in groups. One separator stands between two groups; `)` is one, whatever blank or
 /// dash follows it, and so is `(` after a blank.
@@ -14,6 +14,51 @@ pub(super) struct Number {
     count: usize,
     /// Whether more digits follow than are kept.
     pub(super) cut: bool,
+}
+
+/// How digits are grouped, such as `3-2-4`: one byte per group, its size in five bits and what stands before it in three.
+pub(super) type Shape = u64;
+
+/// The shape that is written so; `L` is a letter after the digits.
+#[allow(clippy::indexing_slicing, reason = "checked when compiled, and tables of constants")]
+pub(super) const fn shape(written: &str) -> Shape {
+    let bytes = written.as_bytes();
+    let (mut shape, mut size, mut before, mut at) = (0, 0, 0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            digit @ b'0'..=b'9' => size = size * 10 + (digit - b'0') as u64,
+            b'L' => {
+                if size > 0 {
+                    shape = shape << 8 | size << 3 | before;
+                }
+                return lettered(shape, size == 0);
+            }
+            other => {
+                shape = shape << 8 | size << 3 | before;
+                (size, before) = (0, code(other));
+            }
+        }
+        at += 1;
+    }
+    shape << 8 | size << 3 | before
+}
+
+/// A shape with a letter after its digits.
+pub(super) const fn lettered(shape: Shape, dashed: bool) -> Shape {
+    shape << 8 | 31 << 3 | dashed as u64
+}
+
+/// Three bits for what separates groups; 0 for nothing.
+const fn code(separator: u8) -> u64 {
+    match separator {
+        b' ' => 1,
+        b'-' => 2,
+        b'.' => 3,
+        b'/' => 4,
+        b')' => 5,
+        b'(' => 6,
+        _ => 0,
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -26,6 +71,8 @@ pub(super) struct Group {
     pub(super) size: usize,
     /// What stands after it, if another group follows.
     pub(super) separator: u8,
+    /// How the number is written up to its end.
+    pub(super) shape: Shape,
 }
 
 impl Number {
@@ -33,7 +80,7 @@ impl Number {
     pub(super) fn read(text: &Text<'_>, start: usize) -> Self {
         let mut number =
             Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
-        let (mut at, mut total, mut size) = (start, 0, 0);
+        let (mut at, mut total, mut size, mut shape, mut before) = (start, 0, 0, 0, 0);
         loop {
             match text.at(at) {
                 Some(byte @ b'0'..=b'9') => {
@@ -47,12 +94,13 @@ impl Number {
                 other => {
                     let (separator, next) = separator(text, at, other);
                     let Some(group) = number.groups.get_mut(number.count) else { return number };
-                    *group = Group { end: at, total, size, separator };
+                    shape = shape << 8 | (size as u64) << 3 | code(before);
+                    *group = Group { end: at, total, size, separator, shape };
                     number.count += 1;
                     if separator == 0 {
                         return number;
                     }
-                    (at, size) = (next, 0);
+                    (at, size, before) = (next, 0, separator);
                 }
             }
         }
@@ -65,27 +113,6 @@ impl Number {
     /// The first `total` digits, each as its value.
     pub(super) fn digits(&self, total: usize) -> &[u8] {
         self.digits.get(..total).unwrap_or_default()
-    }
-
-    /// How the first `groups` groups are written, such as `3-2-4`: into `out`, which is long enough.
-    pub(super) fn shape<'o>(&self, groups: usize, out: &'o mut [u8; 32]) -> &'o mut [u8] {
-        let mut length = 0;
-        let mut put = |byte: u8| {
-            if let Some(place) = out.get_mut(length) {
-                *place = byte;
-                length += 1;
-            }
-        };
-        for (index, group) in self.groups().iter().take(groups).enumerate() {
-            if group.size >= 10 {
-                put(b'0' + (group.size / 10) as u8);
-            }
-            put(b'0' + (group.size % 10) as u8);
-            if index + 1 < groups {
-                put(group.separator);
-            }
-        }
-        out.get_mut(..length).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Phone numbers: E.164, and national numbers as 30 countries write them.
 
 use super::catalog::Built;
-use super::number::{Group, Number};
+use super::number::{Group, Number, Shape, shape};
 use super::text::{ALNUM, DIGIT, DOT, LETTER, PLUS};
 use super::words::PHONE;
 use super::{Candidate, Look, Strength};
@@ -60,33 +60,33 @@ pub(super) const NATIONAL: &[(&str, &[&str], usize, usize)] = &[
 ];
 
 /// Shapes in which nothing else is written, how they start, and the most they are asked besides.
-const FREE: &[(&str, &[&str])] = &[
-    ("3)3-4", &["2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("3)3.4", &["2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("3)3 4", &["2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("3-3-4", &["2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("3.3.4", &["2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("1-3-3-4", &["1"]),
-    ("1(3)3-4", &["1", "8"]),
-    ("1.3.3.4", &["1"]),
-    ("2 2 2 2 2", &["01", "02", "03", "04", "05", "06", "07", "08", "09"]),
-    ("2.2.2.2.2", &["01", "02", "03", "04", "05", "06", "07", "08", "09"]),
-    ("5 6", &["07", "01"]),
-    ("5 3 3", &["07", "01"]),
-    ("4 3 4", &["01", "07", "03", "08"]),
-    ("3 4 4", &["02", "13", "15", "17", "18", "19"]),
-    ("3-4-4", &["0", "13", "15", "17", "18", "19"]),
-    ("2-4-4", &["0"]),
-    ("2)4-4", &["1", "2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("2)5-4", &["1", "2", "3", "4", "5", "6", "7", "8", "9"]),
-    ("2)4 4", &["0"]),
-    ("4 3 3", &["04"]),
-    ("3 3 2 2", &["0"]),
-    ("4 2 2 2", &["04"]),
-    ("4 3 2 2", &["05"]),
-    ("2-8", &["06"]),
-    ("1(3)3-2-2", &["8"]),
-    ("1 3 3-2-2", &["8"]),
+const FREE: &[(Shape, &[&str])] = &[
+    (shape("3)3-4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("3)3.4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("3)3 4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("3-3-4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("3.3.4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("1-3-3-4"), &["1"]),
+    (shape("1(3)3-4"), &["1", "8"]),
+    (shape("1.3.3.4"), &["1"]),
+    (shape("2 2 2 2 2"), &["01", "02", "03", "04", "05", "06", "07", "08", "09"]),
+    (shape("2.2.2.2.2"), &["01", "02", "03", "04", "05", "06", "07", "08", "09"]),
+    (shape("5 6"), &["07", "01"]),
+    (shape("5 3 3"), &["07", "01"]),
+    (shape("4 3 4"), &["01", "07", "03", "08"]),
+    (shape("3 4 4"), &["02", "13", "15", "17", "18", "19"]),
+    (shape("3-4-4"), &["0", "13", "15", "17", "18", "19"]),
+    (shape("2-4-4"), &["0"]),
+    (shape("2)4-4"), &["1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("2)5-4"), &["1", "2", "3", "4", "5", "6", "7", "8", "9"]),
+    (shape("2)4 4"), &["0"]),
+    (shape("4 3 3"), &["04"]),
+    (shape("3 3 2 2"), &["0"]),
+    (shape("4 2 2 2"), &["04"]),
+    (shape("4 3 2 2"), &["05"]),
+    (shape("2-8"), &["06"]),
+    (shape("1(3)3-2-2"), &["8"]),
+    (shape("1 3 3-2-2"), &["8"]),
 ];
 
 /// The number after the `+` that the locator has seen, whose first digit ends at `end`.
@@ -132,17 +132,16 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option
         if !(7..=14).contains(&group.total) || index + 1 == number.groups().len() && number.cut {
             continue;
         }
-        let mut shape = [0; 32];
-        let shape = &*number.shape(index + 1, &mut shape);
         let starts = |with: &[&str]| with.iter().any(|with| begins(number, with));
-        let free = FREE.iter().any(|(known, with)| known.as_bytes() == shape && starts(with)) && right_in_nanp(shape, number);
+        let free =
+            FREE.iter().any(|(known, with)| *known == group.shape && starts(with)) && right_in_nanp(group.shape, number);
         let fits = || {
             NATIONAL.iter().any(|(_, with, least, most)| (*least..=*most).contains(&group.total) && starts(with))
         };
         // What has dots like an address, or blanks between single digits, is something else.
-        let odd = shape.iter().filter(|byte| **byte == b'.').count() == 3 && index == 3
-            || number.groups().iter().take(index + 1).filter(|group| group.size == 1).count() > 2
-            || shape.starts_with(b"4-2-2");
+        let before = number.groups().get(..index).unwrap_or_default();
+        let odd = index == 3 && before.iter().all(|group| group.separator == b'.')
+            || before.iter().filter(|group| group.size == 1).count() > 1;
         if free || !odd && fits() && look.told(PHONE, start, group.end) {
             return finish(look, open, *group, number);
         }
@@ -155,10 +154,12 @@ fn begins(number: &Number, with: &str) -> bool {
 }
 
 /// Area and exchange of the North American plan start with 2 to 9.
-fn right_in_nanp(shape: &[u8], number: &Number) -> bool {
-    let at = match shape {
-        b"3)3-4" | b"3)3.4" | b"3)3 4" | b"3-3-4" | b"3.3.4" => 0,
-        b"1-3-3-4" | b"1.3.3.4" => 1,
+fn right_in_nanp(written: Shape, number: &Number) -> bool {
+    const AT_0: [Shape; 5] = [shape("3)3-4"), shape("3)3.4"), shape("3)3 4"), shape("3-3-4"), shape("3.3.4")];
+    const AT_1: [Shape; 2] = [shape("1-3-3-4"), shape("1.3.3.4")];
+    let at = match written {
+        _ if AT_0.contains(&written) => 0,
+        _ if AT_1.contains(&written) => 1,
         _ => return true,
     };
     let digits = number.digits(at + 4);

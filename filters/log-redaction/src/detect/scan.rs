@@ -4,9 +4,9 @@ use regex_automata::hybrid::{dfa, regex};
 
 use super::catalog::Built;
 use super::cues::Cue;
-use super::decode::{Decoded, may_be_base64, runs, words};
+use super::decode::{Decoded, long_words, may_be_base64, runs, words};
 use super::number::{Number, start_of_eight};
-use super::text::{MARKER_MOST, Text};
+use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
 use super::{
     Candidate, Detectors, Finding, Hint, Look, Strength, card, crypto, email, iban, ids, ip, keys, phone, place, secret,
@@ -38,6 +38,7 @@ struct Key {
 impl Scratch {
     /// For `detectors`, and no others.
     pub fn new(detectors: &Detectors) -> Self {
+        if std::option_env!("SHOW").is_some() { #[allow(clippy::disallowed_macros)] { eprintln!("classes {}", detectors.locator.classes()); } }
         Self {
             automaton: detectors.locator.cache(),
             custom: detectors.custom.iter().map(super::custom::Compiled::cache).collect(),
@@ -51,6 +52,11 @@ impl Scratch {
     /// How many bytes validators have looked at since it was made; the automaton's one step per byte is not in it.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// TEMP
+    pub fn clears(&self) -> usize {
+        self.automaton.clear_count()
     }
 
     /// How much memory the automaton's states take, in bytes.
@@ -157,6 +163,10 @@ impl Engine<'_> {
                     custom_end = found.map_or(custom_end, |found| found.end);
                     found
                 }
+                Cue::Number => {
+                    numbers(look, end, out);
+                    None
+                }
                 other => validate(look, *other, end),
             };
             let Some(found) = found else { return 0 };
@@ -164,6 +174,7 @@ impl Engine<'_> {
             if found.strength == Strength::Proved { found.end } else { 0 }
         });
         seen.failed = !done;
+        look.text.spend_all(long_words(text, |start, end| out.extend(ids::word(look, start, end))));
         seen
     }
 
@@ -195,7 +206,7 @@ impl Engine<'_> {
         let steps = look.text.steps();
         let run = text.get(start..end).unwrap_or_default();
         for (from, to) in words(text, start, end) {
-            if look.text.opens(from, super::text::ALNUM) {
+            if (26..=35).contains(&(to - from)) && look.text.opens(from, ALNUM) {
                 out.extend(crypto::base58(look, from, to));
             }
         }
@@ -240,6 +251,9 @@ impl Engine<'_> {
 
 /// Where a marker ends whose beginning ends at `end`; nothing within it is looked at. 0 where it is none.
 fn after_marker(detectors: &Detectors, text: &Text<'_>, end: usize) -> usize {
+    if !text.ends(end, MARKER) {
+        return 0;
+    }
     let Some(close) = text.find(b"]", end, MARKER_MOST) else { return 0 };
     let within = text.slice(end, close);
     let Some((name, print)) = within.iter().rposition(|byte| *byte == b':').and_then(|at| within.split_at_checked(at))
@@ -254,7 +268,6 @@ fn after_marker(detectors: &Detectors, text: &Text<'_>, end: usize) -> usize {
 fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
     match cue {
         Cue::At => email::at_sign(look, end),
-        Cue::Number => number(look, end),
         Cue::Plus => phone::plus(look, end),
         Cue::Ipv4 => ip::ipv4(look, end),
         Cue::Ipv6Short => ip::ipv6(look, end, false),
@@ -276,15 +289,59 @@ fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
         Cue::Lettered(index, form) => ids::lettered(look, index, form, end),
         Cue::Key(index) => keys::located(look, index, end),
         Cue::Keyword(index) => keys::after(look, index, end),
-        Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
+        Cue::Number | Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
     }
 }
 
-/// Digits of which eight end at `end`: a card, an id, a phone number, in this order.
-fn number(look: &Look<'_>, end: usize) -> Option<Candidate> {
-    let start = start_of_eight(&look.text, end)?;
+/// A run of digits in groups of which eight end at `end`: at each group, a card, an id or a phone number, in this order.
+fn numbers(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) {
+    let Some(mut at) = start_of_eight(&look.text, end) else { return };
+    loop {
+        let found = if is_date(&look.text, at) { None } else { number(look, at) };
+        // Where a card or an id ends, what follows is something else.
+        let (next, last) = next_group(&look.text, at, found.map_or(at, |found| found.end));
+        out.extend(found);
+        at = next;
+        if last {
+            return;
+        }
+    }
+}
+
+fn number(look: &Look<'_>, start: usize) -> Option<Candidate> {
+    if !look.text.opens(start, ALNUM) {
+        return None;
+    }
     let number = Number::read(&look.text, start);
+    if number.groups().iter().all(|group| group.total < 7) && !number.cut {
+        return None;
+    }
     card::card(look, start, &number)
         .or_else(|| ids::number(look, start, &number))
         .or_else(|| phone::national(look, start, &number))
+}
+
+/// Whether a date starts at `at`, as in `2026-11-29`: nearly every line has one.
+fn is_date(text: &Text<'_>, at: usize) -> bool {
+    let date = text.slice(at, at + 11);
+    matches!(date, [b'1' | b'2', b'0' | b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/' | b'.', b'0' | b'1', b'0'..=b'9', a, b'0'..=b'3', b'0'..=b'9', rest @ ..]
+        if date.get(4) == Some(a) && !rest.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// Where the next group after the one at `at` starts, no earlier than `from`; and whether there is none.
+fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
+    let mut end = text.run(DIGIT, at, usize::MAX);
+    loop {
+        let mut next = end;
+        while next - end < 2 && matches!(text.at(next), Some(b' ' | b'.' | b'/' | b'(' | b')' | b'-')) {
+            next += 1;
+        }
+        if next == end || !text.is(next, DIGIT) {
+            return (next, true);
+        }
+        if next >= from {
+            return (next, false);
+        }
+        end = text.run(DIGIT, next, usize::MAX);
+    }
 }

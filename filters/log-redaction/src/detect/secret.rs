@@ -26,7 +26,7 @@ pub(super) const FIELD: &str = concat!(
     "api[_-]?token|token|authorization|cookie|session[_-]?id|jsessionid|phpsessid|csrf|sid|cvv2?|cvc|otp|mnemonic)",
     "[\"'\\\\\\]]{0,3}[ \\t]{0,2}(?:[:=>])"
 );
-pub(super) const OPTION: &str = "(?:\\A|[ \"'])--?(?i:[a-z-]{0,16}(?:password|passwd|secret|token|api-key|apikey|access-key|pass))[ =][^ ]";
+pub(super) const OPTION: &str = "(?:\\A|[ \"'])--?(?i:[a-z-]*(?:password|passwd|secret|token|api-key|apikey|access-key|pass))[ =][^ ]";
 
 /// The value of a whole field, by its name.
 pub(super) fn by_name(look: &Look<'_>) -> Option<Candidate> {

@@ -67,9 +67,21 @@ const fn kind(byte: u8) -> Class {
     }
 }
 
+const KINDS: [Class; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+    while byte < 256 {
+        kinds[byte] = kind(byte as u8);
+        byte += 1;
+    }
+    kinds
+};
+
 /// Whether `byte` is in `class`.
-pub(super) const fn is(byte: u8, class: Class) -> bool {
-    kind(byte) & class != 0
+#[inline(always)]
+pub(super) fn is(byte: u8, class: Class) -> bool {
+    KINDS.get(usize::from(byte)).is_some_and(|kind| kind & class != 0)
 }
 
 /// What a masked value is written as; see the redaction marker in the documentation.
@@ -102,6 +114,10 @@ impl<'a> Text<'a> {
 
     pub(super) fn spend(&self, steps: usize) {
         self.steps.set(self.steps.get().saturating_add(steps as u64));
+    }
+
+    pub(super) fn spend_all(&self, steps: u64) {
+        self.steps.set(self.steps.get().saturating_add(steps));
     }
 
     /// The byte at `at`.

@@ -25,7 +25,7 @@ pub(super) const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_S
 pub(super) fn jwt(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let text = &look.text;
     let start = end.checked_sub(4)?;
-    if !text.opens(start, URL64) {
+    if !text.starts(start, b"eyJ") || !text.opens(start, URL64) {
         return None;
     }
     let header = text.run(URL64, start, HEADER);

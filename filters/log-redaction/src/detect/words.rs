@@ -68,8 +68,19 @@ const AFTER: usize = 20;
 /// The longest word that is known, in bytes.
 const LONGEST: usize = 40;
 
-/// Words, sorted.
-pub(super) struct Words(Vec<(&'static [u8], Bit)>);
+/// Words by their hash: a table twice as large as there are, at least, so that one look tells most words from them.
+pub(super) struct Words {
+    all: Vec<(&'static [u8], Bit)>,
+    slots: Vec<u16>,
+}
+
+const SLOTS: usize = 4096;
+const EMPTY: u16 = u16::MAX;
+
+fn hash(word: &[u8]) -> usize {
+    let hash = word.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    (hash ^ hash >> 15) as usize % SLOTS
+}
 
 impl Words {
     pub(super) fn new() -> Self {
@@ -87,12 +98,29 @@ impl Words {
                 _ => words.push((word, bit)),
             }
         }
-        Self(words)
+        let mut slots = vec![EMPTY; SLOTS];
+        for (index, (word, _)) in words.iter().enumerate() {
+            let mut at = hash(word);
+            while slots.get(at).is_some_and(|slot| *slot != EMPTY) {
+                at = (at + 1) % SLOTS;
+            }
+            if let Some(slot) = slots.get_mut(at) {
+                *slot = index as u16;
+            }
+        }
+        Self { all: words, slots }
     }
 
     fn of(&self, word: &[u8]) -> Bit {
-        let at = self.0.binary_search_by(|known| known.0.cmp(word));
-        at.ok().and_then(|at| self.0.get(at)).map_or(0, |known| known.1)
+        let mut at = hash(word);
+        // INVARIANT: fewer words than slots, so an empty one comes.
+        while let Some(index) = self.slots.get(at).filter(|slot| **slot != EMPTY) {
+            match self.all.get(usize::from(*index)) {
+                Some(known) if known.0 == word => return known.1,
+                _ => at = (at + 1) % SLOTS,
+            }
+        }
+        0
     }
 
     /// What the words of `text` speak of: runs of letters, parted where a lower-case letter is followed by an upper-case
@@ -156,23 +184,24 @@ impl Words {
     }
 }
 
-/// The words beside `start..end`, before and after. Markers end them: what was masked says nothing of what was not.
-pub(super) fn beside<'t>(text: &Text<'t>, start: usize, end: usize) -> (&'t [u8], &'t [u8]) {
-    let before = text.slice(start.saturating_sub(BEFORE), start);
-    let before = match before.iter().rposition(|byte| *byte == b']' || *byte == b'\n') {
-        Some(at) => before.get(at + 1..).unwrap_or_default(),
-        None => before,
-    };
+/// The words before `start`. Markers end them: what was masked says nothing of what was not.
+pub(super) fn before<'t>(text: &Text<'t>, start: usize) -> &'t [u8] {
+    let window = text.slice(start.saturating_sub(BEFORE), start);
+    let stop = window.iter().rposition(|byte| matches!(byte, b']' | b'\n'));
+    let before = window.get(stop.map_or(0, |stop| stop + 1)..).unwrap_or_default();
     // The window may start in the middle of a word, or of a marker.
-    let cut = start.saturating_sub(BEFORE) > 0 && before.len() == BEFORE;
+    let cut = stop.is_none() && start > BEFORE;
     let from = if cut { before.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(before.len()) } else { 0 };
+    let before = before.get(from..).unwrap_or_default();
+    match before.iter().rposition(|byte| *byte == b'[') {
+        Some(at) if before.get(at..).unwrap_or_default().starts_with(MARKER) => before.get(..at).unwrap_or_default(),
+        _ => before,
+    }
+}
+
+/// The words after `end`, as far as nothing else begins.
+pub(super) fn after<'t>(text: &Text<'t>, end: usize) -> &'t [u8] {
     let after = text.slice(end, end.saturating_add(AFTER));
     let stop = after.iter().position(|byte| matches!(byte, b'[' | b'\n' | b',' | b';' | b'=' | b':' | b'"'));
-    let after = after.get(..stop.unwrap_or(after.len())).unwrap_or_default();
-    let before = before.get(from..).unwrap_or_default();
-    let before = match before.windows(MARKER.len()).rposition(|window| window == MARKER) {
-        Some(at) => before.get(..at).unwrap_or_default(),
-        None => before,
-    };
-    (before, after)
+    after.get(..stop.unwrap_or(after.len())).unwrap_or_default()
 }

@@ -80,11 +80,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["curp"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])(?i:[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[0-9A-Z][0-9])",
-            length: 18,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "AAAA999999AAAAAA*9", told: false }],
         check: curp,
     },
     Id {

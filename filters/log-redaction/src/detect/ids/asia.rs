@@ -20,12 +20,11 @@ pub(super) const IDS: &[Id] = &[
         words: &["pan"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]",
-            length: 10,
-            told: false,
-        }],
-        check: |code| code.get(5..9) != Some(b"0000"),
+        lettered: &[Lettered { pattern: "", written: "AAAAA9999A", told: false }],
+        check: |code| {
+            let letters = code.iter().take(5).all(u8::is_ascii_uppercase);
+            letters && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T')) && part(code, 5, 9) > 0
+        },
     },
     Id {
         name: "national_id/kr_rrn",
@@ -86,11 +85,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["nric", "fin"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])(?i:[STFGM][0-9]{7}[A-Z])",
-            length: 9,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "A9999999A", told: false }],
         check: nric,
     },
     Id {
@@ -101,8 +96,8 @@ pub(super) const IDS: &[Id] = &[
         free: &[],
         told: &[],
         lettered: &[
-            Lettered { pattern: "(?:\\A|[^0-9A-Za-z])[A-Z][0-9]{6}\\([0-9A]", length: 8, told: false },
-            Lettered { pattern: "(?:\\A|[^0-9A-Za-z])[A-Z]{2}[0-9]{6}\\([0-9A]", length: 9, told: false },
+            Lettered { pattern: "[0-9]{6}\\([0-9a]", written: "A999999*", told: false },
+            Lettered { pattern: "[a-z][0-9]{6}\\([0-9a]", written: "AA999999*", told: false },
         ],
         check: hkid,
     },
@@ -113,11 +108,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["身分證", "身份證"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])[A-Z][1289][0-9]{8}",
-            length: 10,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "A999999999", told: false }],
         check: |code| {
             let place = b"ABCDEFGHJKLMNPQRSTUVXYWZIO";
             let Some(first) = code.first().and_then(|byte| place.iter().position(|known| known == byte)) else {

@@ -10,11 +10,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["nino", "insurance"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])(?i:[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?[0-9]{2}){3} ?[A-D])",
-            length: 9,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "[a-z](?: ?[0-9]{2}){3} ?[a-d]", written: "AA999999A", told: false }],
         check: nino,
     },
     Id {
@@ -70,11 +66,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["nie"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])(?i:[XYZ]-?[0-9]{7}-?[A-Z])",
-            length: 9,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "A9999999A", told: false }],
         check: |code| {
             let first = code.first().map_or(0, |byte| u64::from(byte.wrapping_sub(b'X')));
             dni_letter(first * 10_000_000 + part(code, 1, 8)) == code.last().copied()
@@ -82,16 +74,12 @@ pub(super) const IDS: &[Id] = &[
     },
     Id {
         name: "national_id/it_codice_fiscale",
-        what: "Codice fiscale: month's letter, day, check letter; digits that letters stand for",
+        what: "Codice fiscale: month's letter, day, check letter",
         source: "Decreto del Ministero delle Finanze 23/12/1976",
         words: &["codicefiscale", "fiscale"],
         free: &[],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])(?i:[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z])",
-            length: 16,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "AAAAAA99A99A999A", told: false }],
         check: codice_fiscale,
     },
     Id {
@@ -131,11 +119,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["nir", "insee", "secu", "vitale"],
         free: &["15", "13 2", "1 2 2 2 3 3 2", "1-2-2-2-3-3-2", "1.2.2.2.3.3.2"],
         told: &[],
-        lettered: &[Lettered {
-            pattern: "(?:\\A|[^0-9A-Za-z])[12] ?[0-9]{2} ?[0-9]{2} ?2[AB](?: ?[0-9]{3}){2} ?[0-9]{2}",
-            length: 15,
-            told: false,
-        }],
+        lettered: &[Lettered { pattern: "", written: "999999A99999999", told: false }],
         check: nir,
     },
     Id {
@@ -183,8 +167,8 @@ pub(super) const IDS: &[Id] = &[
         free: &[],
         told: &[],
         lettered: &[
-            Lettered { pattern: "(?:\\A|[^0-9A-Za-z])(?i:[0-9]{7}[A-W])", length: 8, told: true },
-            Lettered { pattern: "(?:\\A|[^0-9A-Za-z])(?i:[0-9]{7}[A-W][A-IW])", length: 9, told: true },
+            Lettered { pattern: "", written: "9999999A", told: true },
+            Lettered { pattern: "", written: "9999999AA", told: true },
         ],
         check: |code| {
             let second = code.get(8).map_or(0, |byte| if *byte == b'W' { 0 } else { u32::from(byte - b'A') + 1 });
@@ -286,7 +270,8 @@ pub(super) const IDS: &[Id] = &[
 ];
 
 fn nino(code: &[u8]) -> bool {
-    !matches!(code.get(..2), Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ") | None)
+    let never = |at: usize, letters: &[u8]| code.get(at).is_none_or(|byte| letters.contains(byte) || byte.is_ascii_digit());
+    !never(0, b"DFIQUV") && !never(1, b"DFIQUVO") && !matches!(code.get(..2), Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ") | None)
 }
 
 fn dni_letter(number: u64) -> Option<u8> {
