@@ -80,10 +80,6 @@ pub(super) fn card(look: &Look<'_>, start: usize, number: &Number) -> Option<Can
         if !(12..=19).contains(&group.total) {
             continue;
         }
-        let whole = index + 1 == number.groups().len();
-        if whole && number.cut {
-            continue;
-        }
         let digits = number.digits(group.total);
         let grouped = index > 0;
         if grouped && !is_grouped(number, index) {

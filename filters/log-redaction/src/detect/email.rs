@@ -35,7 +35,7 @@ const NO_DOMAIN: &[&str] = &[
 pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let at = end.checked_sub(1)?;
     if let Some(found) = userinfo(look, at) {
-        return found.or_else(|| email(look, at));
+        return found;
     }
     if let Some(found) = dsn(look, at) {
         return Some(found);
@@ -110,7 +110,7 @@ fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
     let mut slashes = 0;
     let found = loop {
         let byte = text.before(start)?;
-        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'@' | b'?') {
+        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'?') {
             break None;
         }
         if byte == b'/' && start >= 3 && text.ends(start, b"://") {
@@ -124,8 +124,14 @@ fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
         return None;
     }
     let info = text.slice(found, at);
-    if slashes > 0 && info.iter().position(|byte| *byte == b'/') < info.iter().position(|byte| *byte == b':') {
-        return None;
+    if slashes > 0 {
+        let mut parts = info.split(|byte| matches!(byte, b'/' | b':'));
+        let colon = info.iter().position(|byte| *byte == b':');
+        let host = info.iter().position(|byte| *byte == b'/') < colon;
+        let port = parts.nth(1).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+        if host || port || info.contains(&b'@') {
+            return None;
+        }
     }
     if matches!(info, b"git" | b"hg" | b"svn") || info.starts_with(super::text::MARKER) || placeholder(info) {
         return Some(None);

@@ -89,9 +89,8 @@ pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<C
         return None;
     }
     let groups = number.groups();
-    for (index, group) in groups.iter().enumerate().rev() {
-        let whole = index + 1 == groups.len();
-        if !(7..=18).contains(&group.total) || whole && number.cut {
+    for group in groups.iter().rev() {
+        if !(7..=18).contains(&group.total) {
             continue;
         }
         let mut code = [0; 24];

@@ -23,7 +23,8 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let end = text.run(DIGIT, last, 4);
     if text.slice(start, end).split(|byte| *byte == b'.').filter(|octet| is_octet(octet)).count() != 4
         || text.slice(start, end).iter().filter(|byte| **byte == b'.').count() != 3
-        || !text.opens(start, WORD | DOT | DASH)
+        || !text.opens(start, WORD | DOT)
+        || text.before(start) == Some(b'-') && start > 1 && text.is(start - 2, LETTER | UNDERSCORE)
         || !text.closes(end, ALNUM | UNDERSCORE)
         || text.at(end) == Some(b'.') && text.is(end + 1, DIGIT)
     {
@@ -73,10 +74,11 @@ pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate>
         end -= 1;
     }
     // `::1:` and `fe80::1:443` are written too: what does not belong is left off by parsing.
-    if text.is_before(end, COLON) && !text.ends(end, b"::") {
+    let colon = text.is_before(end, COLON) && !text.ends(end, b"::");
+    if colon {
         end -= 1;
     }
-    if end - start > 45 || !text.opens(start, WORD | COLON | DOT) || !text.closes(end, WORD | COLON) {
+    if end - start > 45 || !text.opens(start, WORD | COLON | DOT) || !text.closes(end, if colon { 0 } else { WORD | COLON }) {
         return None;
     }
     let written = std::str::from_utf8(text.slice(start, end)).ok()?;

@@ -12,7 +12,7 @@ pub(super) struct Number {
     digits: [u8; DIGITS],
     groups: [Group; GROUPS],
     count: usize,
-    /// Whether more digits follow than are kept.
+    /// Whether more digits follow than are kept; the group that they are in is not.
     pub(super) cut: bool,
 }
 

@@ -129,7 +129,7 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option
         return finish(look, open, group, number);
     }
     for (index, group) in number.groups().iter().enumerate().rev() {
-        if !(7..=14).contains(&group.total) || index + 1 == number.groups().len() && number.cut {
+        if !(7..=14).contains(&group.total) {
             continue;
         }
         let starts = |with: &[&str]| with.iter().any(|with| begins(number, with));
@@ -175,20 +175,19 @@ fn international(number: &Number, skip: usize) -> Option<Group> {
         CODES.iter().find(|known| known.0 == code && code.checked_ilog10() == Some(length as u32 - 1)).map(|known| (length, known.1, known.2))
     });
     let (length, least, most) = known.unwrap_or((3, 5, 12));
-    let last = number.groups().len();
     number.groups().iter().enumerate().rev().find_map(|(index, group)| {
         let more = group.total.checked_sub(skip + length)?;
         // +44 (0) 20 …: the nought in parentheses is not dialled.
         let nought = number.groups().iter().any(|group| group.separator == b'(');
         let fits = (least..=most + usize::from(nought)).contains(&more) && group.total - skip >= 8;
         let decimal = index == 1 && number.groups().first().is_some_and(|group| group.separator == b'.');
-        (fits && !decimal && !(index + 1 == last && number.cut)).then_some(*group)
+        (fits && !decimal).then_some(*group)
     })
 }
 
 fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number) -> Option<Candidate> {
     let text = &look.text;
-    let whole = number.groups().last().is_some_and(|last| last.end == group.end);
+    let whole = !number.cut && number.groups().last().is_some_and(|last| last.end == group.end);
     let mut end = group.end;
     // x123, ext. 123, #123
     let blank = usize::from(text.at(end) == Some(b' '));

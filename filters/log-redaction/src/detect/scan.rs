@@ -313,7 +313,7 @@ fn number(look: &Look<'_>, start: usize) -> Option<Candidate> {
         return None;
     }
     let number = Number::read(&look.text, start);
-    if number.groups().iter().all(|group| group.total < 7) && !number.cut {
+    if number.groups().iter().all(|group| group.total < 7) {
         return None;
     }
     card::card(look, start, &number)

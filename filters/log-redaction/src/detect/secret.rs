@@ -3,7 +3,7 @@
 
 use super::catalog::Built;
 use super::keys::entropy;
-use super::text::{ALNUM, DASH, DOT, MARKER, QUOTE, SPACE, UNDERSCORE};
+use super::text::{ALNUM, DASH, DOT, HIGH, MARKER, QUOTE, SPACE, UNDERSCORE};
 use super::words::{ABOUT, SECRET, TOKEN};
 use super::{Candidate, Look, Strength};
 
@@ -67,8 +67,9 @@ pub(super) fn in_text(look: &Look<'_>, end: usize) -> Option<Candidate> {
     if text.before(name_end) == Some(b']') {
         name_end -= 1;
     }
-    let name_start = text.run_back(ALNUM | UNDERSCORE | DASH | DOT, name_end, 48);
-    if !text.opens(name_start, ALNUM) && !text.is_before(name_start, super::text::HIGH) {
+    let name_start = text.run_back(ALNUM | UNDERSCORE | DASH | DOT | HIGH, name_end, 48);
+    // The name before the `:` of `https://token:…@host` is another detector's.
+    if !text.opens(name_start, ALNUM) || text.ends(name_start, b"://") {
         return None;
     }
     // `<password>` and `password=`, but no `->password > 3`.

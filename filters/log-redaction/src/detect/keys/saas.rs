@@ -29,7 +29,7 @@ pub(super) const KEYS: &[Key] = &[
     key("key/easypost", "EZTK[a 54]", "EasyPost, test API keys"),
     key("key/shippo", "shippo_live_[h 40]", "Shippo, API tokens"),
     key("key/shippo", "shippo_test_[h 40]", "Shippo, API tokens"),
-    said("key/lob", "lob_", "live_[h 35]", "Lob, API keys"),
+    said("key/lob", "lob", "live_[h 35]", "Lob, API keys"),
     key("key/shopify", "shpat_[H 32]", "Shopify, access tokens"),
     key("key/shopify", "shpca_[H 32]", "Shopify, custom app tokens"),
     key("key/shopify", "shppa_[H 32]", "Shopify, private app passwords"),
