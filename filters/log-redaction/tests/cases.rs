@@ -3,7 +3,11 @@
 //! A text is written whole, or in `parts` that are joined, so that no scanner takes a made-up key for a leaked one. All that
 //! the file's detector finds must be set off and all that is set off must be found; in a text without, it finds nothing.
 
-#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "cases are files, and a test may say what it did")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "cases are files, and a test may say what it did"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -83,7 +87,9 @@ fn every_case_is_found_or_left_as_it_says() {
             if came != ranges {
                 let told: Vec<_> = found
                     .iter()
-                    .map(|one| (detectors.name(one.detector), text.get(one.range.clone()).unwrap_or("(parts of characters)")))
+                    .map(|one| {
+                        (detectors.name(one.detector), text.get(one.range.clone()).unwrap_or("(parts of characters)"))
+                    })
                     .collect();
                 let file = file.strip_prefix(&folder).unwrap().display();
                 wrong.push(format!("{file}: {key:?} {marked}\n    found {told:?}"));

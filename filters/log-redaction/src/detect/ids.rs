@@ -85,7 +85,7 @@ pub(super) fn shapes() -> Vec<Shape> {
 /// The id of digits that starts with `number`.
 pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
     let text = &look.text;
-    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && start > 1 && text.is(start - 2, DIGIT) {
+    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && !text.opens(start - 1, DIGIT) {
         return None;
     }
     let groups = number.groups();
@@ -126,7 +126,7 @@ fn lettered_tail(
 
 fn closes(look: &Look<'_>, end: usize) -> bool {
     let text = &look.text;
-    let longer = text.is(end, DASH | DOT) && text.is(end + 1, DIGIT);
+    let longer = text.is(end, DASH | DOT) && !text.closes(end + 1, DIGIT);
     text.closes(end, ALNUM) && !longer
 }
 
@@ -212,8 +212,8 @@ pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -
     if mixed || !text.opens(start, ALNUM) || !text.closes(stop, ALNUM) {
         return None;
     }
-    let dashed = text.before(start) == Some(b'-') && start > 1 && text.is(start - 2, ALNUM);
-    if dashed || text.at(stop) == Some(b'-') && text.is(stop + 1, ALNUM) {
+    let dashed = text.before(start) == Some(b'-') && !text.opens(start - 1, ALNUM);
+    if dashed || text.at(stop) == Some(b'-') && !text.closes(stop + 1, ALNUM) {
         return None;
     }
     let right = (rule.check)(code.get(..length)?) && (!form.told || look.told(bit(index), start, stop));

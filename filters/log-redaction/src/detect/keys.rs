@@ -13,7 +13,7 @@ mod saas;
 
 use super::catalog::About;
 use super::text::{
-    ALNUM, BASE64, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD, Class,
+    ALNUM, BASE64, Class, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD,
 };
 use super::{Candidate, DetectorId, Look, Strength};
 
@@ -384,7 +384,9 @@ fn in_order(bytes: &[u8]) -> bool {
 /// GitHub's and npm's check: CRC-32 of what stands before the last six characters, in Base62 with noughts before it.
 fn crc_is_right(body: &[u8]) -> bool {
     const ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else { return false };
+    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else {
+        return false;
+    };
     let mut crc = u32::MAX;
     for byte in random {
         crc ^= u32::from(*byte);

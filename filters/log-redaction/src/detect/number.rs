@@ -78,8 +78,7 @@ pub(super) struct Group {
 impl Number {
     /// Reads from `start`, where a digit stands.
     pub(super) fn read(text: &Text<'_>, start: usize) -> Self {
-        let mut number =
-            Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
+        let mut number = Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
         let (mut at, mut total, mut size, mut shape, mut before) = (start, 0, 0, 0, 0);
         loop {
             match text.at(at) {

@@ -23,7 +23,9 @@ pub(super) const IDS: &[Id] = &[
         lettered: &[Lettered { pattern: "", written: "AAAAA9999A", told: false }],
         check: |code| {
             let letters = code.iter().take(5).all(u8::is_ascii_uppercase);
-            letters && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T')) && part(code, 5, 9) > 0
+            letters
+                && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T'))
+                && part(code, 5, 9) > 0
         },
     },
     Id {
@@ -75,7 +77,8 @@ pub(super) const IDS: &[Id] = &[
         told: &["12"],
         lettered: &[],
         check: |code| {
-            month_day(part(code, 2, 4), part(code, 4, 6)) && !matches!(part(code, 6, 8), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81 | 94..=97)
+            month_day(part(code, 2, 4), part(code, 4, 6))
+                && !matches!(part(code, 6, 8), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81 | 94..=97)
         },
     },
     Id {

@@ -45,7 +45,11 @@ pub(super) const KEYS: &[Key] = &[
     key("key/slack", "xoxe.xoxp-[u 100-200]", "Slack, token rotation"),
     key("key/slack", "xapp-[d 1]-[U 9-13]-[d 10-14]-[h 64]", "Slack, app-level tokens"),
     key("key/slack_webhook", "hooks.slack.com/services/T[U 8-12]/B[U 8-12]/[a 24]", "Slack, incoming webhooks"),
-    key("key/teams_webhook", "webhook.office.com/webhookb2/[x 36-80]/IncomingWebhook/[h 32]/[x 36-50]", "Microsoft Teams, incoming webhooks"),
+    key(
+        "key/teams_webhook",
+        "webhook.office.com/webhookb2/[x 36-80]/IncomingWebhook/[h 32]/[x 36-50]",
+        "Microsoft Teams, incoming webhooks",
+    ),
     key("key/discord_webhook", "discord.com/api/webhooks/[d 17-20]/[u 60-72]", "Discord, webhooks"),
     said("key/discord", "discord", "[u 24-28].[u 6].[u 27-38]", "Discord, bot tokens"),
     key("key/telegram", "[d 8-10]:AA[u 33]", "Telegram Bot API, authorizing your bot"),
