@@ -72,7 +72,7 @@ impl Compiled {
 
     /// The match that ends at or after `end`, starting no earlier than `from`.
     pub(super) fn find(&self, look: &Look<'_>, cache: &mut Cache, from: usize, end: usize) -> Option<Candidate> {
-        let whole = look.text.slice(0, look.text.len());
+        let whole = look.text.all();
         let window = from.max(end.saturating_sub(LONGEST))..end.saturating_add(LONGEST).min(whole.len());
         look.text.spend(window.len());
         let input = Input::new(whole).span(window);

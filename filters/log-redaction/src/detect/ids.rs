@@ -78,7 +78,7 @@ pub(super) fn shapes() -> Vec<Shape> {
         shapes.extend(id.free.iter().map(one(true)));
         shapes.extend(id.told.iter().map(one(false)));
     }
-    shapes.sort_by(|a, b| (a.written, !a.free).cmp(&(b.written, !b.free)));
+    shapes.sort_by_key(|a| (a.written, !a.free));
     shapes
 }
 
@@ -265,7 +265,7 @@ fn luhn(bytes: &[u8]) -> bool {
             (_, digit) => 2 * digit,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// ISO/IEC 7064, MOD 11,10.

@@ -69,13 +69,14 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
 }
 
 fn is_octet(octet: &[u8]) -> bool {
-    match octet {
-        [b'0'..=b'9'] => true,
-        [b'1'..=b'9', b'0'..=b'9'] => true,
-        [b'1', b'0'..=b'9', b'0'..=b'9'] => true,
-        [b'2', b'0'..=b'4', b'0'..=b'9'] | [b'2', b'5', b'0'..=b'5'] => true,
-        _ => false,
-    }
+    matches!(
+        octet,
+        [b'0'..=b'9']
+            | [b'1'..=b'9', b'0'..=b'9']
+            | [b'1', b'0'..=b'9', b'0'..=b'9']
+            | [b'2', b'0'..=b'4', b'0'..=b'9']
+            | [b'2', b'5', b'0'..=b'5']
+    )
 }
 
 /// Whether four numbers are a version by the word before them: `Chrome/120.0.0.0`, `version 1.2.3.4`.

@@ -146,7 +146,7 @@ impl Engine<'_> {
         let detectors = self.detectors;
         let mut seen = Seen::default();
         let mut custom_end = 0;
-        let text = look.text.slice(0, look.text.len());
+        let text = look.text.all();
         let done = detectors.locator.scan(self.automaton, text, |pattern, end| {
             let Some(cue) = detectors.cues.get(pattern) else { return 0 };
             let found = match cue {
@@ -210,7 +210,7 @@ impl Engine<'_> {
         end: usize,
         out: &mut Vec<Candidate>,
     ) -> u64 {
-        let text = look.text.slice(0, look.text.len());
+        let text = look.text.all();
         let steps = look.text.steps();
         let run = text.get(start..end).unwrap_or_default();
         for (from, to) in words(text, start, end) {
@@ -244,7 +244,7 @@ impl Engine<'_> {
         (start, end): (usize, usize),
         out: &mut Vec<Candidate>,
     ) -> (u64, bool) {
-        let text = look.text.slice(0, look.text.len());
+        let text = look.text.all();
         let run = text.get(start..end).unwrap_or_default();
         let (mut from, mut steps, mut any) = (Some(0), 0, false);
         let padded = end + text.get(end..).unwrap_or_default().iter().take(2).take_while(|byte| **byte == b'=').count();

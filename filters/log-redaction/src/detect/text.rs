@@ -108,6 +108,11 @@ impl<'a> Text<'a> {
         self.bytes.len()
     }
 
+    /// All of it, for those who say themselves what they look at.
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(super) fn steps(&self) -> u64 {
         self.steps.get()
     }

@@ -119,7 +119,7 @@ pub(super) const IDS: &[Id] = &[
             };
             let first = first as u32 + 10;
             let rest = weighted(code.get(1..).unwrap_or_default(), &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-            (first / 10 + first % 10 * 9 + rest) % 10 == 0
+            (first / 10 + first % 10 * 9 + rest).is_multiple_of(10)
         },
     },
     Id {
@@ -165,7 +165,7 @@ pub(super) const IDS: &[Id] = &[
         free: &[],
         told: &["9", "3 3 3", "3-3-3"],
         lettered: &[],
-        check: |code| weighted(code, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && !flat(code),
+        check: |code| weighted(code, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !flat(code),
     },
     Id {
         name: "national_id/au_medicare",
@@ -239,7 +239,7 @@ fn hkid(code: &[u8]) -> bool {
         Some(byte) => digit(*byte),
         None => return false,
     };
-    (head + weighted(rest.get(..6).unwrap_or_default(), &[7, 6, 5, 4, 3, 2]) + check) % 11 == 0
+    (head + weighted(rest.get(..6).unwrap_or_default(), &[7, 6, 5, 4, 3, 2]) + check).is_multiple_of(11)
 }
 
 fn ird(code: &[u8]) -> bool {

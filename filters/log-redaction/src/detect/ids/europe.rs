@@ -216,7 +216,7 @@ pub(super) const IDS: &[Id] = &[
         lettered: &[],
         check: |code| {
             let month = part(code, 2, 4) % 50;
-            month_day(if month > 20 { month - 20 } else { month }, part(code, 4, 6)) && value(code) % 11 == 0
+            month_day(if month > 20 { month - 20 } else { month }, part(code, 4, 6)) && value(code).is_multiple_of(11)
         },
     },
     Id {
