@@ -47,7 +47,7 @@ fn speed(bytes: usize, mut pass: impl FnMut()) -> f64 {
 fn main() {
     let lines: Vec<Vec<u8>> = match std::env::args().nth(1) {
         Some(file) => std::fs::read(file).unwrap().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect(),
-        None => labelled::ordinary(40_000).into_iter().map(String::into_bytes).collect(),
+        None => labelled::ordinary(4_000).into_iter().map(String::into_bytes).collect(),
     };
     let bytes: usize = lines.iter().map(Vec::len).sum();
     let begun = Instant::now();
