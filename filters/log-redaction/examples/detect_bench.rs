@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example detect_bench -p partywall-log-redaction
 //!
-//! A file given as argument is taken instead of made-up lines.
+//! A file given as argument is taken instead of made-up lines; `ONLY=email,card` and `WITHOUT=key` choose detectors.
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::unwrap_used, reason = "a tool on a desk")]
 
 #[path = "../tests/labelled/mod.rs"]
