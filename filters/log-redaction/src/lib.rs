@@ -1,6 +1,6 @@
 //! WHAT may be written down.
 //!
-//! So far one carrier, the access log: the path of a request, without what must not stand there, and a decision with
+//! [`detect`] finds what is personal or secret in a text. The access log is one carrier: the path of a request, without what must not stand there, and a decision with
 //! what it was decided on, and what a candidate would decide otherwise.
 
 // A trap takes down every tenant on the worker.
@@ -8,6 +8,7 @@
 
 mod chain;
 mod compared;
+pub mod detect;
 mod explain;
 mod path;
 

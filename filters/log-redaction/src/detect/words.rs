@@ -1,0 +1,425 @@
+//! The words beside a value and in its field's name: what they say that it is.
+
+use super::ids;
+use super::text::{MARKER, Text};
+
+/// What a word speaks of, one bit each.
+pub(super) type Bit = u128;
+
+pub(super) const PHONE: Bit = 1;
+pub(super) const CARD: Bit = 2;
+pub(super) const PLACE: Bit = 4;
+/// A field that is called so holds a secret, whatever it looks like.
+pub(super) const SECRET: Bit = 8;
+/// A field that is called so holds a secret, if it looks like one.
+pub(super) const TOKEN: Bit = 16;
+/// Said last in a field's name, it holds something about a secret.
+pub(super) const ABOUT: Bit = 32;
+
+const KNOWN: &[(Bit, &[&str])] = &[
+    (
+        PHONE,
+        &[
+            "phone",
+            "phones",
+            "phonenumber",
+            "telephone",
+            "tel",
+            "telno",
+            "telefon",
+            "telefono",
+            "teléfono",
+            "telefone",
+            "téléphone",
+            "telefonnummer",
+            "telefoon",
+            "telefoonnummer",
+            "mobile",
+            "mobil",
+            "mobilenumber",
+            "mobiltelefon",
+            "cell",
+            "cellphone",
+            "celular",
+            "cellulare",
+            "portable",
+            "handy",
+            "handynummer",
+            "rufnummer",
+            "rückruf",
+            "anruf",
+            "fax",
+            "sms",
+            "msisdn",
+            "whatsapp",
+            "call",
+            "called",
+            "caller",
+            "callback",
+            "dial",
+            "dialed",
+            "dialled",
+            "contact",
+            "hotline",
+            "puhelin",
+            "puhelinnumero",
+            "numer",
+            "komórka",
+            "tlf",
+            "tlfnr",
+            "gsm",
+            "móvil",
+            "movil",
+            "cep",
+            "电话",
+            "手机",
+            "電話",
+            "携帯",
+            "전화",
+            "телефон",
+            "тел",
+            "reach",
+            "text",
+            "voicemail",
+            "ring",
+            "imessage",
+            "signal",
+            "hp",
+            "nomor",
+        ],
+    ),
+    (
+        CARD,
+        &[
+            "card",
+            "cards",
+            "cardnumber",
+            "cardno",
+            "pan",
+            "creditcard",
+            "debitcard",
+            "credit",
+            "debit",
+            "cc",
+            "ccn",
+            "ccnum",
+            "visa",
+            "mastercard",
+            "maestro",
+            "amex",
+        ],
+    ),
+    (
+        PLACE,
+        &[
+            "lat",
+            "latitude",
+            "lon",
+            "lng",
+            "long",
+            "longitude",
+            "latlng",
+            "latlon",
+            "coord",
+            "coords",
+            "coordinate",
+            "coordinates",
+            "gps",
+            "geo",
+            "geolocation",
+            "geopoint",
+            "geoip",
+            "location",
+            "loc",
+            "position",
+            "point",
+            "waypoint",
+            "near",
+            "latlong",
+        ],
+    ),
+    (
+        SECRET,
+        &[
+            "password",
+            "passwords",
+            "passwd",
+            "passwort",
+            "passphrase",
+            "pwd",
+            "pass",
+            "userpass",
+            "secret",
+            "secrets",
+            "clientsecret",
+            "kennwort",
+            "contraseña",
+            "contrasena",
+            "motdepasse",
+            "senha",
+            "wachtwoord",
+            "hasło",
+            "haslo",
+            "lösenord",
+            "losenord",
+            "salasana",
+            "adgangskode",
+            "пароль",
+            "密码",
+            "パスワード",
+            "privatekey",
+            "secretkey",
+            "credential",
+            "credentials",
+            "passcode",
+            "userpassword",
+            "dbpassword",
+            "newpassword",
+            "oldpassword",
+            "otp",
+            "pincode",
+            "cvv",
+            "cvc",
+            "cvv2",
+            "encryptionkey",
+            "mnemonic",
+            "seedphrase",
+        ],
+    ),
+    (
+        TOKEN,
+        &[
+            "token",
+            "tokens",
+            "apikey",
+            "apitoken",
+            "accesskey",
+            "accesstoken",
+            "refreshtoken",
+            "authtoken",
+            "idtoken",
+            "authorization",
+            "auth",
+            "bearer",
+            "jwt",
+            "cookie",
+            "setcookie",
+            "session",
+            "sessionid",
+            "sessionkey",
+            "sid",
+            "csrf",
+            "xsrf",
+            "csrftoken",
+            "signature",
+            "sharedkey",
+            "accountkey",
+            "signingkey",
+            "webhooksecret",
+            "accesskeyid",
+            "authkey",
+            "servicekey",
+            "masterkey",
+            "connectionstring",
+            "sas",
+            "sastoken",
+            "pat",
+        ],
+    ),
+    (
+        ABOUT,
+        &[
+            "count",
+            "type",
+            "types",
+            "expires",
+            "expiry",
+            "expiration",
+            "expired",
+            "at",
+            "in",
+            "ttl",
+            "age",
+            "name",
+            "names",
+            "length",
+            "len",
+            "size",
+            "limit",
+            "policy",
+            "url",
+            "uri",
+            "endpoint",
+            "enabled",
+            "disabled",
+            "required",
+            "valid",
+            "status",
+            "reset",
+            "strength",
+            "min",
+            "max",
+            "used",
+            "usage",
+            "rotation",
+            "file",
+            "path",
+            "version",
+            "issuer",
+            "scope",
+            "method",
+            "provider",
+            "field",
+            "hint",
+            "changed",
+            "created",
+            "updated",
+            "error",
+            "errors",
+            "attempts",
+            "failed",
+            "time",
+            "date",
+            "kind",
+            "mode",
+            "state",
+            "ref",
+            "store",
+            "manager",
+            "arn",
+            "algorithm",
+            "alg",
+            "duration",
+            "timeout",
+            "source",
+            "prefix",
+            "format",
+            "index",
+            "total",
+            "per",
+            "seconds",
+            "ms",
+            "budget",
+            "window",
+            "bucket",
+            "rate",
+            "fingerprint",
+            "hash",
+            "engine",
+        ],
+    ),
+];
+
+/// How far from a value words speak of it, in bytes before and after.
+const BEFORE: usize = 48;
+const AFTER: usize = 20;
+
+/// Words by their hash alone: that of another word in a text may be the same once in millions, and then something is taken
+/// for what it is not, which masks it.
+pub(super) struct Words {
+    /// INVARIANT: half of them are empty at least, so that a search ends.
+    slots: Vec<(u32, Bit)>,
+}
+
+const SLOTS: usize = 2048;
+/// FNV-1a of nothing.
+const BASIS: u32 = 0x811c_9dc5;
+
+/// The hash of a word with one more byte.
+fn with(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+fn slot(hash: u32) -> usize {
+    (hash ^ hash >> 15) as usize % SLOTS
+}
+
+impl Words {
+    pub(super) fn new() -> Self {
+        let mut words = Self { slots: vec![(0, 0); SLOTS] };
+        for (bit, list) in KNOWN {
+            list.iter().for_each(|word| words.add(word, *bit));
+        }
+        for (index, id) in ids::all().enumerate() {
+            id.words.iter().for_each(|word| words.add(word, ids::bit(index)));
+        }
+        words
+    }
+
+    fn add(&mut self, word: &str, bit: Bit) {
+        let hash = word.bytes().fold(BASIS, with);
+        let mut at = slot(hash);
+        while let Some(place) = self.slots.get_mut(at) {
+            if place.1 == 0 || place.0 == hash {
+                *place = (hash, place.1 | bit);
+                return;
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+
+    fn of(&self, hash: u32) -> Bit {
+        let mut at = slot(hash);
+        while let Some((known, bit)) = self.slots.get(at) {
+            if *bit == 0 || *known == hash {
+                return *bit;
+            }
+            at = (at + 1) % SLOTS;
+        }
+        0
+    }
+
+    /// What the words of `text` speak of: runs of letters, parted where a lower-case letter is followed by an upper-case
+    /// one, and any two neighbours of them together.
+    pub(super) fn speak_of(&self, text: &[u8]) -> Bit {
+        self.name(text).0
+    }
+
+    /// As `speak_of`, for the name of a field, and what its last word speaks of.
+    pub(super) fn name(&self, name: &[u8]) -> (Bit, Bit) {
+        let (mut bits, mut last) = (0, 0);
+        // This word, and it with the one before.
+        let (mut single, mut pair, mut open) = (BASIS, BASIS, false);
+        let mut before = b' ';
+        for byte in name {
+            let letter = byte.is_ascii_alphabetic() || *byte >= 128;
+            if open && (!letter || before.is_ascii_lowercase() && byte.is_ascii_uppercase()) {
+                last = self.of(single);
+                bits |= last | if pair == single { 0 } else { self.of(pair) };
+                (pair, single, open) = (single, BASIS, false);
+            }
+            if letter {
+                let lower = byte.to_ascii_lowercase();
+                (single, pair, open) = (with(single, lower), with(pair, lower), true);
+            }
+            before = *byte;
+        }
+        if open {
+            last = self.of(single);
+            bits |= last | self.of(pair);
+        }
+        (bits, last)
+    }
+}
+
+/// The words before `start`. Markers end them: what was masked says nothing of what was not.
+pub(super) fn before<'t>(text: &Text<'t>, start: usize) -> &'t [u8] {
+    let window = text.slice(start.saturating_sub(BEFORE), start);
+    let stop = window.iter().rposition(|byte| matches!(byte, b']' | b'\n'));
+    let before = window.get(stop.map_or(0, |stop| stop + 1)..).unwrap_or_default();
+    // The window may start in the middle of a word, or of a marker.
+    let cut = stop.is_none() && start > BEFORE;
+    let from = if cut { before.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(before.len()) } else { 0 };
+    let before = before.get(from..).unwrap_or_default();
+    match before.iter().rposition(|byte| *byte == b'[') {
+        Some(at) if before.get(at..).unwrap_or_default().starts_with(MARKER) => before.get(..at).unwrap_or_default(),
+        _ => before,
+    }
+}
+
+/// The words after `end`, as far as nothing else begins.
+pub(super) fn after<'t>(text: &Text<'t>, end: usize) -> &'t [u8] {
+    let after = text.slice(end, end.saturating_add(AFTER));
+    let stop = after.iter().position(|byte| matches!(byte, b'[' | b'\n' | b',' | b';' | b'=' | b':' | b'"'));
+    after.get(..stop.unwrap_or(after.len())).unwrap_or_default()
+}
