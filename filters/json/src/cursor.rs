@@ -6,18 +6,19 @@ const NO_VALUE: Fault = Fault::Invalid("no value that JSON has");
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cursor<'b> {
+pub struct Cursor<'b> {
     bytes: &'b [u8],
     at: usize,
 }
 
 impl<'b> Cursor<'b> {
-    pub(crate) fn new(bytes: &'b [u8]) -> Self {
+    /// Before all of it.
+    pub fn new(bytes: &'b [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// The next byte that is no space, which is not read.
-    pub(crate) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         let rest = self.bytes.get(self.at..)?;
         let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
         self.at += spaces;
@@ -25,14 +26,14 @@ impl<'b> Cursor<'b> {
     }
 
     /// Reads the next byte that is no space, if it is this one.
-    pub(crate) fn take(&mut self, byte: u8) -> bool {
+    pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
     /// Reads one that must come.
-    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
+    pub fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         match self.peek() {
             Some(found) if found == byte => {
                 self.at += 1;
@@ -44,12 +45,12 @@ impl<'b> Cursor<'b> {
     }
 
     /// Nothing but space follows.
-    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+    pub fn end(&mut self) -> Result<(), Fault> {
         if self.peek().is_none() { Ok(()) } else { Err(Fault::Invalid("something follows the JSON text")) }
     }
 
     /// Reads a string; gives it without its quotes, as it is written.
-    pub(crate) fn string(&mut self) -> Result<&'b [u8], Fault> {
+    pub fn string(&mut self) -> Result<&'b [u8], Fault> {
         self.expect(b'"')?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let size = super::text::size(rest)?;
@@ -58,7 +59,7 @@ impl<'b> Cursor<'b> {
     }
 
     /// Reads a value of any kind, and gives it as it is written.
-    pub(crate) fn value(&mut self, depth: usize) -> Result<&'b [u8], Fault> {
+    pub fn value(&mut self, depth: usize) -> Result<&'b [u8], Fault> {
         let first = self.peek().ok_or(Fault::Cut)?;
         let start = self.at;
         match first {

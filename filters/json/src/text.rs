@@ -58,7 +58,7 @@ fn hex(text: Option<&[u8]>) -> Option<u32> {
 }
 
 /// Appends what a string means that was read as one, without its quotes.
-pub(crate) fn decode(written: &[u8], out: &mut Vec<u8>) {
+pub fn decode(written: &[u8], out: &mut Vec<u8>) {
     let mut rest = written;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         out.extend_from_slice(rest.get(..at).unwrap_or_default());
@@ -72,7 +72,7 @@ pub(crate) fn decode(written: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends `meaning`, which is UTF-8, as a string with its quotes.
-pub(crate) fn write(meaning: &[u8], out: &mut Vec<u8>) {
+pub fn write(meaning: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for byte in meaning {

@@ -2,7 +2,7 @@
 
 /// What a value is. `M` tells what is edited.
 #[derive(Debug)]
-pub(crate) enum Shape<M: 'static> {
+pub enum Shape<M: 'static> {
     /// Anything, which nobody looks into: it passes as it came, if it is JSON.
     Any,
     /// A text, number or word, as it came.
@@ -19,14 +19,14 @@ pub(crate) enum Shape<M: 'static> {
 
 /// A member of an object.
 #[derive(Debug)]
-pub(crate) struct Field<M: 'static> {
+pub struct Field<M: 'static> {
     /// Its key.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Its value.
-    pub(crate) shape: Shape<M>,
+    pub shape: Shape<M>,
 }
 
 /// A member of that name.
-pub(crate) const fn field<M>(name: &'static str, shape: Shape<M>) -> Field<M> {
+pub const fn field<M>(name: &'static str, shape: Shape<M>) -> Field<M> {
     Field { name, shape }
 }

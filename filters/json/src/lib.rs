@@ -6,22 +6,25 @@
 //!
 //! A [`Shape`] says what may stand where. What it does not name is refused, or left out; of two equal keys none is taken.
 
+// A trap takes down every tenant on the worker.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
+
 mod cursor;
 mod pieces;
 mod rewrite;
 mod shape;
 mod text;
 
-pub(crate) use cursor::Cursor;
-pub(crate) use pieces::Pieces;
-pub(crate) use rewrite::{Edit, Outcome, Rest, Verdict, rewrite};
-pub(crate) use shape::{Field, Shape, field};
-pub(crate) use text::{decode, write};
+pub use cursor::Cursor;
+pub use pieces::Pieces;
+pub use rewrite::{Edit, Outcome, Rest, Verdict, rewrite};
+pub use shape::{Field, Shape, field};
+pub use text::{decode, write};
 
 use std::fmt;
 
 /// How deeply arrays and objects may nest.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

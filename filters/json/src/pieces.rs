@@ -12,7 +12,7 @@ const MOST_SPACES: usize = 1024;
 
 /// Reads one text of a shape.
 #[derive(Debug)]
-pub(crate) struct Pieces<M: 'static> {
+pub struct Pieces<M: 'static> {
     root: &'static Shape<M>,
     /// Whether all of the text is one value.
     whole: bool,
@@ -59,18 +59,18 @@ struct Scan {
 
 impl<M> Pieces<M> {
     /// Ready for a text of that shape, of which one value has at most `cap` bytes; the text itself where it is `whole`.
-    pub(crate) fn new(root: &'static Shape<M>, whole: bool, cap: usize) -> Self {
+    pub fn new(root: &'static Shape<M>, whole: bool, cap: usize) -> Self {
         let (pending, scan, state) = (Vec::new(), Scan::default(), State::Begin);
         Self { root, whole, cap, pending, scan, state, seen: 0, written: [false; 2] }
     }
 
     /// How many bytes are held.
-    pub(crate) fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.pending.len()
     }
 
     /// Reads `chunk`, and appends to `out` what may go on. After an error nothing more may be asked.
-    pub(crate) fn read<E: Edit<M>>(&mut self, chunk: &[u8], edit: &mut E, out: &mut Vec<u8>) -> Result<(), E::Error> {
+    pub fn read<E: Edit<M>>(&mut self, chunk: &[u8], edit: &mut E, out: &mut Vec<u8>) -> Result<(), E::Error> {
         let mut pending = std::mem::take(&mut self.pending);
         pending.extend_from_slice(chunk);
         let mut rest = pending.as_slice();
@@ -87,7 +87,7 @@ impl<M> Pieces<M> {
     }
 
     /// The text ends here. Where nothing came at all it is `empty` that says whether that is good.
-    pub(crate) fn finish<E: Edit<M>>(&mut self, empty: bool, edit: &mut E, out: &mut Vec<u8>) -> Result<(), E::Error> {
+    pub fn finish<E: Edit<M>>(&mut self, empty: bool, edit: &mut E, out: &mut Vec<u8>) -> Result<(), E::Error> {
         let pending = std::mem::take(&mut self.pending);
         let mut rest = pending.as_slice();
         while let Some(used) = self.step(rest, true, edit, out)? {

@@ -4,7 +4,7 @@ use super::{Cursor, Fault, Field, MAX_DEPTH, Shape, decode};
 
 /// What becomes of a value that an editor was asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict<E> {
+pub enum Verdict<E> {
     /// It stays as it came.
     Keep,
     /// What the editor wrote, JSON itself, stands in its place.
@@ -19,7 +19,7 @@ pub(crate) enum Verdict<E> {
 
 /// A value that is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest<'v> {
+pub enum Rest<'v> {
     /// A text, as what it means.
     Text(&'v [u8]),
     /// Anything else but null: as it is written.
@@ -27,7 +27,7 @@ pub(crate) enum Rest<'v> {
 }
 
 /// Decides about what is marked.
-pub(crate) trait Edit<M> {
+pub trait Edit<M> {
     /// Why it may refuse.
     type Error: From<Fault>;
 
@@ -62,7 +62,7 @@ pub(crate) trait Edit<M> {
 
 /// What came of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was written.
     Written,
     /// The member is left out.
@@ -73,7 +73,7 @@ pub(crate) enum Outcome {
 
 /// Appends what becomes of `value`, which is one value and nothing else, at this depth of a text. Where it is left out
 /// something of it may have been written.
-pub(crate) fn rewrite<M, E: Edit<M>>(
+pub fn rewrite<M, E: Edit<M>>(
     value: &[u8],
     shape: &'static Shape<M>,
     depth: usize,
