@@ -1,6 +1,6 @@
 //! Reading a text that is there whole.
 
-use super::{Fault, MAX_DEPTH};
+use super::{Fault, MAX_DEPTH, Scan};
 
 const NO_VALUE: Fault = Fault::Invalid("no value that JSON has");
 
@@ -15,6 +15,11 @@ impl<'b> Cursor<'b> {
     /// Before all of it.
     pub fn new(bytes: &'b [u8]) -> Self {
         Self { bytes, at: 0 }
+    }
+
+    /// How much of the text was read.
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     /// The next byte that is no space, which is not read.
@@ -55,6 +60,25 @@ impl<'b> Cursor<'b> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let size = super::text::size(rest)?;
         self.at += size + 1;
+        Ok(rest.get(..size).unwrap_or_default())
+    }
+
+    /// Reads up to the end of a value, of which no more is seen than where it ends: who goes on to read what is in it
+    /// sees whether it is JSON.
+    ///
+    /// # Errors
+    ///
+    /// It has no end.
+    pub fn skip(&mut self) -> Result<&'b [u8], Fault> {
+        self.peek().ok_or(Fault::Cut)?;
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let mut scan = Scan::default();
+        let size = match scan.end(rest)? {
+            Some(size) => size,
+            None if scan.is_bare() => rest.len(),
+            None => return Err(Fault::Cut),
+        };
+        self.at += size;
         Ok(rest.get(..size).unwrap_or_default())
     }
 

@@ -12,12 +12,14 @@
 mod cursor;
 mod pieces;
 mod rewrite;
+mod scan;
 mod shape;
 mod text;
 
 pub use cursor::Cursor;
 pub use pieces::Pieces;
 pub use rewrite::{Edit, Outcome, Rest, Verdict, rewrite};
+pub use scan::Scan;
 pub use shape::{Field, Shape, field};
 pub use text::{decode, write};
 

@@ -2,7 +2,7 @@
 //! an array among these its items. Each is handed on whole, and is of bounded size; nothing else is held.
 
 use super::cursor::is_space;
-use super::{Cursor, Edit, Fault, Field, Outcome, Shape, decode, rewrite, write};
+use super::{Cursor, Edit, Fault, Field, Outcome, Scan, Shape, decode, rewrite, write};
 
 const NOT_HERE: Fault = Fault::Invalid("a comma, colon, key or bracket that JSON does not have here");
 
@@ -46,15 +46,6 @@ enum State<M: 'static> {
     AfterMember,
     /// All of it was there.
     Over,
-}
-
-/// Looking for the end of a value.
-#[derive(Clone, Copy, Debug, Default)]
-struct Scan {
-    at: usize,
-    depth: usize,
-    in_text: bool,
-    escaped: bool,
 }
 
 impl<M> Pieces<M> {
@@ -110,7 +101,7 @@ impl<M> Pieces<M> {
         out: &mut Vec<u8>,
     ) -> Result<Option<usize>, E::Error> {
         let Some(first) = rest.first().copied() else { return Ok(None) };
-        if self.scan.at == 0 && is_space(first) {
+        if self.scan.at() == 0 && is_space(first) {
             return Ok(Some(rest.iter().take_while(|byte| is_space(**byte)).count()));
         }
         match self.state {
@@ -304,51 +295,5 @@ impl<M> Pieces<M> {
     ) -> Result<bool, E::Error> {
         let value = rest.get(..size).unwrap_or_default();
         Ok(rewrite(value, shape, depth, edit, out)? == Outcome::Written)
-    }
-}
-
-impl Scan {
-    /// Goes on looking; gives where the value ends. It need not be JSON: that is seen when it is read.
-    fn end(&mut self, text: &[u8]) -> Result<Option<usize>, Fault> {
-        while let Some(byte) = text.get(self.at).copied() {
-            let first = self.at == 0;
-            if self.in_text {
-                self.at += 1;
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => {
-                        self.in_text = false;
-                        if self.depth == 0 {
-                            return Ok(Some(self.at));
-                        }
-                    }
-                    _ => {}
-                }
-                continue;
-            }
-            match byte {
-                b'"' if first || self.depth > 0 => self.in_text = true,
-                b'{' | b'[' if first || self.depth > 0 => self.depth += 1,
-                b'}' | b']' if self.depth > 0 => {
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return Ok(Some(self.at + 1));
-                    }
-                }
-                b',' | b'}' | b']' | b':' | b'{' | b'[' | b'"' if self.depth == 0 => {
-                    return if first { Err(NOT_HERE) } else { Ok(Some(self.at)) };
-                }
-                _ if self.depth == 0 && is_space(byte) => return Ok(Some(self.at)),
-                _ => {}
-            }
-            self.at += 1;
-        }
-        Ok(None)
-    }
-
-    /// Whether it is inside of a number or a word.
-    fn is_bare(self) -> bool {
-        self.at > 0 && self.depth == 0 && !self.in_text
     }
 }

@@ -6,9 +6,7 @@ use super::Fault;
 pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
     let mut at = 0;
     loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let plain = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
-        at += plain;
+        at += plain(text.get(at..).unwrap_or_default());
         match text.get(at) {
             Some(b'"') => break,
             Some(b'\\') => at += escape(text.get(at..).unwrap_or_default())?.1,
@@ -20,6 +18,27 @@ pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
         Ok(_) => Ok(at),
         Err(_) => Err(Fault::Invalid("a string of the JSON is not UTF-8")),
     }
+}
+
+/// How many bytes come before the first quote, backslash or control character. Eight at a time: this is most of what
+/// reading JSON costs.
+pub(super) fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of each byte that is zero, and perhaps of ones behind the first of these.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count()
 }
 
 /// What an escape means, and how long it is.
@@ -92,6 +111,18 @@ pub fn write(meaning: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bytes_at_a_time_are_read_as_one_by_one() {
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut text = [b'a'; 20];
+                text[at] = byte;
+                let stops = matches!(byte, b'"' | b'\\' | 0..=0x1f);
+                assert_eq!(plain(&text), if stops { at } else { 20 }, "{byte} at {at}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_as_the_same() {
