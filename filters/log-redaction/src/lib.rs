@@ -6,8 +6,10 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+pub mod carriers;
 mod chain;
 mod compared;
+pub mod encodings;
 mod explain;
 mod path;
 
