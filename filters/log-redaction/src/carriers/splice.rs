@@ -193,7 +193,7 @@ mod tests {
         splice.close(inner);
         splice.close(outer);
         splice.apply(&source, &mut out).unwrap();
-        assert_eq!(out[..8], [10, 211, 1, 10, 203, 1, 10, 200]);
+        assert_eq!(out[..8], [10, 209, 1, 10, 203, 1, 10, 200]);
         assert_eq!(out[209..], [18, 1, b'c']);
     }
 
