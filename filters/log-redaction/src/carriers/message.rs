@@ -169,7 +169,10 @@ impl<'m> Message<'m, '_> {
                 let _ = write!(number, "{value}");
                 self.walk.leaf(Slot::Unknown, Part::Number, b"", &number)
             }
-            Value::Fixed64(_) | Value::Fixed32 => Change::Keep,
+            // What is found there, if anything, is text that somebody put there.
+            Value::Fixed64(_) | Value::Fixed32 => {
+                self.walk.leaf(Slot::Unknown, Part::Bytes, b"", self.bytes(field.range()))
+            }
         };
         self.walk.desk.path.up(level);
         if change != Change::Keep {
