@@ -1,7 +1,7 @@
 //! WHAT may be written down.
 //!
-//! So far one carrier, the access log: the path of a request, without what must not stand there, and a decision with
-//! what it was decided on, and what a candidate would decide otherwise.
+//! [`carriers`] hand out what telemetry holds, [`detect`] finds in it what is personal or secret. Of Envoy's own access log: the path of a request, without
+//! what must not stand there, and a decision with what it was decided on, and what a candidate would decide otherwise.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
@@ -9,6 +9,7 @@
 pub mod carriers;
 mod chain;
 mod compared;
+pub mod detect;
 pub mod encodings;
 mod explain;
 mod path;

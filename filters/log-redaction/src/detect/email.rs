@@ -1,0 +1,172 @@
+//! What stands around an `@`: an address of mail, or the name and password of a URL.
+
+use super::catalog::Built;
+use super::text::{
+    ALNUM, COLON, DASH, DIGIT, DOT, HIGH, LETTER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, UNDERSCORE,
+};
+use super::{Candidate, Look, Strength};
+
+/// The longest local part and domain: RFC 5321, 4.5.3.1.
+const LOCAL: usize = 64;
+const DOMAIN: usize = 255;
+/// The longest name and password before a host.
+const USERINFO: usize = 256;
+
+/// Bytes of a local part that logs do not use for something else. RFC 5322 allows more.
+const IN_LOCAL: u32 = ALNUM | DOT | UNDERSCORE | DASH | PLUS | TILDE | HIGH;
+const IN_DOMAIN: u32 = ALNUM | DOT | DASH | HIGH;
+
+/// Schemes whose URLs lead to data or brokers.
+const DATABASES: &[&str] = &[
+    "postgres", "postgresql", "mysql", "mysqlx", "mariadb", "mongodb", "mongodb+srv", "redis", "rediss", "valkey", "amqp",
+    "amqps", "mssql", "sqlserver", "oracle", "cockroachdb", "clickhouse", "cassandra", "couchbase", "couchbases", "couchdb",
+    "neo4j", "neo4j+s", "bolt", "influxdb", "elasticsearch", "opensearch", "memcached", "nats", "kafka", "mqtt", "mqtts", "ldap", "ldaps",
+    "jdbc", "db2", "snowflake", "redshift", "trino", "presto", "vertica", "firebird", "hdb", "tarantool", "arangodb", "sqlalchemy",
+    "psycopg2", "pymysql", "asyncpg", "pg", "libsql", "duckdb", "tidb", "yugabyte", "timescaledb", "mysql2", "sybase",
+];
+
+/// Endings of files and of systemd's units that follow an `@` and are no domain.
+const NO_DOMAIN: &[&str] = &[
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "js", "mjs", "cjs", "jsx", "tsx", "css", "scss", "less", "json", "map", "html",
+    "xml", "yaml", "yml", "txt", "log", "tgz", "gz", "tar", "jar", "war", "dll", "exe", "service", "socket", "timer", "target", "mount", "slice",
+    "scope", "path", "device", "swap", "java", "class", "go", "cpp", "hpp", "woff", "woff2", "ttf", "pdf", "conf", "lock",
+];
+/// What ends at the `@` before `end`, or goes on after it.
+pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
+    let at = end.checked_sub(1)?;
+    if let Some(found) = userinfo(look, at) {
+        return found.or_else(|| email(look, at));
+    }
+    if let Some(found) = dsn(look, at) {
+        return Some(found);
+    }
+    email(look, at)
+}
+
+fn email(look: &Look<'_>, at: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let start = local(look, at)?;
+    let end = domain(look, at + 1)?;
+    // `git@github.com:team/repository.git` names a machine's account.
+    if text.at(end) == Some(b':') && matches!(text.slice(start, at), b"git" | b"hg" | b"svn") {
+        return None;
+    }
+    look.found(Built::Email, start, end, Strength::Shaped)
+}
+
+fn local(look: &Look<'_>, at: usize) -> Option<usize> {
+    let text = &look.text;
+    if text.before(at) == Some(b'"') {
+        // "ada l"@example.com: RFC 5321 calls it a Quoted-string.
+        let inside = text.run_back(IN_LOCAL | SPACE, at - 1, LOCAL);
+        return (inside < at - 1 && text.before(inside) == Some(b'"')).then(|| inside - 1);
+    }
+    let mut start = text.run_back(IN_LOCAL, at, LOCAL);
+    // O'Neil@…, and bounce+ada=example.com@…, which would else lose their beginning.
+    if text.before(start) == Some(b'\'') && text.is_before(start - 1, LETTER) && start < at {
+        start = text.run_back(IN_LOCAL, start - 1, LOCAL);
+    } else if text.before(start) == Some(b'=') {
+        let before = text.run_back(IN_LOCAL, start - 1, LOCAL);
+        if text.slice(before, start - 1).contains(&b'+') {
+            start = before;
+        }
+    }
+    while start < at && text.is(start, DOT | DASH | PLUS | TILDE) {
+        start += 1;
+    }
+    let whole = start < at && !text.is_before(at, DOT);
+    (whole && !text.is_before(start, PERCENT)).then_some(start)
+}
+
+fn domain(look: &Look<'_>, from: usize) -> Option<usize> {
+    let text = &look.text;
+    if text.at(from) == Some(b'[') {
+        let end = text.run(ALNUM | DOT | COLON, from + 1, 64);
+        return (text.at(end) == Some(b']') && end > from + 7).then_some(end + 1);
+    }
+    let mut end = text.run(IN_DOMAIN, from, DOMAIN);
+    while end > from && text.is_before(end, DOT | DASH) {
+        end -= 1;
+    }
+    let whole = text.slice(from, end);
+    let mut labels = whole.split(|byte| *byte == b'.');
+    let plain = labels.all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-"));
+    let dot = whole.iter().rposition(|byte| *byte == b'.')?;
+    let top = whole.get(dot + 1..)?;
+    if !plain || top.len() < 2 || top.len() > 24 {
+        return None;
+    }
+    let word = top.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 128);
+    let punycode = top.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"xn--"));
+    let other = |names: &[&str]| names.iter().any(|name| top.eq_ignore_ascii_case(name.as_bytes()));
+    ((word || punycode) && !other(NO_DOMAIN)).then_some(end)
+}
+
+/// The name and password before the `@` of a URL: none of one, one that may stay, or one.
+#[allow(clippy::option_option, reason = "a URL's name that stays must not be taken for mail")]
+fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
+    let text = &look.text;
+    let mut start = at;
+    let mut slashes = 0;
+    let found = loop {
+        let byte = text.before(start)?;
+        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'@' | b'?') {
+            break None;
+        }
+        if byte == b'/' && start >= 3 && text.ends(start, b"://") {
+            break Some(start);
+        }
+        slashes += usize::from(byte == b'/');
+        start -= 1;
+    }?;
+    // https://host/~ada@example.com: what stands before the first `/` is a host.
+    if slashes > 0 && !text.slice(found, at).contains(&b':') || start == at {
+        return None;
+    }
+    let info = text.slice(found, at);
+    if slashes > 0 && info.iter().position(|byte| *byte == b'/') < info.iter().position(|byte| *byte == b':') {
+        return None;
+    }
+    if matches!(info, b"git" | b"hg" | b"svn") || info.starts_with(super::text::MARKER) || placeholder(info) {
+        return Some(None);
+    }
+    let scheme = text.run_back(ALNUM | PLUS | DOT | DASH, found - 3, 32);
+    let scheme = text.slice(scheme, found - 3);
+    let database = DATABASES.iter().any(|name| {
+        let bare = scheme.split(|byte| *byte == b'+').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(name.as_bytes()) || bare.eq_ignore_ascii_case(name.as_bytes())
+    });
+    let built = if database { Built::Database } else { Built::Userinfo };
+    Some(look.found(built, found, at, Strength::Checked))
+}
+
+fn placeholder(info: &[u8]) -> bool {
+    matches!(info, b"REDACTED:REDACTED" | b"REDACTED" | b"***:***" | b"user:***")
+}
+
+/// `user:password@tcp(host:3306)/name` of Go, `user/password@//host` of Oracle.
+fn dsn(look: &Look<'_>, at: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let go = [&b"tcp("[..], b"unix(", b"udp(", b"cloudsql("].iter().any(|after| text.starts_folded(at + 1, after));
+    let thin = text.starts(at + 1, b"//");
+    if !go && !thin {
+        return None;
+    }
+    let mut start = at;
+    while at - start < 128 && text.before(start).is_some_and(|byte| byte > b' ' && !super::text::is(byte, QUOTE)) {
+        if matches!(text.before(start), Some(b'=' | b',' | b'(')) {
+            break;
+        }
+        start -= 1;
+    }
+    if thin {
+        // jdbc:oracle:thin:scott/tiger@//host
+        let slash = text.run_back(ALNUM | UNDERSCORE | DASH | SLASH | HIGH | DIGIT, at, 128);
+        start = start.max(slash);
+    }
+    let info = text.slice(start, at);
+    let split = if go { b':' } else { b'/' };
+    let split = info.iter().position(|byte| *byte == split)?;
+    (split > 0 && split + 1 < info.len()).then_some(())?;
+    look.found(Built::Database, start, at, Strength::Checked)
+}

@@ -1,0 +1,280 @@
+//! National ids: how each is written, and what makes it right.
+//!
+//! An id that digits alone make, and whose check is weak, counts only where a word beside it or the field's name says
+//! what it is. One with letters, with two check digits, or in a form that nothing else is written in counts by itself.
+
+mod americas;
+mod asia;
+mod europe;
+mod nordic;
+
+use super::catalog::About;
+use super::number::{self, Number};
+use super::text::{ALNUM, DASH, DIGIT, DOT};
+use super::words::Bit;
+use super::{Candidate, DetectorId, Look, Strength};
+
+/// An id with letters.
+pub(super) struct Lettered {
+    /// What locates it, to its last character; empty where it is a word of letters and digits.
+    pub(super) pattern: &'static str,
+    /// Its letters and digits without what separates them: `A` for a letter, `9` for a digit, `*` for either.
+    written: &'static str,
+    /// Whether it counts only with a word.
+    told: bool,
+}
+
+/// One id.
+pub(super) struct Id {
+    pub(super) name: &'static str,
+    what: &'static str,
+    source: &'static str,
+    /// What it is called beside it or in a field's name, in lower case.
+    pub(super) words: &'static [&'static str],
+    /// Shapes of digits that count by themselves; `L` is a letter after them.
+    pub(super) free: &'static [&'static str],
+    /// Shapes that count with a word.
+    pub(super) told: &'static [&'static str],
+    pub(super) lettered: &'static [Lettered],
+    /// Whether it is right, given without separators and in upper case.
+    check: fn(&[u8]) -> bool,
+}
+
+const LISTS: [&[Id]; 4] = [americas::IDS, europe::IDS, nordic::IDS, asia::IDS];
+
+pub(super) fn all() -> impl Iterator<Item = &'static Id> {
+    LISTS.into_iter().flatten()
+}
+
+pub(super) fn about() -> impl Iterator<Item = About> {
+    all().map(|id| About { name: id.name, what: id.what, source: id.source })
+}
+
+/// The first bit of ids among those of words.
+const FIRST_BIT: u32 = 8;
+
+/// The bit of the `index`th id's words.
+pub(super) fn bit(index: usize) -> Bit {
+    1 << (FIRST_BIT + index as u32)
+}
+
+/// The id of the `index`th.
+pub(super) fn id(index: usize) -> DetectorId {
+    DetectorId((super::catalog::built() + index) as u16)
+}
+
+/// A shape, whose it is, and whether it counts by itself.
+pub(super) struct Shape {
+    written: number::Shape,
+    index: usize,
+    free: bool,
+}
+
+/// All shapes, sorted, which `number` asks.
+pub(super) fn shapes() -> Vec<Shape> {
+    let mut shapes = Vec::new();
+    for (index, id) in all().enumerate() {
+        let one = |free| move |written: &&'static str| Shape { written: number::shape(written), index, free };
+        shapes.extend(id.free.iter().map(one(true)));
+        shapes.extend(id.told.iter().map(one(false)));
+    }
+    shapes.sort_by(|a, b| (a.written, !a.free).cmp(&(b.written, !b.free)));
+    shapes
+}
+
+/// The id of digits that starts with `number`.
+pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
+    let text = &look.text;
+    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && start > 1 && text.is(start - 2, DIGIT) {
+        return None;
+    }
+    let groups = number.groups();
+    for (index, group) in groups.iter().enumerate().rev() {
+        let whole = index + 1 == groups.len();
+        if !(7..=18).contains(&group.total) || whole && number.cut {
+            continue;
+        }
+        let mut code = [0; 24];
+        for (place, digit) in code.iter_mut().zip(number.digits(group.total)) {
+            *place = b'0' + digit;
+        }
+        if let Some(found) = lettered_tail(look, start, group.end, group.shape, (&mut code, group.total)) {
+            return Some(found);
+        }
+        let code = code.get(..group.total)?;
+        if let Some(found) = ask(look, start, group.end, group.shape, code) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// The letter after digits belongs to some ids.
+fn lettered_tail(
+    look: &Look<'_>,
+    start: usize,
+    end: usize,
+    shape: number::Shape,
+    (code, total): (&mut [u8; 24], usize),
+) -> Option<Candidate> {
+    let text = &look.text;
+    let dashed = text.at(end) == Some(b'-');
+    let at = end + usize::from(dashed);
+    let letter = text.at(at).filter(u8::is_ascii_alphabetic)?;
+    *code.get_mut(total)? = letter.to_ascii_uppercase();
+    ask(look, start, at + 1, number::lettered(shape, dashed), code.get(..=total)?)
+}
+
+fn closes(look: &Look<'_>, end: usize) -> bool {
+    let text = &look.text;
+    let longer = text.is(end, DASH | DOT) && text.is(end + 1, DIGIT);
+    text.closes(end, ALNUM) && !longer
+}
+
+fn ask(look: &Look<'_>, start: usize, end: usize, shape: number::Shape, code: &[u8]) -> Option<Candidate> {
+    let shapes = &look.rules.shapes;
+    let from = shapes.partition_point(|known| known.written < shape);
+    for known in shapes.get(from..)?.iter().take_while(|known| known.written == shape) {
+        let rule = look.rules.ids.get(known.index)?;
+        look.text.spend(code.len());
+        if closes(look, end) && (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
+            let strength = if known.free { Strength::Checked } else { Strength::Told };
+            if let Some(found) = look.found_as(id(known.index), start, end, strength) {
+                return Some(found);
+            }
+        }
+    }
+    None
+}
+
+/// Words of letters and digits that are ids, by how long they are.
+pub(super) struct Forms(Vec<Vec<(usize, usize)>>);
+
+impl Forms {
+    pub(super) fn new() -> Self {
+        let mut forms = vec![Vec::new(); LONGEST + 1];
+        for (index, id) in all().enumerate() {
+            for (form, lettered) in id.lettered.iter().enumerate().filter(|(_, lettered)| lettered.pattern.is_empty()) {
+                forms.get_mut(lettered.written.len()).into_iter().for_each(|list| list.push((index, form)));
+            }
+        }
+        Self(forms)
+    }
+}
+
+/// The shortest and the longest word that may be an id.
+pub(super) const SHORTEST: usize = 8;
+pub(super) const LONGEST: usize = 18;
+
+/// The id that all of the word `start..end` is.
+pub(super) fn word(look: &Look<'_>, start: usize, end: usize) -> Option<Candidate> {
+    let forms = look.rules.forms.0.get(end - start)?;
+    forms.iter().find_map(|(index, form)| lettered(look, *index, *form, end))
+}
+
+/// The id with letters that ends at `end`: the `form`th of the `index`th.
+pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let rule = look.rules.ids.get(index)?;
+    let form = rule.lettered.get(form)?;
+    let length = form.written.len();
+    let mut code = [0; 24];
+    let (mut start, mut left) = (end, length);
+    while left > 0 {
+        start = start.checked_sub(1)?;
+        match text.at(start)? {
+            byte if byte.is_ascii_alphanumeric() => {
+                left -= 1;
+                let right = match form.written.as_bytes().get(left)? {
+                    b'A' => byte.is_ascii_alphabetic(),
+                    b'9' => byte.is_ascii_digit(),
+                    _ => true,
+                };
+                if !right {
+                    return None;
+                }
+                *code.get_mut(left)? = byte.to_ascii_uppercase();
+            }
+            b' ' | b'(' if !form.pattern.is_empty() && end - start < 16 => {}
+            _ => return None,
+        }
+    }
+    // The closing parenthesis of Hong Kong's ids.
+    let stop = if text.slice(start, end).contains(&b'(') {
+        if text.at(end) != Some(b')') {
+            return None;
+        }
+        end + 1
+    } else {
+        end
+    };
+    let written = text.slice(start, end);
+    let mixed = written.iter().any(u8::is_ascii_lowercase) && written.iter().any(u8::is_ascii_uppercase);
+    if mixed || !text.opens(start, ALNUM) || !text.closes(stop, ALNUM) {
+        return None;
+    }
+    let dashed = text.before(start) == Some(b'-') && start > 1 && text.is(start - 2, ALNUM);
+    if dashed || text.at(stop) == Some(b'-') && text.is(stop + 1, ALNUM) {
+        return None;
+    }
+    let right = (rule.check)(code.get(..length)?) && (!form.told || look.told(bit(index), start, stop));
+    if right { look.found_as(id(index), start, stop, Strength::Checked) } else { None }
+}
+
+// --- arithmetic that several share, over ASCII
+
+/// The digit that `byte` shows.
+fn digit(byte: u8) -> u32 {
+    u32::from(byte.wrapping_sub(b'0'))
+}
+
+/// What `bytes` show as one number.
+fn value(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0_u64, |value, byte| value.wrapping_mul(10).wrapping_add(u64::from(digit(*byte))))
+}
+
+/// The digits from `start` to `end` as one number.
+fn part(bytes: &[u8], start: usize, end: usize) -> u64 {
+    value(bytes.get(start..end).unwrap_or_default())
+}
+
+/// The sum of digits times weights, as far as both go.
+fn weighted(bytes: &[u8], weights: &[u32]) -> u32 {
+    bytes.iter().zip(weights).map(|(byte, weight)| digit(*byte) * weight).sum()
+}
+
+fn last(bytes: &[u8]) -> u32 {
+    bytes.last().map_or(u32::MAX, |byte| digit(*byte))
+}
+
+fn flat(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| Some(byte) == bytes.first())
+}
+
+fn month_day(month: u64, day: u64) -> bool {
+    super::number::month_day(month, day)
+}
+
+fn luhn(bytes: &[u8]) -> bool {
+    let sum: u32 = bytes
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, byte)| match (index % 2, digit(*byte)) {
+            (0, digit) => digit,
+            (_, digit) if digit > 4 => 2 * digit - 9,
+            (_, digit) => 2 * digit,
+        })
+        .sum();
+    sum % 10 == 0
+}
+
+/// ISO/IEC 7064, MOD 11,10.
+fn mod_11_10(bytes: &[u8]) -> bool {
+    let Some((check, rest)) = bytes.split_last() else { return false };
+    let product = rest.iter().fold(10, |product, byte| {
+        let sum = (digit(*byte) + product) % 10;
+        (if sum == 0 { 10 } else { sum } * 2) % 11
+    });
+    (11 - product) % 10 == digit(*check)
+}

@@ -1,0 +1,133 @@
+//! Addresses of hosts and of network cards.
+
+use std::net::Ipv6Addr;
+
+use super::catalog::Built;
+use super::text::{ALNUM, COLON, DASH, DIGIT, DOT, HEX, LETTER, PERCENT, UNDERSCORE, WORD};
+use super::{Candidate, Look, Strength};
+
+/// Products of user agents whose versions have four parts.
+const PRODUCTS: &[&[u8]] = &[
+    b"chrome", b"chromium", b"headlesschrome", b"crios", b"edg", b"edge", b"edga", b"edgios", b"opr", b"opera", b"version",
+    b"firefox", b"fxios", b"safari", b"samsungbrowser", b"yabrowser", b"vivaldi", b"electron", b"whale", b"ucbrowser", b"brave",
+];
+/// Words after which four numbers are a version.
+const VERSIONS: &[&[u8]] =
+    &[b"version", b"ver", b"v", b"release", b"build", b"firmware", b"fw", b"revision", b"rev", b"driver", b"agent", b"upgrade", b"oid"];
+
+/// The IPv4 address whose last octet starts right before `end`.
+pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let last = end.checked_sub(1)?;
+    let start = text.run_back(DIGIT | DOT, last, 12);
+    let end = text.run(DIGIT, last, 4);
+    if text.slice(start, end).split(|byte| *byte == b'.').filter(|octet| is_octet(octet)).count() != 4
+        || text.slice(start, end).iter().filter(|byte| **byte == b'.').count() != 3
+        || !text.opens(start, WORD | DOT | DASH)
+        || !text.closes(end, ALNUM | UNDERSCORE)
+        || text.at(end) == Some(b'.') && text.is(end + 1, DIGIT)
+    {
+        return None;
+    }
+    if is_version(look, start, end) {
+        return None;
+    }
+    look.found(Built::Ipv4, start, end, Strength::Shaped)
+}
+
+fn is_octet(octet: &[u8]) -> bool {
+    match octet {
+        [b'0'..=b'9'] => true,
+        [b'1'..=b'9', b'0'..=b'9'] => true,
+        [b'1', b'0'..=b'9', b'0'..=b'9'] => true,
+        [b'2', b'0'..=b'4', b'0'..=b'9'] | [b'2', b'5', b'0'..=b'5'] => true,
+        _ => false,
+    }
+}
+
+/// Whether four numbers are a version by the word before them: `Chrome/120.0.0.0`, `version 1.2.3.4`.
+fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
+    let text = &look.text;
+    let mut before = start;
+    let mut slash = false;
+    while start - before < 4 && matches!(text.before(before), Some(b' ' | b'/' | b':' | b'=' | b'"' | b'@')) {
+        slash |= text.before(before) == Some(b'/');
+        before -= 1;
+    }
+    let word = text.slice(text.run_back(LETTER, before, 24), before);
+    let told = |words: &[&[u8]]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    if told(VERSIONS) || look.key_is_any(VERSIONS) {
+        return true;
+    }
+    // A product before the slash and a nought at the end; `peer/10.0.0.7` is how Java writes an address.
+    slash && (told(PRODUCTS) || !word.is_empty() && text.slice(start, end).ends_with(b".0.0"))
+}
+
+/// The IPv6 address around what ends at `end`; `full` where eight groups were seen.
+pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
+    let text = &look.text;
+    let middle = if full { end - 1 } else { end.checked_sub(2)? };
+    let start = text.run_back(HEX | COLON, middle, 40);
+    let mut end = text.run(HEX | COLON | DOT, middle, 46);
+    while end > middle && text.is_before(end, DOT) {
+        end -= 1;
+    }
+    // `::1:` and `fe80::1:443` are written too: what does not belong is left off by parsing.
+    if text.is_before(end, COLON) && !text.ends(end, b"::") {
+        end -= 1;
+    }
+    if end - start > 45 || !text.opens(start, WORD | COLON | DOT) || !text.closes(end, WORD | COLON) {
+        return None;
+    }
+    let written = std::str::from_utf8(text.slice(start, end)).ok()?;
+    let parsed: Ipv6Addr = written.parse().ok()?;
+    if !full && !plausible(written, &parsed) {
+        return None;
+    }
+    // The zone of a link-local address names an interface of this host: RFC 4007.
+    let zone = if text.at(end) == Some(b'%') && !text.is(end + 1, PERCENT) { text.run(ALNUM | DASH | DOT, end + 1, 16) } else { end };
+    let zone = if zone > end + 1 && !hexed(text.slice(end + 1, zone)) { zone } else { end };
+    look.found(Built::Ipv6, start, zone, Strength::Checked)
+}
+
+/// `%2F` after an address in a URL is no zone.
+fn hexed(zone: &[u8]) -> bool {
+    matches!(zone, [b'2' | b'3' | b'5' | b'7', a, ..] if a.is_ascii_hexdigit() && zone.len() <= 2)
+}
+
+/// Whether what has `::` is an address rather than a scope of C++ or nothing.
+fn plausible(written: &str, parsed: &Ipv6Addr) -> bool {
+    if parsed.is_unspecified() {
+        return false;
+    }
+    let first = written.split(':').next().unwrap_or_default();
+    let digits = written.bytes().any(|byte| byte.is_ascii_digit());
+    let groups = written.split(':').filter(|group| !group.is_empty()).count();
+    match first.len() {
+        0 => written == "::1" || groups >= 2 && digits || written.len() >= 6 && digits,
+        1 | 2 => groups >= 4 || first == "64" && groups >= 3,
+        _ => digits || groups >= 4,
+    }
+}
+
+/// The MAC address that ends at `end`.
+pub(super) fn mac(look: &Look<'_>, end: usize, dotted: bool) -> Option<Candidate> {
+    let text = &look.text;
+    let start = end.checked_sub(if dotted { 14 } else { 17 })?;
+    if !text.opens(start, WORD | COLON | DASH | DOT) || !text.closes(end, WORD | COLON | DASH) {
+        return None;
+    }
+    if text.at(end) == Some(b'.') && text.is(end + 1, ALNUM) {
+        return None;
+    }
+    let written = text.slice(start, end);
+    if dotted {
+        let mixed = written.iter().any(u8::is_ascii_digit) && written.iter().any(u8::is_ascii_alphabetic);
+        return if mixed { look.found(Built::Mac, start, end, Strength::Shaped) } else { None };
+    }
+    let separator = written.get(2).copied();
+    let same = written.chunks(3).all(|octet| octet.get(2).is_none() || octet.get(2).copied() == separator);
+    // Nothing but noughts is how "none" is written.
+    let any = written.iter().any(|byte| byte.is_ascii_hexdigit() && *byte != b'0');
+    if same && any { look.found(Built::Mac, start, end, Strength::Shaped) } else { None }
+}

@@ -1,0 +1,399 @@
+//! Keys of cloud and SaaS providers: one table of formats, one matcher.
+//!
+//! A format is what stands in a key from left to right: text as it is, and `[c n]` or `[c n-m]` for so many bytes of a
+//! class. `d` is a digit, `h` a hexadecimal digit in lower case, `H` in either, `l` a lower-case letter or digit, `U` an
+//! upper-case one or digit, `a` a letter or digit, `w` that or `_`, `u` that or `-`, `b` base64, `B`
+//! that or `=`, `x` any byte of a token.
+
+mod ai;
+mod cloud;
+mod code;
+mod data;
+mod saas;
+
+use super::catalog::About;
+use super::text::{
+    ALNUM, BASE64, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD, Class,
+};
+use super::{Candidate, DetectorId, Look, Strength};
+
+/// One format of one provider's keys.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) format: &'static str,
+    /// What must stand before it, and a word for secrets with it; none where the key says by itself whose it is.
+    pub(super) keyword: &'static str,
+    /// Whether its last six characters are a CRC-32 of what stands before them.
+    crc: bool,
+    source: &'static str,
+}
+
+/// A key that says by itself whose it is.
+const fn key(name: &'static str, format: &'static str, source: &'static str) -> Key {
+    Key { name, format, keyword: "", crc: false, source }
+}
+
+/// A key that `keyword` has to stand before.
+const fn said(name: &'static str, keyword: &'static str, format: &'static str, source: &'static str) -> Key {
+    Key { name, format, keyword, crc: false, source }
+}
+
+/// A key with a CRC-32 in Base62 at its end.
+const fn checked(name: &'static str, format: &'static str, source: &'static str) -> Key {
+    Key { name, format, keyword: "", crc: true, source }
+}
+
+const LISTS: [&[Key]; 5] = [cloud::KEYS, code::KEYS, ai::KEYS, data::KEYS, saas::KEYS];
+
+fn all() -> impl Iterator<Item = &'static Key> {
+    LISTS.into_iter().flatten()
+}
+
+/// Names in the order of their ids.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = all().map(|key| key.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+pub(super) fn about() -> Vec<About> {
+    let mut all: Vec<&Key> = all().collect();
+    all.sort_by_key(|key| key.name);
+    let mut told: Vec<About> = Vec::new();
+    for key in all {
+        if told.last().is_none_or(|last| last.name != key.name) {
+            let what = match (key.keyword, key.crc) {
+                ("", true) => "by its prefix and length; a right CRC-32 or enough entropy",
+                ("", false) => "by its prefix or mark, length and entropy",
+                _ => "by its provider's name and a word for secrets before it, length and entropy",
+            };
+            told.push(About { name: key.name, what, source: key.source });
+        }
+    }
+    told
+}
+
+/// All keys, ready to be matched.
+pub(super) struct Keys {
+    rows: Vec<Row>,
+    /// Rows of one locator.
+    located: Vec<Vec<usize>>,
+    /// Rows by keyword.
+    pub(super) keywords: Vec<(&'static str, Vec<usize>)>,
+}
+
+struct Row {
+    id: DetectorId,
+    pieces: Vec<Piece>,
+    /// How many bytes the locator has seen up to its end, from the start of the first piece that is text.
+    seen: usize,
+    crc: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Piece {
+    Text(&'static str),
+    Some { class: Class, least: usize, most: usize },
+}
+
+impl Keys {
+    /// The keys, and the locators of those that have one, each with its number for `at`.
+    pub(super) fn new() -> (Self, Vec<String>) {
+        let (names, first) = (names(), super::catalog::built() + super::ids::all().count());
+        let mut keys = Self { rows: Vec::new(), located: Vec::new(), keywords: Vec::new() };
+        let mut patterns: Vec<String> = Vec::new();
+        for key in all() {
+            let index = names.binary_search(&key.name).unwrap_or(0);
+            let pieces = pieces(key.format);
+            let (pattern, seen) = pattern(&pieces);
+            let row = keys.rows.len();
+            keys.rows.push(Row { id: DetectorId((first + index) as u16), pieces, seen, crc: key.crc });
+            if !key.keyword.is_empty() {
+                match keys.keywords.iter_mut().find(|known| known.0 == key.keyword) {
+                    Some(known) => known.1.push(row),
+                    None => keys.keywords.push((key.keyword, vec![row])),
+                }
+                continue;
+            }
+            match patterns.iter().position(|known| *known == pattern) {
+                Some(at) => keys.located.get_mut(at).into_iter().for_each(|rows| rows.push(row)),
+                None => {
+                    patterns.push(pattern);
+                    keys.located.push(vec![row]);
+                }
+            }
+        }
+        (keys, patterns)
+    }
+}
+
+impl Keys {
+    /// Whose keys the rows are.
+    pub(super) fn ids_of(&self, rows: &[usize]) -> impl Iterator<Item = DetectorId> {
+        rows.iter().filter_map(|row| self.rows.get(*row)).map(|row| row.id)
+    }
+
+    /// Whose keys the `located`th locator locates.
+    pub(super) fn ids_of_head(&self, located: usize) -> impl Iterator<Item = DetectorId> {
+        self.ids_of(self.located.get(located).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// The class that a letter of a format means.
+fn class(letter: &str) -> Class {
+    match letter {
+        "d" => DIGIT,
+        "h" => DIGIT | HEX_LOWER,
+        "H" => HEX,
+        "l" => LOWER | DIGIT,
+        "U" => UPPER | DIGIT,
+        "a" => ALNUM,
+        "w" => WORD,
+        "u" => URL64,
+        "b" => BASE64,
+        "B" => BASE64 | EQUALS,
+        _ => ALNUM | UNDERSCORE | DASH | DOT | TILDE,
+    }
+}
+
+fn pieces(format: &'static str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for part in format.split_inclusive(']') {
+        let (text, group) = part.split_once('[').unwrap_or((part, ""));
+        if !text.is_empty() {
+            pieces.push(Piece::Text(text));
+        }
+        if let Some((letter, length)) = group.trim_end_matches(']').split_once(' ') {
+            let (least, most) = length.split_once('-').unwrap_or((length, length));
+            let number = |text: &str| text.parse().unwrap_or(usize::MAX);
+            pieces.push(Piece::Some { class: class(letter), least: number(least), most: number(most) });
+        }
+    }
+    pieces
+}
+
+/// The bytes of `class` as a regular expression writes them.
+fn written(class: Class) -> String {
+    let mut out = String::from("[");
+    for (bits, text) in [
+        (DIGIT, "0-9"),
+        (HEX_LOWER, "a-f"),
+        (LOWER & !HEX_LOWER, "g-z"),
+        (UPPER, "A-F"),
+        (UPPER, "G-Z"),
+        (UNDERSCORE, "_"),
+        (DOT, "."),
+        (super::text::PLUS, "+"),
+        (super::text::SLASH, "/"),
+        (EQUALS, "="),
+        (TILDE, "~"),
+        (DASH, "\\-"),
+    ] {
+        if class & bits != 0 {
+            out.push_str(text);
+        }
+    }
+    out.push(']');
+    out
+}
+
+/// How much of a key its locator sees, if it is not longer by its text alone: with less it would hit too often.
+const SEEN: usize = 8;
+
+/// What locates a key, and how many bytes from its first text on: that text, and some of what follows if it is short.
+fn pattern(pieces: &[Piece]) -> (String, usize) {
+    let lead = matches!(pieces.first(), Some(Piece::Some { .. }));
+    let mut pattern = String::from(if lead { "" } else { "(?:\\A|[^0-9A-Za-z])" });
+    let mut rest = pieces.iter().skip(usize::from(lead));
+    let mut seen = 0;
+    if let Some(Piece::Text(text)) = rest.next() {
+        seen = text.len();
+        for byte in text.chars() {
+            if !byte.is_ascii_alphanumeric() {
+                pattern.push('\\');
+            }
+            pattern.push(byte);
+        }
+    }
+    if let Some(Piece::Some { class, least, .. }) = rest.next()
+        && seen < SEEN
+    {
+        let more = (SEEN - seen).min(*least);
+        pattern.push_str(&format!("{}{{{more}}}", written(*class)));
+        seen += more;
+    }
+    (pattern, seen)
+}
+
+/// The key of which the `located`th locator has seen the beginning, up to `end`.
+pub(super) fn located(look: &Look<'_>, located: usize, end: usize) -> Option<Candidate> {
+    let keys = &look.rules.keys;
+    let rows = keys.located.get(located)?;
+    let mut best: Option<Candidate> = None;
+    for row in rows.iter().filter_map(|row| keys.rows.get(*row)) {
+        let Some(head) = end.checked_sub(row.seen) else { continue };
+        let Some((start, stop)) = whole(&look.text, row, head) else { continue };
+        if best.as_ref().is_none_or(|best| best.end < stop) {
+            best = right(look, row, start, stop).or(best);
+        }
+    }
+    best
+}
+
+/// The key of a provider whose name ends at `end`.
+pub(super) fn after(look: &Look<'_>, keyword: usize, end: usize) -> Option<Candidate> {
+    const FAR: usize = 48;
+    let keys = &look.rules.keys;
+    let (name, rows) = keys.keywords.get(keyword)?;
+    let text = &look.text;
+    let from = end.checked_sub(name.len())?;
+    if !text.opens(from, super::text::LETTER) {
+        return None;
+    }
+    let mut at = end;
+    while at < (end + FAR).min(text.len()) {
+        let fresh = !text.is_before(at, ALNUM) && text.is(at, ALNUM) && !text.is_before(at, DASH | UNDERSCORE);
+        if fresh && secretive(text.slice(from, at)) {
+            for row in rows.iter().filter_map(|row| keys.rows.get(*row)) {
+                if let Some((start, stop)) = whole(text, row, at)
+                    && let Some(found) = right(look, row, start, stop)
+                {
+                    return Some(found);
+                }
+            }
+        }
+        at = if fresh { text.run(ALNUM, at, 256) } else { at + 1 };
+    }
+    None
+}
+
+/// The key that is all of a field, by the field's name.
+pub(super) fn by_name(look: &Look<'_>, keywords: &[usize]) -> Option<Candidate> {
+    let keys = &look.rules.keys;
+    let rows = keywords.iter().filter_map(|keyword| keys.keywords.get(*keyword)).flat_map(|(_, rows)| rows);
+    for row in rows.filter_map(|row| keys.rows.get(*row)) {
+        if let Some((start, stop)) = whole(&look.text, row, 0)
+            && stop == look.text.len()
+        {
+            return right(look, row, start, stop);
+        }
+    }
+    None
+}
+
+/// The keywords that stand in a field's name together with a word for secrets.
+pub(super) fn keywords_in(keys: &Keys, name: &[u8]) -> Vec<usize> {
+    let name = name.to_ascii_lowercase();
+    if !secretive(&name) {
+        return Vec::new();
+    }
+    let there = |word: &str| name.windows(word.len()).any(|window| window == word.as_bytes());
+    keys.keywords.iter().enumerate().filter(|(_, (word, _))| there(word)).map(|(index, _)| index).collect()
+}
+
+/// Whether a word for secrets is there: a provider's name alone stands before much else.
+fn secretive(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 9] = [b"key", b"token", b"secret", b"api", b"auth", b"pass", b"cred", b"pat", b"license"];
+    WORDS.iter().any(|word| text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)))
+}
+
+fn right(look: &Look<'_>, row: &Row, start: usize, stop: usize) -> Option<Candidate> {
+    let written = look.text.slice(start, stop);
+    let head = match row.pieces.first() {
+        Some(Piece::Text(text)) => text.len(),
+        _ => 0,
+    };
+    let body = written.get(head..)?;
+    let strength = if row.crc && crc_is_right(body) { Strength::Proved } else { Strength::Shaped };
+    // Sixteen different bytes have four bits each; what is typed as an example has two.
+    let least = if body.len() >= 24 { 3.0 } else { 2.5 };
+    if strength == Strength::Proved || entropy(body) >= least && !in_order(body) {
+        return look.found_as(row.id, start, stop, strength);
+    }
+    None
+}
+
+/// Where the key starts and stops whose first text stands at `head`.
+fn whole(text: &Text<'_>, row: &Row, head: usize) -> Option<(usize, usize)> {
+    let mut pieces = row.pieces.as_slice();
+    let mut start = head;
+    if let [Piece::Some { class, least, most }, Piece::Text(_), rest @ ..] = pieces
+        && row.seen > 0
+    {
+        start = text.run_back(*class, head, most + 1);
+        let length = head - start;
+        if length < *least || length > *most && least != most {
+            return None;
+        }
+        // A path before it may be of the class too.
+        if length > *most {
+            start = head - most;
+            if text.is_before(start, ALNUM) {
+                return None;
+            }
+        }
+        pieces = row.pieces.get(row.pieces.len() - rest.len() - 1..)?;
+    }
+    let mut at = head;
+    for piece in pieces {
+        match piece {
+            Piece::Text(written) => {
+                if !text.starts(at, written.as_bytes()) {
+                    return None;
+                }
+                at += written.len();
+            }
+            Piece::Some { class, least, most } => {
+                let length = text.run(*class, at, most + 1) - at;
+                if length < *least {
+                    return None;
+                }
+                // A dash or an underscore after it belongs to what follows.
+                if length > *most && text.is(at + most, ALNUM) {
+                    return None;
+                }
+                at += length.min(*most);
+            }
+        }
+    }
+    (text.opens(start, ALNUM) && text.closes(at, ALNUM)).then_some((start, at))
+}
+
+/// Bits per byte, by how often each occurs.
+pub(super) fn entropy(bytes: &[u8]) -> f32 {
+    let mut counts = [0_u16; 256];
+    for byte in bytes.iter().take(512) {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let all = bytes.len().min(512) as f32;
+    let share = |count: &u16| f32::from(*count) / all;
+    counts.iter().filter(|count| **count > 0).map(|count| -share(count) * share(count).log2()).sum()
+}
+
+/// Whether most bytes are the next of the one before, as in `abcdefgh12345678`.
+fn in_order(bytes: &[u8]) -> bool {
+    let next = bytes.windows(2).filter(|two| matches!(two, [a, b] if a.checked_add(1) == Some(*b))).count();
+    next * 3 > bytes.len() * 2
+}
+
+/// GitHub's and npm's check: CRC-32 of what stands before the last six characters, in Base62 with noughts before it.
+fn crc_is_right(body: &[u8]) -> bool {
+    const ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else { return false };
+    let mut crc = u32::MAX;
+    for byte in random {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    crc = !crc;
+    check.iter().rev().all(|byte| {
+        let right = ALPHABET.get((crc % 62) as usize) == Some(byte);
+        crc /= 62;
+        right
+    })
+}

@@ -1,0 +1,167 @@
+//! What a field holds that is called after a secret: in a record by its name, and in a text by `name=value`,
+//! `name: value`, JSON, XML and options of a command line.
+
+use super::catalog::Built;
+use super::keys::entropy;
+use super::text::{ALNUM, DASH, DOT, MARKER, QUOTE, SPACE, UNDERSCORE};
+use super::words::{ABOUT, SECRET, TOKEN};
+use super::{Candidate, Look, Strength};
+
+/// The longest value, in bytes.
+const LONGEST: usize = 1024;
+
+/// What is written where no value is, and what sentences go on with.
+const NOTHING: &[&[u8]] = &[
+    b"null", b"nil", b"none", b"undefined", b"true", b"false", b"redacted", b"filtered", b"masked", b"hidden", b"required", b"invalid", b"incorrect",
+    b"missing", b"expired", b"wrong", b"ok", b"failed", b"must", b"empty", b"unset", b"not", b"is", b"was", b"the", b"a", b"n/a", b"yes", b"no",
+    b"string", b"<nil>", b"[filtered]", b"[hidden]", b"[masked]", b"optional", b"denied", b"rejected", b"accepted", b"set", b"present", b"absent", b"unknown",
+    b"bearer", b"basic", b"secret", b"password", b"changed", b"mismatch", b"too", b"cannot", b"for", b"from", b"in", b"to", b"with", b"and", b"or", b"on", b"by",
+    b"authentication", b"plain", b"default", b"some", b"any", b"no,", b"unauthorized", b"forbidden", b"revoked", b"valid", b"success", b"error", b"user", b"disabled", b"enabled",
+];
+
+/// The locators: a word and what separates it from its value, and options of a command line.
+pub(super) const FIELD: &str = concat!(
+    "(?i:pass(?:word|wd|wort|phrase|code)s?|pwd|pass|kennwort|senha|wachtwoord|contrase(?:n|\\xc3\\xb1)a|mot_?de_?passe|",
+    "secret(?:[ _-]?(?:access[ _-]?)?key)?s?|credentials?|(?:api|access|auth|private|secret|account|shared|signing|encryption|master|service)[ _-]?key|",
+    "api[_-]?token|token|authorization|cookie|session[_-]?id|jsessionid|phpsessid|csrf|sid|cvv2?|cvc|otp|mnemonic)",
+    "[\"'\\\\\\]]{0,3}[ \\t]{0,2}(?:[:=>])"
+);
+pub(super) const OPTION: &str = "(?:\\A|[ \"'])--?(?i:[a-z-]*(?:password|passwd|secret|token|api-key|apikey|access-key|pass))[ =][^ ]";
+
+/// The value of a whole field, by its name.
+pub(super) fn by_name(look: &Look<'_>) -> Option<Candidate> {
+    let (all, last) = look.key_bits;
+    let text = &look.text;
+    let strong = all & SECRET != 0;
+    if !(strong || all & TOKEN != 0) || last & ABOUT != 0 {
+        return None;
+    }
+    let mut start = text.run(SPACE, 0, 64);
+    let mut end = text.len();
+    while end > start && text.is_before(end, SPACE) {
+        end -= 1;
+    }
+    // `Authorization: Splunk …`: the scheme may stay.
+    for scheme in [&b"basic "[..], b"bearer ", b"token ", b"splunk ", b"apikey ", b"digest ", b"negotiate ", b"hawk "] {
+        if text.starts_folded(start, scheme) {
+            start += scheme.len();
+        }
+    }
+    value(look, start, end, strong)
+}
+
+/// The value after a word and its separator, which end at `end`.
+pub(super) fn in_text(look: &Look<'_>, end: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let separator = text.before(end)?;
+    // `=>` of Ruby and PHP, `==` and `!=` of code.
+    let mut at = end + usize::from(separator == b'=' && text.at(end) == Some(b'>'));
+    if matches!(text.at(end), Some(b'=' | b':')) {
+        return None;
+    }
+    at = text.run(SPACE, at, 2);
+    let mut name_end = end - 1;
+    while name_end > 0 && text.is_before(name_end, QUOTE | SPACE | super::text::BACKSLASH) && end - name_end < 8 {
+        name_end -= 1;
+    }
+    if text.before(name_end) == Some(b']') {
+        name_end -= 1;
+    }
+    let name_start = text.run_back(ALNUM | UNDERSCORE | DASH | DOT, name_end, 48);
+    if !text.opens(name_start, ALNUM) && !text.is_before(name_start, super::text::HIGH) {
+        return None;
+    }
+    // `<password>` and `password=`, but no `->password > 3`.
+    if separator == b'>' && text.before(name_start) != Some(b'<') {
+        return None;
+    }
+    let (all, last) = look.rules.words.name(text.slice(name_start, name_end));
+    let strong = all & SECRET != 0;
+    let weak = all & TOKEN != 0 || look.key_bits.0 & TOKEN != 0;
+    if !(strong || weak) || last & ABOUT != 0 {
+        return None;
+    }
+    let (start, stop) = extent(look, at, separator)?;
+    let mut start = start;
+    for scheme in [&b"basic "[..], b"bearer ", b"token ", b"splunk ", b"apikey "] {
+        if text.starts_folded(start, scheme) {
+            let (from, _) = extent(look, start + scheme.len(), b':')?;
+            start = from;
+        }
+    }
+    let stop = if start > stop { extent(look, start, b':')?.1 } else { stop };
+    value(look, start, stop, strong)
+}
+
+/// The value after an option and one byte of it, which end at `end`.
+pub(super) fn option(look: &Look<'_>, end: usize) -> Option<Candidate> {
+    let text = &look.text;
+    let at = end.checked_sub(1)?;
+    if text.at(at) == Some(b'-') {
+        return None;
+    }
+    let (start, stop) = extent(look, at, b'=')?;
+    let name_end = at - 1;
+    let name = text.run_back(ALNUM | DASH, name_end, 32);
+    let strong = look.rules.words.name(text.slice(name, name_end)).0 & SECRET != 0;
+    value(look, start, stop, strong)
+}
+
+/// Where the value at `at` starts and ends: what quotes hold, or up to what separates values.
+fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
+    let text = &look.text;
+    let escaped = usize::from(text.at(at) == Some(b'\\') && text.is(at + 1, QUOTE));
+    let quote = text.at(at + escaped).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
+    let start = at + escaped + usize::from(quote.is_some());
+    let mut end = start;
+    while end - start < LONGEST {
+        let Some(byte) = text.at(end) else { break };
+        let stop = match quote {
+            Some(quote) if escaped == 0 && byte == b'\\' && text.at(end + 1) == Some(quote) => {
+                end += 2;
+                continue;
+            }
+            Some(quote) => byte == quote || escaped == 1 && byte == b'\\' && text.at(end + 1) == Some(quote),
+            None if separator == b'>' => byte == b'<',
+            None => byte <= b' ' || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|'),
+        };
+        if stop {
+            break;
+        }
+        end += 1;
+    }
+    if quote.is_none() && separator != b'>' {
+        // The end of a sentence.
+        while end > start && matches!(text.before(end), Some(b'.' | b':' | b'?' | b'!')) && text.is(end, SPACE) {
+            end -= 1;
+        }
+    }
+    (end > start).then_some((start, end))
+}
+
+fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Candidate> {
+    let text = &look.text;
+    let value = text.slice(start, end.min(start + LONGEST));
+    if value.is_empty() || value.starts_with(MARKER) || is_nothing(value) {
+        return None;
+    }
+    let found = || look.found(Built::Password, start, end, Strength::Told);
+    if strong {
+        return found();
+    }
+    let sentence = value.contains(&b' ') && !value.contains(&b'=');
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let letters = value.iter().any(u8::is_ascii_alphabetic);
+    let looks = value.len() >= 12 && digits && letters || value.len() >= 20 && entropy(value) > 3.5;
+    if looks && !sentence { found() } else { None }
+}
+
+/// Whether nothing is there, or something that was masked or is filled in later.
+fn is_nothing(value: &[u8]) -> bool {
+    let known = NOTHING.iter().any(|known| value.eq_ignore_ascii_case(known));
+    let stars = value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b'#'));
+    let filled = value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
+    let shown = value.starts_with(b"%") && value.len() <= 3;
+    let bracket = value.first() == Some(&b'<') && value.last() == Some(&b'>');
+    known || stars || filled || shown || bracket || value.starts_with(b"[REDACTED") || value == b"["
+}
