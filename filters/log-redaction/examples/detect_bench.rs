@@ -51,8 +51,10 @@ fn main() {
     };
     let bytes: usize = lines.iter().map(Vec::len).sum();
     let begun = Instant::now();
-    let list = |name: &str| std::env::var(name).map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default();
-    let detectors = Detectors::new(&Selection { only: list("ONLY"), without: list("WITHOUT"), custom: Vec::new() }).unwrap();
+    let list =
+        |name: &str| std::env::var(name).map(|all| all.split(',').map(str::to_owned).collect()).unwrap_or_default();
+    let detectors =
+        Detectors::new(&Selection { only: list("ONLY"), without: list("WITHOUT"), custom: Vec::new() }).unwrap();
     println!("built in {:?}", begun.elapsed());
     let (mut scratch, mut found) = (Scratch::new(&detectors), Vec::new());
     let mut findings = 0;
@@ -65,12 +67,13 @@ fn main() {
     });
     println!("{} lines, {:.1} MB, {findings} findings", lines.len(), bytes as f64 / 1e6);
     println!("detectors          {ours:8.1} MB/s");
-    println!("clears {} steps {}", scratch.clears(), scratch.steps());
     println!("states and caches  {:8.2} MB", scratch.memory() as f64 / 1e6);
     let joined = lines.join(&b'\n');
     let whole = speed(bytes, || detectors.find(&mut scratch, &joined, Hint::default(), &mut found));
     println!("  in one text      {whole:8.1} MB/s");
-    if std::env::var("ONLY").is_ok() || std::env::var("WITHOUT").is_ok() { return; }
+    if std::env::var("ONLY").is_ok() || std::env::var("WITHOUT").is_ok() {
+        return;
+    }
     let patterns: Vec<Regex> = SIXTEEN.iter().map(|pattern| Regex::new(pattern).unwrap()).collect();
     let theirs = speed(bytes, || {
         for line in &lines {

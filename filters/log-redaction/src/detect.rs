@@ -153,11 +153,15 @@ impl Detectors {
         let custom: Vec<_> = selection.custom.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
         let (keys, heads) = keys::Keys::new();
         let ids: Vec<&'static ids::Id> = ids::all().collect();
-        let rules = Rules { on, words: words::Words::new(), ids, shapes: ids::shapes(), forms: ids::Forms::new(), keys };
+        let rules =
+            Rules { on, words: words::Words::new(), ids, shapes: ids::shapes(), forms: ids::Forms::new(), keys };
         let mut cues = cues::all(&rules, &heads);
-        cues.extend(selection.custom.iter().enumerate().map(|(index, custom)| (Cue::Custom(index), custom.pattern.clone())));
+        cues.extend(
+            selection.custom.iter().enumerate().map(|(index, custom)| (Cue::Custom(index), custom.pattern.clone())),
+        );
         let patterns: Vec<&str> = cues.iter().map(|(_, pattern)| pattern.as_str()).collect();
-        let locator = locate::Locator::new(&patterns, selection.custom.is_empty()).map_err(|_| DetectorError::TooLarge)?;
+        let locator =
+            locate::Locator::new(&patterns, selection.custom.is_empty()).map_err(|_| DetectorError::TooLarge)?;
         Ok(Self { locator, cues: cues.into_iter().map(|(cue, _)| cue).collect(), custom, names, rules })
     }
 
@@ -173,7 +177,8 @@ impl Detectors {
 
     /// Every detector that is on, with its id.
     pub fn names(&self) -> impl Iterator<Item = (DetectorId, &str)> {
-        let on = |(index, name): (usize, &'_ String)| self.rules.on.get(index).is_some_and(|on| *on) && !name.is_empty();
+        let on =
+            |(index, name): (usize, &'_ String)| self.rules.on.get(index).is_some_and(|on| *on) && !name.is_empty();
         let all = self.names.iter().enumerate().filter(move |(index, name)| on((*index, *name)));
         all.map(|(index, name)| (DetectorId(index as u16), name.as_str()))
     }
@@ -226,11 +231,22 @@ struct Look<'t> {
     /// What the words before a place, and those after one, speak of, as they were read last.
     before: Cell<(usize, Bit)>,
     after: Cell<(usize, Bit)>,
+    /// The value without quotes that was walked last.
+    extent: Cell<(usize, usize)>,
 }
 
 impl<'t> Look<'t> {
     fn new(text: &'t [u8], rules: &'t Rules, key: &'t [u8], key_bits: (Bit, Bit)) -> Self {
-        Self { text: Text::new(text), rules, key, key_bits, before: Cell::new((usize::MAX, 0)), after: Cell::new((usize::MAX, 0)) }
+        let none = || Cell::new((usize::MAX, 0));
+        Self {
+            text: Text::new(text),
+            rules,
+            key,
+            key_bits,
+            before: none(),
+            after: none(),
+            extent: Cell::new((usize::MAX, 0)),
+        }
     }
 
     /// A candidate, if its detector is on.
@@ -239,7 +255,12 @@ impl<'t> Look<'t> {
     }
 
     fn found_as(&self, id: DetectorId, start: usize, end: usize, strength: Strength) -> Option<Candidate> {
-        (self.rules.is_on(id) && start < end && end <= self.text.len()).then_some(Candidate { start, end, id, strength })
+        (self.rules.is_on(id) && start < end && end <= self.text.len()).then_some(Candidate {
+            start,
+            end,
+            id,
+            strength,
+        })
     }
 
     /// Whether a word beside `start..end`, or the field's name, speaks of `bit`.
@@ -270,7 +291,8 @@ impl<'t> Look<'t> {
                 let apart = before.is_none_or(|byte| !byte.is_ascii_alphabetic());
                 let tail = self.key.get(at..).unwrap_or_default();
                 // userAgentVersion: a capital begins a word too.
-                let capital = tail.first().is_some_and(u8::is_ascii_uppercase) && before.is_some_and(u8::is_ascii_lowercase);
+                let capital =
+                    tail.first().is_some_and(u8::is_ascii_uppercase) && before.is_some_and(u8::is_ascii_lowercase);
                 tail.eq_ignore_ascii_case(word) && (apart || capital)
             })
         };

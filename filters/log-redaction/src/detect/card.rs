@@ -27,32 +27,32 @@ const fn range(from: u32, to: u32, lengths: &[u8]) -> Range {
 
 /// ISO/IEC 7812-1 gives the ranges out; the issuers publish them.
 const RANGES: &[Range] = &[
-    range(4, 4, &[13, 16, 19]),                        // Visa
-    range(51, 55, &[16]),                              // Mastercard
-    range(2221, 2720, &[16]),                          // Mastercard
-    range(34, 34, &[15]),                              // American Express
-    range(37, 37, &[15]),                              // American Express
-    range(300, 305, &[14, 16, 19]),                    // Diners Club
-    range(3095, 3095, &[14, 16, 19]),                  // Diners Club
-    range(36, 36, &[14, 16, 19]),                      // Diners Club
-    range(38, 39, &[14, 16, 19]),                      // Diners Club
-    range(6011, 6011, &[16, 19]),                      // Discover
-    range(644, 649, &[16, 19]),                        // Discover
-    range(65, 65, &[16, 19]),                          // Discover, RuPay, Troy
-    range(3528, 3589, &[16, 17, 18, 19]),              // JCB
-    range(62, 62, &[16, 17, 18, 19]),                  // UnionPay
-    range(81, 81, &[16, 17, 18, 19]),                  // UnionPay, RuPay
-    range(50, 50, &[12, 13, 14, 15, 16, 17, 18, 19]),  // Maestro, Verve, Dankort
-    range(56, 58, &[12, 13, 14, 15, 16, 17, 18, 19]),  // Maestro
-    range(60, 60, &[12, 13, 14, 15, 16, 17, 18, 19]),  // Maestro, RuPay, Hipercard
-    range(63, 63, &[12, 13, 14, 15, 16, 17, 18, 19]),  // Maestro, InstaPayment, InterPayment
-    range(66, 69, &[12, 13, 14, 15, 16, 17, 18, 19]),  // Maestro
-    range(2200, 2204, &[16, 17, 18, 19]),              // Mir
-    range(2131, 2131, &[15]),                          // JCB
-    range(1800, 1800, &[15]),                          // JCB
-    range(9792, 9792, &[16]),                          // Troy
-    range(8600, 8600, &[16]),                          // Uzcard
-    range(9860, 9860, &[16]),                          // Humo
+    range(4, 4, &[13, 16, 19]),                       // Visa
+    range(51, 55, &[16]),                             // Mastercard
+    range(2221, 2720, &[16]),                         // Mastercard
+    range(34, 34, &[15]),                             // American Express
+    range(37, 37, &[15]),                             // American Express
+    range(300, 305, &[14, 16, 19]),                   // Diners Club
+    range(3095, 3095, &[14, 16, 19]),                 // Diners Club
+    range(36, 36, &[14, 16, 19]),                     // Diners Club
+    range(38, 39, &[14, 16, 19]),                     // Diners Club
+    range(6011, 6011, &[16, 19]),                     // Discover
+    range(644, 649, &[16, 19]),                       // Discover
+    range(65, 65, &[16, 19]),                         // Discover, RuPay, Troy
+    range(3528, 3589, &[16, 17, 18, 19]),             // JCB
+    range(62, 62, &[16, 17, 18, 19]),                 // UnionPay
+    range(81, 81, &[16, 17, 18, 19]),                 // UnionPay, RuPay
+    range(50, 50, &[12, 13, 14, 15, 16, 17, 18, 19]), // Maestro, Verve, Dankort
+    range(56, 58, &[12, 13, 14, 15, 16, 17, 18, 19]), // Maestro
+    range(60, 60, &[12, 13, 14, 15, 16, 17, 18, 19]), // Maestro, RuPay, Hipercard
+    range(63, 63, &[12, 13, 14, 15, 16, 17, 18, 19]), // Maestro, InstaPayment, InterPayment
+    range(66, 69, &[12, 13, 14, 15, 16, 17, 18, 19]), // Maestro
+    range(2200, 2204, &[16, 17, 18, 19]),             // Mir
+    range(2131, 2131, &[15]),                         // JCB
+    range(1800, 1800, &[15]),                         // JCB
+    range(9792, 9792, &[16]),                         // Troy
+    range(8600, 8600, &[16]),                         // Uzcard
+    range(9860, 9860, &[16]),                         // Humo
 ];
 
 /// How issuers group digits on a card.
@@ -78,10 +78,6 @@ pub(super) fn card(look: &Look<'_>, start: usize, number: &Number) -> Option<Can
     }
     for (index, group) in number.groups().iter().enumerate().rev() {
         if !(12..=19).contains(&group.total) {
-            continue;
-        }
-        let whole = index + 1 == number.groups().len();
-        if whole && number.cut {
             continue;
         }
         let digits = number.digits(group.total);
@@ -115,14 +111,14 @@ fn apart(look: &Look<'_>, start: usize, end: usize, grouped: bool) -> bool {
     }
     // A fraction, or a piece of a longer id such as a UUID.
     let before = text.before(start);
-    if before == Some(b'.') && text.is_before(start - 1, DIGIT) || before == Some(b'#') && !grouped {
+    if before == Some(b'.') && !text.opens(start - 1, DIGIT) || before == Some(b'#') && !grouped {
         return false;
     }
-    if text.at(end) == Some(b'.') && text.is(end + 1, DIGIT) {
+    if text.at(end) == Some(b'.') && !text.closes(end + 1, DIGIT) {
         return false;
     }
-    let dashed = before == Some(b'-') && text.is_before(start - 1, ALNUM);
-    let goes_on = text.at(end) == Some(b'-') && text.is(end + 1, ALNUM | UNDERSCORE);
+    let dashed = before == Some(b'-') && !text.opens(start - 1, ALNUM);
+    let goes_on = text.at(end) == Some(b'-') && !text.closes(end + 1, ALNUM | UNDERSCORE);
     !(grouped && (dashed || goes_on))
 }
 

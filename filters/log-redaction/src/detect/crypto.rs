@@ -31,7 +31,11 @@ pub(super) fn base58(look: &Look<'_>, start: usize, end: usize) -> Option<Candid
     look.text.spend(64);
     let digest = Sha256::digest(Sha256::digest(body));
     let known = matches!(body.first(), Some(0x00 | 0x05 | 0x30 | 0x32));
-    if known && digest.get(..4) == Some(check) { look.found(Built::Bitcoin, start, end, Strength::Proved) } else { None }
+    if known && digest.get(..4) == Some(check) {
+        look.found(Built::Bitcoin, start, end, Strength::Proved)
+    } else {
+        None
+    }
 }
 
 /// The address in Bech32 or Bech32m whose first character after the `1` ends at `end`.

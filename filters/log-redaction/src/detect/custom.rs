@@ -55,7 +55,11 @@ impl Compiled {
         let regex = Regex::builder()
             .syntax(locate::syntax())
             .thompson(locate::thompson().nfa_size_limit(Some(PROGRAM)))
-            .dfa(regex_automata::hybrid::dfa::Config::new().match_kind(MatchKind::LeftmostFirst).skip_cache_capacity_check(true))
+            .dfa(
+                regex_automata::hybrid::dfa::Config::new()
+                    .match_kind(MatchKind::LeftmostFirst)
+                    .skip_cache_capacity_check(true),
+            )
             .build(&custom.pattern)
             .map_err(|_| bad(None, format!("it takes more than {PROGRAM} bytes, write a smaller one")))?;
         let words = custom.words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect();
@@ -68,7 +72,7 @@ impl Compiled {
 
     /// The match that ends at or after `end`, starting no earlier than `from`.
     pub(super) fn find(&self, look: &Look<'_>, cache: &mut Cache, from: usize, end: usize) -> Option<Candidate> {
-        let whole = look.text.slice(0, look.text.len());
+        let whole = look.text.all();
         let window = from.max(end.saturating_sub(LONGEST))..end.saturating_add(LONGEST).min(whole.len());
         look.text.spend(window.len());
         let input = Input::new(whole).span(window);
@@ -119,7 +123,9 @@ impl ast::Visitor for Bounds {
         let instead = match &repetition.op.kind {
             RepetitionKind::ZeroOrMore => "`*` has no end, write `{0,64}`",
             RepetitionKind::OneOrMore => "`+` has no end, write `{1,64}`",
-            RepetitionKind::Range(RepetitionRange::AtLeast(_)) => "it is repeated without end, write the most too, as in `{2,64}`",
+            RepetitionKind::Range(RepetitionRange::AtLeast(_)) => {
+                "it is repeated without end, write the most too, as in `{2,64}`"
+            }
             RepetitionKind::Range(RepetitionRange::Exactly(most) | RepetitionRange::Bounded(_, most))
                 if *most as usize > LONGEST =>
             {

@@ -2,7 +2,7 @@
 
 use super::catalog::Built;
 use super::text::{
-    ALNUM, COLON, DASH, DIGIT, DOT, HIGH, LETTER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, UNDERSCORE,
+    ALNUM, COLON, DASH, DIGIT, DOT, HEX, HIGH, LETTER, MARKER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, UNDERSCORE,
 };
 use super::{Candidate, Look, Strength};
 
@@ -18,24 +18,77 @@ const IN_DOMAIN: u32 = ALNUM | DOT | DASH | HIGH;
 
 /// Schemes whose URLs lead to data or brokers.
 const DATABASES: &[&str] = &[
-    "postgres", "postgresql", "mysql", "mysqlx", "mariadb", "mongodb", "mongodb+srv", "redis", "rediss", "valkey", "amqp",
-    "amqps", "mssql", "sqlserver", "oracle", "cockroachdb", "clickhouse", "cassandra", "couchbase", "couchbases", "couchdb",
-    "neo4j", "neo4j+s", "bolt", "influxdb", "elasticsearch", "opensearch", "memcached", "nats", "kafka", "mqtt", "mqtts", "ldap", "ldaps",
-    "jdbc", "db2", "snowflake", "redshift", "trino", "presto", "vertica", "firebird", "hdb", "tarantool", "arangodb", "sqlalchemy",
-    "psycopg2", "pymysql", "asyncpg", "pg", "libsql", "duckdb", "tidb", "yugabyte", "timescaledb", "mysql2", "sybase",
+    "postgres",
+    "postgresql",
+    "mysql",
+    "mysqlx",
+    "mariadb",
+    "mongodb",
+    "mongodb+srv",
+    "redis",
+    "rediss",
+    "valkey",
+    "amqp",
+    "amqps",
+    "mssql",
+    "sqlserver",
+    "oracle",
+    "cockroachdb",
+    "clickhouse",
+    "cassandra",
+    "couchbase",
+    "couchbases",
+    "couchdb",
+    "neo4j",
+    "neo4j+s",
+    "bolt",
+    "influxdb",
+    "elasticsearch",
+    "opensearch",
+    "memcached",
+    "nats",
+    "kafka",
+    "mqtt",
+    "mqtts",
+    "ldap",
+    "ldaps",
+    "jdbc",
+    "db2",
+    "snowflake",
+    "redshift",
+    "trino",
+    "presto",
+    "vertica",
+    "firebird",
+    "hdb",
+    "tarantool",
+    "arangodb",
+    "sqlalchemy",
+    "psycopg2",
+    "pymysql",
+    "asyncpg",
+    "pg",
+    "libsql",
+    "duckdb",
+    "tidb",
+    "yugabyte",
+    "timescaledb",
+    "mysql2",
+    "sybase",
 ];
 
 /// Endings of files and of systemd's units that follow an `@` and are no domain.
 const NO_DOMAIN: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "js", "mjs", "cjs", "jsx", "tsx", "css", "scss", "less", "json", "map", "html",
-    "xml", "yaml", "yml", "txt", "log", "tgz", "gz", "tar", "jar", "war", "dll", "exe", "service", "socket", "timer", "target", "mount", "slice",
-    "scope", "path", "device", "swap", "java", "class", "go", "cpp", "hpp", "woff", "woff2", "ttf", "pdf", "conf", "lock",
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "js", "mjs", "cjs", "jsx", "tsx", "css", "scss", "less",
+    "json", "map", "html", "xml", "yaml", "yml", "txt", "log", "tgz", "gz", "tar", "jar", "war", "dll", "exe",
+    "service", "socket", "timer", "target", "mount", "slice", "scope", "path", "device", "swap", "java", "class", "go",
+    "cpp", "hpp", "woff", "woff2", "ttf", "pdf", "conf", "lock",
 ];
 /// What ends at the `@` before `end`, or goes on after it.
 pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let at = end.checked_sub(1)?;
     if let Some(found) = userinfo(look, at) {
-        return found.or_else(|| email(look, at));
+        return found;
     }
     if let Some(found) = dsn(look, at) {
         return Some(found);
@@ -63,7 +116,7 @@ fn local(look: &Look<'_>, at: usize) -> Option<usize> {
     }
     let mut start = text.run_back(IN_LOCAL, at, LOCAL);
     // O'Neil@…, and bounce+ada=example.com@…, which would else lose their beginning.
-    if text.before(start) == Some(b'\'') && text.is_before(start - 1, LETTER) && start < at {
+    if text.before(start) == Some(b'\'') && !text.opens(start - 1, LETTER) && start < at {
         start = text.run_back(IN_LOCAL, start - 1, LOCAL);
     } else if text.before(start) == Some(b'=') {
         let before = text.run_back(IN_LOCAL, start - 1, LOCAL);
@@ -81,10 +134,18 @@ fn local(look: &Look<'_>, at: usize) -> Option<usize> {
 fn domain(look: &Look<'_>, from: usize) -> Option<usize> {
     let text = &look.text;
     if text.at(from) == Some(b'[') {
-        let end = text.run(ALNUM | DOT | COLON, from + 1, 64);
+        let head = if text.starts_folded(from + 1, b"ipv6:") { from + 6 } else { from + 1 };
+        let end = text.run(HEX | DOT | COLON, head, 64);
         return (text.at(end) == Some(b']') && end > from + 7).then_some(end + 1);
     }
-    let mut end = text.run(IN_DOMAIN, from, DOMAIN);
+    // Text without blanks may follow: `ada@example.com，`.
+    top_level(look, from, IN_DOMAIN).or_else(|| top_level(look, from, IN_DOMAIN & !HIGH))
+}
+
+/// Where the domain of bytes of `class` ends that starts at `from`.
+fn top_level(look: &Look<'_>, from: usize, class: u32) -> Option<usize> {
+    let text = &look.text;
+    let mut end = text.run(class, from, DOMAIN);
     while end > from && text.is_before(end, DOT | DASH) {
         end -= 1;
     }
@@ -93,13 +154,18 @@ fn domain(look: &Look<'_>, from: usize) -> Option<usize> {
     let plain = labels.all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-"));
     let dot = whole.iter().rposition(|byte| *byte == b'.')?;
     let top = whole.get(dot + 1..)?;
-    if !plain || top.len() < 2 || top.len() > 24 {
+    if !plain || top.len() < 2 {
         return None;
     }
-    let word = top.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 128);
+    let letters = top.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 128).count();
     let punycode = top.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"xn--"));
-    let other = |names: &[&str]| names.iter().any(|name| top.eq_ignore_ascii_case(name.as_bytes()));
-    ((word || punycode) && !other(NO_DOMAIN)).then_some(end)
+    if punycode {
+        return Some(end);
+    }
+    // What is glued to it is not of it: `ada@example.com-7`.
+    let word = top.get(..letters)?;
+    let file = NO_DOMAIN.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    ((2..=24).contains(&letters) && !file).then_some(end - top.len() + letters)
 }
 
 /// The name and password before the `@` of a URL: none of one, one that may stay, or one.
@@ -107,16 +173,21 @@ fn domain(look: &Look<'_>, from: usize) -> Option<usize> {
 fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
     let text = &look.text;
     let mut start = at;
-    let mut slashes = 0;
+    let (mut slashes, mut signs) = (0, 0);
     let found = loop {
         let byte = text.before(start)?;
-        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'@' | b'?') {
+        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'?') {
             break None;
         }
         if byte == b'/' && start >= 3 && text.ends(start, b"://") {
             break Some(start);
         }
         slashes += usize::from(byte == b'/');
+        // A password may have one; with more of them a text of nothing else would be walked again and again.
+        signs += usize::from(byte == b'@');
+        if signs > 1 {
+            break None;
+        }
         start -= 1;
     }?;
     // https://host/~ada@example.com: what stands before the first `/` is a host.
@@ -124,10 +195,19 @@ fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
         return None;
     }
     let info = text.slice(found, at);
-    if slashes > 0 && info.iter().position(|byte| *byte == b'/') < info.iter().position(|byte| *byte == b':') {
-        return None;
+    if slashes > 0 {
+        let mut parts = info.split(|byte| matches!(byte, b'/' | b':'));
+        let colon = info.iter().position(|byte| *byte == b':');
+        let host = info.iter().position(|byte| *byte == b'/') < colon;
+        let port = parts.nth(1).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+        if host || port || info.contains(&b'@') {
+            return None;
+        }
     }
-    if matches!(info, b"git" | b"hg" | b"svn") || info.starts_with(super::text::MARKER) || placeholder(info) {
+    if matches!(info, b"git" | b"hg" | b"svn")
+        || info.windows(MARKER.len()).any(|window| window == MARKER)
+        || placeholder(info)
+    {
         return Some(None);
     }
     let scheme = text.run_back(ALNUM | PLUS | DOT | DASH, found - 3, 32);

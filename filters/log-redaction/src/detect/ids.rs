@@ -78,20 +78,19 @@ pub(super) fn shapes() -> Vec<Shape> {
         shapes.extend(id.free.iter().map(one(true)));
         shapes.extend(id.told.iter().map(one(false)));
     }
-    shapes.sort_by(|a, b| (a.written, !a.free).cmp(&(b.written, !b.free)));
+    shapes.sort_by_key(|a| (a.written, !a.free));
     shapes
 }
 
 /// The id of digits that starts with `number`.
 pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
     let text = &look.text;
-    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && start > 1 && text.is(start - 2, DIGIT) {
+    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && !text.opens(start - 1, DIGIT) {
         return None;
     }
     let groups = number.groups();
-    for (index, group) in groups.iter().enumerate().rev() {
-        let whole = index + 1 == groups.len();
-        if !(7..=18).contains(&group.total) || whole && number.cut {
+    for group in groups.iter().rev() {
+        if !(7..=18).contains(&group.total) {
             continue;
         }
         let mut code = [0; 24];
@@ -127,7 +126,7 @@ fn lettered_tail(
 
 fn closes(look: &Look<'_>, end: usize) -> bool {
     let text = &look.text;
-    let longer = text.is(end, DASH | DOT) && text.is(end + 1, DIGIT);
+    let longer = text.is(end, DASH | DOT) && !text.closes(end + 1, DIGIT);
     text.closes(end, ALNUM) && !longer
 }
 
@@ -213,8 +212,8 @@ pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -
     if mixed || !text.opens(start, ALNUM) || !text.closes(stop, ALNUM) {
         return None;
     }
-    let dashed = text.before(start) == Some(b'-') && start > 1 && text.is(start - 2, ALNUM);
-    if dashed || text.at(stop) == Some(b'-') && text.is(stop + 1, ALNUM) {
+    let dashed = text.before(start) == Some(b'-') && !text.opens(start - 1, ALNUM);
+    if dashed || text.at(stop) == Some(b'-') && !text.closes(stop + 1, ALNUM) {
         return None;
     }
     let right = (rule.check)(code.get(..length)?) && (!form.told || look.told(bit(index), start, stop));
@@ -266,7 +265,7 @@ fn luhn(bytes: &[u8]) -> bool {
             (_, digit) => 2 * digit,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// ISO/IEC 7064, MOD 11,10.

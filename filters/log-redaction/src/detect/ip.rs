@@ -8,12 +8,44 @@ use super::{Candidate, Look, Strength};
 
 /// Products of user agents whose versions have four parts.
 const PRODUCTS: &[&[u8]] = &[
-    b"chrome", b"chromium", b"headlesschrome", b"crios", b"edg", b"edge", b"edga", b"edgios", b"opr", b"opera", b"version",
-    b"firefox", b"fxios", b"safari", b"samsungbrowser", b"yabrowser", b"vivaldi", b"electron", b"whale", b"ucbrowser", b"brave",
+    b"chrome",
+    b"chromium",
+    b"headlesschrome",
+    b"crios",
+    b"edg",
+    b"edge",
+    b"edga",
+    b"edgios",
+    b"opr",
+    b"opera",
+    b"version",
+    b"firefox",
+    b"fxios",
+    b"safari",
+    b"samsungbrowser",
+    b"yabrowser",
+    b"vivaldi",
+    b"electron",
+    b"whale",
+    b"ucbrowser",
+    b"brave",
 ];
 /// Words after which four numbers are a version.
-const VERSIONS: &[&[u8]] =
-    &[b"version", b"ver", b"v", b"release", b"build", b"firmware", b"fw", b"revision", b"rev", b"driver", b"agent", b"upgrade", b"oid"];
+const VERSIONS: &[&[u8]] = &[
+    b"version",
+    b"ver",
+    b"v",
+    b"release",
+    b"build",
+    b"firmware",
+    b"fw",
+    b"revision",
+    b"rev",
+    b"driver",
+    b"agent",
+    b"upgrade",
+    b"oid",
+];
 
 /// The IPv4 address whose last octet starts right before `end`.
 pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
@@ -23,9 +55,10 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let end = text.run(DIGIT, last, 4);
     if text.slice(start, end).split(|byte| *byte == b'.').filter(|octet| is_octet(octet)).count() != 4
         || text.slice(start, end).iter().filter(|byte| **byte == b'.').count() != 3
-        || !text.opens(start, WORD | DOT | DASH)
+        || !text.opens(start, WORD | DOT)
+        || text.before(start) == Some(b'-') && !text.opens(start - 1, LETTER | UNDERSCORE)
         || !text.closes(end, ALNUM | UNDERSCORE)
-        || text.at(end) == Some(b'.') && text.is(end + 1, DIGIT)
+        || text.at(end) == Some(b'.') && !text.closes(end + 1, DIGIT)
     {
         return None;
     }
@@ -36,13 +69,14 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
 }
 
 fn is_octet(octet: &[u8]) -> bool {
-    match octet {
-        [b'0'..=b'9'] => true,
-        [b'1'..=b'9', b'0'..=b'9'] => true,
-        [b'1', b'0'..=b'9', b'0'..=b'9'] => true,
-        [b'2', b'0'..=b'4', b'0'..=b'9'] | [b'2', b'5', b'0'..=b'5'] => true,
-        _ => false,
-    }
+    matches!(
+        octet,
+        [b'0'..=b'9']
+            | [b'1'..=b'9', b'0'..=b'9']
+            | [b'1', b'0'..=b'9', b'0'..=b'9']
+            | [b'2', b'0'..=b'4', b'0'..=b'9']
+            | [b'2', b'5', b'0'..=b'5']
+    )
 }
 
 /// Whether four numbers are a version by the word before them: `Chrome/120.0.0.0`, `version 1.2.3.4`.
@@ -59,6 +93,12 @@ fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
     if told(VERSIONS) || look.key_is_any(VERSIONS) {
         return true;
     }
+    // `upgraded from v1.4.9 to 2.0.1.7`
+    let near = text.slice(start.saturating_sub(24), start);
+    let tagged = |three: &[u8]| matches!(three, [a, b'v', b'0'..=b'9'] if !a.is_ascii_alphanumeric());
+    if near.windows(3).any(tagged) {
+        return true;
+    }
     // A product before the slash and a nought at the end; `peer/10.0.0.7` is how Java writes an address.
     slash && (told(PRODUCTS) || !word.is_empty() && text.slice(start, end).ends_with(b".0.0"))
 }
@@ -73,10 +113,14 @@ pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate>
         end -= 1;
     }
     // `::1:` and `fe80::1:443` are written too: what does not belong is left off by parsing.
-    if text.is_before(end, COLON) && !text.ends(end, b"::") {
+    let colon = text.is_before(end, COLON) && !text.ends(end, b"::");
+    if colon {
         end -= 1;
     }
-    if end - start > 45 || !text.opens(start, WORD | COLON | DOT) || !text.closes(end, WORD | COLON) {
+    if end - start > 45
+        || !text.opens(start, WORD | COLON | DOT)
+        || !text.closes(end, if colon { 0 } else { WORD | COLON })
+    {
         return None;
     }
     let written = std::str::from_utf8(text.slice(start, end)).ok()?;
@@ -85,7 +129,11 @@ pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate>
         return None;
     }
     // The zone of a link-local address names an interface of this host: RFC 4007.
-    let zone = if text.at(end) == Some(b'%') && !text.is(end + 1, PERCENT) { text.run(ALNUM | DASH | DOT, end + 1, 16) } else { end };
+    let zone = if text.at(end) == Some(b'%') && !text.is(end + 1, PERCENT) {
+        text.run(ALNUM | DASH | DOT, end + 1, 16)
+    } else {
+        end
+    };
     let zone = if zone > end + 1 && !hexed(text.slice(end + 1, zone)) { zone } else { end };
     look.found(Built::Ipv6, start, zone, Strength::Checked)
 }
@@ -117,7 +165,7 @@ pub(super) fn mac(look: &Look<'_>, end: usize, dotted: bool) -> Option<Candidate
     if !text.opens(start, WORD | COLON | DASH | DOT) || !text.closes(end, WORD | COLON | DASH) {
         return None;
     }
-    if text.at(end) == Some(b'.') && text.is(end + 1, ALNUM) {
+    if text.at(end) == Some(b'.') && !text.closes(end + 1, ALNUM) {
         return None;
     }
     let written = text.slice(start, end);

@@ -13,7 +13,7 @@ mod saas;
 
 use super::catalog::About;
 use super::text::{
-    ALNUM, BASE64, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD, Class,
+    ALNUM, BASE64, Class, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD,
 };
 use super::{Candidate, DetectorId, Look, Strength};
 
@@ -233,7 +233,7 @@ pub(super) fn located(look: &Look<'_>, located: usize, end: usize) -> Option<Can
     let mut best: Option<Candidate> = None;
     for row in rows.iter().filter_map(|row| keys.rows.get(*row)) {
         let Some(head) = end.checked_sub(row.seen) else { continue };
-        let Some((start, stop)) = whole(&look.text, row, head) else { continue };
+        let Some((start, stop)) = whole(&look.text, row, head, true) else { continue };
         if best.as_ref().is_none_or(|best| best.end < stop) {
             best = right(look, row, start, stop).or(best);
         }
@@ -248,15 +248,16 @@ pub(super) fn after(look: &Look<'_>, keyword: usize, end: usize) -> Option<Candi
     let (name, rows) = keys.keywords.get(keyword)?;
     let text = &look.text;
     let from = end.checked_sub(name.len())?;
-    if !text.opens(from, super::text::LETTER) {
+    // A short name is the beginning of many words: `lobby`, `awsome`.
+    if !text.opens(from, super::text::LETTER) || name.len() <= 4 && !name.ends_with('_') && text.is(end, LOWER) {
         return None;
     }
     let mut at = end;
     while at < (end + FAR).min(text.len()) {
         let fresh = !text.is_before(at, ALNUM) && text.is(at, ALNUM) && !text.is_before(at, DASH | UNDERSCORE);
-        if fresh && secretive(text.slice(from, at)) {
+        if fresh && secretive(text.slice(end, at)) {
             for row in rows.iter().filter_map(|row| keys.rows.get(*row)) {
-                if let Some((start, stop)) = whole(text, row, at)
+                if let Some((start, stop)) = whole(text, row, at, false)
                     && let Some(found) = right(look, row, start, stop)
                 {
                     return Some(found);
@@ -273,7 +274,7 @@ pub(super) fn by_name(look: &Look<'_>, keywords: &[usize]) -> Option<Candidate> 
     let keys = &look.rules.keys;
     let rows = keywords.iter().filter_map(|keyword| keys.keywords.get(*keyword)).flat_map(|(_, rows)| rows);
     for row in rows.filter_map(|row| keys.rows.get(*row)) {
-        if let Some((start, stop)) = whole(&look.text, row, 0)
+        if let Some((start, stop)) = whole(&look.text, row, 0, false)
             && stop == look.text.len()
         {
             return right(look, row, start, stop);
@@ -285,10 +286,11 @@ pub(super) fn by_name(look: &Look<'_>, keywords: &[usize]) -> Option<Candidate> 
 /// The keywords that stand in a field's name together with a word for secrets.
 pub(super) fn keywords_in(keys: &Keys, name: &[u8]) -> Vec<usize> {
     let name = name.to_ascii_lowercase();
-    if !secretive(&name) {
-        return Vec::new();
-    }
-    let there = |word: &str| name.windows(word.len()).any(|window| window == word.as_bytes());
+    let there = |word: &str| {
+        let at = name.windows(word.len()).position(|window| window == word.as_bytes());
+        let rest = at.map(|at| [name.get(..at), name.get(at + word.len()..)]);
+        rest.is_some_and(|rest| rest.into_iter().flatten().any(secretive))
+    };
     keys.keywords.iter().enumerate().filter(|(_, (word, _))| there(word)).map(|(index, _)| index).collect()
 }
 
@@ -314,12 +316,12 @@ fn right(look: &Look<'_>, row: &Row, start: usize, stop: usize) -> Option<Candid
     None
 }
 
-/// Where the key starts and stops whose first text stands at `head`.
-fn whole(text: &Text<'_>, row: &Row, head: usize) -> Option<(usize, usize)> {
+/// Where the key starts and stops that starts at `head`, or, where it was located, whose first text stands there.
+fn whole(text: &Text<'_>, row: &Row, head: usize, located: bool) -> Option<(usize, usize)> {
     let mut pieces = row.pieces.as_slice();
     let mut start = head;
     if let [Piece::Some { class, least, most }, Piece::Text(_), rest @ ..] = pieces
-        && row.seen > 0
+        && located
     {
         start = text.run_back(*class, head, most + 1);
         let length = head - start;
@@ -382,7 +384,9 @@ fn in_order(bytes: &[u8]) -> bool {
 /// GitHub's and npm's check: CRC-32 of what stands before the last six characters, in Base62 with noughts before it.
 fn crc_is_right(body: &[u8]) -> bool {
     const ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else { return false };
+    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else {
+        return false;
+    };
     let mut crc = u32::MAX;
     for byte in random {
         crc ^= u32::from(*byte);

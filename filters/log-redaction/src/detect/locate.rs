@@ -67,11 +67,6 @@ impl Locator {
             .map_err(|error| error.to_string())
     }
 
-    /// TEMP
-    pub(super) fn classes(&self) -> usize {
-        self.dfa.byte_classes().alphabet_len()
-    }
-
     pub(super) fn cache(&self) -> Cache {
         self.dfa.create_cache()
     }

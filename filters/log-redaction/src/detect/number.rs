@@ -12,7 +12,7 @@ pub(super) struct Number {
     digits: [u8; DIGITS],
     groups: [Group; GROUPS],
     count: usize,
-    /// Whether more digits follow than are kept.
+    /// Whether more digits follow than are kept; the group that they are in is not.
     pub(super) cut: bool,
 }
 
@@ -78,8 +78,7 @@ pub(super) struct Group {
 impl Number {
     /// Reads from `start`, where a digit stands.
     pub(super) fn read(text: &Text<'_>, start: usize) -> Self {
-        let mut number =
-            Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
+        let mut number = Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
         let (mut at, mut total, mut size, mut shape, mut before) = (start, 0, 0, 0, 0);
         loop {
             match text.at(at) {
@@ -159,7 +158,7 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The digits as one number; none has more than twenty.

@@ -9,14 +9,86 @@ use super::{Candidate, Look, Strength};
 /// Country codes, and how many digits follow them: ITU-T E.164 and its list of assigned codes, national numbering plans.
 /// A code that is not here has five to twelve.
 const CODES: &[(u64, usize, usize)] = &[
-    (1, 10, 10), (7, 10, 10), (20, 8, 10), (27, 9, 9), (30, 10, 10), (31, 9, 9), (32, 8, 9), (33, 9, 9), (34, 9, 9), (36, 8, 9),
-    (39, 6, 11), (40, 9, 9), (41, 9, 9), (43, 6, 13), (44, 9, 10), (45, 8, 8), (46, 7, 10), (47, 8, 8), (48, 9, 9), (49, 6, 13),
-    (51, 8, 9), (52, 10, 11), (53, 8, 8), (54, 10, 11), (55, 10, 11), (56, 9, 9), (57, 8, 10), (58, 10, 10), (60, 8, 10), (61, 9, 9),
-    (62, 8, 12), (63, 8, 10), (64, 8, 10), (65, 8, 8), (66, 8, 9), (81, 9, 10), (82, 8, 11), (84, 9, 10), (86, 10, 11), (90, 10, 10),
-    (91, 10, 10), (92, 9, 10), (93, 9, 9), (94, 9, 9), (95, 7, 10), (98, 10, 10), (212, 9, 9), (213, 8, 9), (216, 8, 8), (234, 8, 10),
-    (254, 9, 9), (255, 9, 9), (256, 9, 9), (351, 9, 9), (352, 6, 11), (353, 7, 9), (354, 7, 9), (355, 8, 9), (356, 8, 8), (357, 8, 8),
-    (358, 6, 12), (359, 7, 9), (370, 8, 8), (371, 8, 8), (372, 7, 8), (373, 8, 8), (374, 8, 8), (375, 9, 9), (380, 9, 9), (381, 8, 9),
-    (385, 8, 9), (386, 8, 8), (420, 9, 9), (421, 9, 9), (852, 8, 8), (886, 8, 9), (966, 8, 9), (971, 8, 9), (972, 8, 9), (974, 8, 8),
+    (1, 10, 10),
+    (7, 10, 10),
+    (20, 8, 10),
+    (27, 9, 9),
+    (30, 10, 10),
+    (31, 9, 9),
+    (32, 8, 9),
+    (33, 9, 9),
+    (34, 9, 9),
+    (36, 8, 9),
+    (39, 6, 11),
+    (40, 9, 9),
+    (41, 9, 9),
+    (43, 6, 13),
+    (44, 9, 10),
+    (45, 8, 8),
+    (46, 7, 10),
+    (47, 8, 8),
+    (48, 9, 9),
+    (49, 6, 13),
+    (51, 8, 9),
+    (52, 10, 11),
+    (53, 8, 8),
+    (54, 10, 11),
+    (55, 10, 11),
+    (56, 9, 9),
+    (57, 8, 10),
+    (58, 10, 10),
+    (60, 8, 10),
+    (61, 9, 9),
+    (62, 8, 12),
+    (63, 8, 10),
+    (64, 8, 10),
+    (65, 8, 8),
+    (66, 8, 9),
+    (81, 9, 10),
+    (82, 8, 11),
+    (84, 9, 10),
+    (86, 10, 11),
+    (90, 10, 10),
+    (91, 10, 10),
+    (92, 9, 10),
+    (93, 9, 9),
+    (94, 9, 9),
+    (95, 7, 10),
+    (98, 10, 10),
+    (212, 9, 9),
+    (213, 8, 9),
+    (216, 8, 8),
+    (234, 8, 10),
+    (254, 9, 9),
+    (255, 9, 9),
+    (256, 9, 9),
+    (351, 9, 9),
+    (352, 6, 11),
+    (353, 7, 9),
+    (354, 7, 9),
+    (355, 8, 9),
+    (356, 8, 8),
+    (357, 8, 8),
+    (358, 6, 12),
+    (359, 7, 9),
+    (370, 8, 8),
+    (371, 8, 8),
+    (372, 7, 8),
+    (373, 8, 8),
+    (374, 8, 8),
+    (375, 9, 9),
+    (380, 9, 9),
+    (381, 8, 9),
+    (385, 8, 9),
+    (386, 8, 8),
+    (420, 9, 9),
+    (421, 9, 9),
+    (852, 8, 8),
+    (886, 8, 9),
+    (966, 8, 9),
+    (971, 8, 9),
+    (972, 8, 9),
+    (974, 8, 8),
 ];
 
 /// National numbers: the country, how they start, and how many digits they have with what they start with.
@@ -112,12 +184,12 @@ pub(super) fn plus(look: &Look<'_>, end: usize) -> Option<Candidate> {
 /// The national number that starts at `start`, or one with `00` before the country's code.
 pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
     let text = &look.text;
-    let fraction = text.is_before(start, DOT) && start > 1 && text.is(start - 2, DIGIT);
+    let fraction = text.is_before(start, DOT) && !text.opens(start - 1, DIGIT);
     if !text.opens(start, ALNUM | PLUS) || fraction {
         return None;
     }
     let before = text.before(start);
-    if before == Some(b'-') && start > 1 && text.is(start - 2, ALNUM) {
+    if before == Some(b'-') && !text.opens(start - 1, ALNUM) {
         return None;
     }
     let open = if before == Some(b'(') { start - 1 } else { start };
@@ -129,15 +201,14 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option
         return finish(look, open, group, number);
     }
     for (index, group) in number.groups().iter().enumerate().rev() {
-        if !(7..=14).contains(&group.total) || index + 1 == number.groups().len() && number.cut {
+        if !(7..=14).contains(&group.total) {
             continue;
         }
         let starts = |with: &[&str]| with.iter().any(|with| begins(number, with));
-        let free =
-            FREE.iter().any(|(known, with)| *known == group.shape && starts(with)) && right_in_nanp(group.shape, number);
-        let fits = || {
-            NATIONAL.iter().any(|(_, with, least, most)| (*least..=*most).contains(&group.total) && starts(with))
-        };
+        let free = FREE.iter().any(|(known, with)| *known == group.shape && starts(with))
+            && right_in_nanp(group.shape, number);
+        let fits =
+            || NATIONAL.iter().any(|(_, with, least, most)| (*least..=*most).contains(&group.total) && starts(with));
         // What has dots like an address, or blanks between single digits, is something else.
         let before = number.groups().get(..index).unwrap_or_default();
         let odd = index == 3 && before.iter().all(|group| group.separator == b'.')
@@ -172,23 +243,25 @@ fn international(number: &Number, skip: usize) -> Option<Group> {
     let code = |length: usize| super::number::value(digits.get(skip..skip + length).unwrap_or_default());
     let known = (1..=3).find_map(|length| {
         let code = code(length);
-        CODES.iter().find(|known| known.0 == code && code.checked_ilog10() == Some(length as u32 - 1)).map(|known| (length, known.1, known.2))
+        CODES
+            .iter()
+            .find(|known| known.0 == code && code.checked_ilog10() == Some(length as u32 - 1))
+            .map(|known| (length, known.1, known.2))
     });
     let (length, least, most) = known.unwrap_or((3, 5, 12));
-    let last = number.groups().len();
     number.groups().iter().enumerate().rev().find_map(|(index, group)| {
         let more = group.total.checked_sub(skip + length)?;
         // +44 (0) 20 …: the nought in parentheses is not dialled.
         let nought = number.groups().iter().any(|group| group.separator == b'(');
         let fits = (least..=most + usize::from(nought)).contains(&more) && group.total - skip >= 8;
         let decimal = index == 1 && number.groups().first().is_some_and(|group| group.separator == b'.');
-        (fits && !decimal && !(index + 1 == last && number.cut)).then_some(*group)
+        (fits && !decimal).then_some(*group)
     })
 }
 
 fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number) -> Option<Candidate> {
     let text = &look.text;
-    let whole = number.groups().last().is_some_and(|last| last.end == group.end);
+    let whole = !number.cut && number.groups().last().is_some_and(|last| last.end == group.end);
     let mut end = group.end;
     // x123, ext. 123, #123
     let blank = usize::from(text.at(end) == Some(b' '));
@@ -202,10 +275,13 @@ fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number) -> Optio
             }
         }
     }
-    if end == group.end && whole && (!text.closes(end, LETTER) || text.at(end) == Some(b'-') && text.is(end + 1, ALNUM)) {
+    if end == group.end
+        && whole
+        && (!text.closes(end, LETTER) || text.at(end) == Some(b'-') && !text.closes(end + 1, ALNUM))
+    {
         return None;
     }
-    if text.at(end) == Some(b'.') && text.is(end + 1, DIGIT) && whole {
+    if text.at(end) == Some(b'.') && !text.closes(end + 1, DIGIT) && whole {
         return None;
     }
     look.found(Built::Phone, start, end, Strength::Shaped)

@@ -8,8 +8,7 @@ use super::{Candidate, Look, Strength};
 /// A pair: decimals, a separator, and decimals again.
 pub(super) const PAIR: &str = "[0-9]\\.[0-9]{3}[0-9]*(?:[NS]|\\xc2\\xb0)?[,; ]{1,2}[ ]?[+-]?[0-9]{1,3}\\.[0-9]{3}";
 /// One of them by name.
-pub(super) const NAMED: &str =
-    "(?i:(?:\\A|[^A-Za-z])(?:lat|latitude|lon|lng|long|longitude)[\"'\\\\]{0,3}[ ]{0,2}[:=][ ]{0,2}[\"']?[+-]?[0-9]{1,3}\\.[0-9])";
+pub(super) const NAMED: &str = "(?i:(?:\\A|[^A-Za-z])(?:lat|latitude|lon|lng|long|longitude)[\"'\\\\]{0,3}[ ]{0,2}[:=][ ]{0,2}[\"']?[+-]?[0-9]{1,3}\\.[0-9])";
 
 /// A number as it is written: where, how large, and how many decimals.
 struct Decimal {
@@ -54,7 +53,7 @@ pub(super) fn pair(look: &Look<'_>, end: usize) -> Option<Candidate> {
     if !fits || !text.opens(first.start, WORD | DOT) || !text.closes(second.end, ALNUM) {
         return None;
     }
-    if text.at(second.end) == Some(b'.') && text.is(second.end + 1, DIGIT) {
+    if text.at(second.end) == Some(b'.') && !text.closes(second.end + 1, DIGIT) {
         return None;
     }
     let least = first.decimals.min(second.decimals);

@@ -9,8 +9,8 @@ use super::number::{Number, start_of_eight};
 use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
 use super::{
-    Candidate, Detectors, Finding, Hint, Look, Strength, card, crypto, email, iban, ids, ip, keys, phone, place, secret,
-    settle, token,
+    Candidate, Detectors, Finding, Hint, Look, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
+    secret, settle, token,
 };
 
 /// Field names whose meaning is remembered.
@@ -38,7 +38,6 @@ struct Key {
 impl Scratch {
     /// For `detectors`, and no others.
     pub fn new(detectors: &Detectors) -> Self {
-        if std::option_env!("SHOW").is_some() { #[allow(clippy::disallowed_macros)] { eprintln!("classes {}", detectors.locator.classes()); } }
         Self {
             automaton: detectors.locator.cache(),
             custom: detectors.custom.iter().map(super::custom::Compiled::cache).collect(),
@@ -54,11 +53,6 @@ impl Scratch {
         self.steps
     }
 
-    /// TEMP
-    pub fn clears(&self) -> usize {
-        self.automaton.clear_count()
-    }
-
     /// How much memory the automaton's states take, in bytes.
     pub fn memory(&self) -> usize {
         self.automaton.memory_usage()
@@ -66,9 +60,9 @@ impl Scratch {
 
     /// Forgets the field's name at `slot` unless it is `name`; then learns what it means.
     fn learn(&mut self, detectors: &Detectors, name: &[u8]) -> usize {
-        let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = name
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
         let slot = (hash >> 7) as usize % KEYS;
         if let Some(place) = self.keys.get_mut(slot)
             && place.as_ref().is_none_or(|known| known.name != name)
@@ -88,7 +82,13 @@ struct Seen {
     failed: bool,
 }
 
-pub(super) fn find(detectors: &Detectors, scratch: &mut Scratch, text: &[u8], hint: Hint<'_>, found: &mut Vec<Finding>) {
+pub(super) fn find(
+    detectors: &Detectors,
+    scratch: &mut Scratch,
+    text: &[u8],
+    hint: Hint<'_>,
+    found: &mut Vec<Finding>,
+) {
     found.clear();
     if text.is_empty() {
         return;
@@ -124,7 +124,8 @@ pub(super) fn find(detectors: &Detectors, scratch: &mut Scratch, text: &[u8], hi
     }
     let mut spent = 0;
     spent += runs(text, |start, end| {
-        let covered = candidates.iter().any(|one| one.start <= start && end <= one.end && one.strength == Strength::Proved);
+        let covered =
+            candidates.iter().any(|one| one.start <= start && end <= one.end && one.strength == Strength::Proved);
         if !covered {
             spent += engine.run(&look, decoded, start, end, candidates);
         }
@@ -145,7 +146,7 @@ impl Engine<'_> {
         let detectors = self.detectors;
         let mut seen = Seen::default();
         let mut custom_end = 0;
-        let text = look.text.slice(0, look.text.len());
+        let text = look.text.all();
         let done = detectors.locator.scan(self.automaton, text, |pattern, end| {
             let Some(cue) = detectors.cues.get(pattern) else { return 0 };
             let found = match cue {
@@ -201,8 +202,15 @@ impl Engine<'_> {
     }
 
     /// A run of 20 bytes of base64 or more: an address in Base58, or base64 that holds something.
-    fn run(&mut self, look: &Look<'_>, decoded: &mut Decoded, start: usize, end: usize, out: &mut Vec<Candidate>) -> u64 {
-        let text = look.text.slice(0, look.text.len());
+    fn run(
+        &mut self,
+        look: &Look<'_>,
+        decoded: &mut Decoded,
+        start: usize,
+        end: usize,
+        out: &mut Vec<Candidate>,
+    ) -> u64 {
+        let text = look.text.all();
         let steps = look.text.steps();
         let run = text.get(start..end).unwrap_or_default();
         for (from, to) in words(text, start, end) {
@@ -236,7 +244,7 @@ impl Engine<'_> {
         (start, end): (usize, usize),
         out: &mut Vec<Candidate>,
     ) -> (u64, bool) {
-        let text = look.text.slice(0, look.text.len());
+        let text = look.text.all();
         let run = text.get(start..end).unwrap_or_default();
         let (mut from, mut steps, mut any) = (Some(0), 0, false);
         let padded = end + text.get(end..).unwrap_or_default().iter().take(2).take_while(|byte| **byte == b'=').count();
@@ -313,7 +321,7 @@ fn number(look: &Look<'_>, start: usize) -> Option<Candidate> {
         return None;
     }
     let number = Number::read(&look.text, start);
-    if number.groups().iter().all(|group| group.total < 7) && !number.cut {
+    if number.groups().iter().all(|group| group.total < 7) {
         return None;
     }
     card::card(look, start, &number)

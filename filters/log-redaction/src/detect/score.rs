@@ -71,8 +71,10 @@ impl Score {
             }
             tally.named += usize::from(found.iter().filter(named).any(|finding| overlap(&finding.range, &label.range)));
         }
-        let wrong: Vec<Finding> =
-            found.into_iter().filter(|finding| !labels.iter().any(|label| overlap(&finding.range, &label.range))).collect();
+        let wrong: Vec<Finding> = found
+            .into_iter()
+            .filter(|finding| !labels.iter().any(|label| overlap(&finding.range, &label.range)))
+            .collect();
         for finding in &wrong {
             let group = detectors.group(finding.detector);
             let name = if self.by_detector.contains_key(group) { group } else { detectors.name(finding.detector) };

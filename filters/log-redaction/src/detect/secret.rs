@@ -3,20 +3,91 @@
 
 use super::catalog::Built;
 use super::keys::entropy;
-use super::text::{ALNUM, DASH, DOT, MARKER, QUOTE, SPACE, UNDERSCORE};
+use super::text::{ALNUM, DASH, DOT, HIGH, MARKER, QUOTE, SPACE, UNDERSCORE};
 use super::words::{ABOUT, SECRET, TOKEN};
 use super::{Candidate, Look, Strength};
 
 /// The longest value, in bytes.
 const LONGEST: usize = 1024;
+/// How much of it is looked at to say whether it is one.
+const LOOKED_AT: usize = 256;
 
 /// What is written where no value is, and what sentences go on with.
 const NOTHING: &[&[u8]] = &[
-    b"null", b"nil", b"none", b"undefined", b"true", b"false", b"redacted", b"filtered", b"masked", b"hidden", b"required", b"invalid", b"incorrect",
-    b"missing", b"expired", b"wrong", b"ok", b"failed", b"must", b"empty", b"unset", b"not", b"is", b"was", b"the", b"a", b"n/a", b"yes", b"no",
-    b"string", b"<nil>", b"[filtered]", b"[hidden]", b"[masked]", b"optional", b"denied", b"rejected", b"accepted", b"set", b"present", b"absent", b"unknown",
-    b"bearer", b"basic", b"secret", b"password", b"changed", b"mismatch", b"too", b"cannot", b"for", b"from", b"in", b"to", b"with", b"and", b"or", b"on", b"by",
-    b"authentication", b"plain", b"default", b"some", b"any", b"no,", b"unauthorized", b"forbidden", b"revoked", b"valid", b"success", b"error", b"user", b"disabled", b"enabled",
+    b"null",
+    b"nil",
+    b"none",
+    b"undefined",
+    b"true",
+    b"false",
+    b"redacted",
+    b"filtered",
+    b"masked",
+    b"hidden",
+    b"required",
+    b"invalid",
+    b"incorrect",
+    b"missing",
+    b"expired",
+    b"wrong",
+    b"ok",
+    b"failed",
+    b"must",
+    b"empty",
+    b"unset",
+    b"not",
+    b"is",
+    b"was",
+    b"the",
+    b"a",
+    b"n/a",
+    b"yes",
+    b"no",
+    b"string",
+    b"<nil>",
+    b"[filtered]",
+    b"[hidden]",
+    b"[masked]",
+    b"optional",
+    b"denied",
+    b"rejected",
+    b"accepted",
+    b"set",
+    b"present",
+    b"absent",
+    b"unknown",
+    b"bearer",
+    b"basic",
+    b"secret",
+    b"password",
+    b"changed",
+    b"mismatch",
+    b"too",
+    b"cannot",
+    b"for",
+    b"from",
+    b"in",
+    b"to",
+    b"with",
+    b"and",
+    b"or",
+    b"on",
+    b"by",
+    b"authentication",
+    b"plain",
+    b"default",
+    b"some",
+    b"any",
+    b"no,",
+    b"unauthorized",
+    b"forbidden",
+    b"revoked",
+    b"valid",
+    b"success",
+    b"error",
+    b"user",
+    b"disabled",
+    b"enabled",
 ];
 
 /// The locators: a word and what separates it from its value, and options of a command line.
@@ -26,7 +97,8 @@ pub(super) const FIELD: &str = concat!(
     "api[_-]?token|token|authorization|cookie|session[_-]?id|jsessionid|phpsessid|csrf|sid|cvv2?|cvc|otp|mnemonic)",
     "[\"'\\\\\\]]{0,3}[ \\t]{0,2}(?:[:=>])"
 );
-pub(super) const OPTION: &str = "(?:\\A|[ \"'])--?(?i:[a-z-]*(?:password|passwd|secret|token|api-key|apikey|access-key|pass))[ =][^ ]";
+pub(super) const OPTION: &str =
+    "(?:\\A|[ \"'=:\\[,])--?(?i:[a-z-]*(?:password|passwd|secret|token|api-key|apikey|access-key|pass))[ =][^ ]";
 
 /// The value of a whole field, by its name.
 pub(super) fn by_name(look: &Look<'_>) -> Option<Candidate> {
@@ -67,8 +139,9 @@ pub(super) fn in_text(look: &Look<'_>, end: usize) -> Option<Candidate> {
     if text.before(name_end) == Some(b']') {
         name_end -= 1;
     }
-    let name_start = text.run_back(ALNUM | UNDERSCORE | DASH | DOT, name_end, 48);
-    if !text.opens(name_start, ALNUM) && !text.is_before(name_start, super::text::HIGH) {
+    let name_start = text.run_back(ALNUM | UNDERSCORE | DASH | DOT | HIGH, name_end, 48);
+    // The name before the `:` of `https://token:…@host` is another detector's.
+    if !text.opens(name_start, ALNUM) || text.ends(name_start, b"://") {
         return None;
     }
     // `<password>` and `password=`, but no `->password > 3`.
@@ -113,7 +186,9 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
     let escaped = usize::from(text.at(at) == Some(b'\\') && text.is(at + 1, QUOTE));
     let quote = text.at(at + escaped).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let start = at + escaped + usize::from(quote.is_some());
-    let mut end = start;
+    let (known_start, known_end) = look.extent.get();
+    let known = quote.is_none() && separator != b'>' && known_start <= start && start < known_end;
+    let mut end = if known { known_end } else { start };
     while end - start < LONGEST {
         let Some(byte) = text.at(end) else { break };
         let stop = match quote {
@@ -123,7 +198,10 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
             }
             Some(quote) => byte == quote || escaped == 1 && byte == b'\\' && text.at(end + 1) == Some(quote),
             None if separator == b'>' => byte == b'<',
-            None => byte <= b' ' || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|'),
+            None => {
+                byte <= b' '
+                    || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|')
+            }
         };
         if stop {
             break;
@@ -131,6 +209,7 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
         end += 1;
     }
     if quote.is_none() && separator != b'>' {
+        look.extent.set((start, end));
         // The end of a sentence.
         while end > start && matches!(text.before(end), Some(b'.' | b':' | b'?' | b'!')) && text.is(end, SPACE) {
             end -= 1;
@@ -141,13 +220,17 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
 
 fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Candidate> {
     let text = &look.text;
-    let value = text.slice(start, end.min(start + LONGEST));
+    let value = text.slice(start, end.min(start + LOOKED_AT));
     if value.is_empty() || value.starts_with(MARKER) || is_nothing(value) {
         return None;
     }
     let found = || look.found(Built::Password, start, end, Strength::Told);
     if strong {
         return found();
+    }
+    // What is left around something masked looks otherwise than it did.
+    if value.windows(MARKER.len()).any(|window| window == MARKER) {
+        return None;
     }
     let sentence = value.contains(&b' ') && !value.contains(&b'=');
     let digits = value.iter().any(u8::is_ascii_digit);
@@ -160,7 +243,8 @@ fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Cand
 fn is_nothing(value: &[u8]) -> bool {
     let known = NOTHING.iter().any(|known| value.eq_ignore_ascii_case(known));
     let stars = value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b'#'));
-    let filled = value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
+    let filled =
+        value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
     let shown = value.starts_with(b"%") && value.len() <= 3;
     let bracket = value.first() == Some(&b'<') && value.last() == Some(&b'>');
     known || stars || filled || shown || bracket || value.starts_with(b"[REDACTED") || value == b"["

@@ -33,7 +33,8 @@ impl Selection {
         }
         for custom in &self.custom {
             let wrong = |why| DetectorError::Name { name: custom.name.clone(), why };
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'/');
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'/');
             if custom.name.is_empty() || custom.name.len() > 64 || !custom.name.bytes().all(plain) {
                 return Err(wrong("a name is 1 to 64 of lower-case letters, digits, `_`, `-` and `/`"));
             }

@@ -95,7 +95,7 @@ const RUNS: usize = 8;
 pub(super) struct Text<'a> {
     bytes: &'a [u8],
     steps: Cell<u64>,
-    /// INVARIANT: all of `from..to` is in the class, and `to` is not or is the end.
+    /// INVARIANT: all of `from..to` is in the class; what stands at `to` is not, or was not looked at.
     runs: [Cell<(Class, usize, usize)>; RUNS],
 }
 
@@ -106,6 +106,11 @@ impl<'a> Text<'a> {
 
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// All of it, for those who say themselves what they look at.
+    pub(super) fn all(&self) -> &'a [u8] {
+        self.bytes
     }
 
     pub(super) fn steps(&self) -> u64 {
@@ -167,17 +172,16 @@ impl<'a> Text<'a> {
         let limit = from.saturating_add(most).min(self.bytes.len());
         let slot = (class ^ (class >> 3) ^ (class >> 7)) as usize % RUNS;
         let known = self.runs.get(slot).map(Cell::get).filter(|run| run.0 == class && run.1 <= from && from < run.2);
-        if let Some((_, _, end)) = known {
-            return end.min(limit);
+        let at = known.map_or(from, |run| run.2);
+        if at >= limit {
+            return limit;
         }
-        let rest = self.bytes.get(from..limit).unwrap_or_default();
+        let rest = self.bytes.get(at..limit).unwrap_or_default();
         let length = rest.iter().position(|byte| !is(*byte, class)).unwrap_or(rest.len());
         self.spend(length + 1);
-        let end = from + length;
-        if length < rest.len() || limit == self.bytes.len() {
-            if let Some(run) = self.runs.get(slot) {
-                run.set((class, from, end));
-            }
+        let end = at + length;
+        if let Some(run) = self.runs.get(slot) {
+            run.set((class, known.map_or(from, |run| run.1), end));
         }
         end
     }

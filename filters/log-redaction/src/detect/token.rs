@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::catalog::Built;
 use super::text::{
-    ALNUM, BACKSLASH, BASE64, COLON, DASH, DIGIT, DOT, EQUALS, PERCENT, SPACE, TILDE, TOKEN, UPPER, URL64, is,
+    ALNUM, BACKSLASH, BASE64, COLON, DIGIT, DOT, EQUALS, PERCENT, SPACE, TILDE, TOKEN, UPPER, URL64, is,
 };
 use super::{Candidate, Look, Strength};
 
@@ -60,26 +60,18 @@ pub(super) fn pem(look: &Look<'_>, end: usize) -> Option<Candidate> {
         return None;
     }
     let body = label + 5;
-    let walked = text.run(BASE64 | EQUALS | SPACE | BACKSLASH | COLON | DASH | DOT | super::text::UNDERSCORE, body, LONGEST);
-    // Headers of RFC 1421 have a comma: `DEK-Info: AES-128-CBC,0A1B…`.
-    let walked = if text.at(walked) == Some(b',') {
-        text.run(BASE64 | EQUALS | SPACE | BACKSLASH | COLON | DASH | DOT, walked + 1, LONGEST)
-    } else {
-        walked
-    };
-    let walked = if text.at(walked) == Some(b',') {
-        text.run(BASE64 | EQUALS | SPACE | BACKSLASH | COLON | DASH | DOT, walked + 1, LONGEST)
-    } else {
-        walked
-    };
-    let close = text.find(b"-----END ", body, walked - body);
-    let end = match close {
+    // The next dashes are those of its end, or of something else; then it was cut off.
+    let dashes = text.find(b"-----", body, LONGEST);
+    let end = match dashes.filter(|at| text.starts(*at, b"-----END ")) {
         Some(close) => {
             let label = text.run(UPPER | DIGIT | SPACE, close + 9, 40);
             if text.starts(label, b"-----") { label + 5 } else { close + 9 }
         }
-        // Cut off: lines of base64, as far as they go.
-        None => text.run(BASE64 | EQUALS | BACKSLASH, body, LONGEST).max(lines(look, body, walked)),
+        // Lines of base64, as far as they go.
+        None => {
+            let limit = dashes.unwrap_or(body + LONGEST).min(text.len());
+            text.run(BASE64 | EQUALS | BACKSLASH, body, limit - body).max(lines(look, body, limit))
+        }
     };
     look.found(Built::PrivateKey, start, end, Strength::Proved)
 }
@@ -88,8 +80,7 @@ pub(super) fn pem(look: &Look<'_>, end: usize) -> Option<Candidate> {
 fn lines(look: &Look<'_>, from: usize, to: usize) -> usize {
     let mut end = from;
     for line in look.text.slice(from, to).split_inclusive(|byte| *byte == b'\n') {
-        let bare = line.trim_ascii();
-        if bare.contains(&b' ') {
+        if !line.trim_ascii().iter().all(|byte| is(*byte, BASE64 | EQUALS | BACKSLASH)) {
             break;
         }
         end += line.len();
@@ -132,7 +123,8 @@ pub(super) fn bearer(look: &Look<'_>, end: usize) -> Option<Candidate> {
 
 /// Upper and lower case after each other more than a word has.
 fn mixed(token: &[u8]) -> bool {
-    let rises = token.windows(2).filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let rises =
+        token.windows(2).filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
     rises.count() >= 2
 }
 
@@ -140,7 +132,7 @@ fn mixed(token: &[u8]) -> bool {
 pub(super) fn signed(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let text = &look.text;
     let stop = text.run(TOKEN & !EQUALS | EQUALS | PERCENT | TILDE, end, 4096);
-    if stop - end < 6 || text.starts(end, super::text::MARKER) || text.slice(end, stop) == b"REDACTED" {
+    if stop - end < 6 || text.starts(end, super::text::MARKER) || text.starts(end, b"REDACTED") {
         return None;
     }
     let digits = text.slice(end, stop.min(end + 256)).iter().any(|byte| is(*byte, DIGIT | PERCENT));

@@ -94,7 +94,18 @@ fn luhn(mut digits: String) -> String {
 }
 
 fn card(random: &mut Random) -> String {
-    let (head, length) = random.pick(&[("4", 16), ("51", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3528", 16), ("36", 14), ("62", 16), ("4", 19)]);
+    let (head, length) = random.pick(&[
+        ("4", 16),
+        ("51", 16),
+        ("2221", 16),
+        ("34", 15),
+        ("37", 15),
+        ("6011", 16),
+        ("3528", 16),
+        ("36", 14),
+        ("62", 16),
+        ("4", 19),
+    ]);
     let rest = random.digits(length - 1 - head.len());
     luhn(format!("{head}{rest}"))
 }
@@ -115,7 +126,16 @@ fn mod_97(text: &str) -> u64 {
 }
 
 fn iban(random: &mut Random) -> String {
-    let (country, bank, digits) = random.pick(&[("DE", "", 18), ("FR", "", 23), ("GB", "WEST", 14), ("NL", "ABNA", 10), ("ES", "", 20), ("PL", "", 24), ("CH", "", 17), ("SE", "", 20)]);
+    let (country, bank, digits) = random.pick(&[
+        ("DE", "", 18),
+        ("FR", "", 23),
+        ("GB", "WEST", 14),
+        ("NL", "ABNA", 10),
+        ("ES", "", 20),
+        ("PL", "", 24),
+        ("CH", "", 17),
+        ("SE", "", 20),
+    ]);
     let account = format!("{bank}{}", random.digits(digits));
     let check = 98 - mod_97(&format!("{account}{country}00"));
     format!("{country}{check:02}{account}")
@@ -184,11 +204,16 @@ fn cpf(random: &mut Random) -> String {
         let rest = weighted(&digits, weights) * 10 % 11 % 10;
         digits.push_str(&rest.to_string());
     }
-    if random.below(2) == 0 { digits } else { format!("{}.{}.{}-{}", &digits[..3], &digits[3..6], &digits[6..9], &digits[9..]) }
+    if random.below(2) == 0 {
+        digits
+    } else {
+        format!("{}.{}.{}-{}", &digits[..3], &digits[3..6], &digits[6..9], &digits[9..])
+    }
 }
 
 fn pesel(random: &mut Random) -> String {
-    let head = format!("{:02}{:02}{:02}{}", random.below(100), 1 + random.below(12), 1 + random.below(28), random.digits(4));
+    let head =
+        format!("{:02}{:02}{:02}{}", random.below(100), 1 + random.below(12), 1 + random.below(28), random.digits(4));
     let sum = weighted(&head, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]);
     format!("{head}{}", (10 - sum % 10) % 10)
 }
@@ -219,13 +244,21 @@ fn nhs(random: &mut Random) -> String {
 }
 
 fn personnummer(random: &mut Random) -> String {
-    let head = format!("{:02}{:02}{:02}{}", random.below(100), 1 + random.below(12), 1 + random.below(28), random.digits(3));
+    let head =
+        format!("{:02}{:02}{:02}{}", random.below(100), 1 + random.below(12), 1 + random.below(28), random.digits(3));
     let whole = luhn(head);
     format!("{}-{}", &whole[..6], &whole[6..])
 }
 
 fn nir(random: &mut Random) -> String {
-    let head = format!("{}{:02}{:02}{:02}{}", 1 + random.below(2), random.below(100), 1 + random.below(12), 1 + random.below(95), random.digits(6));
+    let head = format!(
+        "{}{:02}{:02}{:02}{}",
+        1 + random.below(2),
+        random.below(100),
+        1 + random.below(12),
+        1 + random.below(95),
+        random.digits(6)
+    );
     let key = 97 - head.parse::<u64>().unwrap() % 97;
     format!("{head}{key:02}")
 }
@@ -236,7 +269,11 @@ pub fn base64(bytes: &[u8]) -> String {
     for chunk in bytes.chunks(3) {
         let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for index in 0..4 {
-            out.push(if index <= chunk.len() { char::from(ALPHABET[(word >> (18 - 6 * index) & 63) as usize]) } else { '=' });
+            out.push(if index <= chunk.len() {
+                char::from(ALPHABET[(word >> (18 - 6 * index) & 63) as usize])
+            } else {
+                '='
+            });
         }
     }
     out
@@ -262,7 +299,8 @@ fn userinfo(random: &mut Random) -> String {
 }
 
 fn database(random: &mut Random) -> String {
-    let (scheme, port) = random.pick(&[("postgres", 5432), ("mysql", 3306), ("mongodb+srv", 27017), ("redis", 6379), ("amqp", 5672)]);
+    let (scheme, port) =
+        random.pick(&[("postgres", 5432), ("mysql", 3306), ("mongodb+srv", 27017), ("redis", 6379), ("amqp", 5672)]);
     format!("{scheme}://\u{1}app:{}\u{1}@db-{}.example.internal:{port}/shop", random.alnum(14), random.below(9))
 }
 
@@ -283,7 +321,10 @@ fn password(random: &mut Random) -> String {
 
 fn private_key(random: &mut Random) -> String {
     let (a, b) = (random.alnum(64), random.alnum(40));
-    format!("-----BEGIN {} KEY-----\\n{a}\\n{b}\\n-----END {0} KEY-----", random.pick(&["PRIVATE", "EC PRIVATE", "OPENSSH PRIVATE"]))
+    format!(
+        "-----BEGIN {} KEY-----\\n{a}\\n{b}\\n-----END {0} KEY-----",
+        random.pick(&["PRIVATE", "EC PRIVATE", "OPENSSH PRIVATE"])
+    )
 }
 
 // Heads are written in two so that no scanner takes this file for a leak.

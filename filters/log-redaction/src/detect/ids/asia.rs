@@ -23,7 +23,9 @@ pub(super) const IDS: &[Id] = &[
         lettered: &[Lettered { pattern: "", written: "AAAAA9999A", told: false }],
         check: |code| {
             let letters = code.iter().take(5).all(u8::is_ascii_uppercase);
-            letters && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T')) && part(code, 5, 9) > 0
+            letters
+                && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T'))
+                && part(code, 5, 9) > 0
         },
     },
     Id {
@@ -75,7 +77,8 @@ pub(super) const IDS: &[Id] = &[
         told: &["12"],
         lettered: &[],
         check: |code| {
-            month_day(part(code, 2, 4), part(code, 4, 6)) && !matches!(part(code, 6, 8), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81 | 94..=97)
+            month_day(part(code, 2, 4), part(code, 4, 6))
+                && !matches!(part(code, 6, 8), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81 | 94..=97)
         },
     },
     Id {
@@ -116,7 +119,7 @@ pub(super) const IDS: &[Id] = &[
             };
             let first = first as u32 + 10;
             let rest = weighted(code.get(1..).unwrap_or_default(), &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-            (first / 10 + first % 10 * 9 + rest) % 10 == 0
+            (first / 10 + first % 10 * 9 + rest).is_multiple_of(10)
         },
     },
     Id {
@@ -162,7 +165,7 @@ pub(super) const IDS: &[Id] = &[
         free: &[],
         told: &["9", "3 3 3", "3-3-3"],
         lettered: &[],
-        check: |code| weighted(code, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && !flat(code),
+        check: |code| weighted(code, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !flat(code),
     },
     Id {
         name: "national_id/au_medicare",
@@ -236,7 +239,7 @@ fn hkid(code: &[u8]) -> bool {
         Some(byte) => digit(*byte),
         None => return false,
     };
-    (head + weighted(rest.get(..6).unwrap_or_default(), &[7, 6, 5, 4, 3, 2]) + check) % 11 == 0
+    (head + weighted(rest.get(..6).unwrap_or_default(), &[7, 6, 5, 4, 3, 2]) + check).is_multiple_of(11)
 }
 
 fn ird(code: &[u8]) -> bool {

@@ -173,10 +173,11 @@ pub(super) const IDS: &[Id] = &[
         check: |code| {
             let second = code.get(8).map_or(0, |byte| if *byte == b'W' { 0 } else { u32::from(byte - b'A') + 1 });
             let sum = weighted(code.get(..7).unwrap_or_default(), &[8, 7, 6, 5, 4, 3, 2]) + 9 * second;
-            code.get(7).copied() == Some(match sum % 23 {
-                0 => b'W',
-                other => b'A' + other as u8 - 1,
-            })
+            code.get(7).copied()
+                == Some(match sum % 23 {
+                    0 => b'W',
+                    other => b'A' + other as u8 - 1,
+                })
         },
     },
     Id {
@@ -215,7 +216,7 @@ pub(super) const IDS: &[Id] = &[
         lettered: &[],
         check: |code| {
             let month = part(code, 2, 4) % 50;
-            month_day(if month > 20 { month - 20 } else { month }, part(code, 4, 6)) && value(code) % 11 == 0
+            month_day(if month > 20 { month - 20 } else { month }, part(code, 4, 6)) && value(code).is_multiple_of(11)
         },
     },
     Id {
@@ -270,8 +271,11 @@ pub(super) const IDS: &[Id] = &[
 ];
 
 fn nino(code: &[u8]) -> bool {
-    let never = |at: usize, letters: &[u8]| code.get(at).is_none_or(|byte| letters.contains(byte) || byte.is_ascii_digit());
-    !never(0, b"DFIQUV") && !never(1, b"DFIQUVO") && !matches!(code.get(..2), Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ") | None)
+    let never =
+        |at: usize, letters: &[u8]| code.get(at).is_none_or(|byte| letters.contains(byte) || byte.is_ascii_digit());
+    !never(0, b"DFIQUV")
+        && !never(1, b"DFIQUVO")
+        && !matches!(code.get(..2), Some(b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ") | None)
 }
 
 fn dni_letter(number: u64) -> Option<u8> {

@@ -25,9 +25,7 @@ pub(super) const IDS: &[Id] = &[
         words: &["hetu", "henkilötunnus", "henkilotunnus"],
         free: &["6-3L", "6-4"],
         told: &[],
-        lettered: &[
-            Lettered { pattern: "", written: "999999A999*", told: false },
-        ],
+        lettered: &[Lettered { pattern: "", written: "999999A999*", told: false }],
         check: |code| {
             let tail = code.len().saturating_sub(4);
             let number = part(code, 0, 6) * 1000 + part(code, tail, tail + 3);

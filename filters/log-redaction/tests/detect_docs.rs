@@ -1,0 +1,34 @@
+//! The table of detectors in docs/redaction.md is the catalogue.
+#![allow(clippy::disallowed_methods, reason = "a page is a file")]
+
+use std::path::PathBuf;
+
+use partywall_log_redaction::detect::catalog;
+
+const BEGIN: &str = "<!-- detectors -->\n";
+const END: &str = "<!-- /detectors -->";
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/redaction.md")
+}
+
+/// The page with the table as it should be.
+fn written(page: &str) -> String {
+    let (before, rest) = page.split_once(BEGIN).expect("the table's beginning");
+    let (_, after) = rest.split_once(END).expect("the table's end");
+    let rows: String = catalog().iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.what, one.source)).collect();
+    format!("{before}{BEGIN}| detector | what it finds | source |\n|---|---|---|\n{rows}{END}{after}")
+}
+
+#[test]
+fn the_table_is_the_catalogue() {
+    let page = std::fs::read_to_string(page()).unwrap();
+    assert!(page == written(&page), "write it anew: cargo test -p partywall-log-redaction --test detect_docs -- --ignored");
+}
+
+#[test]
+#[ignore = "writes docs/redaction.md"]
+fn write_the_table() {
+    let text = std::fs::read_to_string(page()).unwrap();
+    std::fs::write(page(), written(&text)).unwrap();
+}
