@@ -1,6 +1,7 @@
 //! WHAT may be written down.
 //!
-//! [`carriers`] hand out what telemetry holds, [`detect`] finds in it what is personal or secret. Of Envoy's own access log: the path of a request, without
+//! [`carriers`] hand out what telemetry holds, [`detect`] finds in it what is personal or secret, and [`redactor`] decides
+//! what becomes of it, by [`fields`], [`replace`] and [`tenants`]. Of Envoy's own access log: the path of a request, without
 //! what must not stand there, and a decision with what it was decided on, and what a candidate would decide otherwise.
 
 // A trap takes down every tenant on the worker.
@@ -12,7 +13,11 @@ mod compared;
 pub mod detect;
 pub mod encodings;
 mod explain;
+pub mod fields;
 mod path;
+pub mod redactor;
+pub mod replace;
+pub mod tenants;
 
 pub use chain::{
     CHAIN_VERSION, Chain, End, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, Pruned, Ranges, Seen,
