@@ -10,6 +10,7 @@
 //! What it costs is bounded by the text's length, whatever the text: the automaton takes one step per byte, and no
 //! validator looks at more than a window around its hit, or walks a run of a class twice.
 
+mod alphabet;
 mod card;
 mod catalog;
 mod crypto;
@@ -133,7 +134,7 @@ struct Rules {
     on: Vec<bool>,
     words: words::Words,
     ids: Vec<&'static ids::Id>,
-    shapes: Vec<ids::Shape>,
+    shapes: ids::Shapes,
     forms: ids::Forms,
     keys: keys::Keys,
 }
@@ -154,14 +155,13 @@ impl Detectors {
         let (keys, heads) = keys::Keys::new();
         let ids: Vec<&'static ids::Id> = ids::all().collect();
         let rules =
-            Rules { on, words: words::Words::new(), ids, shapes: ids::shapes(), forms: ids::Forms::new(), keys };
+            Rules { on, words: words::Words::new(), ids, shapes: ids::Shapes::new(), forms: ids::Forms::new(), keys };
         let mut cues = cues::all(&rules, &heads);
         cues.extend(
             selection.custom.iter().enumerate().map(|(index, custom)| (Cue::Custom(index), custom.pattern.clone())),
         );
         let patterns: Vec<&str> = cues.iter().map(|(_, pattern)| pattern.as_str()).collect();
-        let locator =
-            locate::Locator::new(&patterns, selection.custom.is_empty()).map_err(|_| DetectorError::TooLarge)?;
+        let locator = locate::Locator::new(&patterns).map_err(|_| DetectorError::TooLarge)?;
         Ok(Self { locator, cues: cues.into_iter().map(|(cue, _)| cue).collect(), custom, names, rules })
     }
 

@@ -16,14 +16,18 @@ fn page() -> PathBuf {
 fn written(page: &str) -> String {
     let (before, rest) = page.split_once(BEGIN).expect("the table's beginning");
     let (_, after) = rest.split_once(END).expect("the table's end");
-    let rows: String = catalog().iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.what, one.source)).collect();
+    let rows: String =
+        catalog().iter().map(|one| format!("| `{}` | {} | {} |\n", one.name, one.what, one.source)).collect();
     format!("{before}{BEGIN}| detector | what it finds | source |\n|---|---|---|\n{rows}{END}{after}")
 }
 
 #[test]
 fn the_table_is_the_catalogue() {
     let page = std::fs::read_to_string(page()).unwrap();
-    assert!(page == written(&page), "write it anew: cargo test -p partywall-log-redaction --test detect_docs -- --ignored");
+    assert!(
+        page == written(&page),
+        "write it anew: cargo test -p partywall-log-redaction --test detect_docs -- --ignored"
+    );
 }
 
 #[test]

@@ -82,7 +82,8 @@ pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
     // a start at each group would make a state of each way to part eight digits.
     cues.push((
         Cue::Number,
-        "(?:\\A|[^0-9 ./()-]|[ ./()-]{3})[ ./()-]{0,2}[0-9](?:(?:[ ./()-]{0,2}|\\xc2\\xa0)[0-9]){7}".to_owned(),
+        "(?:\\A|[^0-9 ./()-]|[ ./()-]{3})[ ./()-]{0,2}[0-9](?:(?:[ ./()-]{0,2}|[\\xc2\\xc3][\\xa0-\\xbf])[0-9]){7}"
+            .to_owned(),
     ));
     for (index, id) in ids::all().enumerate().filter(|(index, _)| rules.is_on(ids::id(*index))) {
         let forms = id.lettered.iter().enumerate().filter(|(_, lettered)| !lettered.pattern.is_empty());

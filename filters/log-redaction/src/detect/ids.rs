@@ -70,16 +70,45 @@ pub(super) struct Shape {
     free: bool,
 }
 
-/// All shapes, sorted, which `number` asks.
-pub(super) fn shapes() -> Vec<Shape> {
-    let mut shapes = Vec::new();
-    for (index, id) in all().enumerate() {
-        let one = |free| move |written: &&'static str| Shape { written: number::shape(written), index, free };
-        shapes.extend(id.free.iter().map(one(true)));
-        shapes.extend(id.told.iter().map(one(false)));
+/// All shapes, sorted, and one bit for each by its hash: most numbers are written as no id is.
+pub(super) struct Shapes {
+    all: Vec<Shape>,
+    known: [u64; 64],
+}
+
+fn hash(written: number::Shape) -> (usize, u32) {
+    let hash = (written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize;
+    (hash / 64, (hash % 64) as u32)
+}
+
+impl Shapes {
+    pub(super) fn new() -> Self {
+        let mut shapes = Self { all: Vec::new(), known: [0; 64] };
+        for (index, id) in all().enumerate() {
+            let one = |free| move |written: &&'static str| Shape { written: number::shape(written), index, free };
+            shapes.all.extend(id.free.iter().map(one(true)));
+            shapes.all.extend(id.told.iter().map(one(false)));
+        }
+        shapes.all.sort_by_key(|shape| (shape.written, !shape.free));
+        for shape in &shapes.all {
+            let (word, bit) = hash(shape.written);
+            if let Some(word) = shapes.known.get_mut(word) {
+                *word |= 1 << bit;
+            }
+        }
+        shapes
     }
-    shapes.sort_by_key(|a| (a.written, !a.free));
-    shapes
+
+    /// Those that are written so.
+    fn of(&self, written: number::Shape) -> &[Shape] {
+        let (word, bit) = hash(written);
+        if self.known.get(word).is_none_or(|word| word >> bit & 1 == 0) {
+            return &[];
+        }
+        let from = self.all.partition_point(|known| known.written < written);
+        let count = self.all.iter().skip(from).take_while(|known| known.written == written).count();
+        self.all.get(from..from + count).unwrap_or_default()
+    }
 }
 
 /// The id of digits that starts with `number`.
@@ -93,35 +122,21 @@ pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<C
         if !(7..=18).contains(&group.total) {
             continue;
         }
-        let mut code = [0; 24];
-        for (place, digit) in code.iter_mut().zip(number.digits(group.total)) {
-            *place = b'0' + digit;
-        }
-        if let Some(found) = lettered_tail(look, start, group.end, group.shape, (&mut code, group.total)) {
+        let digits = number.digits(group.total);
+        if let Some(found) = ask(look, (start, group.end), group.shape, digits, None) {
             return Some(found);
         }
-        let code = code.get(..group.total)?;
-        if let Some(found) = ask(look, start, group.end, group.shape, code) {
-            return Some(found);
+        // The letter after digits belongs to some ids.
+        let dashed = look.text.at(group.end) == Some(b'-');
+        let at = group.end + usize::from(dashed);
+        if let Some(letter) = look.text.at(at).filter(u8::is_ascii_alphabetic) {
+            let shape = number::lettered(group.shape, dashed);
+            if let Some(found) = ask(look, (start, at + 1), shape, digits, Some(letter)) {
+                return Some(found);
+            }
         }
     }
     None
-}
-
-/// The letter after digits belongs to some ids.
-fn lettered_tail(
-    look: &Look<'_>,
-    start: usize,
-    end: usize,
-    shape: number::Shape,
-    (code, total): (&mut [u8; 24], usize),
-) -> Option<Candidate> {
-    let text = &look.text;
-    let dashed = text.at(end) == Some(b'-');
-    let at = end + usize::from(dashed);
-    let letter = text.at(at).filter(u8::is_ascii_alphabetic)?;
-    *code.get_mut(total)? = letter.to_ascii_uppercase();
-    ask(look, start, at + 1, number::lettered(shape, dashed), code.get(..=total)?)
 }
 
 fn closes(look: &Look<'_>, end: usize) -> bool {
@@ -130,13 +145,25 @@ fn closes(look: &Look<'_>, end: usize) -> bool {
     text.closes(end, ALNUM) && !longer
 }
 
-fn ask(look: &Look<'_>, start: usize, end: usize, shape: number::Shape, code: &[u8]) -> Option<Candidate> {
-    let shapes = &look.rules.shapes;
-    let from = shapes.partition_point(|known| known.written < shape);
-    for known in shapes.get(from..)?.iter().take_while(|known| known.written == shape) {
+fn ask(
+    look: &Look<'_>,
+    (start, end): (usize, usize),
+    shape: number::Shape,
+    digits: &[u8],
+    letter: Option<u8>,
+) -> Option<Candidate> {
+    let known = look.rules.shapes.of(shape);
+    if known.is_empty() || !closes(look, end) {
+        return None;
+    }
+    let mut code = [0; 24];
+    let written = digits.iter().map(|digit| b'0' + digit).chain(letter.map(|letter| letter.to_ascii_uppercase()));
+    code.iter_mut().zip(written).for_each(|(place, byte)| *place = byte);
+    let code = code.get(..digits.len() + usize::from(letter.is_some()))?;
+    for known in known {
         let rule = look.rules.ids.get(known.index)?;
         look.text.spend(code.len());
-        if closes(look, end) && (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
+        if (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
             let strength = if known.free { Strength::Checked } else { Strength::Told };
             if let Some(found) = look.found_as(id(known.index), start, end, strength) {
                 return Some(found);

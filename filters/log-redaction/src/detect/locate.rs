@@ -5,8 +5,11 @@
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
-use regex_automata::util::syntax;
+use regex_automata::util::syntax::{self, parse_with};
 use regex_automata::{Anchored, MatchKind, PatternID, util::start};
+use regex_syntax::hir::Hir;
+
+use super::alphabet;
 
 /// What one cache of states may take, in bytes.
 const CACHE: usize = 4 << 20;
@@ -30,41 +33,20 @@ pub(super) struct Locator {
     read: [u8; 256],
 }
 
-/// Every byte as itself.
-const PLAIN: [u8; 256] = table(false);
-/// Letters in lower case: half as many classes of bytes, and half the memory for each state.
-const FOLDED: [u8; 256] = table(true);
-
-#[allow(clippy::indexing_slicing, reason = "checked when compiled")]
-const fn table(fold: bool) -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = if fold { (byte as u8).to_ascii_lowercase() } else { byte as u8 };
-        byte += 1;
-    }
-    table
-}
-
 impl Locator {
-    /// Of `patterns`; where they are `folded`, none of them tells upper case from lower.
-    pub(super) fn new(patterns: &[&str], folded: bool) -> Result<Self, String> {
-        let lower: Vec<String> = patterns.iter().map(|pattern| without_upper_case(pattern)).collect();
-        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-        let (patterns, read) = if folded { (&*lower, FOLDED) } else { (patterns, PLAIN) };
-        DFA::builder()
-            .configure(
-                DFA::config()
-                    .match_kind(MatchKind::All)
-                    .cache_capacity(CACHE)
-                    .skip_cache_capacity_check(true)
-                    .unicode_word_boundary(false),
-            )
-            .syntax(syntax())
-            .thompson(thompson())
-            .build_many(patterns)
-            .map(|dfa| Self { dfa, read })
-            .map_err(|error| error.to_string())
+    /// Of `patterns`. Errors are of patterns that cannot be, or are too large together.
+    pub(super) fn new(patterns: &[&str]) -> Result<Self, String> {
+        let parse = |pattern: &&str| parse_with(pattern, &syntax()).map_err(|error| error.to_string());
+        let parsed: Vec<Hir> = patterns.iter().map(parse).collect::<Result<_, _>>()?;
+        let read = alphabet::of(&parsed);
+        let patterns: Vec<Hir> = parsed.iter().map(|pattern| alphabet::written_in(pattern, &read)).collect();
+        let nfa = thompson::Compiler::new()
+            .configure(thompson())
+            .build_many_from_hir(&patterns)
+            .map_err(|error| error.to_string())?;
+        let config = DFA::config().match_kind(MatchKind::All).cache_capacity(CACHE).skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())?;
+        Ok(Self { dfa, read })
     }
 
     pub(super) fn cache(&self) -> Cache {
@@ -128,16 +110,4 @@ impl Locator {
             return true;
         }
     }
-}
-
-/// The pattern for a text in lower case. `(?i:…)` around all of it is taken off: what it added is never seen.
-fn without_upper_case(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut escaped = false;
-    for character in pattern.replace("A-Za-z", "a-z").replace("A-Fa-f", "a-f").replace("(?i:", "(?:").chars() {
-        // `\\A` is no letter.
-        out.push(if escaped { character } else { character.to_ascii_lowercase() });
-        escaped = character == '\\' && !escaped;
-    }
-    out
 }

@@ -92,7 +92,7 @@ const NOTHING: &[&[u8]] = &[
 
 /// The locators: a word and what separates it from its value, and options of a command line.
 pub(super) const FIELD: &str = concat!(
-    "(?i:pass(?:word|wd|wort|phrase|code)s?|pwd|pass|kennwort|senha|wachtwoord|contrase(?:n|\\xc3\\xb1)a|mot_?de_?passe|",
+    "(?i:pass(?:word|wd|wort|phrase|code)s?|pwd|pass|kennwort|senha|wachtwoord|contrase(?:n|[\\xc2\\xc3][\\xa0-\\xbf])a|mot_?de_?passe|",
     "secret(?:[ _-]?(?:access[ _-]?)?key)?s?|credentials?|(?:api|access|auth|private|secret|account|shared|signing|encryption|master|service)[ _-]?key|",
     "api[_-]?token|token|authorization|cookie|session[_-]?id|jsessionid|phpsessid|csrf|sid|cvv2?|cvc|otp|mnemonic)",
     "[\"'\\\\\\]]{0,3}[ \\t]{0,2}(?:[:=>])"
