@@ -175,7 +175,32 @@ impl Redactor {
 
     /// Whose keys and rules a unit's leaves get.
     fn owner(&self) -> Option<Tenant> {
-        self.open.last().and_then(|open| open.owner(self.own))
+        self.open.last().unwrap_or(&self.base).owner(self.own)
+    }
+
+    /// A leaf of the body itself, beside all units: what may not stay is masked, since there is nothing to leave out but the
+    /// body.
+    fn beside(&mut self, place: &Place<'_>, text: &[u8]) -> Change {
+        let engine = self.engine.clone();
+        if place.part == Part::Key {
+            return self.rewrite(place, text, true);
+        }
+        let named = engine.places.as_ref().map(|places| places.named(&*engine.directory, place, text));
+        let ours = match named {
+            None | Some(Named::Nobody) => true,
+            Some(Named::Tenant(tenant)) => self.owner() == Some(tenant),
+            Some(Named::Unknown) => !engine.unknown_is_foreign,
+        };
+        if self.base.foreign || !ours {
+            return self.whole(place, FOREIGN, Action::Mask, text);
+        }
+        let chosen = self.chosen();
+        match engine.fields.decide(chosen, place) {
+            Decision::Drop | Decision::DropRecord => Change::DropField,
+            Decision::Replace(action) => self.whole(place, FIELD, action, text),
+            Decision::Keep => self.rewrite(place, text, false),
+            Decision::Scan => self.rewrite(place, text, true),
+        }
     }
 
     fn chosen(&mut self) -> Chosen {
@@ -184,7 +209,7 @@ impl Redactor {
         if fields.is_empty() {
             return Chosen::Open;
         }
-        let Some(open) = self.open.last_mut() else { return Chosen::Closed };
+        let open = self.open.last_mut().unwrap_or(&mut self.base);
         let choose = |open: &Open| {
             let word = |word: &Option<String>| word.clone().unwrap_or_default();
             fields.choose(owner, &word(&open.service), &word(&open.classification))
@@ -303,8 +328,11 @@ impl Leaves for Redactor {
     }
 
     fn leaf(&mut self, place: &Place<'_>, text: &[u8]) -> Change {
-        if self.beyond > 0 || self.open.is_empty() {
+        if self.beyond > 0 {
             return Change::DropField;
+        }
+        if self.open.is_empty() {
+            return self.beside(place, text);
         }
         if !self.engine.looks {
             self.note(place, text);
