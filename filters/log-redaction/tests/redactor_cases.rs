@@ -14,9 +14,9 @@ use std::rc::Rc;
 use kinds::{kinds, same, wire};
 use partywall_log_redaction::carriers::Kind;
 use partywall_log_redaction::detect::{Detectors, Selection};
-use partywall_log_redaction::redactor::{Engine, Facts, Own, Pass, Rules};
+use partywall_log_redaction::redactor::{Engine, Facts, Own, Pass, Redactor, Rules};
 use partywall_log_redaction::replace::Keys;
-use redact::{ACME, directory, keys, run};
+use redact::{ACME, again, directory, keys};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,7 +116,8 @@ fn check(case: &Case) -> Result<(), String> {
         pass: if case.quarantine { Pass::Quarantine } else { Pass::Main },
         ..Facts::new("test", if case.shared { Own::Record } else { Own::Tenant(ACME) })
     };
-    let (out, counts) = run(&engine, &facts, kind, &[&input])?;
+    let mut redactor = Redactor::new(engine, &facts);
+    let (out, counts) = again(&mut redactor, &facts, kind, &[&input])?;
     let counts: BTreeMap<String, u64> =
         counts.into_iter().map(|count| (format!("{} {}", count.detector, count.action), count.count)).collect();
     let told = format!("  came {}\n  counts {counts:?}", same(kind, &out));
@@ -132,13 +133,13 @@ fn check(case: &Case) -> Result<(), String> {
     let mut cuts: Vec<Vec<&[u8]>> = vec![input.chunks(1).collect(), input.chunks(7).collect()];
     cuts.extend((1..input.len().min(600)).map(|at| vec![&input[..at], &input[at..]]));
     for pieces in cuts {
-        if run(&engine, &facts, kind, &pieces)?.0 != out {
+        if again(&mut redactor, &facts, kind, &pieces)?.0 != out {
             return Err("it depends on how the body is cut".to_owned());
         }
     }
-    let again = run(&engine, &facts, kind, &[&out])?.0;
-    if again != out {
-        return Err(format!("what was redacted is redacted again\n{told}\n  then {}", same(kind, &again)));
+    let twice = again(&mut redactor, &facts, kind, &[&out])?.0;
+    if twice != out {
+        return Err(format!("what was redacted is redacted again\n{told}\n  then {}", same(kind, &twice)));
     }
     Ok(())
 }

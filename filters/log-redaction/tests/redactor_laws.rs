@@ -3,6 +3,8 @@
 
 #[path = "common/kinds.rs"]
 mod kinds;
+#[path = "labelled/mod.rs"]
+mod labelled;
 #[path = "common/messages.rs"]
 mod messages;
 #[path = "common/redact.rs"]
@@ -23,7 +25,7 @@ use partywall_log_redaction::fields::{FieldAction, FieldRule, FieldSet, Unlisted
 use partywall_log_redaction::redactor::{Engine, Own, Redactor, Rules};
 use partywall_log_redaction::replace::{Action, Replace};
 use partywall_log_redaction::tenants::{Foreign, TenantRules, Unattributed};
-use redact::{ACME, GLOBEX_PRINT, directory, engine, keys, of, run};
+use redact::{ACME, GLOBEX_PRINT, again, directory, engine, keys, of, run};
 use samples::sample;
 use script::{Answer, Script};
 use telemetry::Random;
@@ -42,7 +44,7 @@ fn has(bytes: &[u8], value: &str) -> bool {
 
 fn each(mut law: impl FnMut(&str, Kind, &mut Random)) {
     for (name, kind) in kinds() {
-        for seed in 0..12 {
+        for seed in 0..6 {
             law(name, kind, &mut Random(seed));
         }
     }
@@ -58,23 +60,24 @@ fn rules(action: Action, foreign: Foreign) -> Rules {
 
 const ACTIONS: [Action; 6] =
     [Action::Mask, Action::Pseudonym, Action::Encrypt, Action::Partial, Action::DropField, Action::DropRecord];
-const PERSONAL: [&str; 4] = ["ada@example.com", "4111111111111111", "203.0.113.77", "DE89370400440532013000"];
+const PERSONAL: [&str; 4] = ["ada@example.com", "4111111111111111", "2001:db8:1:2::77", "DE89370400440532013000"];
 const MARKS: [&str; 3] = [GLOBEX_PRINT, "www.globex.test", "globex.shop.example"];
 
 #[test]
 fn nothing_that_is_found_goes_on() {
     for action in ACTIONS {
-        let engine = engine(&rules(action, Foreign::Drop));
+        let facts = of(Own::Tenant(ACME));
+        let mut redactor = Redactor::new(engine(&rules(action, Foreign::Drop)), &facts);
         let mut held = 0;
         each(|name, kind, random| {
             for value in PERSONAL {
                 let body = body(kind, value, random);
                 held += usize::from(has(&body, value));
-                let (out, _) = run(&engine, &of(Own::Tenant(ACME)), kind, &[&body]).unwrap();
+                let (out, _) = again(&mut redactor, &facts, kind, &[&body]).unwrap();
                 assert!(!has(&out, value), "{name} {action:?}: {}", same(kind, &out));
             }
         });
-        assert!(held > 400, "{held} bodies held something");
+        assert!(held > 200, "{held} bodies held something");
     }
 }
 
@@ -86,19 +89,20 @@ fn no_name_of_another_tenant_goes_on_wherever_it_stands() {
         (Foreign::Mask, Own::Tenant(ACME)),
         (Foreign::Mask, Own::Record),
     ] {
-        let engine = engine(&rules(Action::Partial, foreign));
+        let facts = of(own);
+        let mut redactor = Redactor::new(engine(&rules(Action::Partial, foreign)), &facts);
         let mut held = 0;
         each(|name, kind, random| {
             for mark in MARKS {
                 for value in [mark.to_owned(), format!("a@{mark}"), format!("https://u:pw12345678@{mark}/x?y={mark}")] {
                     let body = body(kind, &value, random);
                     held += usize::from(has(&body, mark));
-                    let (out, _) = run(&engine, &of(own), kind, &[&body]).unwrap();
+                    let (out, _) = again(&mut redactor, &facts, kind, &[&body]).unwrap();
                     assert!(!has(&out, mark), "{name} {foreign:?} {own:?}: {}", same(kind, &out));
                 }
             }
         });
-        assert!(held > 800, "{held} bodies held a name");
+        assert!(held > 400, "{held} bodies held a name");
     }
 }
 
@@ -127,12 +131,13 @@ fn what_was_redacted_stays_as_it_is_in_whatever_pieces() {
         ..TenantRules::default()
     };
     for action in ACTIONS {
-        let engine = engine(&Rules { tenants: Some(tenants.clone()), ..rules(action, Foreign::Mask) });
+        let rules = Rules { tenants: Some(tenants.clone()), ..rules(action, Foreign::Mask) };
+        let facts = of(Own::Tenant(ACME));
+        let mut redactor = Redactor::new(engine(&rules), &facts);
         each(|name, kind, random| {
             for value in PERSONAL.into_iter().chain(MARKS) {
                 let body = body(kind, value, random);
-                let facts = of(Own::Tenant(ACME));
-                let (out, _) = run(&engine, &facts, kind, &[&body]).unwrap();
+                let (out, _) = again(&mut redactor, &facts, kind, &[&body]).unwrap();
                 let mut pieces = Vec::new();
                 let mut rest = &body[..];
                 while !rest.is_empty() {
@@ -140,9 +145,9 @@ fn what_was_redacted_stays_as_it_is_in_whatever_pieces() {
                     pieces.push(piece);
                     rest = behind;
                 }
-                assert!(run(&engine, &facts, kind, &pieces).unwrap().0 == out, "{name} {action:?}: pieces");
-                let (again, _) = run(&engine, &facts, kind, &[&out]).unwrap();
-                assert!(again == out, "{name} {action:?}:\n{}\n{}", same(kind, &out), same(kind, &again));
+                assert!(again(&mut redactor, &facts, kind, &pieces).unwrap().0 == out, "{name} {action:?}: pieces");
+                let (twice, _) = again(&mut redactor, &facts, kind, &[&out]).unwrap();
+                assert!(twice == out, "{name} {action:?}:\n{}\n{}", same(kind, &out), same(kind, &twice));
             }
         });
     }
@@ -161,4 +166,21 @@ fn a_redactor_that_is_used_again_is_as_a_new_one() {
         assert!(out == run(&engine, &facts, kind, &[&body]).unwrap().0, "{name}");
         used.take_counts();
     });
+}
+
+#[test]
+fn lines_of_the_labelled_set_are_redacted_once() {
+    let lines: Vec<String> = labelled::set().into_iter().map(|line| line.text.replace(['\n', '\r'], " ")).collect();
+    let body = lines.join("\n").into_bytes();
+    for action in [Action::Mask, Action::Pseudonym, Action::Encrypt, Action::Partial] {
+        let facts = of(Own::Tenant(ACME));
+        let mut redactor = Redactor::new(engine(&rules(action, Foreign::Mask)), &facts);
+        let (out, counts) = again(&mut redactor, &facts, Kind::Lines, &[&body]).unwrap();
+        assert!(counts.iter().map(|count| count.count).sum::<u64>() > 1000, "{counts:?}");
+        let (twice, _) = again(&mut redactor, &facts, Kind::Lines, &[&out]).unwrap();
+        let (out, twice) = (String::from_utf8_lossy(&out).into_owned(), String::from_utf8_lossy(&twice).into_owned());
+        for (once, twice) in out.lines().zip(twice.lines()) {
+            assert_eq!(once, twice, "{action:?}");
+        }
+    }
 }

@@ -52,10 +52,20 @@ pub fn run(
     kind: Kind,
     pieces: &[&[u8]],
 ) -> Result<(Vec<u8>, Vec<Count>), String> {
-    let mut redactor = Redactor::new(engine.clone(), facts);
+    again(&mut Redactor::new(engine.clone(), facts), facts, kind, pieces)
+}
+
+/// Likewise, by a redactor that was used before.
+pub fn again(
+    redactor: &mut Redactor,
+    facts: &Facts<'_>,
+    kind: Kind,
+    pieces: &[&[u8]],
+) -> Result<(Vec<u8>, Vec<Count>), String> {
+    redactor.next(facts);
     let mut carrier = Carrier::new(kind, Limits::default());
     let mut out = Vec::new();
-    let mut push = |piece: &[u8], end| carrier.push(piece, end, &mut redactor, &mut out).map_err(|why| why.to_string());
+    let mut push = |piece: &[u8], end| carrier.push(piece, end, redactor, &mut out).map_err(|why| why.to_string());
     for piece in pieces {
         push(piece, false)?;
     }
