@@ -283,7 +283,7 @@ impl Redactor {
             return Verdict::Drop;
         }
         if strange && self.engine.foreign != Foreign::Mask {
-            self.counts.left_out(FOREIGN, self.engine.foreign);
+            self.counts.left_out(self.engine.foreign);
             return Verdict::Drop;
         }
         if unit != Unit::Record {

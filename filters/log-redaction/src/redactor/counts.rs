@@ -38,7 +38,8 @@ impl Counters {
         }
     }
 
-    pub(super) fn left_out(&mut self, _what: u16, foreign: Foreign) {
+    /// A record of another tenant, or more, did not go on.
+    pub(super) fn left_out(&mut self, foreign: Foreign) {
         if foreign == Foreign::Quarantine { self.quarantined += 1 } else { self.dropped += 1 }
     }
 

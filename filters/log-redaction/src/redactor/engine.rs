@@ -1,11 +1,12 @@
 //! What all redactors of a revision share.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::{DetectorId, Detectors};
+use crate::detect::{DetectorId, Detectors, catalog};
 use crate::fields::{FieldError, FieldSet, Sets};
 use crate::replace::{Action, Keys, Replace};
 use crate::tenants::{Directory, Foreign, Marks, Places, TenantError, TenantRules, Unattributed};
@@ -68,6 +69,7 @@ pub struct Engine {
     pub(super) detectors: Rc<Detectors>,
     /// What is called so by its number: `field`, `tenant`, then detectors.
     pub(super) names: Vec<String>,
+    known: HashSet<String>,
     /// What becomes of what each found.
     actions: Vec<Action>,
     /// Detectors in order, with their numbers.
@@ -122,6 +124,7 @@ impl Engine {
         let looks = places.is_some() || by_service || by_classification;
         Ok(Self {
             detectors,
+            known: catalog().into_iter().map(|about| about.name.to_owned()).chain(names.iter().cloned()).collect(),
             names,
             actions,
             numbers,
@@ -153,6 +156,6 @@ impl Engine {
 
     /// Whether a detector is called so, on or not: another redactor may have others.
     pub(super) fn is_detector(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
+        self.known.contains(name)
     }
 }

@@ -7,7 +7,7 @@ use crate::detect::Hint;
 use crate::replace::Action;
 use crate::tenants::Foreign;
 
-use super::engine::FOREIGN;
+use super::engine::{Engine, FOREIGN};
 use super::{KEYS, Redactor};
 
 /// What is replaced in a text.
@@ -74,37 +74,30 @@ impl Redactor {
                 }
             }
         }
-        if let Some(marks) = &engine.marks
-            && !self.quarantines()
-        {
-            let own = self.owner();
-            let before = self.spans.len();
-            let spans = &mut self.spans;
-            marks.find(&*engine.directory, text, |range, tenant| {
-                if own != Some(tenant) {
-                    spans.push(Span { range, what: FOREIGN, action: Action::Mask });
-                }
-            });
-            self.mention(before);
-        } else if let Some(marks) = &engine.marks {
-            let own = self.owner();
-            let mut mentions = false;
-            marks.find(&*engine.directory, text, |_, tenant| mentions |= own != Some(tenant));
-            if let Some(open) = self.open.last_mut() {
-                open.mentions |= mentions && own.is_some();
-            }
-        }
+        self.marks(&engine, place, text);
         if self.spans.len() > 1 {
             self.merge();
         }
     }
 
-    /// Where its tenant is known, a record that has a name more has another tenant's.
-    fn mention(&mut self, before: usize) {
-        let known = self.owner().is_some();
-        let any = self.spans.len() > before;
+    /// Other tenants' names, which are masked but for the quarantine. Where its tenant is known, a record that has one more
+    /// has another tenant's.
+    fn marks(&mut self, engine: &Engine, place: &Place<'_>, text: &[u8]) {
+        let Some(marks) = engine.marks.as_ref().filter(|_| place.part != Part::Number) else { return };
+        let own = self.owner();
+        let masks = !self.quarantines();
+        let spans = &mut self.spans;
+        let mut any = false;
+        marks.find(&*engine.directory, text, |range, tenant| {
+            if own != Some(tenant) {
+                any = true;
+                if masks {
+                    spans.push(Span { range, what: FOREIGN, action: Action::Mask });
+                }
+            }
+        });
         if let Some(open) = self.open.last_mut() {
-            open.mentions |= known && any && self.engine.foreign != Foreign::Mask;
+            open.mentions |= any && own.is_some() && engine.foreign != Foreign::Mask;
         }
     }
 

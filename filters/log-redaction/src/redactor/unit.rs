@@ -117,11 +117,10 @@ impl Open {
                 renamed => *renamed = None,
             }
         }
-        let tells = self.renamed.as_ref().is_none_or(|renamed| {
-            renamed.iter().any(|key| key.is_empty() || memchr::memmem::find(place.path, key).is_some())
-        });
         let fine = (1..=NAME).contains(&place.path.len()) && place.path.iter().all(|byte| is_plain(*byte));
-        let name = if tells || !fine { "*" } else { std::str::from_utf8(place.path).unwrap_or("*") };
+        let holds = |key: &Vec<u8>| key.is_empty() || memchr::memmem::find(place.path, key).is_some();
+        let tells = fine && self.renamed.as_ref().is_some_and(|renamed| !renamed.iter().any(holds));
+        let name = std::str::from_utf8(place.path).ok().filter(|_| tells).unwrap_or("*");
         if self.names.len() < NAMES && !self.names.iter().any(|known| known == name) {
             self.names.push(name.to_owned());
         }
