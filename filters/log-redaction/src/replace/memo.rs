@@ -103,3 +103,26 @@ impl Memo {
         Written::new(keys, text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_what_would_be_written() {
+        let keys = Keys::new(Some(&[1; 32]));
+        let mut memo = Memo::default();
+        for nth in 0..3 * PLACES {
+            let value = format!("{nth}@example.com");
+            let (mut first, mut again, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+            memo.write(&keys, None, (7, "email"), Action::Mask, value.as_bytes(), &mut first);
+            memo.write(&keys, None, (7, "email"), Action::Mask, value.as_bytes(), &mut again);
+            Memo::default().write(&keys, None, (7, "email"), Action::Mask, value.as_bytes(), &mut fresh);
+            assert!(first == again && first == fresh);
+            assert!(memo.known.len() <= PLACES);
+        }
+        memo.clear();
+        memo.write(&keys, None, (7, "email"), Action::Mask, &[b'x'; LONGEST + 1], &mut Vec::new());
+        assert!(memo.known.is_empty(), "nothing long stays");
+    }
+}
