@@ -38,6 +38,11 @@ impl Field {
         self.start..self.end
     }
 
+    /// Its length, of what has one.
+    pub(crate) fn place(&self) -> Range<usize> {
+        self.tag_end..self.body
+    }
+
     /// Its value, without tag and length.
     pub(crate) fn range(&self) -> Range<usize> {
         self.body..self.end

@@ -51,7 +51,7 @@ fn item(
         },
         |walk| {
             let mut document = before;
-            object(&mut document, walk, text, schema, Which::Units, depth)
+            if schema.has_units { object(&mut document, walk, text, schema, Which::Units, depth) } else { Ok(()) }
         },
     )?;
     *document = after;
@@ -119,12 +119,7 @@ fn object(
                     return Err(Fault::Twice.into());
                 }
                 seen |= bit;
-                let has_units = match known.what {
-                    What::Unit(..) => true,
-                    What::Message(inner) => inner.fields.iter().any(Known::is_unit),
-                    _ => false,
-                };
-                if has_units != (which == Which::Units) {
+                if known.has_units() != (which == Which::Units) {
                     document.cursor.skip()?;
                 } else {
                     let level = walk.desk.path.down(known.step.as_bytes());
@@ -192,7 +187,7 @@ fn one(
         What::Message(inner) => {
             let before = *document;
             object(document, walk, text, inner, Which::Own, depth)?;
-            if inner.fields.iter().any(Known::is_unit) {
+            if inner.has_units {
                 object(&mut { before }, walk, text, inner, Which::Units, depth)?;
             }
             Ok(Fate::Stays)
