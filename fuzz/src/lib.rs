@@ -12,4 +12,5 @@ pub mod kafka;
 pub mod kafka_session;
 pub mod policies;
 mod random;
+pub mod redaction_carriers;
 pub mod targets;

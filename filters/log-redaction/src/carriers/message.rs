@@ -43,14 +43,10 @@ impl<'m> Message<'m, '_> {
         let mut fields = Fields::of(self.text, range);
         while let Some(field) = fields.next()? {
             match schema.by_number(field.number) {
-                Some(known) => {
-                    // Units may stand below a message that is none, as points do in a metric.
-                    if known.has_units() == (which == Which::Units) {
-                        self.field(known, &field)?;
-                    }
-                }
+                // Units may stand below a message that is none, as points do in a metric.
+                Some(known) if known.has_units() == (which == Which::Units) => self.field(known, &field)?,
                 None if which == Which::Own => self.unknown(&field)?,
-                None => {}
+                Some(_) | None => {}
             }
         }
         Ok(())
