@@ -120,7 +120,7 @@ fn main() {
             };
             (0..5).map(|_| once(run)).fold(0.0, f64::max)
         };
-        let bounds = Bounds { ratio: usize::MAX, ..Bounds::default() };
+        let bounds = Bounds { ratio: usize::MAX, block: 64 << 20, ..Bounds::default() };
         let read = best(&mut || {
             let (mut decoder, mut size) = (Decoder::new(encoding, bounds), 0);
             for piece in folded.chunks(PIECE) {

@@ -154,7 +154,7 @@ fn what_unfolds_to_far_too_much_is_refused_before_it_did() {
     let zeros = vec![0; 100 << 20];
     for (encoding, body) in encoded(&zeros) {
         let mut most = 0;
-        let mut decoder = Decoder::new(encoding, Bounds { most: 50 << 20, ratio: 200, free: 1 << 20 });
+        let mut decoder = Decoder::new(encoding, Bounds { most: 50 << 20, ..Bounds::default() });
         let read = body.chunks(4096).try_for_each(|piece| {
             decoder.push(piece, false, &mut |text| {
                 most += text.len();
