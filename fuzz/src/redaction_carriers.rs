@@ -168,13 +168,7 @@ fn run(kind: Kind, body: &[u8], size: usize, redactor: &mut Redactor) -> Option<
     within(LIMITS, kind, body, size, redactor)
 }
 
-fn within(
-    limits: Limits,
-    kind: Kind,
-    body: &[u8],
-    size: usize,
-    redactor: &mut Redactor,
-) -> Option<(Vec<u8>, bool)> {
+fn within(limits: Limits, kind: Kind, body: &[u8], size: usize, redactor: &mut Redactor) -> Option<(Vec<u8>, bool)> {
     let (mut carrier, mut out) = (Carrier::new(kind, limits), Vec::new());
     let mut read = body.chunks(size).try_for_each(|piece| {
         let read = carrier.push(piece, false, redactor, &mut out);
