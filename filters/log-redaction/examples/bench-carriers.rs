@@ -1,5 +1,5 @@
 //! What it costs to go through bodies of telemetry with nobody who changes anything, beside copying them:
-//! `cargo run --release -p partywall-log-redaction --example bench-carriers`.
+//! `cargo run --release -p partywall-log-redaction --example bench-carriers [NAME]`.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it measures and tells")]
 
 use std::hint::black_box;
@@ -51,6 +51,7 @@ impl Leaves for Edit {
 }
 
 fn main() {
+    let only = std::env::args().nth(1);
     let logs = logs();
     let binary =
         repeated(&serde_json::from_value::<ExportLogsServiceRequest>(logs.clone()).expect("logs").encode_to_vec());
@@ -92,6 +93,9 @@ fn main() {
         ("lines", Kind::Lines, &lines),
         ("syslog", Kind::Lines, &syslog),
     ] {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
         let run = |leaves: &mut dyn Leaves| {
             let mut carrier = Carrier::new(kind, Limits::default());
             rate(body, |piece, out| {
@@ -102,6 +106,9 @@ fn main() {
         };
         let (keep, edit) = (run(&mut Keep(0)), run(&mut Edit));
         println!("{name:<22} {keep:>10.0} {edit:>10.0} {:>13.0}%", keep / copy * 100.0);
+    }
+    if only.is_some() {
+        return;
     }
     println!("\n{:<22} {:>10} {:>10} {:>10}", "encoding", "read, MB/s", "write", "ratio");
     for encoding in [Encoding::Gzip, Encoding::Deflate, Encoding::Snappy, Encoding::SnappyFramed, Encoding::Zstd] {
