@@ -26,6 +26,11 @@ impl<'b> Cursor<'b> {
     /// The next byte that is no space, which is not read.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        let first = *self.bytes.get(self.at)?;
+        // Mostly there is none.
+        if first > b' ' {
+            return Some(first);
+        }
         let rest = self.bytes.get(self.at..)?;
         let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
         self.at += spaces;

@@ -64,7 +64,7 @@ impl<'w> Walk<'w> {
             return Change::Keep;
         }
         let change = self.leaves.leaf(&place, text);
-        if change != Change::Keep {
+        if !matches!(change, Change::Keep) {
             self.desk.counts.changed += 1;
         }
         change
