@@ -130,7 +130,8 @@ fn other(walk: &mut Walk<'_>, key: &[u8], text: &[u8]) -> Result<(), Refusal> {
         walk.desk.splice.clear();
         walk.desk.splice.replace(0..text.len(), |arena| arena.extend_from_slice(b"null"));
     }
-    Ok(document.cursor.end()?)
+    document.cursor.end()?;
+    walk.paths_were_bounded()
 }
 
 /// Reads records that stand on lines of their own; one that cannot be read is left out.

@@ -233,7 +233,7 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
         }
     }
     document.cursor.expect(b'{')?;
-    let mut members = Members::new(document.here());
+    let (mut members, mut keys, mut values) = (Members::new(document.here()), false, false);
     if !document.cursor.take(b'}') {
         loop {
             let start = document.next();
@@ -241,6 +241,14 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
             document.cursor.expect(b':')?;
             let mark = walk.desk.splice.mark();
             let mut inner = Fate::Stays;
+            let place = match &*member {
+                b"key" => Some(&mut keys),
+                b"value" => Some(&mut values),
+                _ => None,
+            };
+            if place.is_some_and(|seen| std::mem::replace(seen, true)) {
+                return Err(Fault::Twice.into());
+            }
             match &*member {
                 b"key" => drop(document.cursor.value(below)?),
                 _ if fate == Fate::Goes => drop(document.cursor.value(below)?),
@@ -262,33 +270,23 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
 /// A text, and where it stands.
 type Found<'t> = (Cow<'t, [u8]>, Range<usize>);
 
-/// The key of an attribute. It mostly stands first.
+/// The key of an attribute. It mostly stands first; where it does not, what stands before it is gone through twice.
 fn key<'t>(mut document: Document<'t>) -> Result<Option<Found<'t>>, Refusal> {
     document.cursor.expect(b'{')?;
-    let (mut found, mut value) = (None, false);
     if document.cursor.take(b'}') {
         return Ok(None);
     }
     loop {
         let member = meaning(document.cursor.string()?);
         document.cursor.expect(b':')?;
-        let start = document.next();
-        match &*member {
-            b"key" => {
-                let text = meaning(document.cursor.string()?);
-                if found.replace((text, start..document.here())).is_some() {
-                    return Err(Fault::Twice.into());
-                }
-            }
-            name => {
-                if name == b"value" && std::mem::replace(&mut value, true) {
-                    return Err(Fault::Twice.into());
-                }
-                document.cursor.skip()?;
-            }
+        if &*member == b"key" {
+            let start = document.next();
+            let text = meaning(document.cursor.string()?);
+            return Ok(Some((text, start..document.here())));
         }
+        document.cursor.skip()?;
         if document.cursor.take(b'}') {
-            return Ok(found);
+            return Ok(None);
         }
         document.cursor.expect(b',')?;
     }
