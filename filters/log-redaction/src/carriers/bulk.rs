@@ -200,13 +200,13 @@ fn one(
     out: &mut Vec<u8>,
 ) -> Result<bool, Refusal> {
     let text = [head, source].concat();
-    let node = if action == Action::Update { UPDATE } else { SOURCE };
+    let node = if action == Action::Update { &UPDATE } else { &SOURCE };
     let mut walk = Walk::new(leaves, desk);
     let verdict = walk.unit(
         Unit::Record,
         |walk| {
             let mut document = Document::at(&text, 0..head.len());
-            document.value(walk, ACTION, b"", 0)?;
+            document.value(walk, &ACTION, b"", 0)?;
             document.cursor.end()?;
             if action != Action::Delete {
                 let mut document = Document::at(&text, head.len()..text.len());

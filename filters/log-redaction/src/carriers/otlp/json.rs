@@ -148,7 +148,7 @@ fn object(
 fn unknown(document: &mut Document<'_>, walk: &mut Walk<'_>, key: &[u8], depth: usize) -> Result<Fate, Refusal> {
     let level = walk.desk.path.down(key);
     let fate = match walk.leaf(Slot::Unknown, Part::Key, key, key) {
-        Change::Keep => document.value(walk, Node::of(Slot::Unknown), key, depth)?,
+        Change::Keep => document.value(walk, &Node::of(Slot::Unknown), key, depth)?,
         Change::Replace(_) | Change::DropField => {
             document.cursor.value(depth)?;
             Fate::Goes
@@ -182,8 +182,8 @@ fn one(
 ) -> Result<Fate, Refusal> {
     let name = known.name.as_bytes();
     match known.what {
-        What::Text(slot) => document.value(walk, Node::of(slot), name, depth),
-        What::Id(size) => document.value(walk, Node::treated(Slot::Unknown, Treat::Id(2 * size)), name, depth),
+        What::Text(slot) => document.value(walk, &Node::of(slot), name, depth),
+        What::Id(size) => document.value(walk, &Node::treated(Slot::Unknown, Treat::Id(2 * size)), name, depth),
         What::Number | What::Numbers => number(document, walk, name, depth),
         What::Message(inner) => {
             let before = *document;
@@ -212,13 +212,13 @@ fn number(document: &mut Document<'_>, walk: &mut Walk<'_>, name: &[u8], depth: 
             return Ok(Fate::Stays);
         }
     }
-    document.value(walk, Node::treated(Slot::Text, Treat::Measure), name, depth)
+    document.value(walk, &Node::treated(Slot::Text, Treat::Measure), name, depth)
 }
 
 /// A key with a value. The key is asked about first, wherever it stands.
 fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth: usize) -> Result<Fate, Refusal> {
     if document.cursor.peek() != Some(b'{') {
-        return document.value(walk, Node::of(slot), b"", depth);
+        return document.value(walk, &Node::of(slot), b"", depth);
     }
     let below = document.deeper(depth)?;
     let key = key(*document)?;
@@ -301,7 +301,7 @@ fn any(
     depth: usize,
 ) -> Result<Fate, Refusal> {
     if document.cursor.peek() != Some(b'{') {
-        return document.value(walk, Node::of(slot), key, depth);
+        return document.value(walk, &Node::of(slot), key, depth);
     }
     let below = document.deeper(depth)?;
     document.cursor.expect(b'{')?;
@@ -335,7 +335,7 @@ fn any(
                 list(document, walk, below, |document, walk, below| attribute(document, walk, slot, below))?
             }
             b"stringValue" | b"string_value" | b"boolValue" | b"bool_value" => {
-                document.value(walk, Node::of(slot), key, below)?
+                document.value(walk, &Node::of(slot), key, below)?
             }
             // Null is no value, and what is of another kind than its name says is nobody's.
             kind => unknown(document, walk, kind, below)?,
