@@ -18,12 +18,19 @@ impl<'b> Cursor<'b> {
     }
 
     /// How much of the text was read.
+    #[inline]
     pub fn at(&self) -> usize {
         self.at
     }
 
     /// The next byte that is no space, which is not read.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        let first = *self.bytes.get(self.at)?;
+        // Mostly there is none.
+        if first > b' ' {
+            return Some(first);
+        }
         let rest = self.bytes.get(self.at..)?;
         let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
         self.at += spaces;
@@ -31,6 +38,7 @@ impl<'b> Cursor<'b> {
     }
 
     /// Reads the next byte that is no space, if it is this one.
+    #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -38,6 +46,7 @@ impl<'b> Cursor<'b> {
     }
 
     /// Reads one that must come.
+    #[inline]
     pub fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         match self.peek() {
             Some(found) if found == byte => {
@@ -55,6 +64,7 @@ impl<'b> Cursor<'b> {
     }
 
     /// Reads a string; gives it without its quotes, as it is written.
+    #[inline]
     pub fn string(&mut self) -> Result<&'b [u8], Fault> {
         self.expect(b'"')?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();

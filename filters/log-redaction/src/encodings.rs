@@ -89,11 +89,13 @@ pub struct Bounds {
     pub ratio: usize,
     /// Bytes that do not count for `ratio`.
     pub free: usize,
+    /// Bytes of a block of snappy, which is held whole.
+    pub block: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { most: 64 << 20, ratio: 200, free: 1 << 20 }
+        Self { most: 64 << 20, ratio: 200, free: 1 << 20, block: 4 << 20 }
     }
 }
 

@@ -154,7 +154,7 @@ fn what_unfolds_to_far_too_much_is_refused_before_it_did() {
     let zeros = vec![0; 100 << 20];
     for (encoding, body) in encoded(&zeros) {
         let mut most = 0;
-        let mut decoder = Decoder::new(encoding, Bounds { most: 50 << 20, ratio: 200, free: 1 << 20 });
+        let mut decoder = Decoder::new(encoding, Bounds { most: 50 << 20, ..Bounds::default() });
         let read = body.chunks(4096).try_for_each(|piece| {
             decoder.push(piece, false, &mut |text| {
                 most += text.len();
@@ -168,16 +168,17 @@ fn what_unfolds_to_far_too_much_is_refused_before_it_did() {
     }
     // A block of zstd that says that one sequence after the other repeats 128 KiB.
     let head = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x38, 0x40, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
-    let sequences = |count: u8| {
-        let bits = vec![0; 2 * usize::from(count)];
+    let sequences = |count: u8, written: u8| {
+        let bits = vec![0; 2 * usize::from(written)];
         let block = [&[0x00, count, 0x54, 0, 0, 52][..], &bits, &[1]].concat();
         let size = (block.len() as u32) << 3 | 5;
         let body = [&head[..], &size.to_le_bytes()[..3], &block].concat();
         unfold(Encoding::Zstd, &body, 9, Bounds::default()).map(|text| text.len()).map_err(|refusal| refusal.cause)
     };
-    assert_eq!(sequences(1), Ok(8 + 65539));
-    assert_eq!(sequences(2), Err(Cause::Length));
-    assert_eq!(sequences(100), Err(Cause::Length));
+    assert_eq!(sequences(1, 1), Ok(8 + 65539));
+    assert_eq!(sequences(2, 2), Err(Cause::Length));
+    // It is refused at the second, before it is seen that there is no third.
+    assert_eq!(sequences(100, 2), Err(Cause::Length));
 }
 
 #[test]

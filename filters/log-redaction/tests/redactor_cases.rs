@@ -69,8 +69,11 @@ fn plain(text: &str) -> String {
         let body = |text: &str, is: fn(u8) -> bool| text.bytes().take_while(|byte| is(*byte)).count();
         if let Some((within, after)) = mask {
             let (name, print) = within.rsplit_once(':').unwrap();
-            assert!(print == "no_key" || print.len() == 8, "{within}");
-            out.push_str(&if print == "no_key" { format!("[{name}:no_key]") } else { format!("[{name}]") });
+            // Syslog writes a backslash before the bracket.
+            let bare = print.trim_end_matches('\\');
+            assert!(bare == "no_key" || bare.len() == 8, "{within}");
+            let print = if bare == "no_key" { format!(":{print}") } else { print[8..].to_owned() };
+            out.push_str(&format!("[{name}{print}]"));
             rest = after;
             continue;
         }

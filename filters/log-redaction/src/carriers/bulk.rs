@@ -200,13 +200,13 @@ fn one(
     out: &mut Vec<u8>,
 ) -> Result<bool, Refusal> {
     let text = [head, source].concat();
-    let node = if action == Action::Update { UPDATE } else { SOURCE };
+    let node = if action == Action::Update { &UPDATE } else { &SOURCE };
     let mut walk = Walk::new(leaves, desk);
     let verdict = walk.unit(
         Unit::Record,
         |walk| {
             let mut document = Document::at(&text, 0..head.len());
-            document.value(walk, ACTION, b"", 0)?;
+            document.value(walk, &ACTION, b"", 0)?;
             document.cursor.end()?;
             if action != Action::Delete {
                 let mut document = Document::at(&text, head.len()..text.len());
@@ -234,7 +234,8 @@ fn one(
             // JSON has no line ends within strings, and an action none between tokens: it came on one line.
             let begin = changed.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let (head, source) = changed.split_at_checked(begin).unwrap_or_default();
-            let to = if action == Action::Update { To::Member("doc") } else { To::Root };
+            // An update by a script takes no document.
+            let to = if action == Action::Update { To::MemberIfThere("doc") } else { To::Root };
             out.extend_from_slice(head);
             out.extend_from_slice(&tag(source, to, &tags)?);
             Ok(true)

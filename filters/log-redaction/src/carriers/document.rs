@@ -60,7 +60,7 @@ impl Node {
 /// A record that is all of `range` in `text`, of which the edits are; `false` where it is left out.
 pub(crate) fn record(
     walk: &mut Walk<'_>,
-    node: Node,
+    node: &Node,
     text: &[u8],
     range: Range<usize>,
     to: To,
@@ -121,7 +121,13 @@ impl<'t> Document<'t> {
     }
 
     /// A value and all that is in it.
-    pub(crate) fn value(&mut self, walk: &mut Walk<'_>, node: Node, key: &[u8], depth: usize) -> Result<Fate, Refusal> {
+    pub(crate) fn value(
+        &mut self,
+        walk: &mut Walk<'_>,
+        node: &Node,
+        key: &[u8],
+        depth: usize,
+    ) -> Result<Fate, Refusal> {
         let fate = match self.cursor.peek().ok_or(Fault::Cut)? {
             b'"' => {
                 let start = self.here();
@@ -175,10 +181,12 @@ impl<'t> Document<'t> {
         }
     }
 
-    fn object(&mut self, walk: &mut Walk<'_>, node: Node, depth: usize) -> Result<Fate, Refusal> {
+    fn object(&mut self, walk: &mut Walk<'_>, node: &Node, depth: usize) -> Result<Fate, Refusal> {
         let below = self.deeper(depth)?;
         self.cursor.expect(b'{')?;
         let keys = walk.desk.keys.len();
+        let treat = if matches!(node.treat, Treat::Needed | Treat::Id(_)) { Treat::Leaves } else { node.treat };
+        let unnamed = Node { fields: &[], step: true, treat, slot: node.slot };
         let mut members = Members::new(self.here());
         if !self.cursor.take(b'}') {
             loop {
@@ -189,10 +197,7 @@ impl<'t> Document<'t> {
                 walk.desk.keys.push(hash(&key));
                 let mark = walk.desk.splice.mark();
                 let named = node.fields.iter().find(|(name, _)| name.as_bytes() == &*key);
-                let mut inner = named.map_or(Node { fields: &[], step: true, ..node }, |(_, inner)| *inner);
-                if named.is_none() && matches!(inner.treat, Treat::Needed | Treat::Id(_)) {
-                    inner.treat = Treat::Leaves;
-                }
+                let inner = named.map_or(&unnamed, |(_, inner)| inner);
                 let level = walk.desk.path.down(if inner.step { &key } else { b"" });
                 let mut fate = Fate::Stays;
                 if named.is_none() {
@@ -220,7 +225,7 @@ impl<'t> Document<'t> {
         Ok(Fate::Stays)
     }
 
-    fn array(&mut self, walk: &mut Walk<'_>, node: Node, key: &[u8], depth: usize) -> Result<Fate, Refusal> {
+    fn array(&mut self, walk: &mut Walk<'_>, node: &Node, key: &[u8], depth: usize) -> Result<Fate, Refusal> {
         let level = walk.desk.path.down(b"[]");
         self.items(walk, depth, |document, walk, below| document.value(walk, node, key, below))?;
         walk.desk.path.up(level);
@@ -259,6 +264,7 @@ impl<'t> Document<'t> {
 }
 
 /// What a string means.
+#[inline]
 pub(crate) fn meaning(written: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\\', written).is_none() {
         return Cow::Borrowed(written);

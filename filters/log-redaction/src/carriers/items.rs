@@ -10,8 +10,9 @@ use super::refusal::{Cause, Refusal};
 const NOT_HERE: Refusal = Refusal::undecodable("a comma, colon, key or bracket that JSON does not have here");
 const LARGE: Refusal = Refusal::new(Cause::TooLarge, "a value of the JSON is larger than what is held of it");
 
-/// The most spaces between two values, and the longest key: both are held.
-const MOST_BETWEEN: usize = 64 * 1024;
+/// The most spaces between two values, and the longest key: both are held, and gone through again with each piece until
+/// what follows is there.
+const MOST_BETWEEN: usize = 4 * 1024;
 
 /// Where the values stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Items {
             held.drain(..used);
             self.held = held;
         }
-        if self.held.len() > self.cap || self.between.len() > MOST_BETWEEN {
+        if self.held.len() > self.cap {
             return Err(LARGE);
         }
         if end { self.finish(out) } else { Ok(()) }
@@ -127,7 +128,7 @@ impl Items {
         if self.scan.at() == 0 && is_space(first) {
             let spaces = rest.iter().take_while(|byte| is_space(**byte)).count();
             self.between.extend_from_slice(rest.get(..spaces).unwrap_or_default());
-            return Ok(Some(spaces));
+            return if self.between.len() > MOST_BETWEEN { Err(LARGE) } else { Ok(Some(spaces)) };
         }
         match (self.state, first) {
             (State::Begin, b'[') if self.root == Root::Array => self.token(first, State::Item { may_end: true }, out),
@@ -204,10 +205,12 @@ impl Items {
         };
         self.scan = Scan::default();
         let spaces = rest.iter().skip(size).take_while(|byte| is_space(**byte)).count();
+        if size.max(spaces) > MOST_BETWEEN {
+            return Err(LARGE);
+        }
         match rest.get(size + spaces) {
             Some(b':') => {}
             Some(_) => return Err(NOT_HERE),
-            None if spaces > MOST_BETWEEN => return Err(LARGE),
             None => return Ok(None),
         }
         let mut cursor = Cursor::new(rest.get(..size).unwrap_or_default());

@@ -43,19 +43,10 @@ impl<'m> Message<'m, '_> {
         let mut fields = Fields::of(self.text, range);
         while let Some(field) = fields.next()? {
             match schema.by_number(field.number) {
-                Some(known) => {
-                    // Units may stand below a message that is none, as points do in a metric.
-                    let has_units = match known.what {
-                        What::Unit(..) => true,
-                        What::Message(inner) => inner.fields.iter().any(Known::is_unit),
-                        _ => false,
-                    };
-                    if has_units == (which == Which::Units) {
-                        self.field(known, &field)?;
-                    }
-                }
+                // Units may stand below a message that is none, as points do in a metric.
+                Some(known) if known.has_units() == (which == Which::Units) => self.field(known, &field)?,
                 None if which == Which::Own => self.unknown(&field)?,
-                None => {}
+                Some(_) | None => {}
             }
         }
         Ok(())
@@ -80,19 +71,21 @@ impl<'m> Message<'m, '_> {
             }
             What::Attribute(slot) => self.attribute(slot, field, 0)?,
             What::Any(slot) => {
-                let mark = self.walk.desk.splice.open(field.tag_end..field.body, field.end);
+                let mark = self.walk.desk.splice.mark();
                 let fate = self.any(slot, known.name.as_bytes(), field.range(), 0)?;
-                self.walk.desk.splice.close(mark);
+                self.walk.desk.splice.close(mark, field.place(), field.end);
                 if fate == Fate::Goes {
                     self.walk.desk.splice.back_to(mark);
                     self.walk.desk.splice.remove(field.whole());
                 }
             }
             What::Message(inner) => {
-                let mark = self.walk.desk.splice.open(field.tag_end..field.body, field.end);
+                let mark = self.walk.desk.splice.mark();
                 self.fields(inner, field.range(), Which::Own)?;
-                self.fields(inner, field.range(), Which::Units)?;
-                self.walk.desk.splice.close(mark);
+                if inner.has_units {
+                    self.fields(inner, field.range(), Which::Units)?;
+                }
+                self.walk.desk.splice.close(mark, field.place(), field.end);
             }
             What::Unit(unit, schema) => self.unit(unit, schema, field)?,
             What::Pair(slot) => self.pair(slot, field)?,
@@ -104,13 +97,15 @@ impl<'m> Message<'m, '_> {
     }
 
     fn unit(&mut self, unit: Unit, schema: &'static Schema, field: &Field) -> Result<(), Refusal> {
-        let before = self.walk.desk.splice.open(field.tag_end..field.body, field.end);
-        let inside = self.walk.desk.splice.mark();
+        let before = self.walk.desk.splice.mark();
         let (text, range) = (self.text, field.range());
         let verdict = self.walk.unit(
             unit,
             |walk| Message { walk, text }.fields(schema, range.clone(), Which::Own),
-            |walk| Message { walk, text }.fields(schema, range.clone(), Which::Units),
+            |walk| match schema.has_units {
+                true => Message { walk, text }.fields(schema, range.clone(), Which::Units),
+                false => Ok(()),
+            },
         )?;
         let splice = &mut self.walk.desk.splice;
         match verdict {
@@ -122,14 +117,14 @@ impl<'m> Message<'m, '_> {
             }
             Verdict::Tag(tags) => {
                 let mut changed = Vec::with_capacity(field.range().len());
-                splice.extract(inside, text, field.range(), &mut changed)?;
-                splice.back_to(inside);
+                splice.extract(before, text, field.range(), &mut changed)?;
+                splice.back_to(before);
                 let mut tagged = Vec::with_capacity(changed.len());
                 tag(schema.tags, &changed, &tags, &mut tagged)?;
                 splice.replace(field.range(), |arena| arena.extend_from_slice(&tagged));
             }
         }
-        splice.close(before);
+        splice.close(before, field.place(), field.end);
         Ok(())
     }
 
@@ -184,20 +179,9 @@ impl<'m> Message<'m, '_> {
     /// A key with a value. The key is asked about first, wherever it stands.
     fn attribute(&mut self, slot: Slot, field: &Field, depth: usize) -> Result<(), Refusal> {
         let mut fields = Fields::of(self.text, field.range());
-        let mut key = None;
-        let mut first = fields;
-        while let Some(part) = first.next()? {
-            if part.number == 1 {
-                if part.value != Value::Bytes {
-                    return Err(KIND);
-                }
-                if key.replace(part).is_some() {
-                    return Err(TWO_KEYS);
-                }
-            }
-        }
+        let key = self.key(fields)?;
         let name = key.map_or(&[][..], |key| self.bytes(key.range()));
-        let mark = self.walk.desk.splice.open(field.tag_end..field.body, field.end);
+        let mark = self.walk.desk.splice.mark();
         let level = self.walk.desk.path.down(name);
         let mut fate = Fate::Stays;
         if let Some(key) = key {
@@ -211,11 +195,12 @@ impl<'m> Message<'m, '_> {
             && let Some(part) = fields.next()?
         {
             match (part.number, part.value) {
+                (1, _) if key.is_some_and(|key| key.start != part.start) => return Err(TWO_KEYS),
                 (1, _) => {}
                 (2, Value::Bytes) => {
-                    let value = self.walk.desk.splice.open(part.tag_end..part.body, part.end);
+                    let value = self.walk.desk.splice.mark();
                     fate = self.any(slot, name, part.range(), depth)?;
-                    self.walk.desk.splice.close(value);
+                    self.walk.desk.splice.close(value, part.place(), part.end);
                 }
                 (2, _) => return Err(KIND),
                 // The place of a key in a table, as profiles have it.
@@ -224,12 +209,22 @@ impl<'m> Message<'m, '_> {
             }
         }
         self.walk.desk.path.up(level);
-        self.walk.desk.splice.close(mark);
+        self.walk.desk.splice.close(mark, field.place(), field.end);
         if fate == Fate::Goes {
             self.walk.desk.splice.back_to(mark);
             self.walk.desk.splice.remove(field.whole());
         }
         Ok(())
+    }
+
+    /// The key among these fields. It mostly stands first.
+    fn key(&self, mut fields: Fields<'_>) -> Result<Option<Field>, Refusal> {
+        while let Some(part) = fields.next()? {
+            if part.number == 1 {
+                return if part.value == Value::Bytes { Ok(Some(part)) } else { Err(KIND) };
+            }
+        }
+        Ok(None)
     }
 
     /// A value of any kind.
@@ -272,16 +267,16 @@ impl<'m> Message<'m, '_> {
 
     /// An array of values, or keys with values.
     fn list(&mut self, slot: Slot, key: &[u8], list: &Field, depth: usize) -> Result<(), Refusal> {
-        let mark = self.walk.desk.splice.open(list.tag_end..list.body, list.end);
+        let mark = self.walk.desk.splice.mark();
         let mut fields = Fields::of(self.text, list.range());
         while let Some(item) = fields.next()? {
             match (item.number, item.value) {
                 (1, Value::Bytes) if list.number == 6 => self.attribute(slot, &item, depth + 1)?,
                 (1, Value::Bytes) => {
                     let level = self.walk.desk.path.down(b"[]");
-                    let before = self.walk.desk.splice.open(item.tag_end..item.body, item.end);
+                    let before = self.walk.desk.splice.mark();
                     let fate = self.any(slot, key, item.range(), depth + 1)?;
-                    self.walk.desk.splice.close(before);
+                    self.walk.desk.splice.close(before, item.place(), item.end);
                     if fate == Fate::Goes {
                         self.walk.desk.splice.back_to(before);
                         self.walk.desk.splice.remove(item.whole());
@@ -292,7 +287,7 @@ impl<'m> Message<'m, '_> {
                 _ => self.unknown(&item)?,
             }
         }
-        self.walk.desk.splice.close(mark);
+        self.walk.desk.splice.close(mark, list.place(), list.end);
         Ok(())
     }
 
@@ -331,7 +326,7 @@ impl<'m> Message<'m, '_> {
     fn pair(&mut self, slot: Slot, field: &Field) -> Result<(), Refusal> {
         let (mut name, mut value) = (None, None);
         let mut fields = Fields::of(self.text, field.range());
-        let mark = self.walk.desk.splice.open(field.tag_end..field.body, field.end);
+        let mark = self.walk.desk.splice.mark();
         while let Some(part) = fields.next()? {
             let place = match part.number {
                 1 => &mut name,
@@ -360,7 +355,7 @@ impl<'m> Message<'m, '_> {
             }
         }
         self.walk.desk.path.up(level);
-        self.walk.desk.splice.close(mark);
+        self.walk.desk.splice.close(mark, field.place(), field.end);
         if fate == Fate::Goes {
             self.walk.desk.splice.back_to(mark);
             self.walk.desk.splice.remove(field.whole());

@@ -101,7 +101,7 @@ impl Values {
             let mut walk = Walk::new(leaves, desk);
             let stays = match what {
                 What::Item => match form {
-                    Form::Document(node, to) => record(&mut walk, *node, text, 0..text.len(), to)?,
+                    Form::Document(node, to) => record(&mut walk, node, text, 0..text.len(), to)?,
                     Form::Resource(schema) => resource(&mut walk, schema, text)?,
                     Form::Stream => stream(&mut walk, text)?,
                 },
@@ -126,11 +126,12 @@ fn other(walk: &mut Walk<'_>, key: &[u8], text: &[u8]) -> Result<(), Refusal> {
     }
     let mut document = Document::at(text, 0..text.len());
     // A member that is to go is emptied: its key went on.
-    if document.value(walk, Node::of(Slot::Unknown), key, 1)? == super::walk::Fate::Goes {
+    if document.value(walk, &Node::of(Slot::Unknown), key, 1)? == super::walk::Fate::Goes {
         walk.desk.splice.clear();
         walk.desk.splice.replace(0..text.len(), |arena| arena.extend_from_slice(b"null"));
     }
-    Ok(document.cursor.end()?)
+    document.cursor.end()?;
+    walk.paths_were_bounded()
 }
 
 /// Reads records that stand on lines of their own; one that cannot be read is left out.
@@ -167,7 +168,7 @@ impl Ndjson {
                 return Ok(());
             }
             let mut walk = Walk::new(leaves, desk);
-            match record(&mut walk, FIELDS, line.text, 0..line.text.len(), To::Root) {
+            match record(&mut walk, &FIELDS, line.text, 0..line.text.len(), To::Root) {
                 Ok(true) => {
                     desk.splice.apply(line.text, out)?;
                     out.extend_from_slice(line.end);

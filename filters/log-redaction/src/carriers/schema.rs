@@ -6,6 +6,10 @@ use super::leaves::{Slot, Unit};
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) fields: &'static [Known],
+    /// Whether units are among them, or in a message among them.
+    pub(crate) has_units: bool,
+    /// Of each number up to 16 where the field stands, counted from one.
+    index: [u8; 17],
     /// Where fields that are added go.
     pub(crate) tags: Tags,
 }
@@ -59,15 +63,40 @@ pub(crate) enum Tags {
 }
 
 impl Schema {
+    pub(crate) const fn new(fields: &'static [Known], tags: Tags) -> Self {
+        let (mut index, mut has_units, mut at) = ([0; 17], false, 0);
+        let mut rest = fields;
+        while let Some((known, behind)) = rest.split_first() {
+            has_units |= known.has_units();
+            let mut numbers = index.as_mut_slice();
+            let mut number = 0;
+            while let Some((place, after)) = numbers.split_first_mut() {
+                if number == known.number {
+                    *place = at + 1;
+                }
+                number += 1;
+                numbers = after;
+            }
+            (rest, at) = (behind, at + 1);
+        }
+        Self { fields, has_units, index, tags }
+    }
+
+    /// INVARIANT: no number in the tables is larger than 16.
     #[inline]
     pub(crate) fn by_number(&self, number: u32) -> Option<&'static Known> {
-        self.fields.iter().find(|known| known.number == number)
+        let at = *self.index.get(number as usize)?;
+        self.fields.get(usize::from(at).checked_sub(1)?)
     }
 }
 
 impl Known {
-    pub(crate) fn is_unit(&self) -> bool {
-        matches!(self.what, What::Unit(..))
+    pub(crate) const fn has_units(&self) -> bool {
+        match self.what {
+            What::Unit(..) => true,
+            What::Message(inner) => inner.has_units,
+            _ => false,
+        }
     }
 }
 

@@ -72,18 +72,12 @@ impl Splice {
         self.replace(range, |_| {});
     }
 
-    /// At `place` stands the length of what follows up to `until`, which may be edited from now on. Comes back with
-    /// the mark that [`close`](Self::close) wants.
-    pub(crate) fn open(&mut self, place: Range<usize>, until: usize) -> Mark {
-        let mark = self.mark();
-        self.push(Edit { start: place.start, end: place.end, new: New::Length { until, length: None } });
-        mark
-    }
-
-    /// What the length is of was gone through.
-    pub(crate) fn close(&mut self, open: Mark) {
-        if self.edits.len() == open.edits + 1 {
-            self.edits.truncate(open.edits);
+    /// At `place` stands the length of what follows up to `until`, all edits of which are those since `mark`. Where there
+    /// are none it stays as it came.
+    pub(crate) fn close(&mut self, mark: Mark, place: Range<usize>, until: usize) {
+        if self.edits.len() > mark.edits {
+            let new = New::Length { until, length: None };
+            self.edits.insert(mark.edits, Edit { start: place.start, end: place.end, new });
         }
     }
 
@@ -184,14 +178,13 @@ mod tests {
         // 1: { 1: { 1: "ab" } 2: "c" }, the innermost becomes 200 bytes.
         let source = [10, 9, 10, 4, 10, 2, b'a', b'b', 18, 1, b'c'];
         let (mut splice, mut out) = (Splice::default(), Vec::new());
-        let outer = splice.open(1..2, 11);
-        let inner = splice.open(3..4, 8);
+        let mark = splice.mark();
         splice.replace(5..8, |arena| {
             write_varint(200, arena);
             arena.extend([b'x'; 200]);
         });
-        splice.close(inner);
-        splice.close(outer);
+        splice.close(mark, 3..4, 8);
+        splice.close(mark, 1..2, 11);
         splice.apply(&source, &mut out).unwrap();
         assert_eq!(out[..8], [10, 209, 1, 10, 203, 1, 10, 200]);
         assert_eq!(out[209..], [18, 1, b'c']);
@@ -201,12 +194,11 @@ mod tests {
     fn where_nothing_changed_nothing_is_written_anew() {
         let source = [10, 0x81, 0x00, b'a'];
         let (mut splice, mut out) = (Splice::default(), Vec::new());
-        let open = splice.open(1..3, 4);
-        splice.close(open);
+        let mark = splice.mark();
+        splice.close(mark, 1..3, 4);
         assert!(splice.is_empty());
-        let open = splice.open(1..3, 4);
         splice.replace(3..4, |arena| arena.push(b'b'));
-        splice.close(open);
+        splice.close(mark, 1..3, 4);
         splice.apply(&source, &mut out).unwrap();
         assert_eq!(out, [10, 0x81, 0x00, b'b']);
     }

@@ -54,7 +54,7 @@ impl Text {
 /// A line; `false` where it is left out.
 fn one(walk: &mut Walk<'_>, text: &[u8]) -> Result<bool, Refusal> {
     if text.first() == Some(&b'{') && is_object(text) {
-        return record(walk, FIELDS, text, 0..text.len(), To::Root);
+        return record(walk, &FIELDS, text, 0..text.len(), To::Root);
     }
     let parts = syslog::parts(text);
     let verdict = walk.unit(

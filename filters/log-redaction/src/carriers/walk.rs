@@ -3,11 +3,13 @@
 use super::counts::Counts;
 use super::leaves::{Change, Leaves, Part, Place, Slot, Tag, Unit, Verdict};
 use super::path::Path;
-use super::refusal::Refusal;
+use super::refusal::{Cause, Refusal};
 use super::splice::Splice;
 
 /// How deeply values may nest within a record: arrays, lists of keys and values, objects.
 pub(crate) const MAX_DEPTH: usize = 64;
+
+const LONG_NAMES: Refusal = Refusal::new(Cause::TooLarge, "names within each other have more than 4 KiB");
 
 /// What a carrier keeps between units, so that their walks cost no allocation.
 #[derive(Debug, Default)]
@@ -64,10 +66,15 @@ impl<'w> Walk<'w> {
             return Change::Keep;
         }
         let change = self.leaves.leaf(&place, text);
-        if change != Change::Keep {
+        if !matches!(change, Change::Keep) {
             self.desk.counts.changed += 1;
         }
         change
+    }
+
+    /// Refuses what has names too long for a path.
+    pub(crate) fn paths_were_bounded(&mut self) -> Result<(), Refusal> {
+        if self.desk.path.was_too_long() { Err(LONG_NAMES) } else { Ok(()) }
     }
 
     /// The unit that is gone through is left out, whatever its verdict: what it cannot be without is.
@@ -92,6 +99,7 @@ impl<'w> Walk<'w> {
             self.looking = false;
         }
         let read = read.and_then(|()| own(self));
+        let read = read.and_then(|()| self.paths_were_bounded());
         let condemned = std::mem::take(&mut self.condemned);
         let read = read.and_then(|()| inner(self));
         let verdict = self.leaves.end();

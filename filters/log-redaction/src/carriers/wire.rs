@@ -38,6 +38,11 @@ impl Field {
         self.start..self.end
     }
 
+    /// Its length, of what has one.
+    pub(crate) fn place(&self) -> Range<usize> {
+        self.tag_end..self.body
+    }
+
     /// Its value, without tag and length.
     pub(crate) fn range(&self) -> Range<usize> {
         self.body..self.end
@@ -58,8 +63,9 @@ impl<'m> Fields<'m> {
         Self { text: text.get(..range.end).unwrap_or_default(), at: range.start }
     }
 
-    /// The next one; `None` where the message ends.
-    #[inline]
+    /// The next one; `None` where the message ends. Inlined everywhere: a field is moved through memory otherwise, which was
+    /// a third of what a walk costs.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Field>, Refusal> {
         let start = self.at;
         if start >= self.text.len() {
@@ -94,7 +100,7 @@ impl<'m> Fields<'m> {
         Ok(Some(Field { number, start, tag_end, body, end: self.at, value }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Refusal> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         if let Some(byte) = rest.first()
@@ -103,7 +109,12 @@ impl<'m> Fields<'m> {
             self.at += 1;
             return Ok(u64::from(*byte));
         }
-        match read_varint(rest)? {
+        self.long_varint()
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Refusal> {
+        match read_varint(self.text.get(self.at..).unwrap_or_default())? {
             Some((value, size)) => {
                 self.at += size;
                 Ok(value)

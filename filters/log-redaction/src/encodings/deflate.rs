@@ -92,7 +92,8 @@ impl Inflate {
     fn inflate(&mut self, bytes: &[u8], meter: &mut Meter, take: &mut Take<'_>) -> Result<usize, Refusal> {
         let Some(inflater) = &mut self.inflater else { return Err(BAD) };
         let begin = inflater.total_in();
-        self.piece.reserve(PIECE);
+        self.piece.clear();
+        self.piece.reserve_exact(PIECE);
         loop {
             let used = usize::try_from(inflater.total_in() - begin).map_err(|_| BAD)?;
             self.piece.clear();

@@ -45,7 +45,7 @@ impl Block {
             return self.framed.insert(Framed::default()).push(&held, end, meter, take);
         }
         // A block is never longer than a sixth more than what it unfolds to, and a little.
-        if self.held.len() > snap::raw::max_compress_len(meter.bounds.most) {
+        if self.held.len() > snap::raw::max_compress_len(meter.bounds.block) {
             return Err(Refusal::new(Cause::TooLarge, "it is larger than what is held of a body"));
         }
         if !end || self.held.is_empty() {
@@ -60,6 +60,9 @@ impl Block {
 /// What a block unfolds to. It says first how long that is, so nothing is held that is too long.
 fn block(bytes: &[u8], meter: &mut Meter) -> Result<Vec<u8>, Refusal> {
     let length = snap::raw::decompress_len(bytes).map_err(|_| BAD)?;
+    if length > meter.bounds.block {
+        return Err(Refusal::new(Cause::TooLarge, "a block of snappy unfolds to more than is held of one"));
+    }
     meter.more(length)?;
     snap::raw::Decoder::new().decompress_vec(bytes).map_err(|_| BAD)
 }

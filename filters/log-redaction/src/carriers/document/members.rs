@@ -25,6 +25,7 @@ impl Members {
     }
 
     /// One that stands there was gone through; what was edited since `mark` is in it.
+    #[inline]
     pub(crate) fn next(&mut self, walk: &mut Walk<'_>, mark: Mark, fate: Fate, range: Range<usize>) {
         match fate {
             Fate::Goes => {
@@ -55,6 +56,7 @@ impl Members {
 
 /// A number for a key: FNV-1a with eight bytes at a time, which is good enough to tell keys of one object apart. Who
 /// makes two of them alike has a record refused that is his.
+#[inline]
 pub(crate) fn hash(key: &[u8]) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01B3;
     let mut hash = 0xCBF2_9CE4_8422_2325 ^ key.len() as u64;

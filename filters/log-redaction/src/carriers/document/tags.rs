@@ -13,6 +13,8 @@ pub(crate) enum To {
     Root,
     /// Into the object that is this member of it.
     Member(&'static str),
+    /// Into that object, if it is there.
+    MemberIfThere(&'static str),
     /// Into the array of attributes that is this member of it.
     Attributes(&'static str),
     /// Into the array of attributes in this member of that member.
@@ -27,7 +29,8 @@ pub(crate) enum To {
 pub(crate) fn tag(record: &[u8], to: To, tags: &[Tag]) -> Result<Vec<u8>, Refusal> {
     match to {
         To::Root => object(record, |name| is_tag(tags, name), |out| members(tags, out)),
-        To::Member(name) => {
+        To::MemberIfThere(name) if !has_member(record, name)? => Ok(record.to_vec()),
+        To::Member(name) | To::MemberIfThere(name) => {
             within(record, name, b'{', |inner| object(inner, |name| is_tag(tags, name), |out| members(tags, out)))
         }
         To::Attributes(name) => within(record, name, b'[', |inner| attributes(inner, tags)),
@@ -36,6 +39,27 @@ pub(crate) fn tag(record: &[u8], to: To, tags: &[Tag]) -> Result<Vec<u8>, Refusa
         }
         To::Third => third(record, tags),
         To::Nowhere => Ok(record.to_vec()),
+    }
+}
+
+/// Whether an object has this member, and that is an object.
+fn has_member(record: &[u8], member: &str) -> Result<bool, Refusal> {
+    let (mut cursor, mut name) = (Cursor::new(record), Vec::new());
+    if !cursor.take(b'{') || cursor.take(b'}') {
+        return Ok(false);
+    }
+    loop {
+        name.clear();
+        decode(cursor.string()?, &mut name);
+        cursor.expect(b':')?;
+        let value = cursor.value(0)?;
+        if name == member.as_bytes() {
+            return Ok(value.first() == Some(&b'{'));
+        }
+        if cursor.take(b'}') {
+            return Ok(false);
+        }
+        cursor.expect(b',')?;
     }
 }
 

@@ -46,13 +46,13 @@ fn object(walk: &mut Walk<'_>, text: &[u8], entries: bool) -> Result<(), Refusal
                 (_, true) => drop(document.cursor.skip()?),
                 (b"stream", false) => {
                     let level = walk.desk.path.down(b"labels");
-                    document.value(walk, Node::of(Slot::Label), &key, 1)?;
+                    document.value(walk, &Node::of(Slot::Label), &key, 1)?;
                     walk.desk.path.up(level);
                 }
                 (_, false) => {
                     let level = walk.desk.path.down(&key);
                     fate = match walk.leaf(Slot::Unknown, Part::Key, &key, &key) {
-                        Change::Keep => document.value(walk, Node::of(Slot::Unknown), &key, 1)?,
+                        Change::Keep => document.value(walk, &Node::of(Slot::Unknown), &key, 1)?,
                         // Nobody reads it, so it need not stand there by another name.
                         Change::Replace(_) | Change::DropField => {
                             document.cursor.value(1)?;
@@ -117,13 +117,13 @@ fn parts(document: &mut Document<'_>, walk: &mut Walk<'_>, depth: usize) -> Resu
             1 => time(document, walk, below),
             2 if first == Some(b'"') => {
                 let level = walk.desk.path.down(b"line");
-                let fate = document.value(walk, Node::treated(Slot::Body, Treat::Needed), b"line", below)?;
+                let fate = document.value(walk, &Node::treated(Slot::Body, Treat::Needed), b"line", below)?;
                 walk.desk.path.up(level);
                 Ok(fate)
             }
             3 if first == Some(b'{') => {
                 let level = walk.desk.path.down(b"metadata");
-                let fate = document.value(walk, Node::of(Slot::Metadata), b"", below)?;
+                let fate = document.value(walk, &Node::of(Slot::Metadata), b"", below)?;
                 walk.desk.path.up(level);
                 Ok(fate)
             }
@@ -140,5 +140,5 @@ fn time(document: &mut Document<'_>, walk: &mut Walk<'_>, depth: usize) -> Resul
         let good = text.len() <= 20 && text.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-');
         return if good { Ok(Fate::Stays) } else { Err(NO_ENTRY) };
     }
-    document.value(walk, Node::treated(Slot::Text, Treat::Measure), b"time", depth)
+    document.value(walk, &Node::treated(Slot::Text, Treat::Measure), b"time", depth)
 }

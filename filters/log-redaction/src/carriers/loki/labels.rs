@@ -1,6 +1,7 @@
 //! Labels of a stream of Loki, all in one text: `{app="invoices", pod="a-1"}`. Values are quoted as Go quotes, or between
 //! backticks: <https://go.dev/ref/spec#String_literals>, which is what Loki reads them by.
 
+use super::super::document::{hash, unique};
 use super::super::leaves::{Change, Part, Slot};
 use super::super::refusal::Refusal;
 use super::super::walk::Walk;
@@ -14,8 +15,9 @@ const NONE_LEFT: &[u8] = b"{redacted=\"true\"}";
 /// Asks about each label; gives the labels anew, where one changed.
 pub(crate) fn walk(walk: &mut Walk<'_>, text: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
     let mut reader = Reader { text, at: 0 };
-    let (mut name, mut value, mut seen) = (Vec::new(), Vec::new(), Vec::<Vec<u8>>::new());
+    let (mut name, mut value) = (Vec::new(), Vec::new());
     let (mut out, mut changed, mut any, mut left) = (vec![b'{'], false, false, false);
+    let keys = walk.desk.keys.len();
     let level = walk.desk.path.down(b"labels");
     reader.expect(b'{')?;
     while !reader.take(b'}') {
@@ -32,10 +34,7 @@ pub(crate) fn walk(walk: &mut Walk<'_>, text: &[u8]) -> Result<Option<Vec<u8>>, 
         reader.name(&mut name)?;
         reader.expect(b'=')?;
         reader.text(&mut value)?;
-        if seen.contains(&name) {
-            return Err(TWICE);
-        }
-        seen.push(name.clone());
+        walk.desk.keys.push(hash(&name));
         let inner = walk.desk.path.down(&name);
         let (mut new_name, mut new_value) = (None, None);
         let mut stays = true;
@@ -64,6 +63,7 @@ pub(crate) fn walk(walk: &mut Walk<'_>, text: &[u8]) -> Result<Option<Vec<u8>>, 
         }
     }
     reader.end()?;
+    unique(&mut walk.desk.keys, keys).map_err(|_| TWICE)?;
     walk.desk.path.up(level);
     out.push(b'}');
     if !left {

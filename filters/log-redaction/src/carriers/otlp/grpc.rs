@@ -82,7 +82,7 @@ impl Grpc {
             if self.encoding == Encoding::Identity {
                 return Err(Refusal::new(Cause::Encoding, "a message of gRPC is encoded, and no encoding was said"));
             }
-            let bounds = Bounds { most: self.block, ..Bounds::default() };
+            let bounds = Bounds { most: self.block, block: self.block, ..Bounds::default() };
             encoder = Some(encodings::decode(self.encoding, body, bounds, &mut plain)?);
             plain.as_slice()
         } else {

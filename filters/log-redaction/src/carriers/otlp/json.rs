@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use partywall_json::{Fault, write};
 
 use super::super::document::{Document, Members, Node, To, Treat, meaning, tag, write_text};
@@ -51,7 +53,7 @@ fn item(
         },
         |walk| {
             let mut document = before;
-            object(&mut document, walk, text, schema, Which::Units, depth)
+            if schema.has_units { object(&mut document, walk, text, schema, Which::Units, depth) } else { Ok(()) }
         },
     )?;
     *document = after;
@@ -107,7 +109,6 @@ fn object(
     loop {
         let start = document.next();
         let key = meaning(document.cursor.string()?);
-        let key_end = document.here();
         document.cursor.expect(b':')?;
         let mark = walk.desk.splice.mark();
         let at = schema.fields.iter().position(|known| is_name(&key, known.name));
@@ -119,12 +120,7 @@ fn object(
                     return Err(Fault::Twice.into());
                 }
                 seen |= bit;
-                let has_units = match known.what {
-                    What::Unit(..) => true,
-                    What::Message(inner) => inner.fields.iter().any(Known::is_unit),
-                    _ => false,
-                };
-                if has_units != (which == Which::Units) {
+                if known.has_units() != (which == Which::Units) {
                     document.cursor.skip()?;
                 } else {
                     let level = walk.desk.path.down(known.step.as_bytes());
@@ -135,22 +131,7 @@ fn object(
             None if which == Which::Units => {
                 document.cursor.skip()?;
             }
-            None => {
-                let level = walk.desk.path.down(&key);
-                match walk.leaf(Slot::Unknown, Part::Key, &key, &key) {
-                    Change::Keep => {}
-                    Change::Replace(new) => {
-                        walk.desk.splice.replace(start..key_end, |arena| write_text(&new, arena));
-                    }
-                    Change::DropField => fate = Fate::Goes,
-                }
-                if fate == Fate::Goes {
-                    document.cursor.value(below)?;
-                } else {
-                    fate = document.value(walk, Node::of(Slot::Unknown), &key, below)?;
-                }
-                walk.desk.path.up(level);
-            }
+            None => fate = unknown(document, walk, &key, below)?,
         }
         members.next(walk, mark, fate, start..document.here());
         if document.cursor.take(b'}') {
@@ -160,6 +141,21 @@ fn object(
     }
     members.end(walk);
     Ok(())
+}
+
+/// A member that no table names. Where its name may not stay it goes with its value: by another name it could be one that
+/// has a meaning.
+fn unknown(document: &mut Document<'_>, walk: &mut Walk<'_>, key: &[u8], depth: usize) -> Result<Fate, Refusal> {
+    let level = walk.desk.path.down(key);
+    let fate = match walk.leaf(Slot::Unknown, Part::Key, key, key) {
+        Change::Keep => document.value(walk, &Node::of(Slot::Unknown), key, depth)?,
+        Change::Replace(_) | Change::DropField => {
+            document.cursor.value(depth)?;
+            Fate::Goes
+        }
+    };
+    walk.desk.path.up(level);
+    Ok(fate)
 }
 
 /// The value of a field, or each of its values.
@@ -186,13 +182,13 @@ fn one(
 ) -> Result<Fate, Refusal> {
     let name = known.name.as_bytes();
     match known.what {
-        What::Text(slot) => document.value(walk, Node::of(slot), name, depth),
-        What::Id(size) => document.value(walk, Node::treated(Slot::Unknown, Treat::Id(2 * size)), name, depth),
+        What::Text(slot) => document.value(walk, &Node::of(slot), name, depth),
+        What::Id(size) => document.value(walk, &Node::treated(Slot::Unknown, Treat::Id(2 * size)), name, depth),
         What::Number | What::Numbers => number(document, walk, name, depth),
         What::Message(inner) => {
             let before = *document;
             object(document, walk, text, inner, Which::Own, depth)?;
-            if inner.fields.iter().any(Known::is_unit) {
+            if inner.has_units {
                 object(&mut { before }, walk, text, inner, Which::Units, depth)?;
             }
             Ok(Fate::Stays)
@@ -216,13 +212,13 @@ fn number(document: &mut Document<'_>, walk: &mut Walk<'_>, name: &[u8], depth: 
             return Ok(Fate::Stays);
         }
     }
-    document.value(walk, Node::treated(Slot::Text, Treat::Measure), name, depth)
+    document.value(walk, &Node::treated(Slot::Text, Treat::Measure), name, depth)
 }
 
 /// A key with a value. The key is asked about first, wherever it stands.
 fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth: usize) -> Result<Fate, Refusal> {
     if document.cursor.peek() != Some(b'{') {
-        return document.value(walk, Node::of(slot), b"", depth);
+        return document.value(walk, &Node::of(slot), b"", depth);
     }
     let below = document.deeper(depth)?;
     let key = key(*document)?;
@@ -237,7 +233,7 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
         }
     }
     document.cursor.expect(b'{')?;
-    let mut members = Members::new(document.here());
+    let (mut members, mut keys, mut values) = (Members::new(document.here()), false, false);
     if !document.cursor.take(b'}') {
         loop {
             let start = document.next();
@@ -245,11 +241,19 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
             document.cursor.expect(b':')?;
             let mark = walk.desk.splice.mark();
             let mut inner = Fate::Stays;
+            let place = match &*member {
+                b"key" => Some(&mut keys),
+                b"value" => Some(&mut values),
+                _ => None,
+            };
+            if place.is_some_and(|seen| std::mem::replace(seen, true)) {
+                return Err(Fault::Twice.into());
+            }
             match &*member {
                 b"key" => drop(document.cursor.value(below)?),
                 _ if fate == Fate::Goes => drop(document.cursor.value(below)?),
                 b"value" => fate = any(document, walk, slot, name, below)?,
-                other => inner = document.value(walk, Node::of(Slot::Unknown), other, below)?,
+                other => inner = unknown(document, walk, other, below)?,
             }
             members.next(walk, mark, inner, start..document.here());
             if document.cursor.take(b'}') {
@@ -266,33 +270,23 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
 /// A text, and where it stands.
 type Found<'t> = (Cow<'t, [u8]>, Range<usize>);
 
-/// The key of an attribute. It mostly stands first.
+/// The key of an attribute. It mostly stands first; where it does not, what stands before it is gone through twice.
 fn key<'t>(mut document: Document<'t>) -> Result<Option<Found<'t>>, Refusal> {
     document.cursor.expect(b'{')?;
-    let (mut found, mut value) = (None, false);
     if document.cursor.take(b'}') {
         return Ok(None);
     }
     loop {
         let member = meaning(document.cursor.string()?);
         document.cursor.expect(b':')?;
-        let start = document.next();
-        match &*member {
-            b"key" => {
-                let text = meaning(document.cursor.string()?);
-                if found.replace((text, start..document.here())).is_some() {
-                    return Err(Fault::Twice.into());
-                }
-            }
-            name => {
-                if name == b"value" && std::mem::replace(&mut value, true) {
-                    return Err(Fault::Twice.into());
-                }
-                document.cursor.skip()?;
-            }
+        if &*member == b"key" {
+            let start = document.next();
+            let text = meaning(document.cursor.string()?);
+            return Ok(Some((text, start..document.here())));
         }
+        document.cursor.skip()?;
         if document.cursor.take(b'}') {
-            return Ok(found);
+            return Ok(None);
         }
         document.cursor.expect(b',')?;
     }
@@ -307,7 +301,7 @@ fn any(
     depth: usize,
 ) -> Result<Fate, Refusal> {
     if document.cursor.peek() != Some(b'{') {
-        return document.value(walk, Node::of(slot), key, depth);
+        return document.value(walk, &Node::of(slot), key, depth);
     }
     let below = document.deeper(depth)?;
     document.cursor.expect(b'{')?;
@@ -340,7 +334,11 @@ fn any(
             b"kvlistValue" | b"kvlist_value" if first == Some(b'{') => {
                 list(document, walk, below, |document, walk, below| attribute(document, walk, slot, below))?
             }
-            _ => document.value(walk, Node::of(slot), key, below)?,
+            b"stringValue" | b"string_value" | b"boolValue" | b"bool_value" => {
+                document.value(walk, &Node::of(slot), key, below)?
+            }
+            // Null is no value, and what is of another kind than its name says is nobody's.
+            kind => unknown(document, walk, kind, below)?,
         };
         if document.cursor.take(b'}') {
             return Ok(fate);
@@ -368,18 +366,19 @@ fn scalar(
     }))
 }
 
-/// Bytes in base64. What is none is a text.
+/// Bytes in base64, of either alphabet and with its padding or without: readers take them all.
 fn bytes(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, key: &[u8]) -> Result<Fate, Refusal> {
+    const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    const EITHER: [GeneralPurpose; 2] =
+        [GeneralPurpose::new(&alphabet::STANDARD, CONFIG), GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG)];
     let start = document.next();
     let text = meaning(document.cursor.string()?);
-    let change = match STANDARD.decode(&*text) {
-        Ok(bytes) => match walk.leaf(slot, Part::Bytes, key, &bytes) {
-            Change::Replace(new) => Change::Replace(STANDARD.encode(new).into_bytes()),
-            other => other,
-        },
-        Err(_) => walk.leaf(slot, Part::Text, key, &text),
-    };
-    Ok(document.change(walk, start, change, |new, arena| write(String::from_utf8_lossy(new).as_bytes(), arena)))
+    let bytes = EITHER.iter().find_map(|engine| engine.decode(&*text).ok());
+    let bytes = bytes.ok_or(Refusal::undecodable("bytes in the JSON are no base64"))?;
+    let change = walk.leaf(slot, Part::Bytes, key, &bytes);
+    Ok(document.change(walk, start, change, |new, arena| write(STANDARD.encode(new).as_bytes(), arena)))
 }
 
 /// An object whose member `values` is an array.
@@ -394,7 +393,7 @@ fn list(
     if document.cursor.take(b'}') {
         return Ok(Fate::Stays);
     }
-    let mut seen = false;
+    let (mut fate, mut seen) = (Fate::Stays, false);
     loop {
         let member = meaning(document.cursor.string()?);
         document.cursor.expect(b':')?;
@@ -403,11 +402,11 @@ fn list(
                 return Err(Fault::Twice.into());
             }
             document.items(walk, below, &mut item)?;
-        } else if document.value(walk, Node::of(Slot::Unknown), &member, below)? == Fate::Goes {
-            return Ok(Fate::Goes);
+        } else if unknown(document, walk, &member, below)? == Fate::Goes {
+            fate = Fate::Goes;
         }
         if document.cursor.take(b'}') {
-            return Ok(Fate::Stays);
+            return Ok(fate);
         }
         document.cursor.expect(b',')?;
     }

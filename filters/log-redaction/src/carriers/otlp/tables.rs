@@ -8,7 +8,7 @@ const TRACE: usize = 16;
 const SPAN: usize = 8;
 
 const fn plain(fields: &'static [Known]) -> Schema {
-    Schema { fields, tags: Tags::Nowhere }
+    Schema::new(fields, Tags::Nowhere)
 }
 
 /// `ExportLogsServiceRequest`.
@@ -19,48 +19,48 @@ pub(crate) static TRACES: Schema = plain(&[bare(1, "resource_spans", What::Unit(
 pub(crate) static METRICS: Schema =
     plain(&[bare(1, "resource_metrics", What::Unit(Unit::Resource, &RESOURCE_METRICS))]);
 
-static RESOURCE: Schema = Schema {
-    fields: &[
+static RESOURCE: Schema = Schema::new(
+    &[
         known(1, "attributes", Attribute(Slot::ResourceAttribute)),
         known(2, "dropped_attributes_count", Number),
         known(3, "entity_refs", Message(&ENTITY)),
     ],
-    tags: Tags::Own(1),
-};
+    Tags::Own(1),
+);
 static ENTITY: Schema = plain(&[
     known(1, "schema_url", Text(Slot::Text)),
     known(2, "type", Text(Slot::Text)),
     known(3, "id_keys", Text(Slot::Text)),
     known(4, "description_keys", Text(Slot::Text)),
 ]);
-static SCOPE: Schema = Schema {
-    fields: &[
+static SCOPE: Schema = Schema::new(
+    &[
         known(1, "name", Text(Slot::Name)),
         known(2, "version", Text(Slot::Text)),
         known(3, "attributes", Attribute(Slot::ScopeAttribute)),
         known(4, "dropped_attributes_count", Number),
     ],
-    tags: Tags::Own(3),
-};
+    Tags::Own(3),
+);
 
-static RESOURCE_LOGS: Schema = Schema {
-    fields: &[
+static RESOURCE_LOGS: Schema = Schema::new(
+    &[
         known(1, "resource", Message(&RESOURCE)),
         bare(2, "scope_logs", What::Unit(Unit::Scope, &SCOPE_LOGS)),
         step(3, "schema_url", "resource.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 1),
-};
-static SCOPE_LOGS: Schema = Schema {
-    fields: &[
+    Tags::In(1, 1),
+);
+static SCOPE_LOGS: Schema = Schema::new(
+    &[
         known(1, "scope", Message(&SCOPE)),
         bare(2, "log_records", What::Unit(Unit::Record, &LOG_RECORD)),
         step(3, "schema_url", "scope.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 3),
-};
-static LOG_RECORD: Schema = Schema {
-    fields: &[
+    Tags::In(1, 3),
+);
+static LOG_RECORD: Schema = Schema::new(
+    &[
         known(1, "time_unix_nano", Number),
         known(11, "observed_time_unix_nano", Number),
         known(2, "severity_number", Number),
@@ -73,27 +73,27 @@ static LOG_RECORD: Schema = Schema {
         known(10, "span_id", Id(SPAN)),
         known(12, "event_name", Text(Slot::Name)),
     ],
-    tags: Tags::Own(6),
-};
+    Tags::Own(6),
+);
 
-static RESOURCE_SPANS: Schema = Schema {
-    fields: &[
+static RESOURCE_SPANS: Schema = Schema::new(
+    &[
         known(1, "resource", Message(&RESOURCE)),
         bare(2, "scope_spans", What::Unit(Unit::Scope, &SCOPE_SPANS)),
         step(3, "schema_url", "resource.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 1),
-};
-static SCOPE_SPANS: Schema = Schema {
-    fields: &[
+    Tags::In(1, 1),
+);
+static SCOPE_SPANS: Schema = Schema::new(
+    &[
         known(1, "scope", Message(&SCOPE)),
         bare(2, "spans", What::Unit(Unit::Record, &SPAN_RECORD)),
         step(3, "schema_url", "scope.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 3),
-};
-static SPAN_RECORD: Schema = Schema {
-    fields: &[
+    Tags::In(1, 3),
+);
+static SPAN_RECORD: Schema = Schema::new(
+    &[
         known(1, "trace_id", Id(TRACE)),
         known(2, "span_id", Id(SPAN)),
         known(3, "trace_state", Text(Slot::TraceState)),
@@ -111,8 +111,8 @@ static SPAN_RECORD: Schema = Schema {
         known(15, "status", Message(&STATUS)),
         known(16, "flags", Number),
     ],
-    tags: Tags::Own(9),
-};
+    Tags::Own(9),
+);
 static EVENT: Schema = plain(&[
     known(1, "time_unix_nano", Number),
     known(2, "name", Text(Slot::Name)),
@@ -129,24 +129,24 @@ static LINK: Schema = plain(&[
 ]);
 static STATUS: Schema = plain(&[known(2, "message", Text(Slot::Text)), known(3, "code", Number)]);
 
-static RESOURCE_METRICS: Schema = Schema {
-    fields: &[
+static RESOURCE_METRICS: Schema = Schema::new(
+    &[
         known(1, "resource", Message(&RESOURCE)),
         bare(2, "scope_metrics", What::Unit(Unit::Scope, &SCOPE_METRICS)),
         step(3, "schema_url", "resource.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 1),
-};
-static SCOPE_METRICS: Schema = Schema {
-    fields: &[
+    Tags::In(1, 1),
+);
+static SCOPE_METRICS: Schema = Schema::new(
+    &[
         known(1, "scope", Message(&SCOPE)),
         bare(2, "metrics", What::Unit(Unit::Metric, &METRIC)),
         step(3, "schema_url", "scope.schema_url", Text(Slot::Text)),
     ],
-    tags: Tags::In(1, 3),
-};
-static METRIC: Schema = Schema {
-    fields: &[
+    Tags::In(1, 3),
+);
+static METRIC: Schema = Schema::new(
+    &[
         step(1, "name", "metric.name", Text(Slot::Name)),
         step(2, "description", "metric.description", Text(Slot::Text)),
         step(3, "unit", "metric.unit", Text(Slot::Text)),
@@ -157,8 +157,8 @@ static METRIC: Schema = Schema {
         bare(11, "summary", Message(&SUMMARY)),
         step(12, "metadata", "metric.metadata", Attribute(Slot::Attribute)),
     ],
-    tags: Tags::Own(12),
-};
+    Tags::Own(12),
+);
 static GAUGE: Schema = plain(&[bare(1, "data_points", What::Unit(Unit::Record, &NUMBER_POINT))]);
 static SUM: Schema = plain(&[
     bare(1, "data_points", What::Unit(Unit::Record, &NUMBER_POINT)),
@@ -174,8 +174,8 @@ static EXPONENTIAL: Schema = plain(&[
     known(2, "aggregation_temporality", Number),
 ]);
 static SUMMARY: Schema = plain(&[bare(1, "data_points", What::Unit(Unit::Record, &SUMMARY_POINT))]);
-static NUMBER_POINT: Schema = Schema {
-    fields: &[
+static NUMBER_POINT: Schema = Schema::new(
+    &[
         known(7, "attributes", Attribute(Slot::Attribute)),
         known(2, "start_time_unix_nano", Number),
         known(3, "time_unix_nano", Number),
@@ -184,10 +184,10 @@ static NUMBER_POINT: Schema = Schema {
         known(5, "exemplars", Message(&EXEMPLAR)),
         known(8, "flags", Number),
     ],
-    tags: Tags::Own(7),
-};
-static HISTOGRAM_POINT: Schema = Schema {
-    fields: &[
+    Tags::Own(7),
+);
+static HISTOGRAM_POINT: Schema = Schema::new(
+    &[
         known(9, "attributes", Attribute(Slot::Attribute)),
         known(2, "start_time_unix_nano", Number),
         known(3, "time_unix_nano", Number),
@@ -200,10 +200,10 @@ static HISTOGRAM_POINT: Schema = Schema {
         known(11, "min", Number),
         known(12, "max", Number),
     ],
-    tags: Tags::Own(9),
-};
-static EXPONENTIAL_POINT: Schema = Schema {
-    fields: &[
+    Tags::Own(9),
+);
+static EXPONENTIAL_POINT: Schema = Schema::new(
+    &[
         known(1, "attributes", Attribute(Slot::Attribute)),
         known(2, "start_time_unix_nano", Number),
         known(3, "time_unix_nano", Number),
@@ -219,11 +219,11 @@ static EXPONENTIAL_POINT: Schema = Schema {
         known(13, "max", Number),
         known(14, "zero_threshold", Number),
     ],
-    tags: Tags::Own(1),
-};
+    Tags::Own(1),
+);
 static BUCKETS: Schema = plain(&[known(1, "offset", Number), known(2, "bucket_counts", Numbers)]);
-static SUMMARY_POINT: Schema = Schema {
-    fields: &[
+static SUMMARY_POINT: Schema = Schema::new(
+    &[
         known(7, "attributes", Attribute(Slot::Attribute)),
         known(2, "start_time_unix_nano", Number),
         known(3, "time_unix_nano", Number),
@@ -232,8 +232,8 @@ static SUMMARY_POINT: Schema = Schema {
         known(6, "quantile_values", Message(&QUANTILE)),
         known(8, "flags", Number),
     ],
-    tags: Tags::Own(7),
-};
+    Tags::Own(7),
+);
 static QUANTILE: Schema = plain(&[known(1, "quantile", Number), known(2, "value", Number)]);
 static EXEMPLAR: Schema = plain(&[
     known(7, "filtered_attributes", Attribute(Slot::ExemplarAttribute)),
