@@ -54,7 +54,6 @@ pub(super) fn written_in(pattern: &Hir, read: &[u8; 256]) -> Hir {
             let places = bytes.map(|byte| as_read(&byte)).map(|place| ClassBytesRange::new(place, place));
             Hir::class(Class::Bytes(ClassBytes::new(places)))
         }
-        HirKind::Look(regex_syntax::hir::Look::Start) => pattern.clone(),
         HirKind::Look(_) => Hir::empty(),
         HirKind::Repetition(repetition) => {
             let mut repetition = repetition.clone();

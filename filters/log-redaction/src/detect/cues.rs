@@ -95,5 +95,6 @@ pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
     let words = words.filter(|(_, (_, rows))| rules.keys.ids_of(rows).any(|id| rules.is_on(id)));
     cues.extend(words.map(|(index, (word, _))| (Cue::Keyword(index), (*word).to_owned())));
     // What is located in any case has a quarter of the states; validators look at the case themselves.
-    cues.into_iter().map(|(cue, pattern)| (cue, format!("(?i:{pattern})"))).collect()
+    // A text is searched as if a line feed and a blank stood before it, so its start needs no states of its own.
+    cues.into_iter().map(|(cue, pattern)| (cue, format!("(?i:{})", pattern.replace("\\A|", "")))).collect()
 }

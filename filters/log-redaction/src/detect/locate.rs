@@ -49,6 +49,10 @@ impl Locator {
         Ok(Self { dfa, read })
     }
 
+    fn read_as(&self, byte: u8) -> u8 {
+        self.read.get(usize::from(byte)).copied().unwrap_or(byte)
+    }
+
     pub(super) fn cache(&self) -> Cache {
         self.dfa.create_cache()
     }
@@ -61,9 +65,17 @@ impl Locator {
         let dfa = &self.dfa;
         let mut from = 0_usize;
         'start: loop {
-            let behind = from.checked_sub(1).and_then(|before| text.get(before)).copied();
-            let start = start::Config::new().look_behind(behind).anchored(Anchored::No);
+            let start = start::Config::new().anchored(Anchored::No);
             let Ok(mut state) = dfa.start_state(cache, &start) else { return false };
+            if from == 0 {
+                // As if a line feed and a blank stood before the text: locators start with what may stand before.
+                for byte in *b"\n " {
+                    match dfa.next_state(cache, state, self.read_as(byte)) {
+                        Ok(next) => state = next,
+                        Err(_) => return false,
+                    }
+                }
+            }
             let Some(rest) = text.get(from..) else { return true };
             let mut bytes = rest.iter().enumerate();
             loop {
@@ -71,7 +83,7 @@ impl Locator {
                 let mut seen = None;
                 if !state.is_tagged() {
                     for (offset, byte) in bytes.by_ref() {
-                        let byte = self.read.get(usize::from(*byte)).copied().unwrap_or(*byte);
+                        let byte = self.read_as(*byte);
                         let next = dfa.next_state_untagged(cache, state, byte);
                         if next.is_tagged() {
                             seen = Some((offset, byte));
@@ -80,7 +92,7 @@ impl Locator {
                         state = next;
                     }
                 } else if let Some((offset, byte)) = bytes.next() {
-                    seen = Some((offset, self.read.get(usize::from(*byte)).copied().unwrap_or(*byte)));
+                    seen = Some((offset, self.read_as(*byte)));
                 }
                 let Some((offset, byte)) = seen else { break };
                 match dfa.next_state(cache, state, byte) {

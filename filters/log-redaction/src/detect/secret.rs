@@ -221,7 +221,9 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
 fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Candidate> {
     let text = &look.text;
     let value = text.slice(start, end.min(start + LOOKED_AT));
-    if value.is_empty() || value.starts_with(MARKER) || is_nothing(value) {
+    // A brace is where a structure begins.
+    let sign = matches!(value, [byte] if !byte.is_ascii_alphanumeric());
+    if value.is_empty() || sign || value.starts_with(MARKER) || is_nothing(value) {
         return None;
     }
     let found = || look.found(Built::Password, start, end, Strength::Told);

@@ -313,60 +313,58 @@ const KNOWN: &[(Bit, &[&str])] = &[
 /// How far from a value words speak of it, in bytes before and after.
 const BEFORE: usize = 48;
 const AFTER: usize = 20;
-/// The longest word that is known, in bytes.
-const LONGEST: usize = 40;
 
-/// Words by their hash: a table twice as large as there are, at least, so that one look tells most words from them.
+/// Words by their hash alone: that of another word in a text may be the same once in millions, and then something is taken
+/// for what it is not, which masks it.
 pub(super) struct Words {
-    all: Vec<(&'static [u8], Bit)>,
-    slots: Vec<u16>,
+    /// INVARIANT: half of them are empty at least, so that a search ends.
+    slots: Vec<(u32, Bit)>,
 }
 
-const SLOTS: usize = 4096;
-const EMPTY: u16 = u16::MAX;
+const SLOTS: usize = 2048;
+/// FNV-1a of nothing.
+const BASIS: u32 = 0x811c_9dc5;
 
-fn hash(word: &[u8]) -> usize {
-    let hash = word.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+/// The hash of a word with one more byte.
+fn with(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+fn slot(hash: u32) -> usize {
     (hash ^ hash >> 15) as usize % SLOTS
 }
 
 impl Words {
     pub(super) fn new() -> Self {
-        let mut all: Vec<(&[u8], Bit)> = Vec::new();
-        let own = KNOWN.iter().flat_map(|(bit, words)| words.iter().map(move |word| (word.as_bytes(), *bit)));
-        all.extend(own);
+        let mut words = Self { slots: vec![(0, 0); SLOTS] };
+        for (bit, list) in KNOWN {
+            list.iter().for_each(|word| words.add(word, *bit));
+        }
         for (index, id) in ids::all().enumerate() {
-            all.extend(id.words.iter().map(|word| (word.as_bytes(), ids::bit(index))));
+            id.words.iter().for_each(|word| words.add(word, ids::bit(index)));
         }
-        all.sort_unstable();
-        let mut words: Vec<(&[u8], Bit)> = Vec::with_capacity(all.len());
-        for (word, bit) in all {
-            match words.last_mut() {
-                Some(last) if last.0 == word => last.1 |= bit,
-                _ => words.push((word, bit)),
-            }
-        }
-        let mut slots = vec![EMPTY; SLOTS];
-        for (index, (word, _)) in words.iter().enumerate() {
-            let mut at = hash(word);
-            while slots.get(at).is_some_and(|slot| *slot != EMPTY) {
-                at = (at + 1) % SLOTS;
-            }
-            if let Some(slot) = slots.get_mut(at) {
-                *slot = index as u16;
-            }
-        }
-        Self { all: words, slots }
+        words
     }
 
-    fn of(&self, word: &[u8]) -> Bit {
-        let mut at = hash(word);
-        // INVARIANT: fewer words than slots, so an empty one comes.
-        while let Some(index) = self.slots.get(at).filter(|slot| **slot != EMPTY) {
-            match self.all.get(usize::from(*index)) {
-                Some(known) if known.0 == word => return known.1,
-                _ => at = (at + 1) % SLOTS,
+    fn add(&mut self, word: &str, bit: Bit) {
+        let hash = word.bytes().fold(BASIS, with);
+        let mut at = slot(hash);
+        while let Some(place) = self.slots.get_mut(at) {
+            if place.1 == 0 || place.0 == hash {
+                *place = (hash, place.1 | bit);
+                return;
             }
+            at = (at + 1) % SLOTS;
+        }
+    }
+
+    fn of(&self, hash: u32) -> Bit {
+        let mut at = slot(hash);
+        while let Some((known, bit)) = self.slots.get(at) {
+            if *bit == 0 || *known == hash {
+                return *bit;
+            }
+            at = (at + 1) % SLOTS;
         }
         0
     }
@@ -374,61 +372,33 @@ impl Words {
     /// What the words of `text` speak of: runs of letters, parted where a lower-case letter is followed by an upper-case
     /// one, and any two neighbours of them together.
     pub(super) fn speak_of(&self, text: &[u8]) -> Bit {
-        let mut bits = 0;
-        self.each(text, |_, bit| bits |= bit);
-        bits
+        self.name(text).0
     }
 
     /// As `speak_of`, for the name of a field, and what its last word speaks of.
     pub(super) fn name(&self, name: &[u8]) -> (Bit, Bit) {
         let (mut bits, mut last) = (0, 0);
-        self.each(name, |single, bit| {
-            bits |= bit;
-            if single {
-                last = bit;
-            }
-        });
-        (bits, last)
-    }
-
-    fn each(&self, text: &[u8], mut say: impl FnMut(bool, Bit)) {
-        // The word before and this one, in lower case, one after the other.
-        let mut both = [0_u8; 2 * LONGEST];
-        let (mut split, mut length) = (0, 0);
-        let mut flush = |both: &mut [u8; 2 * LONGEST], split: &mut usize, length: &mut usize| {
-            if *length > *split {
-                let pair = both.get(..*length).unwrap_or_default();
-                if *split > 0 {
-                    say(false, self.of(pair));
-                }
-                say(true, self.of(pair.get(*split..).unwrap_or_default()));
-                // What came last is the first of the next pair.
-                both.copy_within(*split..*length, 0);
-                *length -= *split;
-                *split = *length;
-                if *length > LONGEST {
-                    (*split, *length) = (0, 0);
-                }
-            }
-        };
+        // This word, and it with the one before.
+        let (mut single, mut pair, mut open) = (BASIS, BASIS, false);
         let mut before = b' ';
-        for byte in text {
+        for byte in name {
             let letter = byte.is_ascii_alphabetic() || *byte >= 128;
-            if !letter || before.is_ascii_lowercase() && byte.is_ascii_uppercase() {
-                flush(&mut both, &mut split, &mut length);
+            if open && (!letter || before.is_ascii_lowercase() && byte.is_ascii_uppercase()) {
+                last = self.of(single);
+                bits |= last | if pair == single { 0 } else { self.of(pair) };
+                (pair, single, open) = (single, BASIS, false);
             }
             if letter {
-                match both.get_mut(length) {
-                    Some(place) => {
-                        *place = byte.to_ascii_lowercase();
-                        length += 1;
-                    }
-                    None => (split, length) = (0, 0),
-                }
+                let lower = byte.to_ascii_lowercase();
+                (single, pair, open) = (with(single, lower), with(pair, lower), true);
             }
             before = *byte;
         }
-        flush(&mut both, &mut split, &mut length);
+        if open {
+            last = self.of(single);
+            bits |= last | self.of(pair);
+        }
+        (bits, last)
     }
 }
 
