@@ -12,5 +12,6 @@ pub mod kafka;
 pub mod kafka_session;
 pub mod policies;
 mod random;
+pub mod redaction_carriers;
 pub mod redaction_detect;
 pub mod targets;

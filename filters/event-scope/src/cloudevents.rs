@@ -18,7 +18,7 @@ use std::fmt;
 
 use partywall_tenancy::TenantId;
 
-use crate::json::Fault;
+use partywall_json::Fault;
 
 pub use attributes::{Source, is_type};
 pub use headers::{Change, binary, context_of, decode};

@@ -18,13 +18,12 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
 pub mod cloudevents;
-mod json;
 pub mod kafka;
 mod memory;
 pub mod rest;
 pub mod scope;
 mod topic_ids;
 
-pub use json::Fault;
 pub use memory::Memory;
+pub use partywall_json::Fault;
 pub use topic_ids::TopicIds;

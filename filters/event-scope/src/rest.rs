@@ -23,10 +23,10 @@ use std::rc::Rc;
 
 pub use path::Base;
 
-use crate::json::{Fault, Pieces};
 use crate::kafka::session::{Action, Decide, Kind, World};
 use inward::Inward;
 use outward::Outward;
+use partywall_json::{Fault, Pieces};
 use table::{Body, Mark, Route};
 
 /// Which API a server speaks.

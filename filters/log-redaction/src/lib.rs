@@ -1,16 +1,23 @@
 //! WHAT may be written down.
 //!
-//! [`detect`] finds what is personal or secret in a text. The access log is one carrier: the path of a request, without what must not stand there, and a decision with
-//! what it was decided on, and what a candidate would decide otherwise.
+//! [`carriers`] hand out what telemetry holds, [`detect`] finds in it what is personal or secret, and [`redactor`] decides
+//! what becomes of it, by [`fields`], [`replace`] and [`tenants`]. Of Envoy's own access log: the path of a request, without
+//! what must not stand there, and a decision with what it was decided on, and what a candidate would decide otherwise.
 
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+pub mod carriers;
 mod chain;
 mod compared;
 pub mod detect;
+pub mod encodings;
 mod explain;
+pub mod fields;
 mod path;
+pub mod redactor;
+pub mod replace;
+pub mod tenants;
 
 pub use chain::{
     CHAIN_VERSION, Chain, End, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, Pruned, Ranges, Seen,

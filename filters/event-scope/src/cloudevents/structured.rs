@@ -2,7 +2,7 @@
 
 use super::attributes::{Attributes, is_name};
 use super::{CONTEXT, Judge, Mode, Refused, TENANT};
-use crate::json::{Cursor, Fault, decode, write};
+use partywall_json::{Cursor, Fault, decode, write};
 
 /// The most events of a batch.
 const MOST_EVENTS: usize = 1000;

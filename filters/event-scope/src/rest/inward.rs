@@ -2,8 +2,8 @@
 
 use super::table::{Mark, Route};
 use super::{Decision, Options, Peers, Refused, pattern};
-use crate::json::{Edit, Fault, Field, Rest, Shape, Verdict, write};
 use crate::kafka::session::{Access, Action, Bound, Kind, Mapped};
+use partywall_json::{Edit, Fault, Field, Rest, Shape, Verdict, write};
 
 /// Goes through the body of a request.
 pub(super) struct Inward<'e> {

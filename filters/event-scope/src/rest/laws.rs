@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::table::{Body, Mark, Route, routes};
 use super::{Base, Exchange, Head, Options, Peers, Refused, Version};
-use crate::json::Shape;
 use crate::kafka::session::{Access, Action, Decide, Kind, Mapped, Ruling, World};
+use partywall_json::Shape;
 
 /// acme, whose names begin with it and a dot.
 struct Acme;

@@ -3,8 +3,8 @@
 use super::path::Base;
 use super::table::{Mark, Route};
 use super::{Decision, Peers, Refused, Version, place};
-use crate::json::{Edit, Rest, Verdict, write};
 use crate::kafka::session::Kind;
+use partywall_json::{Edit, Rest, Verdict, write};
 
 /// Stands in place of what a server says, which may name what is others'.
 const MESSAGE: &[u8] = b"the request failed: see `error_code`";

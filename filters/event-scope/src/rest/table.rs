@@ -4,8 +4,8 @@ mod v2;
 mod v3;
 
 use super::Version;
-use crate::json::{Shape, field};
 use crate::kafka::session::Action;
+use partywall_json::{Shape, field};
 
 /// What of JSON is edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

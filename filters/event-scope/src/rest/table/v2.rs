@@ -1,8 +1,8 @@
 //! v2: topics, partitions, records, and consumers that the server holds for its clients.
 
 use super::{Mark, Route};
-use crate::json::{Field, Shape, field};
 use crate::kafka::session::Action::{Consume, Describe, Produce};
+use partywall_json::{Field, Shape, field};
 
 type S = Shape<Mark>;
 

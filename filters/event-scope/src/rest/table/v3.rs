@@ -2,8 +2,8 @@
 //! ACLs, brokers, links between clusters and what is moved between brokers are nobody's, and in no route.
 
 use super::{Mark, Route};
-use crate::json::{Field, Shape, field};
 use crate::kafka::session::Action::{Alter, Create, Delete, Describe, Produce};
+use partywall_json::{Field, Shape, field};
 
 type S = Shape<Mark>;
 

@@ -1,0 +1,141 @@
+//! Strings of JSON: what they are on the wire, and what they mean.
+
+use super::Fault;
+
+/// How long the string is whose opening quote was read, up to the closing one, if it is one that JSON has.
+pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
+    let mut at = 0;
+    loop {
+        at += plain(text.get(at..).unwrap_or_default());
+        match text.get(at) {
+            Some(b'"') => break,
+            Some(b'\\') => at += escape(text.get(at..).unwrap_or_default())?.1,
+            Some(_) => return Err(Fault::Invalid("a control character in a string of the JSON")),
+            None => return Err(Fault::Cut),
+        }
+    }
+    match str::from_utf8(text.get(..at).unwrap_or_default()) {
+        Ok(_) => Ok(at),
+        Err(_) => Err(Fault::Invalid("a string of the JSON is not UTF-8")),
+    }
+}
+
+/// How many bytes come before the first quote, backslash or control character. Eight at a time: this is most of what
+/// reading JSON costs.
+pub(super) fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of each byte that is zero, and perhaps of ones behind the first of these.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count()
+}
+
+/// What an escape means, and how long it is.
+fn escape(text: &[u8]) -> Result<(char, usize), Fault> {
+    let bad = Fault::Invalid("an escape that JSON does not have");
+    let simple = match text.get(1).ok_or(Fault::Cut)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let first = hex(text.get(2..)).ok_or(bad)?;
+            if let Some(letter) = char::from_u32(first) {
+                return Ok((letter, 6));
+            }
+            // Half of a pair: the other must follow, since readers differ in what they make of one alone.
+            if first >= 0xdc00 || text.get(6..8) != Some(b"\\u") {
+                return Err(bad);
+            }
+            let second = hex(text.get(8..)).filter(|half| (0xdc00..0xe000).contains(half)).ok_or(bad)?;
+            let letter = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            return char::from_u32(letter).map(|letter| (letter, 12)).ok_or(bad);
+        }
+        _ => return Err(bad),
+    };
+    Ok((simple, 2))
+}
+
+fn hex(text: Option<&[u8]>) -> Option<u32> {
+    let digits = text?.get(..4)?;
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// Appends what a string means that was read as one, without its quotes.
+pub fn decode(written: &[u8], out: &mut Vec<u8>) {
+    let mut rest = written;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at..).unwrap_or_default();
+        // INVARIANT: it was read as a string, so each escape is one.
+        let Ok((letter, size)) = escape(rest) else { return };
+        out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Appends `meaning`, which is UTF-8, as a string with its quotes.
+pub fn write(meaning: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.push(b'"');
+    for byte in meaning {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', *byte]),
+            0..=0x1f => {
+                let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().unwrap_or(b'0');
+                out.extend(b"\\u00");
+                out.extend([digit(byte >> 4), digit(*byte)]);
+            }
+            _ => out.push(*byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_at_a_time_are_read_as_one_by_one() {
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut text = [b'a'; 20];
+                text[at] = byte;
+                let stops = matches!(byte, b'"' | b'\\' | 0..=0x1f);
+                assert_eq!(plain(&text), if stops { at } else { 20 }, "{byte} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        for meaning in ["", "orders", "a\"b\\c\u{1}\n", "é😀", "/"] {
+            let (mut text, mut back) = (Vec::new(), Vec::new());
+            write(meaning.as_bytes(), &mut text);
+            let inner = &text[1..text.len() - 1];
+            assert_eq!(size(&text[1..]), Ok(inner.len()));
+            decode(inner, &mut back);
+            assert_eq!(back, meaning.as_bytes());
+        }
+        let mut out = Vec::new();
+        decode(br"\u006f\ud83d\ude00\/\n", &mut out);
+        assert_eq!(out, "o😀/\n".as_bytes());
+    }
+}
