@@ -61,6 +61,11 @@ impl Inward<'_> {
         // INVARIANT: no name goes on that nothing was decided about.
         decide(self.peers, self.route.action.ok_or(Refused::Unmapped)?, &broker, self.decisions)?;
         if self.route.action == Some(Action::Create) {
+            // INVARIANT: where a tenant's topics are counted, none is made by who does not know how many there are: a server of
+            // REST lists them in pages, and nobody asks it here.
+            if !self.peers.world.is_counted() {
+                return Err(Refused::Bounds);
+            }
             self.bound(&broker, Bound::New)?;
         }
         write(&broker, out);

@@ -43,6 +43,7 @@ pub fn world_of(given: &Value) -> (Prefix, Denied) {
                 let number = |n: usize| i32::try_from(value[n].as_i64().unwrap()).unwrap();
                 acme.range = Some((number(0), number(1)));
             }
+            "uncounted" => acme.uncounted = value.as_bool().unwrap(),
             "denied" => {
                 for (topic, action) in value.as_object().unwrap() {
                     let topic: &'static str = Box::leak(topic.clone().into_boxed_str());

@@ -18,6 +18,8 @@ pub struct Prefix {
     pub port: Option<u16>,
     pub auto_create: bool,
     pub classic_only: bool,
+    /// Its topics are counted, and nobody knows how many there are.
+    pub uncounted: bool,
     /// Of its topic `ranged`, which partitions of the broker's `pool` it has: from the first, so many.
     pub range: Option<(i32, i32)>,
 }
@@ -139,6 +141,10 @@ impl World for Prefix {
 
     fn classic_only(&self) -> bool {
         self.classic_only
+    }
+
+    fn is_counted(&self) -> bool {
+        !self.uncounted
     }
 }
 
