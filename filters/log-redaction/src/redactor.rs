@@ -7,6 +7,7 @@
 //!
 //! When in doubt it masks or leaves out: a key that is missing, a rule that cannot be read, a unit that never began.
 
+mod clean;
 mod counts;
 mod engine;
 mod rewrite;
@@ -22,6 +23,7 @@ use crate::detect::{Finding, Scratch};
 use crate::fields::{Chosen, Decision};
 use crate::replace::{Action, Memo, mark};
 use crate::tenants::{Foreign, Named, Tenant, Unattributed, resolve};
+use clean::Clean;
 use counts::Counters;
 use engine::{FIELD, FOREIGN};
 use rewrite::Span;
@@ -98,6 +100,7 @@ pub struct Redactor {
     beyond: usize,
     memo: Memo,
     scratch: Scratch,
+    clean: Clean,
     found: Vec<Finding>,
     spans: Vec<Span>,
     counts: Counters,
@@ -117,6 +120,7 @@ impl Redactor {
             beyond: 0,
             memo: Memo::default(),
             scratch,
+            clean: Clean::default(),
             found: Vec::new(),
             spans: Vec::new(),
             counts,

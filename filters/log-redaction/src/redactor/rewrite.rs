@@ -61,7 +61,15 @@ impl Redactor {
         if scan {
             // The names in a summary are no values of a field that is called after keys.
             let hint = if key || place.key == KEYS.as_bytes() { b"" } else { place.key };
-            engine.detectors.find(&mut self.scratch, text, Hint { key: hint }, &mut self.found);
+            let clean = key && self.clean.has(text);
+            if clean {
+                self.found.clear();
+            } else {
+                engine.detectors.find(&mut self.scratch, text, Hint { key: hint }, &mut self.found);
+            }
+            if key && !clean && self.found.is_empty() {
+                self.clean.add(text);
+            }
             let mut written = self.memo.written(&engine.keys, text);
             for finding in &self.found {
                 let (what, action) = engine.of(finding.detector);
