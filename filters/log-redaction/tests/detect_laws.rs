@@ -17,7 +17,7 @@ fn masked(detectors: &Detectors, text: &[u8], found: &[Finding]) -> Vec<u8> {
     let (mut out, mut at) = (Vec::new(), 0);
     for one in found {
         out.extend_from_slice(&text[at..one.range.start]);
-        out.extend_from_slice(format!("[REDACTED:{}:0f3a9c]", detectors.name(one.detector)).as_bytes());
+        out.extend_from_slice(format!("[REDACTED:{}:0f3a9c1d]", detectors.name(one.detector)).as_bytes());
         at = one.range.end;
     }
     out.extend_from_slice(&text[at..]);

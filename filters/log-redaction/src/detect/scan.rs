@@ -257,6 +257,9 @@ impl Engine<'_> {
     }
 }
 
+/// How many digits the fingerprint of a marker has.
+const PRINT: usize = 8;
+
 /// Where a marker ends whose beginning ends at `end`; nothing within it is looked at. 0 where it is none.
 fn after_marker(detectors: &Detectors, text: &Text<'_>, end: usize) -> usize {
     if !text.ends(end, MARKER) {
@@ -268,9 +271,14 @@ fn after_marker(detectors: &Detectors, text: &Text<'_>, end: usize) -> usize {
     else {
         return 0;
     };
-    let plain = print.iter().skip(1).all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_');
+    // Nothing longer: who writes a log may write a marker of their own, with a card in it.
+    let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let ours = match print {
+        [b':', print @ ..] => print == b"no_key" || (print.len() == PRINT && print.iter().all(hex)),
+        _ => false,
+    };
     let known = detectors.names.iter().any(|known| known.as_bytes() == name);
-    if plain && known && print.len() <= 65 { close + 1 } else { 0 }
+    if ours && known { close + 1 } else { 0 }
 }
 
 fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {

@@ -26,7 +26,11 @@ impl Selection {
         let has = |list: &[String], name: &str| list.iter().any(|wanted| is_of(name, wanted));
         let mut on: Vec<bool> = names
             .iter()
-            .map(|name| (self.only.is_empty() || has(&self.only, name)) && !has(&self.without, name))
+            // INVARIANT: what could not be looked through is told whatever was chosen.
+            .map(|name| {
+                let chosen = (self.only.is_empty() || has(&self.only, name)) && !has(&self.without, name);
+                chosen || name == UNSCANNED
+            })
             .collect();
         if self.custom.len() > MOST {
             return Err(DetectorError::TooMany { most: MOST });
@@ -47,6 +51,9 @@ impl Selection {
         Ok((names, on))
     }
 }
+
+/// What is told of a text that could not be looked through.
+const UNSCANNED: &str = "unscanned";
 
 /// Whether `wanted` is `name` or its group.
 fn is_of(name: &str, wanted: &str) -> bool {
