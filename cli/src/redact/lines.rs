@@ -91,3 +91,68 @@ fn line<E>(
     };
     take(if text.len() > LONGEST { Piece::TooLong(end) } else { Piece::Line(text, end) }, total)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives so many bytes at a time.
+    struct Slow<'t>(&'t [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let size = self.0.len().min(self.1).min(buffer.len());
+            buffer[..size].copy_from_slice(&self.0[..size]);
+            self.0 = &self.0[size..];
+            Ok(size)
+        }
+    }
+
+    /// Lines with their ends; of one that is too long `LONG`.
+    fn lines(text: &[u8], step: usize) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        let read = read::<io::Error>(&mut Slow(text, step), &mut |piece, total| {
+            assert!(total as usize <= text.len());
+            match piece {
+                Piece::Line(line, end) => all.push([line, end].concat()),
+                Piece::TooLong(end) => all.push([b"LONG", end].concat()),
+                Piece::Pause => {}
+            }
+            Ok(())
+        });
+        read.unwrap();
+        all
+    }
+
+    #[test]
+    fn lines_are_the_same_whatever_the_pieces() {
+        let text = b"a\r\n\r\n\nb\rc\n\r\r\nlast\r";
+        let want = [&b"a\r\n"[..], b"\r\n", b"\n", b"b\rc\n", b"\r\r\n", b"last\r"];
+        for step in 1..=text.len() {
+            assert_eq!(lines(text, step), want, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_told_by_its_length_alone() {
+        for (more, end, long) in [
+            (0, &b"\n"[..], false),
+            (0, b"\r\n", false),
+            (0, b"", false),
+            (1, b"\n", true),
+            (1, b"\r\n", true),
+            (1, b"", true),
+            (3 * CHUNK + 5, b"\r\n", true),
+            (3 * CHUNK + 5, b"", true),
+        ] {
+            let line = [&vec![b'x'; LONGEST + more][..], end].concat();
+            let text = [b"a\n", &line[..], if end.is_empty() { b"" } else { b"b" }].concat();
+            for step in [1021, CHUNK - 1, CHUNK, LONGEST + 1, LONGEST + 2, LONGEST + 3] {
+                let all = lines(&text, step);
+                let want = if long { [b"LONG", end].concat() } else { line.clone() };
+                assert!(all[1] == want, "{more} {end:?} {step}: {:?}", all[1].get(..8));
+                assert_eq!(all.len(), if end.is_empty() { 2 } else { 3 });
+            }
+        }
+    }
+}

@@ -37,8 +37,9 @@ impl Marks {
     }
 }
 
-/// What a detector sees of marks that have no fingerprint: it knows those with one.
-const PRINT: &[u8] = b":0";
+/// What a detector sees in marks that have no fingerprint: it knows those with one, and words do not tell of what is
+/// farther away.
+const PRINT: &[u8] = b":00000000";
 
 /// A text with its marks as detectors know them.
 pub(super) struct Known {
@@ -91,7 +92,9 @@ mod tests {
     fn places_are_those_of_the_text_itself() {
         let text = b"a [REDACTED:email] b [REDACTED:key/aws] c [REDACTED:x:1] [REDACTED:";
         let known = known(text).unwrap();
-        assert!(known.text().starts_with(b"a [REDACTED:email:0] b [REDACTED:key/aws:0] c [REDACTED:x:1] ["));
+        assert!(
+            known.text().starts_with(b"a [REDACTED:email:00000000] b [REDACTED:key/aws:00000000] c [REDACTED:x:1] [")
+        );
         for part in ["a", " b ", "[REDACTED:key", "] c", "[REDACTED:x:1]"] {
             let there = memmem::find(known.text(), part.as_bytes()).unwrap();
             let here = memmem::find(text, part.as_bytes()).unwrap();
