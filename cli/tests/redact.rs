@@ -1,7 +1,6 @@
 //! `partywall redact`: what is found goes, all else stays byte for byte, and nothing passes unread.
 
 #[path = "../../filters/log-redaction/tests/labelled/mod.rs"]
-#[allow(dead_code, reason = "the set alone is used")]
 mod labelled;
 mod support;
 

@@ -115,7 +115,7 @@ mod tests {
             assert!(total as usize <= text.len());
             match piece {
                 Piece::Line(line, end) => all.push([line, end].concat()),
-                Piece::TooLong(end) => all.push([b"LONG", end].concat()),
+                Piece::TooLong(end) => all.push([&b"LONG"[..], end].concat()),
                 Piece::Pause => {}
             }
             Ok(())
@@ -145,11 +145,11 @@ mod tests {
             (3 * CHUNK + 5, b"\r\n", true),
             (3 * CHUNK + 5, b"", true),
         ] {
-            let line = [&vec![b'x'; LONGEST + more][..], end].concat();
-            let text = [b"a\n", &line[..], if end.is_empty() { b"" } else { b"b" }].concat();
+            let line = ["x".repeat(LONGEST + more).as_bytes(), end].concat();
+            let text = [&b"a\n"[..], &line, if end.is_empty() { &b""[..] } else { b"b" }].concat();
             for step in [1021, CHUNK - 1, CHUNK, LONGEST + 1, LONGEST + 2, LONGEST + 3] {
                 let all = lines(&text, step);
-                let want = if long { [b"LONG", end].concat() } else { line.clone() };
+                let want = if long { [&b"LONG"[..], end].concat() } else { line.clone() };
                 assert!(all[1] == want, "{more} {end:?} {step}: {:?}", all[1].get(..8));
                 assert_eq!(all.len(), if end.is_empty() { 2 } else { 3 });
             }
