@@ -40,16 +40,22 @@ impl Block {
         if line.is_empty() || header {
             return !line.is_empty();
         }
-        let quoted = |byte: &u8| matches!(byte, b'"' | b'\'' | b',' | b'+' | b'\\' | b'\r' | b';');
-        let word = line.rsplit(u8::is_ascii_whitespace).find(|word| !word.iter().all(quoted)).unwrap_or_default();
-        let word = word.strip_suffix(b"\\n\"").or(word.strip_suffix(b"\\n\",")).unwrap_or(word);
-        let plain = word.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)).count();
-        let base64 = word.len() - plain <= 4 && plain > 0;
+        // In source code a line has quotes around it, and `\n` at its end.
+        let quoted = |byte: &u8| matches!(byte, b'"' | b'\'' | b',' | b';' | b'\\');
+        let mut words = line.rsplit(u8::is_ascii_whitespace);
+        let word = words.find(|word| !matches!(*word, b"" | b"+")).unwrap_or_default();
+        let from = word.iter().take_while(|byte| quoted(byte)).count();
+        let word = &word[from..];
+        let word = &word[..word.len() - word.iter().rev().take_while(|byte| quoted(byte)).count()];
+        let word = word.strip_suffix(b"\\n").unwrap_or(word);
+        let word = word.strip_suffix(b"\\r").unwrap_or(word);
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        let base64 = !word.is_empty() && word.iter().all(plain);
         if !base64 || self.short {
             self.left = 0;
             return false;
         }
-        self.short = plain < FULL;
+        self.short = word.len() < FULL;
         true
     }
 }
