@@ -13,6 +13,7 @@
 //!   ├─ material    a directory or a bundle, as something that decides
 //!   ├─ recorded    access logs, as decisions that were made
 //!   ├─ audit       the same logs, as a chain that must be whole
+//!   ├─ redact      text, line by line, without what is personal or secret
 //!   ├─ openapi     the document of an API, as operations of a service
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
@@ -48,6 +49,7 @@ mod prints;
 mod prove;
 mod recorded;
 mod records;
+mod redact;
 mod rehearsal;
 mod render;
 mod replay;

@@ -18,6 +18,7 @@ pub(crate) mod keys;
 pub(crate) mod lineage;
 pub(crate) mod promote;
 pub(crate) mod prove;
+pub(crate) mod redact;
 pub(crate) mod render;
 pub(crate) mod replay;
 pub(crate) mod review;
