@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// A detector of your own, again for each; what is repeated says how often at most
     #[arg(long = "pattern", value_name = "NAME=REGEX")]
     patterns: Vec<String>,
-    /// A secret of 16 bytes or more: equal values get equal marks, [REDACTED:<detector>:<8 hex>]
+    /// A secret of 16 bytes or more: equal values get equal marks, with 8 hex digits behind the detector
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// No progress and no summary
