@@ -129,7 +129,7 @@ fn say(step: &Value, (api, version): (&str, u8), table: &Table, all: &All, sessi
 
 /// A whole frame, where it is given as its bytes.
 fn hex(said: &Value) -> Option<Vec<u8>> {
-    let digits: String = said.as_str()?.split_whitespace().collect();
+    let digits: String = said.as_str().filter(|said| !said.is_empty())?.split_whitespace().collect();
     let byte = |n| u8::from_str_radix(digits.get(n..n + 2)?, 16).ok();
     (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -13,6 +13,8 @@ use super::read::Api;
 use super::tree::Tree;
 use super::writer::Side;
 
+/// Fields of the oracle that are always names.
+const NAMES: [&str; 4] = ["topic", "topic_name", "group_id", "transactional_id"];
 const MARKS: [&str; 5] = ["topic", "group", "transaction", "key", "resource"];
 
 /// What becomes of what was decided, and of what it names.
@@ -55,6 +57,29 @@ impl Meant {
         let mut meant = Self::of(names);
         meant.theirs.extend(meant.outward.keys().cloned());
         meant
+    }
+
+    /// Holds what the oracle's own names of fields say is a topic, group or transaction to be one that is mapped, so
+    /// that a mark which the table lacks does not pass for other text.
+    fn holds_names(&self, tree: &Tree, name: &str) {
+        match tree {
+            Tree::Leaf(_) => {}
+            Tree::List(items) => items.iter().for_each(|item| self.holds_names(item, name)),
+            Tree::Struct(_, fields) => {
+                for (field, value) in fields {
+                    let leaf = match value {
+                        Tree::Struct(some, inner) if some == "Some" => &inner[0].1,
+                        value => value,
+                    };
+                    if let (Some(text), true) = (leaf.text(), NAMES.contains(&field.as_str())) {
+                        let known = |text: &str| self.inward.contains_key(text) || self.outward.contains_key(text);
+                        let known = known(&quoted(text)) || self.theirs.contains(&quoted(text));
+                        assert!(known || text.is_empty(), "{name}: `{field}` is {text}: has the table no mark there?");
+                    }
+                    self.holds_names(value, name);
+                }
+            }
+        }
     }
 
     fn inward(&self, tree: Tree) -> Tree {
@@ -180,6 +205,10 @@ pub fn judged(
     let known = [known(&name, (api, version, side), client)?, known(&name, (api, version, side), broker)?];
     let bytes = known.each_ref().map(|known| framed(&encoded(api, version, known)));
     let [mine, theirs] = known.map(whole);
+    if let Some(meant) = meant {
+        meant.holds_names(&mine, &name);
+        meant.holds_names(&theirs, &name);
+    }
     match (meant, side) {
         (None, _) => {}
         (Some(meant), Side::Request) => assert_eq!(meant.inward(mine), theirs, "{name}: what the broker is to get"),
