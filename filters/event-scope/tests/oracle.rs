@@ -7,12 +7,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use bytes::{Bytes, BytesMut};
 use common::editors::{DropSecond, Keep, Rename, sent, walk};
+use common::known::{encoded, oracle};
 use common::tree::Tree;
-use common::{Side, Writer, every, read::Api, table};
-use kafka_protocol::messages::{ApiKey, RequestHeader, RequestKind, ResponseHeader, ResponseKind};
-use kafka_protocol::protocol::{Decodable, Encodable};
+use common::{Writer, every, table};
 use partywall_event_scope::kafka::codec::Scratch;
 
 /// How many messages of each.
@@ -20,59 +18,6 @@ const MESSAGES: u64 = 12;
 
 /// What `kafka-protocol` 0.18 does not know: those are judged by `tests/encoder.rs` alone.
 const UNKNOWN_TO_THE_ORACLE: &str = include_str!("unknown-to-the-oracle.txt");
-
-/// A message as the oracle has it.
-enum Known {
-    Request(RequestHeader, RequestKind),
-    Response(ResponseHeader, ResponseKind),
-}
-
-impl Known {
-    fn tree(&self) -> Tree {
-        match self {
-            Known::Request(header, body) => Tree::List(vec![Tree::of(header), Tree::of(body)]),
-            Known::Response(header, body) => Tree::List(vec![Tree::of(header), Tree::of(body)]),
-        }
-    }
-}
-
-fn oracle(api: &Api, version: u8, side: Side, frame: &[u8]) -> Result<Known, String> {
-    let key = ApiKey::try_from(api.key).map_err(|()| "no such API".to_owned())?;
-    let version = i16::from(version);
-    let mut bytes = Bytes::copy_from_slice(frame);
-    let error = |error| {
-        let error = format!("{error:#}");
-        if error.contains("specified version not supported") { "no such version".to_owned() } else { error }
-    };
-    let known = match side {
-        Side::Request => {
-            let header = RequestHeader::decode(&mut bytes, key.request_header_version(version)).map_err(error)?;
-            Known::Request(header, RequestKind::decode(key, &mut bytes, version).map_err(error)?)
-        }
-        Side::Response => {
-            let header = ResponseHeader::decode(&mut bytes, key.response_header_version(version)).map_err(error)?;
-            Known::Response(header, ResponseKind::decode(key, &mut bytes, version).map_err(error)?)
-        }
-    };
-    if bytes.is_empty() { Ok(known) } else { Err(format!("{} bytes left over", bytes.len())) }
-}
-
-fn encoded(api: &Api, version: u8, known: &Known) -> Vec<u8> {
-    let key = ApiKey::try_from(api.key).unwrap();
-    let version = i16::from(version);
-    let mut out = BytesMut::new();
-    match known {
-        Known::Request(header, body) => {
-            header.encode(&mut out, key.request_header_version(version)).unwrap();
-            body.encode(&mut out, version).unwrap();
-        }
-        Known::Response(header, body) => {
-            header.encode(&mut out, key.response_header_version(version)).unwrap();
-            body.encode(&mut out, version).unwrap();
-        }
-    }
-    out.to_vec()
-}
 
 fn renamed(leaf: String) -> String {
     let named = ["\"topic-", "\"group-", "\"txn-"].iter().any(|name| leaf.starts_with(name));

@@ -24,13 +24,15 @@ fn run(file: &Path, table: &Table) {
     let text = std::fs::read_to_string(file).unwrap();
     let case: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     for key in case.as_object().unwrap().keys() {
-        assert!(["why", "given", "talk"].contains(&key.as_str()), "{}: `{key}` says nothing", file.display());
+        assert!(["why", "by", "given", "talk"].contains(&key.as_str()), "{}: `{key}` says nothing", file.display());
     }
     let folder = |n: usize| file.ancestors().nth(n).unwrap().file_name().unwrap().to_str().unwrap().to_owned();
     let (version, api) = (folder(1).parse().unwrap(), folder(2));
     let all = given(&case["given"]);
     let mut session = Session::new(Options::default());
-    session.identify("acme".into());
+    if case["given"]["nobody"] != true {
+        session.identify("acme".into());
+    }
     for (n, step) in case["talk"].as_array().expect("`talk` is a list").iter().enumerate() {
         say(step, (&api, version), table, &all, &mut session, &format!("{}: step {}", file.display(), n + 1));
     }
@@ -42,6 +44,8 @@ fn given(given: &Value) -> All {
     let mut known = Vec::new();
     for (key, value) in given.as_object().into_iter().flatten() {
         match key.as_str() {
+            // Whose the connection is when it begins.
+            "nobody" => assert!(value.as_bool().unwrap()),
             "port" => acme.port = Some(u16::try_from(value.as_u64().unwrap()).unwrap()),
             "auto_create" => acme.auto_create = value.as_bool().unwrap(),
             "classic_only" => acme.classic_only = value.as_bool().unwrap(),
@@ -87,13 +91,16 @@ fn say(step: &Value, (api, version): (&str, u8), table: &Table, all: &All, sessi
     let api = step.get("api").map_or(api, |api| api.as_str().unwrap());
     let version = step.get("version").map_or(version, |version| u8::try_from(version.as_u64().unwrap()).unwrap());
     let api = table.apis.iter().find(|known| known.name == api).unwrap_or_else(|| panic!("{name}: no API {api}"));
-    let request = |client, fields| fields::frame(table, api, version, Side::Request, Some(client), fields);
-    let response = |fields| fields::frame(table, api, version, Side::Response, None, fields);
+    let request = |client, said: &Value| {
+        hex(said).unwrap_or_else(|| fields::frame(table, api, version, Side::Request, Some(client), said))
+    };
+    let response =
+        |said: &Value| hex(said).unwrap_or_else(|| fields::frame(table, api, version, Side::Response, None, said));
 
     let mut asked = Step::default();
     session.from_client(&request("app", &step["client_sends"]), &all.peers(), &mut asked);
     let gets = step.get("broker_gets").unwrap_or(&Value::Null);
-    let wanted = match gets.as_str() {
+    let wanted = match gets.as_str().filter(|_| hex(gets).is_none()) {
         Some("nothing") => Vec::new(),
         Some("a stand-in") => STAND_IN.to_vec(),
         Some("the same") => request("acme.app", &step["client_sends"]),
@@ -110,7 +117,7 @@ fn say(step: &Value, (api, version): (&str, u8), table: &Table, all: &All, sessi
     let answer = if asked.out == STAND_IN { STAND_IN_ANSWER.to_vec() } else { response(said) };
     let mut told = Step::default();
     session.from_broker(&answer, &all.peers(), &mut told);
-    let wanted = match gets.as_str() {
+    let wanted = match gets.as_str().filter(|_| hex(gets).is_none()) {
         Some("an end") => return assert_eq!((told.close, told.out), (Close::Now, Vec::new()), "{name}"),
         Some("the same") => response(said),
         Some(other) => panic!("{name}: `client_gets` is fields, `the same` or `an end`, not `{other}`"),
@@ -118,6 +125,13 @@ fn say(step: &Value, (api, version): (&str, u8), table: &Table, all: &All, sessi
     };
     assert_eq!(told.out.escape_ascii().to_string(), wanted.escape_ascii().to_string(), "{name}: the client gets");
     assert_eq!(told.close, Close::No, "{name}: {:?}", told.trouble);
+}
+
+/// A whole frame, where it is given as its bytes.
+fn hex(said: &Value) -> Option<Vec<u8>> {
+    let digits: String = said.as_str().filter(|said| !said.is_empty())?.split_whitespace().collect();
+    let byte = |n| u8::from_str_radix(digits.get(n..n + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

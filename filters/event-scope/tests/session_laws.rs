@@ -8,6 +8,7 @@ mod common;
 use std::rc::Rc;
 
 use common::clusters::{partitions, plain, rule, tenant};
+use common::kinds::{Kind, kind};
 use common::read::Api;
 use common::world::{All, Prefix};
 use common::{Random, Setting, Side, Writer, every, table};
@@ -21,24 +22,6 @@ const MESSAGES: u64 = 8;
 const STAND_IN: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
 /// What a broker says to that.
 const STAND_IN_ANSWER: [u8; 14] = [0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0];
-
-/// What is done with a version of an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Passed,
-    Denied(i16),
-    /// A conversation of its own.
-    Apart,
-}
-
-fn kind(api: i16, version: u8) -> Kind {
-    match (api, version) {
-        (17 | 18 | 36, _) => Kind::Apart,
-        (3, 0..=3) | (24, 4..) | (66, 2..) | (71 | 72, _) => Kind::Denied(35),
-        (29..=31 | 34 | 35 | 38..=41 | 43 | 45 | 46 | 48..=51 | 55 | 57 | 64 | 80 | 81 | 94, _) => Kind::Denied(31),
-        _ => Kind::Passed,
-    }
-}
 
 fn setting(prefix: &'static str, client: &str, api: i16) -> Setting {
     let numbers = vec![

@@ -3,12 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "the table is files")]
 
 pub mod clusters;
+pub mod compose;
 pub mod editors;
 pub mod fields;
+pub mod kinds;
+pub mod known;
+pub mod meant;
+pub mod moves;
 pub mod talk;
 pub mod tree;
 pub mod world;
 pub mod writer;
+pub mod written;
 
 #[path = "../../build/read.rs"]
 pub mod read;
