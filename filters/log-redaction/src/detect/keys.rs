@@ -10,7 +10,9 @@ mod cloud;
 mod code;
 mod data;
 mod saas;
+mod sources;
 
+use self::sources::SOURCES;
 use super::catalog::About;
 use super::text::{
     ALNUM, BASE64, Class, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, PERCENT, TILDE, Text, UNDERSCORE, UPPER,
@@ -69,7 +71,8 @@ pub(super) fn about() -> Vec<About> {
                 ("", false) => "by its prefix or mark, length and entropy",
                 _ => "by its provider's name and a word for secrets before it, length and entropy",
             };
-            told.push(About { name: key.name, what, source: key.source });
+            let also = SOURCES.iter().find(|(name, _)| *name == key.name).map_or("unconfirmed", |(_, also)| also);
+            told.push(About { name: key.name, what, source: key.source, also });
         }
     }
     told

@@ -48,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
     key("key/fly", "fm1r_[B 80-1024]", "Fly.io, macaroons"),
     key("key/fly", "fm1a_[B 80-1024]", "Fly.io, macaroons"),
     key("key/fly", "fm2_[B 80-1024]", "Fly.io, macaroons"),
-    key("key/render", "rnd_[a 28-40]", "Render API, authentication"),
+    said("key/render", "render", "rnd_[a 24-40]", "Render API, authentication"),
     said("key/railway", "railway", "[h 8]-[h 4]-[h 4]-[h 4]-[h 12]", "Railway, public API"),
     said("key/vercel", "vercel", "[a 24]", "Vercel REST API, authentication"),
     key("key/netlify", "nfp_[w 36]", "Netlify API, authentication"),

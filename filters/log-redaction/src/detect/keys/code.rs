@@ -42,7 +42,6 @@ pub(super) const KEYS: &[Key] = &[
     key("key/docker_hub", "dckr_oat_[u 32]", "Docker Hub, organization access tokens"),
     key("key/jfrog", "AKCp[a 69]", "JFrog, API keys"),
     key("key/jfrog", "cmVmdGtu[a 56]", "JFrog, reference tokens"),
-    key("key/hex_pm", "hex_[a 30-50]", "Hex, API keys"),
     key("key/circleci", "CCIPAT_[a 22]_[H 40]", "CircleCI, personal API tokens"),
     key("key/circleci", "CCIPRJ_[a 22]_[H 40]", "CircleCI, project tokens"),
     said("key/travis_ci", "travis", "[u 22]", "Travis CI API, authentication"),

@@ -61,6 +61,6 @@ pub(super) const KEYS: &[Key] = &[
     said("key/segment", "segment", "[a 32]", "Segment, write keys"),
     said("key/segment", "segment", "[u 43].[u 43]", "Segment, access tokens"),
     key("key/segment", "sgp_[a 64]", "Segment, public API tokens"),
-    key("key/statsig", "secret-[a 40-48]", "Statsig, server secret keys"),
+    said("key/statsig", "statsig", "secret-[a 40-48]", "Statsig, server secret keys"),
     said("key/sendbird_org", "sendbird", "[h 24]", "Sendbird, organization API keys"),
 ];

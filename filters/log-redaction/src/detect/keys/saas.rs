@@ -120,6 +120,5 @@ pub(super) const KEYS: &[Key] = &[
     key("key/wakatime", "waka_[h 8]-[h 4]-[h 4]-[h 4]-[h 12]", "WakaTime, API keys"),
     key("key/xendit", "xnd_production_[u 40-80]", "Xendit, API keys"),
     key("key/omise", "skey_test_[l 19-24]", "Omise, secret keys"),
-    key("key/omise", "skey_live_[l 19-24]", "Omise, secret keys"),
-    key("key/chargebee", "live_sk_[u 24-48]", "Chargebee, API keys"),
+    key("key/omise", "skey_[l 19-24]", "Omise, secret keys"),
 ];
