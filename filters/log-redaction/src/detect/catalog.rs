@@ -14,6 +14,8 @@ pub struct About {
     pub what: &'static str,
     /// The standard, or the vendor's documentation, that says so.
     pub source: &'static str,
+    /// For a provider's key, which public rule sets have its format, or `unconfirmed`; else empty.
+    pub also: &'static str,
 }
 
 macro_rules! built {
@@ -23,7 +25,7 @@ macro_rules! built {
         #[repr(u16)]
         pub(super) enum Built { $($variant),* }
 
-        const BUILT: &[About] = &[$(About { name: $name, what: $what, source: $source }),*];
+        const BUILT: &[About] = &[$(About { name: $name, what: $what, source: $source, also: "" }),*];
     };
 }
 

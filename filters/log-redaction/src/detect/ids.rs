@@ -47,7 +47,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Id> {
 }
 
 pub(super) fn about() -> impl Iterator<Item = About> {
-    all().map(|id| About { name: id.name, what: id.what, source: id.source })
+    all().map(|id| About { name: id.name, what: id.what, source: id.source, also: "" })
 }
 
 /// The first bit of ids among those of words.

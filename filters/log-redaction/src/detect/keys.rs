@@ -3,17 +3,20 @@
 //! A format is what stands in a key from left to right: text as it is, and `[c n]` or `[c n-m]` for so many bytes of a
 //! class. `d` is a digit, `h` a hexadecimal digit in lower case, `H` in either, `l` a lower-case letter or digit, `U` an
 //! upper-case one or digit, `a` a letter or digit, `w` that or `_`, `u` that or `-`, `b` base64, `B`
-//! that or `=`, `x` any byte of a token.
+//! that or `=`, `p` a letter, digit or percent sign, `x` any byte of a token.
 
 mod ai;
 mod cloud;
 mod code;
 mod data;
 mod saas;
+mod sources;
 
+use self::sources::SOURCES;
 use super::catalog::About;
 use super::text::{
-    ALNUM, BASE64, Class, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, TILDE, Text, UNDERSCORE, UPPER, URL64, WORD,
+    ALNUM, BASE64, Class, DASH, DIGIT, DOT, EQUALS, HEX, HEX_LOWER, LOWER, PERCENT, TILDE, Text, UNDERSCORE, UPPER,
+    URL64, WORD,
 };
 use super::{Candidate, DetectorId, Look, Strength};
 
@@ -68,7 +71,8 @@ pub(super) fn about() -> Vec<About> {
                 ("", false) => "by its prefix or mark, length and entropy",
                 _ => "by its provider's name and a word for secrets before it, length and entropy",
             };
-            told.push(About { name: key.name, what, source: key.source });
+            let also = SOURCES.iter().find(|(name, _)| *name == key.name).map_or("unconfirmed", |(_, also)| also);
+            told.push(About { name: key.name, what, source: key.source, also });
         }
     }
     told
@@ -153,6 +157,7 @@ fn class(letter: &str) -> Class {
         "u" => URL64,
         "b" => BASE64,
         "B" => BASE64 | EQUALS,
+        "p" => ALNUM | PERCENT,
         _ => ALNUM | UNDERSCORE | DASH | DOT | TILDE,
     }
 }
@@ -188,6 +193,7 @@ fn written(class: Class) -> String {
         (super::text::SLASH, "/"),
         (EQUALS, "="),
         (TILDE, "~"),
+        (PERCENT, "%"),
         (DASH, "\\-"),
     ] {
         if class & bits != 0 {

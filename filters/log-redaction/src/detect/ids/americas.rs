@@ -6,7 +6,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/us_ssn",
         what: "Social Security number: area, group and serial that are given out",
-        source: "SSA, 20 CFR 422.103; SSN randomization",
+        source: "SSA, 20 CFR 422.103; SSN randomization; python-stdnum us.ssn",
         words: &["ssn", "ssns", "social", "socialsecurity", "socialsecuritynumber"],
         free: &["3-2-4"],
         told: &["9", "3 2 4", "3.2.4"],
@@ -16,7 +16,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/us_itin",
         what: "Individual Taxpayer Identification Number: 9, and groups that are given out",
-        source: "IRS Publication 1915",
+        source: "IRS Publication 1915; python-stdnum us.itin",
         words: &["itin", "taxpayer", "taxpayerid", "tin"],
         free: &["3-2-4"],
         told: &["9", "3 2 4"],
@@ -26,7 +26,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/us_ein",
         what: "Employer Identification Number: a prefix that is given out",
-        source: "IRS, EIN prefixes",
+        source: "IRS, EIN prefixes; python-stdnum us.ein",
         words: &["ein", "fein", "employer", "taxid"],
         free: &[],
         told: &["2-7", "9"],
@@ -36,7 +36,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/ca_sin",
         what: "Social Insurance Number: Luhn",
-        source: "Service Canada, SIN code of practice",
+        source: "Service Canada, SIN code of practice; python-stdnum ca.sin",
         words: &["sin", "nas", "socialinsurance", "insurance"],
         free: &[],
         told: &["9", "3 3 3", "3-3-3"],
@@ -46,7 +46,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/br_cpf",
         what: "Cadastro de Pessoas Físicas: two check digits mod 11",
-        source: "Receita Federal, IN RFB 1548/2015",
+        source: "Receita Federal, IN RFB 1548/2015; python-stdnum br.cpf",
         words: &["cpf", "contribuinte"],
         free: &["3.3.3-2"],
         told: &["11", "9-2"],
@@ -56,7 +56,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/br_cnpj",
         what: "Cadastro Nacional da Pessoa Jurídica: two check digits mod 11",
-        source: "Receita Federal, IN RFB 2119/2022",
+        source: "Receita Federal, IN RFB 2119/2022; python-stdnum br.cnpj",
         words: &["cnpj"],
         free: &["2.3.3/4-2"],
         told: &["14"],
@@ -66,7 +66,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/cl_rut",
         what: "Rol Único Tributario: check digit mod 11, or K",
-        source: "Servicio de Impuestos Internos",
+        source: "Servicio de Impuestos Internos; python-stdnum cl.rut",
         words: &["rut", "run", "cedula"],
         free: &["2.3.3-1", "1.3.3-1", "2.3.3-L", "1.3.3-L"],
         told: &["8-1", "7-1", "8-L", "7-L"],
@@ -76,7 +76,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/mx_curp",
         what: "Clave Única de Registro de Población: date, sex, state and check digit",
-        source: "SEGOB/RENAPO, Instructivo normativo CURP (DOF 18/10/2021)",
+        source: "SEGOB/RENAPO, Instructivo normativo CURP (DOF 18/10/2021); python-stdnum mx.curp",
         words: &["curp"],
         free: &[],
         told: &[],
@@ -86,7 +86,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/ar_cuit",
         what: "CUIT or CUIL: a prefix that is given out, check digit mod 11",
-        source: "AFIP/ARCA, RG 10/1997",
+        source: "AFIP/ARCA, RG 10/1997; python-stdnum ar.cuit",
         words: &["cuit", "cuil"],
         free: &["2-8-1"],
         told: &["11"],
@@ -96,12 +96,12 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/ec_cedula",
         what: "Cédula de identidad: province and Luhn",
-        source: "Registro Civil del Ecuador",
+        source: "Registro Civil del Ecuador; python-stdnum ec.ci",
         words: &["cedula", "identidad"],
         free: &[],
         told: &["10"],
         lettered: &[],
-        check: |code| luhn(code) && (1..=24).contains(&part(code, 0, 2)) && part(code, 2, 3) < 6,
+        check: |code| luhn(code) && matches!(part(code, 0, 2), 1..=24 | 30 | 50) && part(code, 2, 3) <= 6,
     },
 ];
 
@@ -173,5 +173,5 @@ fn cuit(code: &[u8]) -> bool {
         10 => 9,
         other => other,
     };
-    matches!(part(code, 0, 2), 20 | 23..=27 | 30 | 33 | 34) && right == last(code)
+    matches!(part(code, 0, 2), 20 | 23..=27 | 30 | 33 | 34 | 50 | 51 | 55) && right == last(code)
 }

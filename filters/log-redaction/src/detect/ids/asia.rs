@@ -6,7 +6,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/in_aadhaar",
         what: "Aadhaar: starts with 2 to 9, Verhoeff",
-        source: "UIDAI, Aadhaar numbering scheme",
+        source: "UIDAI, Aadhaar numbering scheme; python-stdnum in_.aadhaar",
         words: &["aadhaar", "aadhar", "uidai", "uid"],
         free: &["4 4 4"],
         told: &["12", "4-4-4"],
@@ -16,7 +16,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/in_pan",
         what: "Permanent Account Number: the fourth letter is a kind of holder",
-        source: "Income Tax Department, rule 114",
+        source: "Income Tax Department, rule 114; python-stdnum in_.pan",
         words: &["pan"],
         free: &[],
         told: &[],
@@ -24,14 +24,17 @@ pub(super) const IDS: &[Id] = &[
         check: |code| {
             let letters = code.iter().take(5).all(u8::is_ascii_uppercase);
             letters
-                && matches!(code.get(3), Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'L' | b'P' | b'T'))
+                && matches!(
+                    code.get(3),
+                    Some(b'A' | b'B' | b'C' | b'F' | b'G' | b'H' | b'J' | b'K' | b'L' | b'P' | b'T')
+                )
                 && part(code, 5, 9) > 0
         },
     },
     Id {
         name: "national_id/kr_rrn",
         what: "Resident registration number: date and sex; the check digit is not given any more",
-        source: "Resident Registration Act, Enforcement Rule art. 2",
+        source: "Resident Registration Act, Enforcement Rule art. 2; python-stdnum kr.rrn",
         words: &["rrn", "jumin", "주민등록번호", "주민번호"],
         free: &["6-7"],
         told: &["13"],
@@ -41,7 +44,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/jp_my_number",
         what: "My Number: check digit mod 11",
-        source: "Order of the Ministry of Internal Affairs 85/2014, art. 5",
+        source: "Order of the Ministry of Internal Affairs 85/2014, art. 5; python-stdnum jp.in_",
         words: &["mynumber", "kojin", "マイナンバー", "個人番号"],
         free: &[],
         told: &["12", "4 4 4", "4-4-4"],
@@ -54,7 +57,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/cn_resident_id",
         what: "Resident identity number: region, date and check character mod 11-2",
-        source: "GB 11643-1999, ISO 7064 MOD 11-2",
+        source: "GB 11643-1999, ISO 7064 MOD 11-2; python-stdnum cn.ric",
         words: &["身份证", "shenfenzheng"],
         free: &["18", "17L"],
         told: &[],
@@ -71,7 +74,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/my_nric",
         what: "MyKad: date and place of birth",
-        source: "National Registration Regulations 1990",
+        source: "National Registration Regulations 1990; python-stdnum my.nric",
         words: &["nric", "mykad", "ic"],
         free: &["6-2-4"],
         told: &["12"],
@@ -125,7 +128,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/th_id",
         what: "Citizen's number: check digit mod 11",
-        source: "Bureau of Registration Administration, Civil Registration Act",
+        source: "Bureau of Registration Administration, Civil Registration Act; python-stdnum th.pin",
         words: &["บัตรประชาชน", "citizen"],
         free: &["1-4-5-2-1", "1 4 5 2 1"],
         told: &["13"],
@@ -138,7 +141,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/il_id",
         what: "Teudat zehut: Luhn",
-        source: "Population Registry Law 1965",
+        source: "Population Registry Law 1965; python-stdnum il.idnr",
         words: &["teudat", "zehut", "ת.ז", "תז"],
         free: &[],
         told: &["9"],
@@ -148,7 +151,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/za_id",
         what: "Identity number: date, citizenship and Luhn",
-        source: "Identification Act 68 of 1997",
+        source: "Identification Act 68 of 1997; python-stdnum za.idnr",
         words: &["said", "rsa", "identity", "idnumber"],
         free: &["6 4 3", "6 4 2 1"],
         told: &["13"],
@@ -160,7 +163,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/au_tfn",
         what: "Tax File Number: weighted sum mod 11",
-        source: "ATO, TFN algorithm",
+        source: "ATO, TFN algorithm; python-stdnum au.tfn",
         words: &["tfn", "taxfile", "taxfilenumber"],
         free: &[],
         told: &["9", "3 3 3", "3-3-3"],
@@ -183,7 +186,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/nz_ird",
         what: "IRD number: weighted sum mod 11, in two steps",
-        source: "Inland Revenue, RWT and NRWT specification",
+        source: "Inland Revenue, RWT and NRWT specification; python-stdnum nz.ird",
         words: &["ird", "irdnumber"],
         free: &[],
         told: &["9", "8", "3-3-3", "2-3-3", "3 3 3", "2 3 3"],
@@ -220,7 +223,8 @@ fn nric(code: &[u8]) -> bool {
         b'T' => (b"JZIHGFEDCBA", 4),
         b'F' => (b"XWUTRQPNMLK", 0),
         b'G' => (b"XWUTRQPNMLK", 4),
-        _ => (b"KLJNPQRTUWX", 3),
+        b'M' => (b"KLJNPQRTUWX", 3),
+        _ => return false,
     };
     let at = ((sum + more) % 11) as usize;
     let at = if *first == b'M' { 10 - at } else { at };

@@ -6,7 +6,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/se_personnummer",
         what: "Personnummer or samordningsnummer: date and Luhn",
-        source: "Folkbokföringslagen 1991:481 § 18; Skatteverket SKV 704",
+        source: "Folkbokföringslagen 1991:481 § 18; Skatteverket SKV 704; python-stdnum se.personnummer",
         words: &["personnummer", "personnr", "pnr", "samordningsnummer", "ssn"],
         free: &["6-4", "8-4"],
         told: &["10", "12"],
@@ -21,7 +21,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/fi_hetu",
         what: "Henkilötunnus: date, century's sign, check character mod 31",
-        source: "Act 661/2009, decree 128/2010; signs of 2023",
+        source: "Act 661/2009, decree 128/2010; signs of 2023; python-stdnum fi.hetu",
         words: &["hetu", "henkilötunnus", "henkilotunnus"],
         free: &["6-3L", "6-4"],
         told: &[],
@@ -36,7 +36,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/dk_cpr",
         what: "CPR number: date; the check digit is not given any more",
-        source: "CPR-loven; CPR-kontoret on modulus 11",
+        source: "CPR-loven; CPR-kontoret on modulus 11; python-stdnum dk.cpr",
         words: &["cpr", "cprnr", "cprnummer", "personnummer"],
         free: &[],
         told: &["6-4", "10", "6 4"],
@@ -46,7 +46,7 @@ pub(super) const IDS: &[Id] = &[
     Id {
         name: "national_id/no_fodselsnummer",
         what: "Fødselsnummer or D-nummer: date and two check digits mod 11",
-        source: "Folkeregisterforskriften § 2-2-1",
+        source: "Folkeregisterforskriften § 2-2-1; python-stdnum no.fodselsnummer",
         words: &["fodselsnummer", "fødselsnummer", "personnummer", "fnr"],
         free: &["11", "6 5"],
         told: &["6-5"],
@@ -61,8 +61,8 @@ pub(super) const IDS: &[Id] = &[
     },
     Id {
         name: "national_id/is_kennitala",
-        what: "Kennitala: date and check digit mod 11",
-        source: "Þjóðskrá, lög 140/2019",
+        what: "Kennitala: date, check digit mod 11, century",
+        source: "Þjóðskrá, lög 140/2019; python-stdnum is_.kennitala",
         words: &["kennitala", "kt"],
         free: &[],
         told: &["10", "6-4"],
@@ -71,13 +71,14 @@ pub(super) const IDS: &[Id] = &[
             let day = part(code, 0, 2);
             let right = (11 - weighted(code, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11;
             month_day(part(code, 2, 4), if day > 40 { day - 40 } else { day })
+                && matches!(code.last(), Some(b'0' | b'8' | b'9'))
                 && code.get(8).map(|byte| digit(*byte)) == Some(right)
         },
     },
     Id {
         name: "national_id/ee_isikukood",
         what: "Isikukood, and Lithuania's asmens kodas: date and check digit in two steps",
-        source: "EVS 585:2007; Lithuanian Law on the Population Register",
+        source: "EVS 585:2007; Lithuanian Law on the Population Register; python-stdnum ee.ik, lt.asmens",
         words: &["isikukood", "asmens", "kodas"],
         free: &[],
         told: &["11"],
