@@ -41,6 +41,7 @@ pub fn session(bytes: &[u8]) {
         largest_answers: 64 * LARGEST,
         outstanding: OUTSTANDING,
         topics: 100,
+        traces: who & 64 != 0,
         large: if who & 32 != 0 { 1 } else { usize::MAX },
     };
     let mut session = Session::new(options);

@@ -53,6 +53,9 @@ fn two_tenants_have_topics_of_one_name() {
     assert_eq!(metric("deny").unwrap(), 0.0, "{:?}", scoped.told());
 }
 
+/// What a record's header says of its trace.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 #[test]
 fn what_a_policy_denies_is_told_by_kafkas_own_error() {
     let policy = "@id(\"all\")\npermit (principal, action in [Action::\"events:produce\", Action::\"events:consume\", \
@@ -66,7 +69,8 @@ fn what_a_policy_denies_is_told_by_kafkas_own_error() {
         scoped.tool("acme", "TopicCommand", &create, "").unwrap().succeeds().unwrap();
     }
     let denied = |tenant, topic| {
-        let ran = scoped.kcat(tenant, &["-P", "-t", topic], "one\n").unwrap();
+        let header = format!("traceparent={TRACE}");
+        let ran = scoped.kcat(tenant, &["-P", "-t", topic, "-H", &header], "one\n").unwrap();
         assert_ne!(ran.status, Some(0), "{topic}: {ran:?}");
         ran.errors
     };
@@ -83,6 +87,7 @@ fn what_a_policy_denies_is_told_by_kafkas_own_error() {
         (&line["decision"], &line["reason"], &line["api"]),
         (&"deny".into(), &"policy_denied".into(), &"Produce".into())
     );
+    assert_eq!(line["traceparent"], TRACE);
     assert!(line["tenant"].as_str().unwrap().starts_with('t') && !line.to_string().contains("acme"), "{line}");
 }
 

@@ -1,4 +1,5 @@
 //! Kafka's wire protocol.
 
 pub mod codec;
+mod records;
 pub mod session;

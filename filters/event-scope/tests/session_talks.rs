@@ -3,7 +3,7 @@
 mod common;
 
 use common::talk::*;
-use partywall_event_scope::kafka::session::{Action, Close, Decision, Step, Trouble};
+use partywall_event_scope::kafka::session::{Action, Close, Decision, Options, Session, Step, Trouble};
 
 /// Fetch in version 7 of one topic.
 fn fetch(session: i32, epoch: i32, topic: Option<&str>) -> Vec<u8> {
@@ -112,6 +112,46 @@ fn what_nobody_waits_for_is_dropped_where_it_is_denied() {
     let step = talk.ask(&produce(1, "secret"));
     assert_eq!(step.out, STAND_IN);
     assert_eq!(step.decisions[0].reason.as_deref(), Some("the test says so"));
+}
+
+/// A batch of one record with no key, no value and this header.
+fn traced(trace: &str) -> Vec<u8> {
+    let header = [&[1, 22][..], b"traceparent", &[trace.len() as u8 * 2], trace.as_bytes()].concat();
+    let record = [&[0, 0, 0, 1, 1, 2][..], &header[1..]].concat();
+    let mut batch = vec![0; 61];
+    (batch[16], batch[60]) = (2, 1);
+    batch.push(record.len() as u8 * 2);
+    batch.extend(record);
+    batch
+}
+
+#[test]
+fn of_what_trace_denied_records_are_is_told() {
+    let frame = |topics: &[(&str, &str)]| {
+        let mut body = [[0xff, 0xff], [0, 1]].concat();
+        body.extend([0, 0, 0, 9, 0, 0, 0, topics.len() as u8]);
+        for (topic, trace) in topics {
+            body.extend(text(topic));
+            body.extend([0, 0, 0, 1, 0, 0, 0, 5]);
+            body.extend(bytes(&traced(trace)));
+        }
+        request(0, 3, &body)
+    };
+    let traces = |talk: &mut Talk, topics: &[(&str, &str)]| {
+        let step = talk.ask(&frame(topics));
+        let trace = |trace: Box<[u8]>| String::from_utf8(trace.into()).unwrap();
+        step.decisions.into_iter().map(|decision| decision.trace.map(trace)).collect::<Vec<_>>()
+    };
+    let mut talk = Talk::acme();
+    talk.all.policy.denied.push(("secret", Some(Action::Produce)));
+    assert_eq!(traces(&mut talk, &[("orders", "00-a")]), [None], "nobody tells of it");
+    let both = [("orders", "00-a"), ("secret", "00-b")];
+    assert_eq!(traces(&mut talk, &both), [Some("00-a".into()), Some("00-b".into())]);
+    assert_eq!(traces(&mut talk, &[("shared", "00-c")]), [Some("00-c".into())]);
+    talk.session = Session::new(Options { traces: true, ..Options::default() });
+    talk.session.identify("acme".into());
+    assert_eq!(traces(&mut talk, &[("orders", "00-a")]), [Some("00-a".into())]);
+    assert_eq!(traces(&mut talk, &[("orders", &"0".repeat(40))]), [Some("0".repeat(40))]);
 }
 
 #[test]

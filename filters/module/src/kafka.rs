@@ -87,6 +87,7 @@ impl Setup {
 
     fn options(&self) -> Options {
         let largest = self.config.largest;
-        Options { largest_request: largest, largest_response: largest, ..Options::default() }
+        let traces = self.config.allows > 0.0;
+        Options { largest_request: largest, largest_response: largest, traces, ..Options::default() }
     }
 }

@@ -42,6 +42,7 @@ pub use answer::{Reach, answer};
 pub use edit::{Editor, Place, Value, Verdict};
 pub use frames::{FrameError, Frames, begun};
 pub use header::RequestHeader;
+pub(crate) use input::Input;
 pub use layout::Api;
 pub use mark::{Mark, Marks};
 pub use merge::merge;

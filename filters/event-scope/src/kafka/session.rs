@@ -83,6 +83,9 @@ pub struct Options {
     pub topics: usize,
     /// From which size on a frame goes on before it is there as a whole, where it ends with records, in bytes.
     pub large: usize,
+    /// Whether records that may be written are looked at for their trace, too: those of which there is something else to
+    /// tell always are.
+    pub traces: bool,
 }
 
 impl Default for Options {
@@ -95,6 +98,7 @@ impl Default for Options {
             outstanding: 1000,
             topics: 10_000,
             large: 16 << 10,
+            traces: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use partywall_event_scope::kafka::codec::Api;
 use partywall_event_scope::kafka::session::{Action, Decision};
 use partywall_tenancy::Reason;
+use partywall_tenant_context::TraceParent;
 use proxy_wasm::types::LogLevel;
 use serde::Serialize;
 
@@ -124,6 +125,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<i16>,
     revision: u64,
+    /// That of the first record that was to be written.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    traceparent: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     detail: &'a str,
 }
@@ -204,7 +208,10 @@ impl Told {
         let name = verdict.as_ref().filter(|verdict| !verdict.name.is_empty());
         let name = name.map_or(&*decision.name, |verdict| &*verdict.name);
         let id = if name.is_empty() { Rc::default() } else { prints.of_resource("Topic", name) };
+        let trace = decision.trace.as_deref().and_then(TraceParent::parse);
+        let trace = trace.map(|trace| trace.to_string()).unwrap_or_default();
         let line = Line {
+            traceparent: &trace,
             api: Api::of(decision.api).map_or("", Api::name),
             action: decision.action.name(),
             rule: verdict.as_ref().map_or("", |verdict| &verdict.rule),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::fetches::Fetch;
-use super::parts::{Answers, Caller, FetchSession, Only, OnlyWithin};
+use super::parts::{Answers, Caller, FetchSession, Only, OnlyWithin, Traces};
 use super::peers::{Decision, Peers, Standing, World};
 use super::pending::{Forward, What};
 use super::request::{Found, Request};
@@ -11,8 +11,8 @@ use super::rules::{self, Rule, With};
 use super::sasl::Exchange;
 use super::{
     API_VERSIONS, CREATE_TOPICS, Core, DESCRIBE_SHARE_OFFSETS, DESCRIBE_TOPIC_PARTITIONS, FETCH, JOIN_GROUP, METADATA,
-    OFFSET_FETCH, OFFSET_FETCH_GROUPS, SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step, Trouble, code,
-    parts, stand_in,
+    OFFSET_FETCH, OFFSET_FETCH_GROUPS, PRODUCE, SASL_AUTHENTICATE, SASL_HANDSHAKE, SHARE_FETCH, SYNC_GROUP, Step,
+    Trouble, code, parts, stand_in,
 };
 use crate::kafka::codec::{self, Editor, Mark, Problem, Reach, RequestHeader, WalkError, answer};
 
@@ -51,7 +51,15 @@ impl Core {
         }
         if rule.with == With::Denied {
             let (api, action, code) = (rule.api, rule.action, rule.code);
-            step.decisions.push(Decision { api, action, name: Box::default(), asked: false, code, reason: None });
+            step.decisions.push(Decision {
+                api,
+                action,
+                name: Box::default(),
+                asked: false,
+                code,
+                reason: None,
+                trace: None,
+            });
             return self.deny(frame, header, rule.code, Reach::Whole, step);
         }
         self.pass(frame, header, rule, world, peers, step)
@@ -181,6 +189,9 @@ impl Core {
         step.splice(&codec::request(frame, &mut editor, &mut self.scratch)?);
         let consumer = editor.consumer;
         let mut found = editor.found;
+        if header.api == PRODUCE {
+            self.trace(frame, &mut found.decisions);
+        }
         self.note(&mut found, step);
         if let (JOIN_GROUP, Some(group)) = (header.api, group) {
             self.join(group, consumer);
@@ -191,6 +202,22 @@ impl Core {
             step.back_to(start);
         }
         outcome
+    }
+
+    /// Finds out of which traces those records are of which there is something to tell.
+    fn trace(&mut self, frame: &[u8], decisions: &mut [Decision]) {
+        let is_told = |decision: &Decision| decision.code != 0 || decision.reason.is_some();
+        if !self.options.traces && !decisions.iter().any(is_told) {
+            return;
+        }
+        let mut traces = Traces::default();
+        // The frame was walked before.
+        let _ = codec::request(frame, &mut traces, &mut self.scratch);
+        // Before the topics, the transactional id may have been denied.
+        let others = decisions.len().saturating_sub(traces.of_topics.len());
+        for (decision, trace) in decisions.iter_mut().skip(others).zip(traces.of_topics) {
+            decision.trace = trace;
+        }
     }
 
     /// Hands over what was decided, and keeps the room.

@@ -3,6 +3,7 @@
 use super::peers::World;
 use super::request::{drop_outermost, is_aside};
 use crate::kafka::codec::{self, Editor, Mark, Marks, Place, Scratch, Verdict, WalkError};
+use crate::kafka::records;
 
 /// Keeps of a request what is denied with one code.
 pub(super) struct Only<'a> {
@@ -213,6 +214,31 @@ impl Editor for Acks {
 
     fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
         self.0 = place.value.number();
+        Verdict::Keep
+    }
+}
+
+/// Of which traces records are that are to be written, by topic: what the first one says.
+#[derive(Default)]
+pub(super) struct Traces {
+    pub(super) of_topics: Vec<Option<Box<[u8]>>>,
+}
+
+/// The longest `traceparent` that is kept, in bytes: version 00 has 55.
+const TRACE: usize = 128;
+
+impl Editor for Traces {
+    fn marks(&self) -> Marks {
+        Marks::of(&[Mark::Topic, Mark::TopicId, Mark::Records])
+    }
+
+    fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
+        if place.mark != Mark::Records {
+            self.of_topics.push(None);
+        } else if let (Some(trace @ None), Some(records)) = (self.of_topics.last_mut(), place.bytes()) {
+            let found = records::header(records, b"traceparent").filter(|value| value.len() <= TRACE);
+            *trace = found.map(Into::into);
+        }
         Verdict::Keep
     }
 }

@@ -230,6 +230,9 @@ pub struct Decision {
     pub code: i16,
     /// Why, where a policy said so.
     pub reason: Option<Rc<str>>,
+    /// The header `traceparent` of the first record that was to be written there, as it stands, where it was looked for
+    /// ([`Options::traces`](super::Options::traces)) and found.
+    pub trace: Option<Box<[u8]>>,
 }
 
 /// Which topic has which id: the broker's, for all tenants. It may forget.

@@ -246,7 +246,8 @@ impl<'a> Request<'a> {
     }
 
     fn note(&mut self, action: Action, name: &[u8], code: i16, reason: Option<Rc<str>>) {
-        let decision = Decision { api: self.rule.api, action, name: name.into(), asked: false, code, reason };
+        let decision =
+            Decision { api: self.rule.api, action, name: name.into(), asked: false, code, reason, trace: None };
         self.found.decisions.push(decision);
     }
 
