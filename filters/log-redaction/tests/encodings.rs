@@ -87,7 +87,8 @@ fn what_others_wrote_is_read_whatever_the_pieces() {
     }
 }
 
-/// By `zstd -1`, `-3`, `-19`, `--ultra -22 --long`, `--no-check`, of what `lines` gives; and by its fast levels.
+/// By `zstd -1`, `-3`, `-19`, `--ultra -22 --long`, `--no-check`, of so many lines as the file's name begins with; and by
+/// its fast levels. The example `lines_for_zstd` writes the lines, where frames are to be made anew.
 #[test]
 fn frames_that_zstd_wrote_are_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/encodings");
@@ -105,15 +106,6 @@ fn frames_that_zstd_wrote_are_read() {
         read += 1;
     }
     assert!(read >= 6, "{read} files");
-}
-
-/// Writes what those frames are of, for `zstd`.
-#[test]
-#[ignore = "writes files, where frames are to be made anew"]
-fn texts_for_zstd() {
-    for count in [1, 30, 2000] {
-        std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{count}")), lines(count, 1)).unwrap();
-    }
 }
 
 #[test]
