@@ -118,7 +118,7 @@ impl Bulk {
                 whole.extend_from_slice(line.end);
                 match action_of(line.text)? {
                     Action::Delete => {
-                        let went = one(leaves, desk, Action::Delete, &whole, b"", out)?;
+                        let went = one(leaves, desk, Action::Delete, &whole, whole.len(), out)?;
                         items.push(Item { action: Action::Delete, went });
                     }
                     what => *action = Some((what, whole)),
@@ -136,10 +136,8 @@ impl Bulk {
                     let mut whole = first;
                     let begin = whole.len();
                     whole.extend_from_slice(line.text);
-                    let text = whole.get(..).unwrap_or_default();
-                    let (head, source) = text.split_at_checked(begin).unwrap_or_default();
                     let before = out.len();
-                    match one(leaves, desk, what, head, source, out) {
+                    match one(leaves, desk, what, &whole, begin, out) {
                         Ok(true) => {
                             out.extend_from_slice(line.end);
                             true
@@ -190,26 +188,25 @@ fn action_of(text: &[u8]) -> Result<Action, Refusal> {
     Action::ALL.into_iter().find(|action| action.name().as_bytes() == &*key).ok_or(NO_ACTION)
 }
 
-/// An action with its document; `false` where it is left out. `head` has its end.
+/// An action, whose line has its end, with its document, which stands at `begin`; `false` where it is left out.
 fn one(
     leaves: &mut dyn Leaves,
     desk: &mut Desk,
     action: Action,
-    head: &[u8],
-    source: &[u8],
+    text: &[u8],
+    begin: usize,
     out: &mut Vec<u8>,
 ) -> Result<bool, Refusal> {
-    let text = [head, source].concat();
     let node = if action == Action::Update { &UPDATE } else { &SOURCE };
     let mut walk = Walk::new(leaves, desk);
     let verdict = walk.unit(
         Unit::Record,
         |walk| {
-            let mut document = Document::at(&text, 0..head.len());
+            let mut document = Document::at(text, 0..begin);
             document.value(walk, &ACTION, b"", 0)?;
             document.cursor.end()?;
             if action != Action::Delete {
-                let mut document = Document::at(&text, head.len()..text.len());
+                let mut document = Document::at(text, begin..text.len());
                 if document.cursor.peek() != Some(b'{') {
                     return Err(Fault::Kind.into());
                 }
@@ -225,12 +222,12 @@ fn one(
     match verdict {
         Verdict::Drop => Ok(false),
         Verdict::Keep => {
-            desk.splice.apply(&text, out)?;
+            desk.splice.apply(text, out)?;
             Ok(true)
         }
         Verdict::Tag(tags) if action != Action::Delete => {
             let mut changed = Vec::with_capacity(text.len());
-            desk.splice.apply(&text, &mut changed)?;
+            desk.splice.apply(text, &mut changed)?;
             // JSON has no line ends within strings, and an action none between tokens: it came on one line.
             let begin = changed.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let (head, source) = changed.split_at_checked(begin).unwrap_or_default();
@@ -241,7 +238,7 @@ fn one(
             Ok(true)
         }
         Verdict::Tag(_) => {
-            desk.splice.apply(&text, out)?;
+            desk.splice.apply(text, out)?;
             Ok(true)
         }
     }
