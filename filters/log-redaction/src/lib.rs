@@ -15,6 +15,7 @@ pub mod encodings;
 mod explain;
 pub mod fields;
 mod path;
+mod pieces;
 pub mod redactor;
 pub mod replace;
 pub mod tenants;

@@ -6,6 +6,7 @@ use partywall_json::{Cursor, Fault, Scan};
 
 use super::document::meaning;
 use super::refusal::{Cause, Refusal};
+use crate::pieces::feed;
 
 const NOT_HERE: Refusal = Refusal::undecodable("a comma, colon, key or bracket that JSON does not have here");
 const LARGE: Refusal = Refusal::new(Cause::TooLarge, "a value of the JSON is larger than what is held of it");
@@ -86,16 +87,8 @@ impl Items {
         out: &mut Vec<u8>,
         take: &mut Take<'_>,
     ) -> Result<(), Refusal> {
-        if self.held.is_empty() {
-            let used = self.read(bytes, out, take)?;
-            self.held.extend_from_slice(bytes.get(used..).unwrap_or_default());
-        } else {
-            let mut held = std::mem::take(&mut self.held);
-            held.extend_from_slice(bytes);
-            let used = self.read(&held, out, take)?;
-            held.drain(..used);
-            self.held = held;
-        }
+        let held = std::mem::take(&mut self.held);
+        self.held = feed(held, bytes, |bytes| self.read(bytes, out, take))?;
         if self.held.len() > self.cap {
             return Err(LARGE);
         }

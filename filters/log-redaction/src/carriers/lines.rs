@@ -1,6 +1,7 @@
 //! Lines out of a text that comes in pieces. One that is too long is left out, without being held.
 
 use super::refusal::{Cause, Refusal};
+use crate::pieces::feed;
 
 /// Reads one text.
 #[derive(Debug)]
@@ -42,16 +43,8 @@ impl Lines {
         out: &mut Vec<u8>,
         take: &mut Take<'_>,
     ) -> Result<(), Refusal> {
-        if self.held.is_empty() {
-            let used = self.read(bytes, 0, out, take)?;
-            self.held.extend_from_slice(bytes.get(used..).unwrap_or_default());
-        } else {
-            let mut held = std::mem::take(&mut self.held);
-            held.extend_from_slice(bytes);
-            let used = self.read(&held, self.looked, out, take)?;
-            held.drain(..used);
-            self.held = held;
-        }
+        let (held, looked) = (std::mem::take(&mut self.held), self.looked);
+        self.held = feed(held, bytes, |bytes| self.read(bytes, looked, out, take))?;
         self.looked = self.held.len();
         // The end of a line is not held, so that a line of just so many bytes is read whatever the pieces.
         if self.held.len() > self.cap + 1 {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use super::{Meter, Take};
 use crate::carriers::{Cause, Refusal};
+use crate::pieces::feed;
 
 pub(super) const LARGE: Refusal = Refusal::new(Cause::TooLarge, "it is larger than snappy can be");
 const BAD: Refusal = Refusal::undecodable("it is not what its encoding says");
@@ -90,22 +91,25 @@ impl Framed {
         meter: &mut Meter,
         take: &mut Take<'_>,
     ) -> Result<(), Refusal> {
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(bytes);
+        let held = std::mem::take(&mut self.held);
+        self.held = feed(held, bytes, |bytes| self.chunks(bytes, meter, take))?;
+        if end && !self.held.is_empty() { Err(CUT) } else { Ok(()) }
+    }
+
+    /// Reads the chunks that are whole; gives how many bytes those were.
+    fn chunks(&mut self, bytes: &[u8], meter: &mut Meter, take: &mut Take<'_>) -> Result<usize, Refusal> {
         let mut at = 0;
-        while let Some([kind, a, b, c]) = held.get(at..).and_then(<[u8]>::first_chunk::<4>) {
+        while let Some([kind, a, b, c]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>) {
             let size = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
             // Four bytes of checksum before the data; a block of 64 KiB may be folded to a little more.
             if size > snap::raw::max_compress_len(CHUNK) + 4 {
                 return Err(Refusal::new(Cause::Length, "a chunk of snappy is longer than any may be"));
             }
-            let Some(body) = held.get(at + 4..at + 4 + size) else { break };
+            let Some(body) = bytes.get(at + 4..at + 4 + size) else { break };
             self.chunk(*kind, body, meter, take)?;
             at += 4 + size;
         }
-        held.drain(..at);
-        self.held = held;
-        if end && !self.held.is_empty() { Err(CUT) } else { Ok(()) }
+        Ok(at)
     }
 
     fn chunk(&mut self, kind: u8, body: &[u8], meter: &mut Meter, take: &mut Take<'_>) -> Result<(), Refusal> {

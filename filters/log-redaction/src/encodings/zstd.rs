@@ -14,6 +14,7 @@ use sequences::Tables;
 
 use super::{Meter, Take};
 use crate::carriers::{Cause, Refusal};
+use crate::pieces::feed;
 
 const BAD: Refusal = Refusal::undecodable("it is not what its encoding says");
 const CUT: Refusal = Refusal::new(Cause::Truncated, "the encoded body is cut off");
@@ -69,14 +70,14 @@ impl Zstd {
         meter: &mut Meter,
         take: &mut Take<'_>,
     ) -> Result<(), Refusal> {
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(bytes);
-        let mut at = 0;
-        while let Some(size) = self.step(held.get(at..).unwrap_or_default(), meter, take)? {
-            at += size;
-        }
-        held.drain(..at);
-        self.held = held;
+        let held = std::mem::take(&mut self.held);
+        self.held = feed(held, bytes, |bytes| {
+            let mut at = 0;
+            while let Some(size) = self.step(bytes.get(at..).unwrap_or_default(), meter, take)? {
+                at += size;
+            }
+            Ok::<_, Refusal>(at)
+        })?;
         if end && (self.state != State::Head || !self.held.is_empty()) { Err(CUT) } else { Ok(()) }
     }
 

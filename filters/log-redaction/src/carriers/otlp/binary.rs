@@ -6,6 +6,7 @@ use super::super::refusal::{Cause, Refusal};
 use super::super::schema::Schema;
 use super::super::walk::{Desk, Walk};
 use super::super::wire::read_varint;
+use crate::pieces::feed;
 
 /// Reads one message.
 #[derive(Debug)]
@@ -34,17 +35,8 @@ impl Binary {
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        if self.held.is_empty() {
-            // Nothing is copied of what came whole.
-            let used = self.blocks(bytes, leaves, desk, out)?;
-            self.held.extend_from_slice(bytes.get(used..).unwrap_or_default());
-        } else {
-            let mut held = std::mem::take(&mut self.held);
-            held.extend_from_slice(bytes);
-            let used = self.blocks(&held, leaves, desk, out)?;
-            held.drain(..used);
-            self.held = held;
-        }
+        let held = std::mem::take(&mut self.held);
+        self.held = feed(held, bytes, |bytes| self.blocks(bytes, leaves, desk, out))?;
         if end && !self.held.is_empty() {
             return Err(Refusal::new(Cause::Truncated, "the last field of the message is cut off"));
         }

@@ -7,6 +7,7 @@ use super::super::refusal::{Cause, Refusal};
 use super::super::schema::Schema;
 use super::super::walk::{Desk, Walk};
 use crate::encodings::{self, Bounds, Encoding};
+use crate::pieces::feed;
 
 const HEAD: usize = 5;
 
@@ -38,16 +39,16 @@ impl Grpc {
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(bytes);
-        let mut at = 0;
-        while let Some((flag, size)) = self.head(held.get(at..).unwrap_or_default())? {
-            let Some(frame) = held.get(at..at + HEAD + size) else { break };
-            self.frame(flag, frame, leaves, desk, out)?;
-            at += HEAD + size;
-        }
-        held.drain(..at);
-        self.held = held;
+        let held = std::mem::take(&mut self.held);
+        self.held = feed(held, bytes, |bytes| {
+            let mut at = 0;
+            while let Some((flag, size)) = self.head(bytes.get(at..).unwrap_or_default())? {
+                let Some(frame) = bytes.get(at..at + HEAD + size) else { break };
+                self.frame(flag, frame, leaves, desk, out)?;
+                at += HEAD + size;
+            }
+            Ok::<_, Refusal>(at)
+        })?;
         if end && !self.held.is_empty() {
             return Err(Refusal::new(Cause::Truncated, "the last message of gRPC is cut off"));
         }
