@@ -5,6 +5,7 @@ mod refusals;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use partywall_authorization::{Authorization, Reading};
 use partywall_tenancy::statement::Kind;
@@ -45,6 +46,8 @@ pub(crate) enum Reader {
     Requests(Role),
     /// A filter of connections to this cluster of Kafka.
     Events(String),
+    /// A filter of telemetry.
+    Telemetry,
 }
 
 impl Reader {
@@ -54,7 +57,7 @@ impl Reader {
         match self {
             Self::Requests(Role::Edge) => body.sources.edge.contains(&Source::Jwt),
             Self::Requests(Role::Inbound) => body.sources.inbound.contains(&Source::Jwt),
-            Self::Requests(Role::Outbound | Role::Egress) => false,
+            Self::Requests(Role::Outbound | Role::Egress) | Self::Telemetry => false,
             Self::Events(name) => {
                 let takes = |cluster: &EventCluster| cluster.identity.contains(&EventIdentity::Token);
                 body.events.iter().any(|cluster| cluster.name == *name && takes(cluster))
@@ -179,6 +182,16 @@ impl Policy {
         let view = self.state.view(now)?;
         let authorization = self.authorization.clone().ok_or(Reason::PolicyUnavailable)?;
         Ok((view, authorization))
+    }
+
+    /// What holds now, or the reason to deny, where nothing is to be decided by a program.
+    pub(crate) fn fresh(&self, now: UnixSeconds) -> Result<View, Reason> {
+        self.state.view(now)
+    }
+
+    /// The bundle in force, fresh or not, to keep.
+    pub(crate) fn shared_bundle(&self) -> Option<Arc<Bundle>> {
+        self.state.shared_bundle()
     }
 
     /// The bundle in force, fresh or not.
