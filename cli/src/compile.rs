@@ -198,6 +198,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         shares: directory.shares.to_vec(),
         events: directory.events.to_vec(),
         program: program.to_vec(),
+        redaction: Vec::new(),
     })
 }
 

@@ -124,6 +124,7 @@ fn bare(whole: BundleBody) -> BundleBody {
         shares: Vec::new(),
         events: Vec::new(),
         program: Vec::new(),
+        redaction: Vec::new(),
         ..whole
     }
 }
@@ -311,6 +312,7 @@ mod tests {
             }],
             events: vec![],
             program: vec![1],
+            redaction: vec![2],
         }
     }
 

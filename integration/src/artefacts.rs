@@ -26,6 +26,11 @@ pub fn pure_module() -> Result<PathBuf> {
     find("PARTYWALL_MODULE_PURE", &["partywall-pure.wasm"], "`cargo xtask test`, which builds it,")
 }
 
+/// The module that redacts telemetry.
+pub fn redaction_module() -> Result<PathBuf> {
+    find("PARTYWALL_MODULE_REDACTION", &["partywall-redaction.wasm"], "`cargo xtask build`")
+}
+
 /// The `partywall` command; the newer one of the two builds.
 pub fn command() -> Result<PathBuf> {
     find("PARTYWALL", &["release/partywall", "debug/partywall"], "`cargo xtask build`")

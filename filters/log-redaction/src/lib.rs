@@ -7,6 +7,7 @@
 // A trap takes down every tenant on the worker.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)]
 
+pub mod arrival;
 pub mod carriers;
 mod chain;
 mod compared;
@@ -18,6 +19,7 @@ mod path;
 mod pieces;
 pub mod redactor;
 pub mod replace;
+mod slice;
 pub mod tenants;
 
 pub use chain::{
@@ -27,3 +29,4 @@ pub use chain::{
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
 pub use path::redact_path;
+pub use slice::{Sealed, SealedKeys, Slice, SliceBounds, SliceError};

@@ -18,7 +18,7 @@ pub use engine::{Engine, RuleError, Rules};
 
 use std::rc::Rc;
 
-use crate::carriers::{Change, Leaves, Part, Place, Tag, Unit, Verdict};
+use crate::carriers::{Change, Leaves, Part, Place, Slot, Tag, Unit, Verdict};
 use crate::detect::{Finding, Scratch};
 use crate::fields::{Chosen, Decision};
 use crate::replace::{Action, Memo, mark};
@@ -58,6 +58,8 @@ pub struct Facts<'f> {
     pub own: Own,
     /// What the header `X-Scope-OrgID` says: ids, with `|` between.
     pub scope: Option<&'f [u8]>,
+    /// The index that its path names.
+    pub index: Option<&'f [u8]>,
     /// The service that sends it; where it is not known, what `service.name` says.
     pub service: Option<&'f str>,
     /// The classification of what it sends; where it is not known, what `partywall.classification` says.
@@ -69,7 +71,7 @@ pub struct Facts<'f> {
 impl Facts<'_> {
     /// Of a body of that carrier about which nothing is known.
     pub fn new(carrier: &'static str, own: Own) -> Self {
-        Self { carrier, own, scope: None, service: None, classification: None, pass: Pass::Main }
+        Self { carrier, own, scope: None, index: None, service: None, classification: None, pass: Pass::Main }
     }
 }
 
@@ -139,13 +141,19 @@ impl Redactor {
         self.base = Open::default();
         self.base.service = facts.service.map(str::to_owned);
         self.base.classification = facts.classification.map(str::to_owned);
-        if self.engine.places.is_some() {
+        let engine = self.engine.clone();
+        if let Some(places) = &engine.places {
             for name in facts.scope.unwrap_or_default().split(|byte| *byte == b'|') {
                 let name = name.trim_ascii();
                 if !name.is_empty() {
-                    let named = resolve(&*self.engine.directory, name).map_or(Named::Unknown, Named::Tenant);
-                    self.base.name(named, self.own, self.engine.unknown_is_foreign);
+                    let named = resolve(&*engine.directory, name).map_or(Named::Unknown, Named::Tenant);
+                    self.base.name(named, self.own, engine.unknown_is_foreign);
                 }
+            }
+            if let Some(index) = facts.index {
+                let place = Place { slot: Slot::Index, part: Part::Text, key: b"_index", path: b"_index" };
+                let named = places.named(&*engine.directory, &place, index);
+                self.base.name(named, self.own, engine.unknown_is_foreign);
             }
         }
     }
@@ -303,7 +311,7 @@ impl Redactor {
             && !open.tagged
             && let Some(print) = owner.and_then(|owner| self.engine.directory.fingerprint(owner))
         {
-            tags.push(Tag { name: name.clone(), value: print.to_owned() });
+            tags.push(Tag { name: name.clone(), value: String::from(&*print) });
         }
         if self.engine.summary && open.masked > 0 {
             tags.push(Tag { name: KEYS.to_owned(), value: open.keys() });

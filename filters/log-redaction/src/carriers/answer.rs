@@ -1,6 +1,6 @@
 //! What a client is told when its body goes no further: that it is not to send it again.
 
-use partywall_json::write;
+use partywall_json::{Cursor, write};
 
 use super::Kind;
 use super::bulk::Item;
@@ -95,10 +95,57 @@ fn bulk(items: &[Item]) -> Vec<u8> {
         if nth > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(b"{\"");
-        body.extend_from_slice(item.action.name().as_bytes());
-        body.extend_from_slice(b"\":{\"result\":\"noop\",\"status\":200}}");
+        noop(*item, &mut body);
     }
     body.extend_from_slice(b"]}");
     body
+}
+
+/// What is said of an action that did not go on.
+fn noop(item: Item, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"");
+    out.extend_from_slice(item.action.name().as_bytes());
+    out.extend_from_slice(b"\":{\"_index\":\"\",\"_id\":\"\",\"result\":\"noop\",\"status\":200}}");
+}
+
+/// A server's answer to a bulk request of which only some actions went on, with an item for each of the others where its
+/// client expects it; `None` where it is no such answer.
+pub(super) fn with_noops(items: &[Item], body: &[u8]) -> Option<Vec<u8>> {
+    let mut cursor = Cursor::new(body);
+    cursor.expect(b'{').ok()?;
+    let mut out = Vec::with_capacity(body.len() + 80 * items.iter().filter(|item| !item.went).count());
+    let mut written = 0;
+    loop {
+        let key = cursor.string().ok()?;
+        cursor.expect(b':').ok()?;
+        if key == b"items" {
+            cursor.expect(b'[').ok()?;
+            // What was copied so far ends behind the bracket.
+            out.extend_from_slice(body.get(written..cursor.at())?);
+            for (nth, item) in items.iter().enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                if !item.went {
+                    noop(*item, &mut out);
+                    continue;
+                }
+                out.extend_from_slice(cursor.value(2).ok()?);
+                // The last of the server's has none behind it.
+                cursor.take(b',');
+            }
+            cursor.peek();
+            written = cursor.at();
+            cursor.expect(b']').ok()?;
+        } else {
+            cursor.value(1).ok()?;
+        }
+        if !cursor.take(b',') {
+            break;
+        }
+    }
+    cursor.expect(b'}').ok()?;
+    cursor.end().ok()?;
+    out.extend_from_slice(body.get(written..)?);
+    (written > 0).then_some(out)
 }

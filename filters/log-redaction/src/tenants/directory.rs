@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use super::Tenant;
 
@@ -20,7 +21,7 @@ pub trait Directory {
     fn labels(&self) -> RangeInclusive<usize>;
 
     /// The fingerprint of a tenant, of the current epoch.
-    fn fingerprint(&self, tenant: Tenant) -> Option<&str>;
+    fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>>;
 }
 
 /// A directory that is a table.
@@ -29,7 +30,7 @@ pub struct Listed {
     ids: HashMap<Box<[u8]>, Tenant>,
     prints: HashMap<Box<[u8]>, Tenant>,
     hosts: HashMap<Box<[u8]>, Tenant>,
-    current: Vec<Box<str>>,
+    current: Vec<Rc<str>>,
     labels: Option<(usize, usize)>,
 }
 
@@ -69,8 +70,8 @@ impl Directory for Listed {
         self.labels.map_or(1..=0, |(least, most)| least..=most)
     }
 
-    fn fingerprint(&self, tenant: Tenant) -> Option<&str> {
+    fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>> {
         let print = self.current.get(usize::try_from(tenant.0).ok()?)?;
-        Some(&**print).filter(|print| !print.is_empty())
+        Some(print.clone()).filter(|print| !print.is_empty())
     }
 }
