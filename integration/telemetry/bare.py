@@ -20,6 +20,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, EntityRef, KeyVal
 
 import marks
 
+# What stands around records.
+AROUND = ("logs: entity_refs", "metrics: metadata", "metrics: metadata name")
 METHODS = {"logs": "logs.v1.LogsService", "traces": "trace.v1.TraceService", "metrics": "metrics.v1.MetricsService"}
 
 
@@ -46,6 +48,7 @@ class Bare:
 
     places = {
         "logs: body deep": lambda self, v: self.log(body={"a": [{"b": [v, {"c": v.encode()}]}]}),
+        "logs: body bytes": lambda self, v: self.log(body=f"raw {v}".encode()),
         "logs: body deep name": lambda self, v: self.log(body={"a": [{v: "yes"}]}),
         "logs: entity_refs": lambda self, v: self.entity(self.log(), v),
         "traces: links.trace_state": lambda self, v: self.trace(link=f"shop={v}"),
@@ -124,7 +127,9 @@ class Bare:
                 names = ("fingerprint", "host") if "state" in place else ("id", "fingerprint", "host")
                 self.place, self.word, self.arrives = place, self.told.kept(place), True
                 make(self, self.told.secret(place))
-                self.word, self.arrives = self.told.gone(place), False
+                # As in otlp.py: what stands around is masked, where the record says whose it is.
+                self.arrives = self.plan.shared and place in AROUND
+                self.word = self.told.kept(place) if self.arrives else self.told.gone(place)
                 make(self, self.told.foreign(place, tenant, names))
 
 

@@ -35,12 +35,14 @@ class Bulk:
     def __init__(self, plan, told):
         self.plan, self.told, self.actions = plan, told, []
 
-    def add(self, index, made, word):
+    def add(self, tenant, index, made, word):
         action = {"_op_type": "index", "_index": index, **made}
-        source = action.pop("source", {})
+        # By what a document of a workload that several share says whose it is; so does its index, mostly.
+        own = {"tenant": tenant} if self.plan.shared else {}
+        source = {**own, **action.pop("source", {})}
         if action["_op_type"] == "update":
             part = action.get("doc", action.get("upsert"))
-            part["note"] = word
+            part.update(note=word, **source)
         else:
             action["_source"] = {"note": word, "at": 1764460800, **source}
         self.actions.append(action)
@@ -52,20 +54,21 @@ class Bulk:
             for place, make in DOCUMENTS.items():
                 kinds, names = NARROW.get(place, (None, None))
                 secret = told.secret(place, *([kinds] if kinds else []))
-                self.add(index, make(secret), told.kept(place))
+                self.add(tenant, index, make(secret), told.kept(place))
                 foreign = told.foreign(place, tenant, *([names] if names else []))
-                self.add(index, make(foreign), told.gone(place))
+                self.add(tenant, index, make(foreign), told.gone(place))
             kinds, names = NARROW["index"]
-            self.add(f"logs-{tenant}-{told.secret('index', kinds)}", {}, told.kept("index"))
-            self.add(f"notes-{told.foreign('index', tenant, names)}", {}, told.gone("index"))
+            self.add(tenant, f"logs-{tenant}-{told.secret('index', kinds)}", {}, told.kept("index"))
+            self.add(tenant, f"notes-{told.foreign('index', tenant, names)}", {}, told.gone("index"))
             other = told.structural("index of another", tenant)
-            self.add(f"logs-{other}-app", {}, told.gone("index of another"))
-            self.add(index, {"source": {"tenant": other}}, told.gone("field tenant"))
-            self.add(index, {"source": {"account": int(told.secret("number", ("card",)))}}, told.kept("number"))
-            self.add(index, {"source": {"host": told.own_host("own host", tenant)}}, told.kept("own host"))
+            self.add(tenant, f"logs-{other}-app", {}, told.gone("index of another"))
+            self.add(tenant, index, {"source": {"tenant_id": other}}, told.gone("field tenant_id"))
+            self.add(tenant, index, {"source": {"account": int(told.secret("number", ("card",)))}}, told.kept("number"))
+            self.add(tenant, index, {"source": {"host": told.own_host("own host", tenant)}}, told.kept("own host"))
             self.actions.append({"_op_type": "delete", "_index": index, "_id": told.kept("delete")})
-            gone = {"_op_type": "delete", "_index": f"logs-{other}-app", "_id": told.gone("delete of another's")}
-            self.actions.append(gone)
+            if not self.plan.shared:
+                gone = {"_op_type": "delete", "_index": f"logs-{other}-app", "_id": told.gone("delete of another's")}
+                self.actions.append(gone)
 
 
 def elasticsearch(plan):
@@ -84,9 +87,17 @@ def opensearch(plan):
     return client, helpers
 
 
+CLIENTS = {"elasticsearch": elasticsearch, "opensearch": opensearch}
+
+
 def main():
     plan, told = marks.read()
-    client, helpers = {"elasticsearch": elasticsearch, "opensearch": opensearch}[sys.argv[1]](plan)
+    client, helpers = CLIENTS[sys.argv[1]](plan)
+    # A client whose first request is one of which nothing goes on, as it asks no question of the server before.
+    other = told.structural("first", plan.tenants[0])
+    document = {"_index": f"logs-{other}-app", "_id": told.gone("first"), "_source": {"tenant": plan.tenants[0]}}
+    new, its = CLIENTS[sys.argv[1]](plan)
+    told.result("first", "SUCCESS" if its.bulk(new, [document])[0] == 1 else "no success")
     # The product check, as the client makes it.
     told.result("info", "SUCCESS" if client.info()["version"]["number"] else "no version")
     bulk = Bulk(plan, told)

@@ -62,11 +62,13 @@ def hec(plan, told):
 
     both(plan, told, EVENTS, add)
     for tenant in plan.tenants:
-        own = f"tenant={tenant} " if plan.shared else ""
-        lines.append(f"{own}login of {told.secret('line')} failed {told.kept('line')}")
-        lines.append(f"{own}to {told.foreign('line', tenant)} {told.gone('line')}")
-        lines.append(json.dumps({"tenant": tenant, "by": told.secret("line of JSON"), "note": told.kept("line of JSON")}))
-        lines.append(json.dumps({"tenant_id": told.structural("line", tenant), "note": told.gone("line of JSON")}))
+        lines.append(f"login of {told.secret('line')} failed {told.kept('line')}")
+        # A line of a workload that several share is nobody's: it goes on without the name.
+        lines.append(f"to {told.foreign('line', tenant)} {(told.kept if plan.shared else told.gone)('line')}")
+        own = {"tenant": tenant} if plan.shared else {}
+        other = told.structural("line", tenant)
+        lines.append(json.dumps({**own, "by": told.secret("line of JSON"), "note": told.kept("line of JSON")}))
+        lines.append(json.dumps({**own, "tenant_id": other, "note": told.gone("line of JSON")}))
     session = session_of(plan)
     session.headers["Authorization"] = "Splunk 6f2d7c1e-0000-4000-8000-5b2f4a3c9d10"
     body = "".join(json.dumps(event) for event in events).encode()

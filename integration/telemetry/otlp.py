@@ -105,6 +105,9 @@ NAMING = {
 class Writer:
     """Makes records of one signal, each with its own resource and scope."""
 
+    # Whether a record of a workload that several share says itself whose it is, and not its resource.
+    says_late = True
+
     def __init__(self, plan, told, signal):
         self.plan, self.told, self.signal = plan, told, signal
 
@@ -124,8 +127,12 @@ class Writer:
                 at = f"{self.signal}: {place}"
                 secret = self.told.secret(at, *([kinds] if kinds else []))
                 self.one(at, tenant, make(secret), self.told.kept(at), True)
-                foreign = self.told.foreign(at, tenant, *([names] if names else []))
-                self.one(at + ", foreign", tenant, make(foreign), self.told.gone(at), False)
+                foreign = make(self.told.foreign(at, tenant, *([names] if names else [])))
+                # What stands around a record is not yet known to be anybody's where the record says it: the name is
+                # masked, and the record goes on.
+                stays = self.plan.shared and self.says_late and (place in AROUND or place.startswith("metric."))
+                word = self.told.kept(at) if stays else self.told.gone(at)
+                self.one(at + ", foreign", tenant, foreign, word, stays)
             for place, make in naming.items():
                 at = f"{self.signal}: {place}"
                 named = make(self.told.structural(at, tenant))
@@ -171,6 +178,8 @@ class Logs(Writer):
 
 
 class Traces(Writer):
+    says_late = False
+
     def __init__(self, plan, told):
         super().__init__(plan, told, "traces")
         self.kept = InMemorySpanExporter()
@@ -205,7 +214,9 @@ class Traces(Writer):
         event = made.get("event", {})
         span.add_event(event.get("name", "asked"), event.get("attributes", {}))
         span.set_status(Status(StatusCode.ERROR, made.get("status", "refused")))
-        child = tracer.start_span("SELECT", api.set_span_in_context(span), attributes={"note": word, **self.own(tenant)})
+        # The one below is a record of its own.
+        note = {"note": word} if arrives else {}
+        child = tracer.start_span("SELECT", api.set_span_in_context(span), attributes={**note, **self.own(tenant)})
         child.end()
         span.end()
         if arrives:

@@ -39,11 +39,11 @@ def status_of(answer):
 
 
 def large():
-    """A record larger than any may be, by the SDK."""
+    """A record larger than a resource may be, by the SDK."""
     kept = InMemoryLogRecordExporter()
     provider = LoggerProvider()
     provider.add_log_record_processor(SimpleLogRecordProcessor(kept))
-    provider.get_logger("shop").emit(LogRecord(body="a word " * 200_000))
+    provider.get_logger("shop").emit(LogRecord(body="a word " * 700_000))
     return kept.get_finished_logs()
 
 

@@ -14,10 +14,20 @@ use partywall_integration::telemetry::{Collector, Listener, Proxy};
 use partywall_integration::wait;
 use serde_json::{Value, json};
 
-/// The filter as the collector's proxy has it.
-const FILTER: &str = "";
-/// What it is told in the tenancy directory.
-const REDACTION: &str = "";
+/// What the directory says of telemetry.
+const REDACTION: &str = r#"
+detectors: { without: [coordinates] }
+replace: { default: mask }
+tenants:
+  templates:
+    - { slots: [index], template: "logs-{tenant}-*" }
+    - { path: "**.url.path", template: "/t/{tenant}/*" }
+    - { path: "**.messaging.destination.name", template: "{tenant}.*" }
+  foreign: drop
+  unattributed: keep-masked
+# By which clients of Elasticsearch ask what it is.
+passing: [{ method: GET, path: / }]
+"#;
 
 /// Who sends, and how it compresses.
 const SENDERS: [(Option<&str>, &str); 3] = [(None, "gzip"), (Some("acme"), "none"), (Some("globex"), "deflate")];
@@ -29,7 +39,7 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let collector = Collector::start().unwrap();
-    let options = Options { name: "redaction-exporters", redaction: REDACTION, filter: FILTER };
+    let options = Options { name: "redaction-exporters", redaction: REDACTION };
     Stage { proxy: Proxy::start(&options, &collector).unwrap(), collector }
 });
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,15 +15,15 @@ use sha2::{Digest, Sha256};
 use super::collector::Collector;
 use super::sent::{Names, Plan};
 use crate::bootstrap::Bootstrap;
-use crate::certificates::uri;
+use crate::certificates::{Workload, uri};
 use crate::envoy::{Envoy, Start};
 use crate::mesh::unique;
 use crate::ports::free;
 use crate::process::Process;
 use crate::roots::secret;
-use crate::site::{Site, compile, tenancy};
+use crate::site::{MESH, Site, compile, tenancy};
 use crate::variant::{copy, turn};
-use crate::{cli, wait};
+use crate::{artefacts, cli, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The environment of the proxy: that of a workload of the sample.
@@ -44,10 +45,8 @@ pub enum Listener {
 pub struct Options<'a> {
     /// Names the folder under `target/mesh`, which is made anew.
     pub name: &'a str,
-    /// `redaction.yaml` of the tenancy directory; empty for none.
+    /// `redaction.yaml` of the tenancy directory.
     pub redaction: &'a str,
-    /// The filter, as an item of `http_filters` with no indentation; empty for none.
-    pub filter: &'a str,
 }
 
 /// An Envoy that runs until this is dropped.
@@ -69,14 +68,19 @@ impl Proxy {
         let site = Site::prepare(options.name, |_| ())?;
         let directory = site.directory.join("tenancy");
         copy(&tenancy(), &directory)?;
-        if !options.redaction.is_empty() {
-            fs::write(directory.join("redaction.yaml"), options.redaction)?;
-        }
+        fs::write(directory.join("redaction.yaml"), options.redaction)?;
+        // By what a workload of one tenant is known.
+        let (mesh, certificate) = (directory.join("mesh.yaml"), "    # - certificate: { uri:");
+        let text = fs::read_to_string(&mesh)?;
+        ensure!(text.contains(certificate), "mesh.yaml has no `{certificate}`");
+        fs::write(&mesh, text.replacen(certificate, "    - certificate: { uri:", 1))?;
         compile(&directory, &site.keys(), &site.bundles(), None)?;
+        symlink(artefacts::redaction_module()?, site.directory.join("etc/partywall-redaction.wasm"))?;
         let tls = site.directory.join("etc/tls");
         let own = vec![SanType::DnsName("localhost".try_into()?), SanType::IpAddress(IpAddr::from([127, 0, 0, 1]))];
         site.certificates.issue(own)?.write(&tls, "collector")?;
-        site.certificates.issue(vec![uri("spiffe://mesh.example/ns/shop/sa/checkout")?])?.write(&tls, "shared")?;
+        // A service of the directory that serves both tenants.
+        site.certificates.of(Workload::Invoices).write(&tls, "shared")?;
         for tenant in TENANTS {
             let id = format!("spiffe://mesh.example/tenant/{tenant}/sa/web");
             site.certificates.issue(vec![uri(&id)?])?.write(&tls, tenant)?;
@@ -88,17 +92,14 @@ impl Proxy {
         let names = names(&site)?;
         let mut envoy = Envoy::start(Start {
             name: "collector",
-            bootstrap: Bootstrap::rendered(bootstrap(options.filter, ports), ports.to_vec())
-                .installed_in(&site.directory.join("etc")),
+            bootstrap: Bootstrap::rendered(bootstrap(ports), ports.to_vec()).installed_in(&site.directory.join("etc")),
             admin: Some(admin),
             environment: site.environment(ENVIRONMENT)?,
             directory: &site.directory,
         })?;
         envoy.wait_until_ready()?;
         let mut proxy = Self { envoy, site, guarded, open, names, _bundles: bundles };
-        if !options.filter.is_empty() {
-            proxy.wait_for_policy()?;
-        }
+        proxy.wait_for_policy()?;
         Ok(proxy)
     }
 
@@ -172,15 +173,41 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
-fn bootstrap(filter: &str, [guarded, open, admin, http, grpc, bundles]: [u16; 6]) -> String {
-    let indented = filter.lines().fold(String::new(), |all, line| all + "                  " + line + "\n");
-    let listeners = listener("guarded", guarded, &indented) + &listener("open", open, "");
+fn bootstrap([guarded, open, admin, http, grpc, bundles]: [u16; 6]) -> String {
+    let listeners = listener("guarded", guarded, &filter()) + &listener("open", open, "");
     let clusters = cluster("collector", http, "")
         + &cluster("collector-grpc", grpc, OVER_HTTP2)
         + &cluster("partywall-bundles", bundles, "");
     format!(
         "node: {{ id: collector-proxy, cluster: collector }}\nadmin:\n  address:\n    socket_address: {{ address: 127.0.0.1, \
          port_value: {admin} }}\nstatic_resources:\n  listeners:\n{listeners}  clusters:\n{clusters}"
+    )
+}
+
+fn filter() -> String {
+    format!(
+        r#"                  - name: partywall.log_redaction
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+                      config:
+                        name: partywall.log_redaction
+                        root_id: log_redaction
+                        failure_policy: FAIL_RELOAD
+                        vm_config:
+                          vm_id: partywall-data
+                          runtime: envoy.wasm.runtime.v8
+                          code: {{ local: {{ filename: /etc/partywall/partywall-redaction.wasm }} }}
+                          environment_variables:
+                            host_env_keys: [PARTYWALL_BUNDLE_KEYS, PARTYWALL_FINGERPRINT]
+                        configuration:
+                          "@type": type.googleapis.com/google.protobuf.Struct
+                          value:
+                            role: inbound
+                            mesh: {MESH}
+                            bundle: {{ cluster: partywall-bundles, path: /tenancy.redaction.bundle, overlay_path: /tenancy.overlay }}
+                            trusted_keys: {{ env: PARTYWALL_BUNDLE_KEYS }}
+                            secrets: {{ fingerprint: PARTYWALL_FINGERPRINT }}
+"#
     )
 }
 
@@ -224,6 +251,10 @@ fn listener(name: &str, port: u16, filter: &str) -> String {
                           grpc: "%GRPC_STATUS_NUMBER%"
                           details: "%RESPONSE_CODE_DETAILS%"
                           flags: "%RESPONSE_FLAGS%"
+                          decision: "%FILTER_STATE(wasm.partywall.decision:PLAIN)%"
+                          reason: "%FILTER_STATE(wasm.partywall.reason:PLAIN)%"
+                          detail: "%FILTER_STATE(wasm.partywall.detail:PLAIN)%"
+                          redaction: "%FILTER_STATE(wasm.partywall.redaction:PLAIN)%"
                           upstream: "%UPSTREAM_HOST%"
                 route_config:
                   name: {name}

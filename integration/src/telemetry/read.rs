@@ -3,7 +3,8 @@
 //! OTLP is read by `opentelemetry-proto` and prost, Loki's protobuf by its published messages and prost, JSON by
 //! serde_json.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use jwt_simple::reexports::ct_codecs::{Base64, Decoder};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -74,12 +75,53 @@ pub fn otlp(signal: Signal, bytes: &[u8]) -> Result<Read> {
 }
 
 /// The same in the mapping to JSON that OTLP has of its own (OpenTelemetry Protocol Specification, JSON Protobuf
-/// Encoding).
+/// Encoding): ids are hexadecimal digits, bytes base64.
 pub fn otlp_json(signal: Signal, bytes: &[u8]) -> Result<Read> {
-    match signal {
-        Signal::Logs => logs(&serde_json::from_slice(bytes)?),
-        Signal::Traces => traces(&serde_json::from_slice(bytes)?),
-        Signal::Metrics => metrics(&serde_json::from_slice(bytes)?),
+    let (values, mut read) = json(bytes)?;
+    let [value] = &values[..] else { bail!("{} values of JSON", values.len()) };
+    let id = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_ascii_lowercase();
+    let pair = |value: &Value| (id(value, "traceId"), id(value, "spanId"));
+    let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let (resources, scopes, records) = match signal {
+        Signal::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
+        Signal::Traces => ("resourceSpans", "scopeSpans", "spans"),
+        Signal::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
+    };
+    ensure!(value[resources].is_array() || value == &serde_json::json!({}), "no `{resources}`");
+    let scopes = list(value, resources).into_iter().flat_map(|resource| list(&resource, scopes));
+    for record in scopes.flat_map(|scope| list(&scope, records)) {
+        match signal {
+            Signal::Logs => read.pointers.push(pair(&record)),
+            Signal::Traces => {
+                let links = list(&record, "links").iter().map(pair).collect();
+                let (trace, span) = pair(&record);
+                read.spans.push(Span { trace, span, parent: id(&record, "parentSpanId"), links });
+            }
+            Signal::Metrics => {
+                let kinds = ["gauge", "sum", "histogram", "exponentialHistogram"];
+                let points = kinds.into_iter().flat_map(|kind| list(&record[kind], "dataPoints"));
+                read.pointers.extend(points.flat_map(|point| list(&point, "exemplars")).map(|one| pair(&one)));
+            }
+        }
+    }
+    let mut folded = Vec::new();
+    members(value, "bytesValue", &mut folded);
+    for text in folded {
+        let bytes = Base64::decode_to_vec(&text, None).map_err(|e| anyhow!("`{text}` is no base64: {e}"))?;
+        read.texts.push(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    Ok(read)
+}
+
+/// The texts of all members called so.
+fn members(value: &Value, name: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| members(item, name, found)),
+        Value::Object(all) => {
+            found.extend(all.get(name).and_then(Value::as_str).map(str::to_owned));
+            all.values().for_each(|value| members(value, name, found));
+        }
+        _ => {}
     }
 }
 
