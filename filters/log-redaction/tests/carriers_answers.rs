@@ -69,6 +69,8 @@ fn where_nothing_is_left_the_client_hears_that_all_is_well() {
     let noop = json!({"_index": "", "_id": "", "result": "noop", "status": 200});
     assert_eq!(told["items"], json!([{"index": noop}, {"delete": noop}, {"create": noop}]));
     assert_eq!((answer.status, &told["errors"]), (200, &json!(false)));
+    // Without it clients of Elasticsearch throw away what they are told.
+    assert_eq!(answer.header, Some(("x-elastic-product", "Elasticsearch")));
 
     for (kind, status, body) in [
         (Kind::OtlpBinary(Signal::Logs), 200, &b""[..]),

@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: u16,
     /// The value of `content-type`; nothing where there is no body.
     pub content_type: Option<&'static str>,
+    /// Another header, without which its client takes it for a stranger's.
+    pub header: Option<(&'static str, &'static str)>,
     /// The body.
     pub body: Vec<u8>,
     /// `grpc-status` and `grpc-message`, where it is gRPC.
@@ -27,6 +29,9 @@ const JSON: Option<&str> = Some("application/json");
 const PROTOBUF: Option<&str> = Some("application/x-protobuf");
 const TEXT: Option<&str> = Some("text/plain; charset=utf-8");
 const GRPC: Option<&str> = Some("application/grpc");
+/// Clients of Elasticsearch refuse what does not say so:
+/// <https://www.elastic.co/docs/reference/elasticsearch/clients>.
+const PRODUCT: (&str, &str) = ("x-elastic-product", "Elasticsearch");
 
 /// The answer that stops a client from sending a refused body again.
 pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
@@ -47,7 +52,8 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             JSON
         }
         Kind::OtlpGrpc(..) => {
-            return Answer { status: 200, content_type: GRPC, body, grpc: Some((INVALID_ARGUMENT, message)) };
+            let grpc = Some((INVALID_ARGUMENT, message));
+            return Answer { status: 200, content_type: GRPC, header: None, body, grpc };
         }
         Kind::Bulk => {
             const TYPE: &[u8] = b"{\"type\":\"illegal_argument_exception\",\"reason\":";
@@ -70,7 +76,7 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             TEXT
         }
     };
-    Answer { status: 400, content_type, body, grpc: None }
+    Answer { status: 400, content_type, header: header(kind), body, grpc: None }
 }
 
 /// The answer that a client takes as success, where no record of its body goes on.
@@ -85,7 +91,11 @@ pub(super) fn accepted(kind: Kind, items: &[Item]) -> Answer {
         Kind::Zipkin => (202, None, Vec::new(), None),
         Kind::Ndjson | Kind::JsonArray | Kind::Lines => (200, None, Vec::new(), None),
     };
-    Answer { status, content_type, body, grpc }
+    Answer { status, content_type, header: header(kind), body, grpc }
+}
+
+fn header(kind: Kind) -> Option<(&'static str, &'static str)> {
+    (kind == Kind::Bulk).then_some(PRODUCT)
 }
 
 /// An item for each action: clients count them.
