@@ -12,6 +12,7 @@
 //! | `event_scope`    | requests that are events, after `sidecar` or `authorization`     |
 //! | `kafka_scope`    | connections of Kafka's clients, each in its tenant's world      |
 //! | `log_redaction`  | telemetry on its way to a collector                            |
+//! | `access_log`     | what Envoy's own access log may say of requests                |
 //!
 //! Cargo features part them into modules, of which each holds what it runs and no more: `requests` (the first five),
 //! `kafka`, `redaction`. An Envoy takes a second to compile a megabyte.

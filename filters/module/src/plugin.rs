@@ -32,6 +32,9 @@ const KAFKA_SCOPE: &str = "kafka_scope";
 /// The root id of filters of telemetry.
 #[cfg(feature = "redaction")]
 const LOG_REDACTION: &str = "log_redaction";
+/// The root id of filters that say what an access log may say.
+#[cfg(feature = "redaction")]
+const ACCESS_LOG: &str = "access_log";
 
 /// What a root id of filters of requests runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +130,8 @@ const ROOT_IDS: &[&str] = &[
     KAFKA_SCOPE,
     #[cfg(feature = "redaction")]
     LOG_REDACTION,
+    #[cfg(feature = "redaction")]
+    ACCESS_LOG,
 ];
 
 impl Running {
@@ -211,8 +216,13 @@ impl Plugin {
             return Ok(());
         }
         #[cfg(feature = "redaction")]
-        if root_id == LOG_REDACTION {
-            let setup = redaction::Setup::new(config::Redaction::read(bytes, environment)?);
+        if root_id == LOG_REDACTION || root_id == ACCESS_LOG {
+            let config = if root_id == ACCESS_LOG {
+                config::Redaction::read_access_log(bytes, environment)
+            } else {
+                config::Redaction::read(bytes, environment)
+            };
+            let setup = redaction::Setup::new(config?);
             self.running = Some(Running::Redaction(Rc::new(setup)));
             return Ok(());
         }
@@ -320,6 +330,10 @@ impl RootContext for Plugin {
             Some(Running::Requests(setup)) => Some(Box::new(Stream::new(setup.clone(), context_id))),
             #[cfg(feature = "requests")]
             Some(Running::Events(setup)) => Some(Box::new(events::Stream::new(setup.clone()))),
+            #[cfg(feature = "redaction")]
+            Some(Running::Redaction(setup)) if setup.is_of_access_log() => {
+                Some(Box::new(redaction::Access::new(setup.clone())))
+            }
             #[cfg(feature = "redaction")]
             Some(Running::Redaction(setup)) => Some(Box::new(redaction::Stream::new(setup.clone()))),
             _ => None,

@@ -1,4 +1,5 @@
 //! Root id `log_redaction`: telemetry on its way to a collector, of which only that goes on which its tenant may write down.
+//! Root id `access_log`: what Envoy's own access log may say of requests.
 //!
 //! ```text
 //! Envoy ─► Stream ─► who sends ─► arrival ─► Body ─► Redactor ─► what may go on
@@ -10,6 +11,7 @@
 //!
 //! INVARIANT: what is no telemetry, or comes from a workload that nobody knows, goes no further than this.
 
+mod access;
 mod quarantine;
 mod shared;
 mod stream;
@@ -28,6 +30,7 @@ use crate::policy::{self, Policy, Reader, Wanted};
 use crate::{host, metrics::Metrics};
 use shared::{Ready, Shared};
 
+pub(crate) use access::Access;
 pub(crate) use stream::Stream;
 
 /// What all requests of a plugin share.
@@ -45,7 +48,9 @@ impl Setup {
     pub(crate) fn new(config: Redaction) -> Self {
         let policy =
             policy::of(&Wanted { trust: &config.trust, source: &config.bundle, seal: None, reader: Reader::Telemetry });
-        shared::bound(config.memory);
+        if !matches!(config.place, Place::AccessLog(_)) {
+            shared::bound(config.memory);
+        }
         let shared = shared::of(&policy, &config);
         Self { config, policy, shared, metrics: Metrics::default(), misplaced: Cell::new(false) }
     }
@@ -53,6 +58,11 @@ impl Setup {
     /// The policy it goes by.
     pub(crate) fn policy(&self) -> &Rc<RefCell<Policy>> {
         &self.policy
+    }
+
+    /// Whether it is for the access log alone.
+    pub(crate) fn is_of_access_log(&self) -> bool {
+        matches!(self.config.place, Place::AccessLog(_))
     }
 
     /// Looks after the policy, and what is made of it.
@@ -84,6 +94,7 @@ impl Setup {
         let bundle = ready.directory().bundle();
         match &self.config.place {
             Place::Workload(service) => own_telemetry(service, bundle),
+            Place::AccessLog(_) => Err(Rejection::new(Reason::PolicyUnavailable, "an access log takes no telemetry")),
             Place::Collector => {
                 let property = |name: &str| host::property(&["connection", name]).unwrap_or_default();
                 if property("mtls") != [1] {

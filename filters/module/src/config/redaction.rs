@@ -1,4 +1,4 @@
-//! The configuration of a `log_redaction`.
+//! The configurations of a `log_redaction` and of an `access_log`.
 
 use partywall_tenancy::{Audience, MeshId, Secrets, Trust};
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub(crate) enum Place {
     Collector,
     /// Behind an app: its own sidecar, of the service called so.
     Workload(String),
+    /// Anywhere, for the access log: these headers are written down, in lower case.
+    AccessLog(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,24 @@ struct Raw {
     #[serde(default = "memory")]
     memory: f64,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccessLog {
+    mesh: String,
+    bundle: BundleSource,
+    trusted_keys: RawKeys,
+    #[serde(default)]
+    floor: f64,
+    #[serde(default = "one")]
+    approvals: f64,
+    secrets: RawSecrets,
+    #[serde(default)]
+    headers: Vec<String>,
+}
+
+/// How many headers an access log may have.
+const HEADERS: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -118,6 +138,30 @@ impl Redaction {
             redaction_keys: variables.named("redaction_keys", &raw.secrets.redaction_keys)?,
             quarantine,
             memory: raw.memory as usize,
+        })
+    }
+
+    /// Reads the configuration of an `access_log`.
+    pub(crate) fn read_access_log(bytes: &[u8], environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let raw: RawAccessLog = read(bytes)?;
+        let variables = Variables(&environment);
+        if raw.headers.len() > HEADERS {
+            return Err(format!("`headers` has more than {HEADERS} names"));
+        }
+        let good = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(name) = raw.headers.iter().find(|name| !good(name) || name.starts_with(':')) {
+            return Err(format!("`headers` has `{name}`, which is no header's name: write one as `user-agent`"));
+        }
+        let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
+        Ok(Self {
+            place: Place::AccessLog(raw.headers.iter().map(|name| name.to_ascii_lowercase()).collect()),
+            any_direction: true,
+            bundle: raw.bundle,
+            trust: trust(mesh, Audience::Redaction, raw.trusted_keys, (raw.floor, raw.approvals), &variables)?,
+            fingerprint: variables.secret("fingerprint", &raw.secrets.fingerprint)?,
+            redaction_keys: variables.named("redaction_keys", &raw.secrets.redaction_keys)?,
+            quarantine: None,
+            memory: MEMORY as usize,
         })
     }
 

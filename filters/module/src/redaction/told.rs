@@ -85,12 +85,8 @@ impl Setup {
         for (cause, number) in Cause::ALL.iter().zip(counts.bad) {
             metrics.add("log_redaction_unreadable_total", &[carrier, ("cause", cause.name())], number);
         }
-        let mut masked = 0;
-        for one in found {
-            let labels = [carrier, ("detector", one.detector.as_str()), ("action", one.action)];
-            metrics.add("log_redaction_found_total", &labels, one.count);
-            masked += one.count;
-        }
+        self.tell_found(form.name(), found);
+        let masked: u64 = found.iter().map(|one| one.count).sum();
         // Numbers and words of ours alone: nothing needs escaping.
         let summary = format!(
             r#"{{"carrier":"{}","outcome":"{}","records":{},"dropped":{},"unreadable":{},"found":{masked}}}"#,
@@ -101,6 +97,14 @@ impl Setup {
             counts.unread(),
         );
         host::set_property(REDACTION, summary.as_bytes());
+    }
+
+    /// What was found, and what became of it.
+    pub(super) fn tell_found(&self, carrier: &str, found: &[Count]) {
+        for one in found {
+            let labels = [("carrier", carrier), ("detector", one.detector.as_str()), ("action", one.action)];
+            self.metrics.add("log_redaction_found_total", &labels, one.count);
+        }
     }
 
     /// What became of records that were kept back.
