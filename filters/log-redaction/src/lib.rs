@@ -14,6 +14,7 @@ pub mod detect;
 pub mod encodings;
 mod explain;
 pub mod fields;
+mod hash;
 mod path;
 mod pieces;
 pub mod redactor;
