@@ -108,12 +108,33 @@ struct Seen {
     failed: bool,
 }
 
+/// The shortest text in which something is found that has none of the signs below: an address of IPv4.
+const SHORTEST: usize = 7;
+
+/// Whether a text, whose field's name says nothing and which no custom detector looks at, is too short for all that is looked
+/// for. Many are, as `GET` and `200`.
+fn says_nothing(text: &[u8]) -> bool {
+    text.len() < SHORTEST && !text.iter().any(|byte| matches!(byte, b'@' | b':' | b'=' | b'>'))
+}
+
 pub(super) fn find(
     detectors: &Detectors,
     scratch: &mut Scratch,
     text: &[u8],
     hint: Hint<'_>,
     found: &mut Vec<Finding>,
+) {
+    search(detectors, scratch, text, hint, found, true);
+}
+
+/// As `find`; where it is not `quick` nothing is taken for too short.
+fn search(
+    detectors: &Detectors,
+    scratch: &mut Scratch,
+    text: &[u8],
+    hint: Hint<'_>,
+    found: &mut Vec<Finding>,
+    quick: bool,
 ) {
     found.clear();
     if text.is_empty() {
@@ -133,6 +154,9 @@ pub(super) fn find(
         {
             candidates.extend(keys::by_name(&look, &known.keywords));
         }
+    }
+    if quick && bits.0 == 0 && candidates.is_empty() && custom.is_empty() && says_nothing(text) {
+        return;
     }
     let mut engine = Engine { detectors, automaton, custom };
     let seen = engine.scan(&look, candidates);
@@ -390,5 +414,44 @@ fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
             return (next, false);
         }
         end = text.run(DIGIT, next, usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Selection;
+
+    #[test]
+    fn what_is_too_short_is_looked_through_all_the_same_and_nothing_is_found() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let (mut scratch, mut found, mut short) = (Scratch::new(&detectors), Vec::new(), 0);
+        let mut check = |text: &[u8], key: &[u8]| {
+            search(&detectors, &mut scratch, text, Hint { key }, &mut found, false);
+            let plain = found.clone();
+            find(&detectors, &mut scratch, text, Hint { key }, &mut found);
+            assert_eq!(found, plain, "{} ({})", String::from_utf8_lossy(text), String::from_utf8_lossy(key));
+            short += usize::from(says_nothing(text));
+        };
+        // All texts of three of these signs, and what is longer by chance.
+        let signs = b"a1@:=>.-+%/\\[] \"'_xZ09\xc2\xa0";
+        for at in 0..signs.len().pow(3) {
+            let sign = |nth: u32| signs[at / signs.len().pow(nth) % signs.len()];
+            check(&[sign(0), sign(1), sign(2)], b"");
+        }
+        let mut random = 5_u64;
+        let mut below = |end: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % end
+        };
+        let pieces = [
+            "otp", "sid", "cvc", "pwd", "pass", ":", "=", ">", "1", "23", "a", "@", "::1", "%40", "-", " ", ".", "1.1",
+        ];
+        let keys = ["", "", "phone", "password", "lat", "status", "datadog_api_key", "ssn"];
+        for _ in 0..60_000 {
+            let text: String = (0..1 + below(5)).map(|_| pieces[below(pieces.len())]).collect();
+            check(text.as_bytes(), keys[below(keys.len())].as_bytes());
+        }
+        assert!(short > 10_000, "{short} were too short");
     }
 }
