@@ -84,28 +84,44 @@ pub(crate) fn attributes(bytes: usize) -> Vec<Text> {
         .collect()
 }
 
-/// Bodies of each carrier, with their names.
-pub(crate) fn all() -> Vec<(&'static str, Kind, Vec<u8>)> {
+/// Carriers, and what they are called.
+pub(crate) const KINDS: &[(&str, Kind)] = &[
+    ("OTLP", Kind::OtlpBinary(Signal::Logs)),
+    ("OTLP JSON", Kind::OtlpJson(Signal::Logs)),
+    ("Loki", Kind::LokiJson),
+    ("Loki binary", Kind::LokiBinary),
+    ("_bulk", Kind::Bulk),
+    ("NDJSON", Kind::Ndjson),
+    ("lines", Kind::Lines),
+];
+
+/// A body of that carrier.
+pub(crate) fn of(kind: Kind) -> Vec<u8> {
     let texts: Vec<String> = lines(BODY).into_iter().map(|(_, line)| String::from_utf8(line).unwrap()).collect();
-    let logs: Vec<Value> = cut(&texts, 250, BODY).map(|lines| otlp(&lines)).collect();
-    let message = |resource: &Value| {
-        let request = json!({"resourceLogs": [resource]});
-        serde_json::from_value::<ExportLogsServiceRequest>(request).unwrap().encode_to_vec()
-    };
-    let list: Vec<String> = logs.iter().map(Value::to_string).collect();
+    let logs = || cut(&texts, 250, BODY).map(|lines| otlp(&lines));
     let mut random = Random::new(0x5eed_0003);
-    let documents: Vec<String> = texts.iter().enumerate().map(|(nth, line)| document(&mut random, nth, line)).collect();
-    let streams: Vec<String> = cut(&texts, 500, BODY).map(|lines| stream(&lines)).collect();
-    let bulk = documents.iter().map(|document| format!("{{\"index\":{{\"_index\":\"logs-shop\"}}}}\n{document}\n"));
-    vec![
-        ("OTLP", Kind::OtlpBinary(Signal::Logs), logs.iter().flat_map(message).collect()),
-        ("OTLP JSON", Kind::OtlpJson(Signal::Logs), format!("{{\"resourceLogs\":[{}]}}", list.join(",")).into_bytes()),
-        ("Loki", Kind::LokiJson, format!("{{\"streams\":[{}]}}", streams.join(",")).into_bytes()),
-        ("Loki binary", Kind::LokiBinary, cut(&texts, 500, BODY).flat_map(|lines| push(&lines)).collect()),
-        ("_bulk", Kind::Bulk, first(bulk)),
-        ("NDJSON", Kind::Ndjson, first(documents.iter().map(|document| format!("{document}\n")))),
-        ("lines", Kind::Lines, first(texts.iter().filter(|line| !line.contains('\n')).map(|line| format!("{line}\n")))),
-    ]
+    let documents = texts.iter().enumerate().map(|(nth, line)| document(&mut random, nth, line));
+    match kind {
+        Kind::OtlpBinary(_) => {
+            let message = |resource: Value| {
+                let request = json!({"resourceLogs": [resource]});
+                serde_json::from_value::<ExportLogsServiceRequest>(request).unwrap().encode_to_vec()
+            };
+            logs().flat_map(message).collect()
+        }
+        Kind::OtlpJson(_) => {
+            let list: Vec<String> = logs().map(|resource| resource.to_string()).collect();
+            format!("{{\"resourceLogs\":[{}]}}", list.join(",")).into_bytes()
+        }
+        Kind::LokiJson => {
+            let streams: Vec<String> = cut(&texts, 500, BODY).map(|lines| stream(&lines)).collect();
+            format!("{{\"streams\":[{}]}}", streams.join(",")).into_bytes()
+        }
+        Kind::LokiBinary => cut(&texts, 500, BODY).flat_map(|lines| push(&lines)).collect(),
+        Kind::Bulk => first(documents.map(|it| format!("{{\"index\":{{\"_index\":\"logs-shop\"}}}}\n{it}\n"))),
+        Kind::Ndjson => first(documents.map(|document| format!("{document}\n"))),
+        _ => first(texts.iter().filter(|line| !line.contains('\n')).map(|line| format!("{line}\n"))),
+    }
 }
 
 fn first(parts: impl Iterator<Item = String>) -> Vec<u8> {

@@ -66,8 +66,10 @@ pub(crate) fn record(
     to: To,
 ) -> Result<bool, Refusal> {
     let before = walk.desk.splice.mark();
-    let verdict = walk.unit(
+    let looks = walk.looks_in(text.get(range.clone()).unwrap_or_default());
+    let verdict = walk.unit_looked_at(
         Unit::Record,
+        looks,
         |walk| {
             let mut document = Document::at(text, range.clone());
             if document.value(walk, node, b"", 0)? == Fate::Goes {
