@@ -134,7 +134,7 @@ impl Plugin {
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
         let environment = |name: &str| std::env::var(name).ok();
         if root_id == KAFKA_SCOPE {
-            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?);
+            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?)?;
             self.running = Some(Running::Kafka(Rc::new(setup)));
             return Ok(());
         }
@@ -189,10 +189,14 @@ impl Plugin {
 
 impl Context for Plugin {
     fn on_done(&mut self) -> bool {
-        if let Some(Running::Requests(setup) | Running::Events(setup)) = &self.running
-            && let Some(chain) = &setup.chain
-        {
-            chain.leave(host::now_ms());
+        match &self.running {
+            Some(Running::Requests(setup) | Running::Events(setup)) => {
+                if let Some(chain) = &setup.chain {
+                    chain.leave(host::now_ms());
+                }
+            }
+            Some(Running::Kafka(setup)) => setup.leave(),
+            None => {}
         }
         true
     }
