@@ -4,6 +4,7 @@
 use std::fs;
 
 use partywall_integration::audit::{gaps, verify};
+use partywall_integration::cli;
 use partywall_integration::kafka::{Brokers, Options, Scoped, ScopedOptions, Socket, framed};
 use serde_json::Value;
 
@@ -66,6 +67,7 @@ fn lines_about_kafka_are_a_chain() {
     assert!(told[before.1..].iter().all(|line| line["decision"] != "allow"), "{told:?}");
     wait(|| untold() > before.0);
     assert!(produce(&scoped, "orders"));
+    a_candidate_is_told(&scoped);
     scoped.tenant("suspend", "acme").unwrap();
     wait(|| {
         let _ = Socket::connect(&scoped, Some("acme")).metadata();
@@ -109,6 +111,52 @@ fn lines_about_kafka_are_a_chain() {
     // The last word cut off with what stood before it.
     let (status, cut) = found(&scoped, &lines[..lines.len() / 2], &["--ended"]);
     assert_eq!(status, 1, "{cut:#}");
+}
+
+/// A candidate that closes `orders` is compared first, and then decides for acme alone.
+fn a_candidate_is_told(scoped: &Scoped) {
+    let site = &scoped.site;
+    let policy = site.directory.join("tenancy/policies/events.cedar");
+    fs::write(&policy, POLICY.replace("Topic::\"rates\"", "Topic::\"orders\"")).unwrap();
+    let [tenancy, keys, bundles] = [site.directory.join("tenancy"), site.keys(), site.bundles()];
+    let [tenancy, keys, bundles] = [&tenancy, &keys, &bundles].map(|path| cli::text(path).unwrap());
+    cli::run(&["compile", tenancy, "--keys", keys, "--out", bundles, "--candidate"]).unwrap();
+    let last = || {
+        scoped.told().into_iter().rfind(|line| line["api"] == "Produce").map(|line| {
+            let candidate = line["candidate"].as_str().unwrap_or("{}");
+            let candidate: Value = serde_json::from_str(candidate).unwrap();
+            [line["decision"].clone(), candidate["decides"].clone(), candidate["decision"].clone()]
+        })
+    };
+    // Each worker hears of it at its own time.
+    let settles = |works: bool, expected: [&str; 3]| {
+        let mut in_a_row = 0;
+        wait_long(|| {
+            let so = produce(scoped, "orders") == works && last() == Some(expected.map(Value::from));
+            in_a_row = if so { in_a_row + 1 } else { 0 };
+            in_a_row >= 8
+        });
+    };
+    settles(true, ["allow", "bundle", "deny"]);
+    cli::run(&["promote", bundles, "--keys", keys, "--tenant", "acme"]).unwrap();
+    settles(false, ["deny", "candidate", "deny"]);
+    let counted = |by| {
+        let labels = [("change", "allow_to_deny"), ("by", by), ("role", "kafka")];
+        scoped.envoy.metric("partywall_candidate_decisions_total", &labels).unwrap()
+    };
+    wait(|| counted("bundle") >= 8.0 && counted("candidate") >= 8.0);
+    cli::run(&["promote", bundles, "--withdraw"]).unwrap();
+    let mut in_a_row = 0;
+    wait_long(|| {
+        in_a_row = if produce(scoped, "orders") { in_a_row + 1 } else { 0 };
+        in_a_row >= 8
+    });
+}
+
+#[track_caller]
+fn wait_long(mut is_so: impl FnMut() -> bool) {
+    let patience = std::time::Duration::from_secs(60);
+    partywall_integration::wait::until(patience, || is_so().then_some(())).expect("it comes");
 }
 
 #[track_caller]

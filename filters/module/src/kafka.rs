@@ -11,6 +11,7 @@
 //!
 //! Never a pause: bytes are taken out of the host's buffer and stashed, and whole frames go on.
 
+mod candidate;
 mod client;
 mod connection;
 mod counts;

@@ -31,6 +31,12 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
+    /// Nobody asks a policy: it is denied, and this is why.
+    pub(crate) fn denied(reason: Reason) -> Self {
+        let (policy, rule) = (Rc::from(""), Rc::from(""));
+        Self { allow: false, reason: Some(reason), policy, rule, name: Rc::default() }
+    }
+
     /// What comes of it; a reason also where it is let through in spite of one.
     pub(crate) fn ruling(&self) -> Ruling {
         Ruling { allow: self.allow, reason: self.reason.map(|reason| reason.code().into()) }
@@ -42,17 +48,15 @@ impl Asking<'_> {
     pub(crate) fn verdict(&self, world: &dyn World, action: Action, topic: &[u8]) -> Verdict {
         let mut name = Vec::new();
         let denied = |rule: &str, name: &[u8]| Verdict {
-            allow: false,
-            reason: Some(Reason::ResourceUnmapped),
-            policy: "".into(),
             rule: rule.into(),
             name: name.into(),
+            ..Verdict::denied(Reason::ResourceUnmapped)
         };
         let (Some(rule), true) = (world.rule(topic), world.outward(Kind::Topic, topic, &mut name)) else {
             return denied("", b"");
         };
         let Ok(text) = str::from_utf8(&name) else { return denied(rule, &name) };
-        let path = ["/", action.name(), "/", rule, "/", text].concat();
+        let path = path(action, rule, text);
         let query = Query {
             context: self.context,
             tenant: self.tenant,
@@ -71,6 +75,11 @@ impl Asking<'_> {
         };
         Verdict { allow, reason, policy: policy.into(), rule: rule.into(), name: name.as_slice().into() }
     }
+}
+
+/// The path of the operation of doing `action` to what the tenant calls `name` and `rule` covers.
+pub(crate) fn path(action: Action, rule: &str, name: &str) -> String {
+    ["/", action.name(), "/", rule, "/", name].concat()
 }
 
 impl Decide for Asking<'_> {

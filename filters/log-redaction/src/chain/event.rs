@@ -42,6 +42,8 @@ pub struct Event<'a> {
     /// That of the first record that was to be written.
     pub traceparent: &'a str,
     pub detail: &'a str,
+    /// What a candidate decides otherwise, as [`Compared`](crate::Compared) wrote it.
+    pub candidate: &'a str,
 }
 
 impl Event<'_> {
@@ -61,7 +63,7 @@ impl Event<'_> {
             "traceparent" => self.traceparent,
             _ => "",
         });
-        let Self { tenant, decision, shadow, reason, policy, detail, .. } = *self;
+        let Self { tenant, decision, shadow, reason, policy, detail, candidate, .. } = *self;
         then(&Fields {
             tenant,
             decision,
@@ -71,6 +73,7 @@ impl Event<'_> {
             revision: &revision,
             path: &path,
             detail,
+            candidate,
             ..Fields::default()
         })
     }
@@ -101,7 +104,12 @@ impl Event<'_> {
         }
         out.push_str(",\"revision\":");
         number(self.revision, &mut out);
-        for (name, value) in [("traceparent", self.traceparent), ("detail", self.detail), ("chain", chain)] {
+        for (name, value) in [
+            ("traceparent", self.traceparent),
+            ("detail", self.detail),
+            ("candidate", self.candidate),
+            ("chain", chain),
+        ] {
             text(name, value, &mut out);
         }
         out.push('}');
@@ -145,6 +153,7 @@ mod tests {
         revision: 6,
         traceparent: "",
         detail: "",
+        candidate: "",
     };
 
     #[test]
@@ -184,6 +193,7 @@ mod tests {
             Event { revision: 7, ..DENIED },
             Event { traceparent: "00-4bf9", ..DENIED },
             Event { detail: "d", ..DENIED },
+            Event { candidate: "{}", ..DENIED },
             // What goes from one member into the next one.
             Event { api: "Producee", action: "vents:produce", ..DENIED },
         ];
@@ -192,10 +202,11 @@ mod tests {
             assert_ne!(event.with_fields(|fields| fields.digest()), whole, "{event:?}");
         }
         // Whatever a line says is among them: each member that is printed was changed by itself above.
-        let names: Vec<String> = printed(&Event { shadow: "x", traceparent: "x", detail: "x", ..DENIED })
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let names: Vec<String> =
+            printed(&Event { shadow: "x", traceparent: "x", detail: "x", candidate: "x", ..DENIED })
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
         for name in &names {
             let alone = |event: &&Event<'_>| {
                 let (a, b) = (printed(event), printed(&DENIED));

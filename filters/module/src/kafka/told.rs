@@ -33,6 +33,8 @@ pub(super) struct Told {
     metrics: Metrics,
     /// Counted since the last tick: the host is called once for all of them.
     decisions: RefCell<Counted>,
+    /// The same of comparisons with a candidate: by what changes, and who decided.
+    compared: RefCell<HashMap<(&'static str, &'static str), u64>>,
     untold: Cell<u64>,
 }
 
@@ -100,7 +102,8 @@ impl Lines {
 impl Told {
     pub(super) fn new(allows: f64) -> Self {
         let (due, untold) = (Cell::new(0.0), Cell::new(0));
-        Self { allows, due, metrics: Metrics::default(), decisions: RefCell::default(), untold }
+        let (decisions, compared) = (RefCell::default(), RefCell::default());
+        Self { allows, due, metrics: Metrics::default(), decisions, compared, untold }
     }
 
     /// Tells the host what was counted.
@@ -109,6 +112,10 @@ impl Told {
             let Labels { decision, reason, action, tenant } = &labels;
             let labels = [("decision", *decision), ("reason", *reason), ("kind", kind(*action)), ("tenant", tenant)];
             self.metrics.add("event_scope_decisions_total", &labels, number);
+        }
+        for ((change, by), number) in self.compared.borrow_mut().drain() {
+            let labels = [("change", change), ("by", by), ("role", "kafka")];
+            self.metrics.add("candidate_decisions_total", &labels, number);
         }
         self.metrics.add("event_scope_untold_total", &[], self.untold.take());
     }
@@ -140,14 +147,26 @@ impl Told {
         let labels = |decision, reason, action| Labels { decision, reason, action, tenant: tenant() };
         // Nearly all: let in, and not in shadow.
         let is_plain = decision.code == 0 && decision.reason.is_none();
+        // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
+        let known = || decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
+        let is_tried = client.under.as_ref().is_some_and(|under| under.tried.is_some());
+        let mut decided = if is_plain && !is_tried { None } else { known() };
+        let beside = decided.as_ref().and_then(|decided| decided.beside.clone());
+        if let Some(beside) = &beside {
+            let mut compared = self.compared.borrow_mut();
+            let number = compared.entry(beside.labels()).or_default();
+            *number = number.saturating_add(1);
+        }
+        let candidate = beside.as_ref().map_or("", |beside| &beside.told);
         if is_plain {
             self.decisions.borrow_mut().count(labels("allow", "none", decision.action));
-            if !self.is_due() {
+            // What a candidate says otherwise is always told.
+            if !self.is_due() && candidate.is_empty() {
                 return;
             }
+            decided = decided.or_else(known);
         }
-        // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
-        let verdict = decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
+        let verdict = decided.map(|decided| decided.verdict);
         let allowed = decision.code == 0;
         // What no policy was asked about is another tenant's, or nobody's.
         let reason = match &verdict {
@@ -187,6 +206,8 @@ impl Told {
             shadow,
             reason,
             code: Some(decision.code).filter(|code| *code != 0),
+            revision: beside.as_ref().map_or_else(|| client.revision(), |beside| beside.revision),
+            candidate,
             ..Event::default()
         };
         self.write(client, line, level);
@@ -199,7 +220,11 @@ impl Told {
         host::set_property("partywall.detail", detail.as_bytes());
         self.metrics.count("event_scope_connections_ended_total", &[("reason", word)]);
         if self.has_room(client, lines, LogLevel::Warn) {
-            self.write(client, Event { decision: "end", reason, detail, ..Event::default() }, LogLevel::Warn);
+            self.write(
+                client,
+                Event { decision: "end", reason, detail, revision: client.revision(), ..Event::default() },
+                LogLevel::Warn,
+            );
         }
     }
 
@@ -229,7 +254,6 @@ impl Told {
             cluster: &client.setup.config.cluster,
             tenant: acting.map_or("", |acting| &acting.fingerprint),
             principal: principal.as_deref().unwrap_or_default(),
-            revision: client.revision(),
             ..line
         };
         let write = |chain: &str| [EVENT, &line.write(chain)].concat();
