@@ -195,7 +195,7 @@ fn tls(given: Given<'_>, cluster: &EventCluster) -> String {
 }
 
 fn filter(given: Given<'_>, cluster: &EventCluster, place: &EventsPlace) -> String {
-    let mut secrets = vec!["fingerprint", "shared_state"];
+    let mut secrets = vec!["audit_chain", "fingerprint", "shared_state"];
     if cluster.identity.contains(&EventIdentity::Token) && given.has_symmetric_issuers() {
         secrets.push("issuer_keys");
     }

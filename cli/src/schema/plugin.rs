@@ -100,6 +100,7 @@ pub(super) fn kafka_scope() -> Value {
                     "the secrets",
                     "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
                     [
+                        may("audit_chain", variable("Links lines of the decision log", "PARTYWALL_AUDIT_CHAIN")),
                         must(
                             "fingerprint",
                             variable("Makes fingerprints of tenants and principals", "PARTYWALL_FINGERPRINT"),

@@ -25,8 +25,8 @@ mod slice;
 pub mod tenants;
 
 pub use chain::{
-    CHAIN_VERSION, Chain, End, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, Pruned, Ranges, Seen,
-    Verifier, Why, Word,
+    CHAIN_VERSION, Chain, EVENT, End, Event, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, OF_EVENT,
+    Pruned, Ranges, Seen, Verifier, Why, Word, of_event,
 };
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
