@@ -39,7 +39,7 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let collector = Collector::start().unwrap();
-    let options = Options { name: "redaction-exporters", redaction: REDACTION };
+    let options = Options { name: "redaction-exporters", redaction: REDACTION, quarantine: None, access_log: false };
     Stage { proxy: Proxy::start(&options, &collector).unwrap(), collector }
 });
 
