@@ -39,7 +39,7 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let collector = Collector::start().unwrap();
-    let options = Options { name: "redaction-exporters", redaction: REDACTION };
+    let options = Options { name: "redaction-exporters", redaction: REDACTION, quarantine: None };
     Stage { proxy: Proxy::start(&options, &collector).unwrap(), collector }
 });
 
@@ -104,6 +104,16 @@ fn opentelemetry_over_grpc() {
 }
 
 #[test]
+fn batches_of_an_app_over_http() {
+    STAGE.holds("batches", "http");
+}
+
+#[test]
+fn batches_of_an_app_over_grpc() {
+    STAGE.holds("batches", "grpc");
+}
+
+#[test]
 fn otlp_that_no_sdk_of_python_writes() {
     STAGE.holds("bare", "protobuf");
 }
@@ -151,6 +161,39 @@ fn zipkin() {
 #[test]
 fn splunk_event_collector() {
     STAGE.holds("others", "hec");
+}
+
+/// Records that name another tenant go to a collector of their own, without what is personal, and all others do not.
+#[test]
+fn quarantined_records_reach_a_collector_of_their_own() {
+    let (collector, apart) = (Collector::start().unwrap(), Collector::start().unwrap());
+    let redaction = REDACTION.replace("foreign: drop", "foreign: quarantine");
+    let options = Options { name: "redaction-quarantine", redaction: &redaction, quarantine: Some(apart.http) };
+    let proxy = Proxy::start(&options, &collector).unwrap();
+    let mut wrong = Vec::new();
+    for (program, argument) in [("otlp", "http"), ("loki", "folded"), ("bulk", "elasticsearch"), ("others", "hec")] {
+        for (sender, compression) in SENDERS {
+            let plan = proxy.plan(Listener::Guarded, sender, compression);
+            let sent = send(program, argument, &plan).unwrap();
+            let found = sent.look_in(&collector.of(&plan.run)).unwrap();
+            // It is sent after the answer to its client, and says nothing of whom it is of.
+            let look = || sent.look_in(&apart.of("")).unwrap();
+            let there = || Some(look()).filter(|found| sent.missing(&sent.gone, found).is_empty());
+            let kept_apart = wait::until(Duration::from_secs(10), there).unwrap_or_else(look);
+            let personal: Vec<_> = sent.secrets.iter().filter(|mark| !mark.is_name()).cloned().collect();
+            let mut new = sent.failures();
+            new.extend(all("could not be read", &[found.damage.clone(), kept_apart.damage.clone()].concat()));
+            new.extend(all("is missing", &sent.missing(&sent.kept, &found)));
+            new.extend(all("leaked", &sent.arrived(&sent.secrets, &found)));
+            new.extend(all("leaked, of another tenant's record", &sent.arrived(&sent.gone, &found)));
+            new.extend(all("is not kept apart", &sent.missing(&sent.gone, &kept_apart)));
+            new.extend(all("is kept apart with its record", &sent.arrived(&personal, &kept_apart)));
+            new.extend(all("is kept apart, and nobody's else", &sent.arrived(&sent.kept, &kept_apart)));
+            let who = sender.unwrap_or("shared");
+            wrong.extend(new.into_iter().map(|what| format!("{program} {argument}, {who}: {what}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// What each sender of a body that no collector takes hears, and that it sends it once.

@@ -47,6 +47,8 @@ pub struct Options<'a> {
     pub name: &'a str,
     /// `redaction.yaml` of the tenancy directory.
     pub redaction: &'a str,
+    /// Where other tenants' records go where the rules quarantine them.
+    pub quarantine: Option<u16>,
 }
 
 /// An Envoy that runs until this is dropped.
@@ -86,7 +88,8 @@ impl Proxy {
             site.certificates.issue(vec![uri(&id)?])?.write(&tls, tenant)?;
         }
         let [guarded, open, admin] = free()?;
-        let ports = [guarded, open, admin, collector.http, collector.grpc, site.ports.bundles];
+        let quarantine = options.quarantine.unwrap_or(collector.http);
+        let ports = [guarded, open, admin, collector.http, collector.grpc, site.ports.bundles, quarantine];
         let mut serving = cli::serve(&site.bundles(), &site.keys(), site.ports.bundles)?;
         let bundles = Process::start("bundles", &mut serving, &site.directory.join("logs"))?;
         let names = names(&site)?;
@@ -173,10 +176,11 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
-fn bootstrap([guarded, open, admin, http, grpc, bundles]: [u16; 6]) -> String {
+fn bootstrap([guarded, open, admin, http, grpc, bundles, quarantine]: [u16; 7]) -> String {
     let listeners = listener("guarded", guarded, &filter()) + &listener("open", open, "");
     let clusters = cluster("collector", http, "")
         + &cluster("collector-grpc", grpc, OVER_HTTP2)
+        + &cluster("quarantine", quarantine, "")
         + &cluster("partywall-bundles", bundles, "");
     format!(
         "node: {{ id: collector-proxy, cluster: collector }}\nadmin:\n  address:\n    socket_address: {{ address: 127.0.0.1, \
@@ -207,6 +211,7 @@ fn filter() -> String {
                             bundle: {{ cluster: partywall-bundles, path: /tenancy.redaction.bundle, overlay_path: /tenancy.overlay }}
                             trusted_keys: {{ env: PARTYWALL_BUNDLE_KEYS }}
                             secrets: {{ fingerprint: PARTYWALL_FINGERPRINT }}
+                            quarantine: {{ cluster: quarantine }}
 "#
     )
 }

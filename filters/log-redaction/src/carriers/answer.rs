@@ -17,6 +17,9 @@ pub struct Answer {
     pub status: u16,
     /// The value of `content-type`; nothing where there is no body.
     pub content_type: Option<&'static str>,
+    /// What the answer says of the product that gives it, in a header; clients of Elasticsearch take no answer for good
+    /// that lacks it (elasticsearch-py, `UnsupportedProductError`).
+    pub product: Option<(&'static str, &'static str)>,
     /// The body.
     pub body: Vec<u8>,
     /// `grpc-status` and `grpc-message`, where it is gRPC.
@@ -47,7 +50,13 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             JSON
         }
         Kind::OtlpGrpc(..) => {
-            return Answer { status: 200, content_type: GRPC, body, grpc: Some((INVALID_ARGUMENT, message)) };
+            return Answer {
+                status: 200,
+                content_type: GRPC,
+                product: None,
+                body,
+                grpc: Some((INVALID_ARGUMENT, message)),
+            };
         }
         Kind::Bulk => {
             const TYPE: &[u8] = b"{\"type\":\"illegal_argument_exception\",\"reason\":";
@@ -70,7 +79,7 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             TEXT
         }
     };
-    Answer { status: 400, content_type, body, grpc: None }
+    Answer { status: 400, content_type, product: product(kind), body, grpc: None }
 }
 
 /// The answer that a client takes as success, where no record of its body goes on.
@@ -85,7 +94,11 @@ pub(super) fn accepted(kind: Kind, items: &[Item]) -> Answer {
         Kind::Zipkin => (202, None, Vec::new(), None),
         Kind::Ndjson | Kind::JsonArray | Kind::Lines => (200, None, Vec::new(), None),
     };
-    Answer { status, content_type, body, grpc }
+    Answer { status, content_type, product: product(kind), body, grpc }
+}
+
+fn product(kind: Kind) -> Option<(&'static str, &'static str)> {
+    (kind == Kind::Bulk).then_some(("x-elastic-product", "Elasticsearch"))
 }
 
 /// An item for each action: clients count them.

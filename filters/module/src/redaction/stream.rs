@@ -288,7 +288,7 @@ fn answer(answer: &Answer) {
         let _ = hostcalls::send_grpc_response(code, Some(message.as_str()), vec![]);
         return;
     }
-    let headers = answer.content_type.map(|media| ("content-type", media)).into_iter().collect();
+    let headers = answer.content_type.map(|media| ("content-type", media)).into_iter().chain(answer.product).collect();
     let _ = hostcalls::send_http_response(answer.status.into(), headers, Some(&answer.body));
 }
 
