@@ -116,6 +116,10 @@ class Writer:
         scope = {"name": "shop", "version": "1", "schema_url": "", "attributes": {}, **made.get("scope", {})}
         return Resource(resource, made.get("resource_schema", "")), scope
 
+    def also(self, place, arrives):
+        """Something personal in a record that is another tenant's."""
+        return {} if arrives else {"also": f"by {self.told.secret(place + ', beside')}"}
+
     def own(self, tenant):
         """By what a record of a workload that several share says whose it is."""
         return {"tenant.id": tenant} if self.plan.shared and tenant else {}
@@ -168,7 +172,7 @@ class Logs(Writer):
             severity_text=made.get("severity_text", "INFO"),
             event_name=made.get("event_name"),
             body=made.get("body", "a quiet line"),
-            attributes={"note": word, **self.own(tenant), **made.get("attributes", {})},
+            attributes={"note": word, **self.own(tenant), **self.also(place, arrives), **made.get("attributes", {})},
         ))
         if arrives:
             self.told.pointer(place, trace, span)
@@ -208,7 +212,7 @@ class Traces(Writer):
         span = tracer.start_span(
             made.get("name", "GET /orders"),
             api.set_span_in_context(NonRecordingSpan(remote)),
-            attributes={"note": word, **self.own(tenant), **made.get("attributes", {})},
+            attributes={"note": word, **self.own(tenant), **self.also(place, arrives), **made.get("attributes", {})},
             links=[Link(link, made.get("link", {}).get("attributes", {}))],
         )
         event = made.get("event", {})
@@ -236,7 +240,7 @@ class Metrics(Writer):
     def one(self, place, tenant, made, word, arrives):
         resource, scope = self.around(tenant, made)
         reader = InMemoryMetricReader()
-        attributes = {"note": word, **self.own(tenant), **made.get("attributes", {})}
+        attributes = {"note": word, **self.own(tenant), **self.also(place, arrives), **made.get("attributes", {})}
         # What a view leaves out of a point stands in its exemplars.
         exponential = ExponentialBucketHistogramAggregation()
         views = [View(instrument_name="exp.*", attribute_keys=set(attributes), aggregation=exponential),
@@ -305,4 +309,5 @@ def main():
     told.tell()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -104,6 +104,16 @@ fn opentelemetry_over_grpc() {
 }
 
 #[test]
+fn batches_of_an_app_over_http() {
+    STAGE.holds("batches", "http");
+}
+
+#[test]
+fn batches_of_an_app_over_grpc() {
+    STAGE.holds("batches", "grpc");
+}
+
+#[test]
 fn otlp_that_no_sdk_of_python_writes() {
     STAGE.holds("bare", "protobuf");
 }
@@ -153,6 +163,44 @@ fn splunk_event_collector() {
     STAGE.holds("others", "hec");
 }
 
+/// Records that name another tenant go to a collector of their own, without what is personal, and all others do not.
+#[test]
+fn quarantined_records_reach_a_collector_of_their_own() {
+    let (collector, apart) = (Collector::start().unwrap(), Collector::start().unwrap());
+    let redaction = REDACTION.replace("foreign: drop", "foreign: quarantine");
+    let options = Options {
+        name: "redaction-quarantine",
+        redaction: &redaction,
+        quarantine: Some(apart.http),
+        access_log: false,
+    };
+    let proxy = Proxy::start(&options, &collector).unwrap();
+    let mut wrong = Vec::new();
+    for (program, argument) in [("otlp", "http"), ("loki", "folded"), ("bulk", "elasticsearch"), ("others", "hec")] {
+        for (sender, compression) in SENDERS {
+            let plan = proxy.plan(Listener::Guarded, sender, compression);
+            let sent = send(program, argument, &plan).unwrap();
+            let found = sent.look_in(&collector.of(&plan.run)).unwrap();
+            // It is sent after the answer to its client, and says nothing of whom it is of.
+            let look = || sent.look_in(&apart.of("")).unwrap();
+            let there = || Some(look()).filter(|found| sent.missing(&sent.gone, found).is_empty());
+            let kept_apart = wait::until(Duration::from_secs(10), there).unwrap_or_else(look);
+            let personal: Vec<_> = sent.secrets.iter().filter(|mark| !mark.is_name()).cloned().collect();
+            let mut new = sent.failures();
+            new.extend(all("could not be read", &[found.damage.clone(), kept_apart.damage.clone()].concat()));
+            new.extend(all("is missing", &sent.missing(&sent.kept, &found)));
+            new.extend(all("leaked", &sent.arrived(&sent.secrets, &found)));
+            new.extend(all("leaked, of another tenant's record", &sent.arrived(&sent.gone, &found)));
+            new.extend(all("is not kept apart", &sent.missing(&sent.gone, &kept_apart)));
+            new.extend(all("is kept apart with its record", &sent.arrived(&personal, &kept_apart)));
+            new.extend(all("is kept apart, and nobody's else", &sent.arrived(&sent.kept, &kept_apart)));
+            let who = sender.unwrap_or("shared");
+            wrong.extend(new.into_iter().map(|what| format!("{program} {argument}, {who}: {what}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// What each sender of a body that no collector takes hears, and that it sends it once.
 #[test]
 fn refused_bodies_are_not_sent_again() {
@@ -182,11 +230,12 @@ fn refused_bodies_are_not_sent_again() {
             wrong.push(format!("{name}: {}", outcomes[name]));
         }
     }
-    // A body of each kind came in once; of both exporters two, and the second went on.
+    // A body of each kind came in once; of both exporters two, and the second went on. A client of HTTP/1.1 that is answered
+    // while it still sends may see its connection end before it reads the answer: it asks once more.
     let count = expected.as_object().unwrap().len();
     let logged = || Some(STAGE.proxy.lines(&plan.run)).filter(|lines| lines.len() >= count);
     let lines = wait::until(Duration::from_secs(5), logged).unwrap_or_else(|| STAGE.proxy.lines(&plan.run));
-    if lines.len() != count {
+    if !(count..=count + 1).contains(&lines.len()) {
         wrong.push(format!("{} requests instead of {count}: {lines:#?}", lines.len()));
     }
     let arrived = STAGE.collector.of(&plan.run);

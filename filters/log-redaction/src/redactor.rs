@@ -291,7 +291,8 @@ impl Redactor {
     fn verdict(&mut self, open: &Open, unit: Unit) -> Verdict {
         let strange = open.foreign || open.mentions;
         if self.quarantines() {
-            let over = self.engine.foreign == Foreign::Quarantine && (strange || open.strange_within) && !open.drop;
+            let strange = strange || open.strange_around || open.strange_within;
+            let over = self.engine.foreign == Foreign::Quarantine && strange && !open.drop;
             return if over { Verdict::Keep } else { Verdict::Drop };
         }
         if open.drop {

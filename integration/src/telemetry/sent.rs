@@ -56,6 +56,13 @@ pub struct Mark {
     pub value: String,
 }
 
+impl Mark {
+    /// Whether it is a tenant's name, and nothing personal.
+    pub fn is_name(&self) -> bool {
+        self.kind.starts_with("foreign")
+    }
+}
+
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}: {})", self.place, self.kind, self.value)

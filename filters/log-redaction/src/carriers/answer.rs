@@ -17,8 +17,9 @@ pub struct Answer {
     pub status: u16,
     /// The value of `content-type`; nothing where there is no body.
     pub content_type: Option<&'static str>,
-    /// Another header, without which its client takes it for a stranger's.
-    pub header: Option<(&'static str, &'static str)>,
+    /// What the answer says of the product that gives it, in a header; clients of Elasticsearch take no answer for good
+    /// that lacks it (elasticsearch-py, `UnsupportedProductError`).
+    pub product: Option<(&'static str, &'static str)>,
     /// The body.
     pub body: Vec<u8>,
     /// `grpc-status` and `grpc-message`, where it is gRPC.
@@ -29,9 +30,6 @@ const JSON: Option<&str> = Some("application/json");
 const PROTOBUF: Option<&str> = Some("application/x-protobuf");
 const TEXT: Option<&str> = Some("text/plain; charset=utf-8");
 const GRPC: Option<&str> = Some("application/grpc");
-/// Clients of Elasticsearch refuse what does not say so:
-/// <https://www.elastic.co/docs/reference/elasticsearch/clients>.
-const PRODUCT: (&str, &str) = ("x-elastic-product", "Elasticsearch");
 
 /// The answer that stops a client from sending a refused body again.
 pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
@@ -52,8 +50,13 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             JSON
         }
         Kind::OtlpGrpc(..) => {
-            let grpc = Some((INVALID_ARGUMENT, message));
-            return Answer { status: 200, content_type: GRPC, header: None, body, grpc };
+            return Answer {
+                status: 200,
+                content_type: GRPC,
+                product: None,
+                body,
+                grpc: Some((INVALID_ARGUMENT, message)),
+            };
         }
         Kind::Bulk => {
             const TYPE: &[u8] = b"{\"type\":\"illegal_argument_exception\",\"reason\":";
@@ -76,7 +79,7 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             TEXT
         }
     };
-    Answer { status: 400, content_type, header: header(kind), body, grpc: None }
+    Answer { status: 400, content_type, product: product(kind), body, grpc: None }
 }
 
 /// The answer that a client takes as success, where no record of its body goes on.
@@ -91,11 +94,11 @@ pub(super) fn accepted(kind: Kind, items: &[Item]) -> Answer {
         Kind::Zipkin => (202, None, Vec::new(), None),
         Kind::Ndjson | Kind::JsonArray | Kind::Lines => (200, None, Vec::new(), None),
     };
-    Answer { status, content_type, header: header(kind), body, grpc }
+    Answer { status, content_type, product: product(kind), body, grpc }
 }
 
-fn header(kind: Kind) -> Option<(&'static str, &'static str)> {
-    (kind == Kind::Bulk).then_some(PRODUCT)
+fn product(kind: Kind) -> Option<(&'static str, &'static str)> {
+    (kind == Kind::Bulk).then_some(("x-elastic-product", "Elasticsearch"))
 }
 
 /// An item for each action: clients count them.

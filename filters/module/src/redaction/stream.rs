@@ -300,8 +300,7 @@ fn answer(answer: &Answer) {
         let _ = hostcalls::send_grpc_response(code, Some(message.as_str()), vec![]);
         return;
     }
-    let media = answer.content_type.map(|media| ("content-type", media));
-    let headers = media.into_iter().chain(answer.header).collect();
+    let headers = answer.content_type.map(|media| ("content-type", media)).into_iter().chain(answer.product).collect();
     let _ = hostcalls::send_http_response(answer.status.into(), headers, Some(&answer.body));
 }
 
