@@ -166,6 +166,11 @@ impl Redactor {
         self.counts.take(&self.engine.names)
     }
 
+    /// Whether the unit that began last is another tenant's, or mentions one.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.open.last().is_some_and(|open| open.foreign || open.mentions)
+    }
+
     /// Reads what a leaf says of its record.
     fn note(&mut self, place: &Place<'_>, text: &[u8]) {
         let engine = &*self.engine;
