@@ -117,6 +117,11 @@ impl Mesh {
         (Redactor::new(Rc::new(engine), &facts), facts)
     }
 
+    /// One pass of detection by a scratch that has seen nothing so far.
+    fn first<'m>(&'m self, texts: &'m [Text]) -> impl FnMut() + 'm {
+        move || self.detection(texts)()
+    }
+
     /// One pass of detection over texts.
     fn detection<'m>(&'m self, texts: &'m [Text]) -> impl FnMut() + 'm {
         let (mut scratch, mut found) = (Scratch::new(&self.detectors), Vec::<Finding>::new());
@@ -140,12 +145,15 @@ fn main() {
     let asked = |(name, _): &&(&'static str, Kind)| PASSES.iter().any(|pass| wanted(&format!("{name}, {pass}")));
     let bodies: Vec<(&str, Kind, Vec<u8>)> =
         bodies::KINDS.iter().filter(asked).map(|(name, kind)| (*name, *kind, bodies::of(*kind))).collect();
+    let strange = [(Vec::new(), bodies::strange(1 << 18))];
     let size = |texts: &[Text]| texts.iter().map(|(_, text)| text.len()).sum::<usize>();
 
     let mut all = All { wanted: &wanted, list: Vec::new() };
     all.add("detection, lines".into(), size(&lines), Box::new(mesh.detection(&lines)));
     all.add("detection, one long text".into(), size(&joined), Box::new(mesh.detection(&joined)));
     all.add("detection, attributes".into(), size(&attributes), Box::new(mesh.detection(&attributes)));
+    all.add("detection, first lines".into(), size(&lines[..2_000]), Box::new(mesh.first(&lines[..2_000])));
+    all.add("detection, unheard of".into(), size(&strange), Box::new(mesh.detection(&strange)));
     all.add("one lazy automaton of sixteen".into(), size(&lines), Box::new(sixteen::at_once(&lines)));
     all.add("sixteen regexes in turn".into(), size(&lines), Box::new(sixteen::in_turn(&lines)));
     for (name, kind, body) in &bodies {

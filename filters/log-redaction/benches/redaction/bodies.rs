@@ -35,6 +35,12 @@ pub(crate) fn lines(bytes: usize) -> Vec<Text> {
         .collect()
 }
 
+/// What no log is like: digits, letters of hexadecimal and signs between them at random, so that the automaton is ever in
+/// another state.
+pub(crate) fn strange(bytes: usize) -> Vec<u8> {
+    Random::new(0x5eed_0004).from(b"0123456789abcdefABCDEF-./:+ @=xyzXYZ_", bytes).into_bytes()
+}
+
 /// Names and values of attributes as OpenTelemetry's conventions have them.
 fn attribute(random: &mut Random, nth: usize) -> (&'static str, String) {
     match nth % 20 {

@@ -223,6 +223,8 @@ impl Engine<'_> {
                     numbers(look, end, out);
                     None
                 }
+                Cue::Key => return keys::located(look, end, out),
+                Cue::Keyword => return keys::after(look, end, out),
                 other => validate(look, *other, end),
             };
             let Some(found) = found else { return 0 };
@@ -358,9 +360,7 @@ fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
         Cue::Named => place::named(look, end),
         Cue::Iban => iban::iban(look, end),
         Cue::Lettered(index, form) => ids::lettered(look, index, form, end),
-        Cue::Key(index) => keys::located(look, index, end),
-        Cue::Keyword(index) => keys::after(look, index, end),
-        Cue::Number | Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
+        Cue::Number | Cue::Key | Cue::Keyword | Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
     }
 }
 
