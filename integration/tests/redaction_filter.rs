@@ -164,6 +164,38 @@ fn a_workload_that_tenants_share_says_whose_each_record_is() {
 }
 
 #[test]
+fn the_query_is_looked_through_and_trailers_are_taken_out() {
+    let run = unique();
+    let path = "/services/collector/raw?source=ann%40example.com&host=h1";
+    assert_eq!(STAGE.ask(&STAGE.acme, post(path, &run), "hello\n").status, 200);
+    let arrived = STAGE.collector.of(&run);
+    let path = arrived[0].path.as_str();
+    assert!(
+        path.starts_with("/services/collector/raw?source=%5BREDACTED:email") && path.ends_with("&host=h1"),
+        "{path}"
+    );
+
+    let run = unique();
+    let request = post("/services/collector/raw?source=globex.shop.example", &run);
+    assert_eq!(STAGE.ask(&STAGE.acme, request, "hello\n").status, 403);
+    assert!(STAGE.collector.of(&run).is_empty());
+
+    let run = unique();
+    let body = "6\r\nhello\n\r\n0\r\nx-note: ann@example.com\r\n\r\n";
+    let request = Request::new("POST", "/services/collector/raw")
+        .header("host", "collector")
+        .header("x-run", run.as_str())
+        .header("transfer-encoding", "chunked")
+        .header("trailer", "x-note");
+    let bytes = [request.bytes().as_slice(), body.as_bytes()].concat();
+    let answer = partywall_integration::raw::mutual_tls(STAGE.proxy.guarded(), &STAGE.acme, &bytes).unwrap();
+    assert_eq!(answer.status, 200);
+    let arrived = STAGE.collector.of(&run);
+    assert_eq!(arrived[0].body, b"hello\n");
+    assert!(!format!("{arrived:?}").contains("ann@example.com"), "{arrived:?}");
+}
+
+#[test]
 fn the_access_log_says_nothing_personal() {
     let run = unique();
     let path = "/?mail=ann@example.com&tenant=globex&page=2";

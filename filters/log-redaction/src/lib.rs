@@ -22,6 +22,7 @@ mod pieces;
 pub mod redactor;
 pub mod replace;
 mod slice;
+mod target;
 pub mod tenants;
 
 pub use chain::{
@@ -32,3 +33,4 @@ pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
 pub use path::redact_path;
 pub use slice::{Sealed, SealedKeys, Slice, SliceBounds, SliceError};
+pub use target::Target;

@@ -77,11 +77,17 @@ impl Redactor {
 
     /// One value, which is a record for itself.
     fn logged(&mut self, what: &str, key: &[u8], text: &[u8]) -> Vec<u8> {
+        let (seen, strange) = self.value(Slot::Field, what, key, text);
+        if strange { FOREIGN.to_vec() } else { seen }
+    }
+
+    /// What becomes of a value that is a record for itself, and whether it is, or mentions, another tenant's.
+    pub(crate) fn value(&mut self, slot: Slot, what: &str, key: &[u8], text: &[u8]) -> (Vec<u8>, bool) {
         if text.is_empty() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let path = if key.is_empty() { what.as_bytes().to_vec() } else { [what.as_bytes(), b".", key].concat() };
-        let place = Place { slot: Slot::Field, part: Part::Text, key, path: &path };
+        let place = Place { slot, part: Part::Text, key, path: &path };
         self.begin(Unit::Record);
         if self.looks() {
             self.look(&place, text);
@@ -91,10 +97,9 @@ impl Redactor {
         // That nobody knows whose it is matters for telemetry, which would go to all of them.
         let _ = self.end();
         match change {
-            Change::Keep | Change::Replace(_) if strange => FOREIGN.to_vec(),
-            Change::Keep => text.to_vec(),
-            Change::Replace(with) => with,
-            Change::DropField => FIELD.to_vec(),
+            Change::Keep => (text.to_vec(), strange),
+            Change::Replace(with) => (with, strange),
+            Change::DropField => (FIELD.to_vec(), strange),
         }
     }
 }

@@ -51,7 +51,7 @@ impl HttpContext for Access {
             let tenant = directory.by_id(word.as_bytes())?;
             directory.fingerprint(tenant).map(|print| print.to_string())
         };
-        let path = redactor.logged_path(request.path, &substitute);
+        let path = redactor.logged_path(request.path, substitute);
         host::set_property(PATH, path.as_bytes());
         if request.headers.all("content-type").any(|media| media.starts_with(b"application/grpc")) {
             let only = path.split('?').next().unwrap_or_default();
@@ -61,7 +61,7 @@ impl HttpContext for Access {
             let values: Vec<&[u8]> = request.headers.all(name).collect();
             (!values.is_empty()).then(|| (name.as_str(), values.join(&b", "[..])))
         });
-        let said = redactor.logged_headers(values, &substitute);
+        let said = redactor.logged_headers(values, substitute);
         host::set_property(HEADERS, &said);
         self.setup.tell_found("access_log", &redactor.take_counts());
         ready.give_back(redactor);

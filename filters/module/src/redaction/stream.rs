@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use partywall_log_redaction::Target;
 use partywall_log_redaction::arrival::{Arrival, Form, Head, arrival};
 use partywall_log_redaction::carriers::{Answer, Body, Cause, Kind, Refusal};
 use partywall_log_redaction::encodings::Encoding;
@@ -134,6 +135,18 @@ impl Stream {
             service: service.filter(|_| self.setup.is_of_workload()),
             ..Facts::new(form.name(), own)
         };
+        let mut redactor = ready.redactor(&facts);
+        let path = match redactor.target(request.path, index) {
+            Target::Keep => request.path.to_vec(),
+            Target::Replace(path) => {
+                host::set_request_header(":path", &String::from_utf8_lossy(&path));
+                path
+            }
+            Target::Deny(why) => {
+                ready.give_back(redactor);
+                return Err(Rejection::new(Reason::ResourceForeign, why));
+            }
+        };
         let bounds = ready.slice.bounds;
         let quarantines = self.setup.config.quarantine.is_some() && ready.quarantines();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -142,9 +155,9 @@ impl Stream {
             kind,
             encoding,
             body: Body::new(kind, encoding, bounds.limits(), bounds.bounds()),
-            redactor: Some(ready.redactor(&facts)),
+            redactor: Some(redactor),
             quarantine: quarantines.then(|| Quarantine::new(&ready, form, (kind, encoding), &facts)),
-            path: text(request.path),
+            path: text(&path),
             content_type: text(media.unwrap_or_default()),
             sent: 0,
             held: (print, 0),
@@ -402,6 +415,10 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if !matches!(self.what, What::Passes) {
+            // No format of telemetry has any, so nobody reads what stands in them.
+            host::request_trailers().iter().for_each(|(name, _)| host::remove_request_trailer(name));
+        }
         let telemetry = match &mut self.what {
             What::Passes => return Action::Continue,
             What::Over => return Action::Pause,
