@@ -20,11 +20,21 @@ use std::ops::Range;
 use partywall_log_redaction::detect::{DetectorId, Detectors, Finding, Hint, Scratch};
 
 use block::Block;
-pub(crate) use choice::{Choice, detectors};
+pub(crate) use choice::{Choice, detectors, meant};
 use json::{Kind, Leaf, Visit};
 pub(crate) use lines::{Piece, read};
 pub(crate) use mark::Marks;
 pub(crate) use report::{Progress, Tally, explain};
+
+/// Whether a line is an object or an array of JSON, read strictly.
+pub(crate) fn is_json(line: &[u8]) -> bool {
+    struct Nothing;
+    impl Visit for Nothing {
+        fn name(&mut self, _: &[u8], _: usize) {}
+        fn leaf(&mut self, _: &Leaf<'_>) {}
+    }
+    json::may_be(line) && json::walk(line, &mut Nothing).is_ok()
+}
 
 /// What a line has that may not stay.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -526,6 +526,7 @@ fn body() -> BundleBody {
         shares: vec![],
         events: vec![],
         program: vec![],
+        redaction: vec![],
     }
 }
 

@@ -26,6 +26,11 @@ pub fn pure_module() -> Result<PathBuf> {
     find("PARTYWALL_MODULE_PURE", &["partywall-pure.wasm"], "`cargo xtask test`, which builds it,")
 }
 
+/// The module that redacts telemetry.
+pub fn redaction_module() -> Result<PathBuf> {
+    find("PARTYWALL_MODULE_REDACTION", &["partywall-redaction.wasm"], "`cargo xtask build`")
+}
+
 /// The `partywall` command; the newer one of the two builds.
 pub fn command() -> Result<PathBuf> {
     find("PARTYWALL", &["release/partywall", "debug/partywall"], "`cargo xtask build`")
@@ -59,6 +64,11 @@ pub fn kafka_clients() -> Result<PathBuf> {
 /// The folder of the SDK of CloudEvents for Python, likewise.
 pub fn cloud_events() -> Result<PathBuf> {
     folder("CLOUD_EVENTS", "cloudevents-")
+}
+
+/// The folder of exporters of telemetry for Python, likewise.
+pub fn exporters() -> Result<PathBuf> {
+    folder("EXPORTERS", "exporters-1.45.2-cpython-")
 }
 
 /// The command `kcat`.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::pinned::KCAT;
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, debian, house, kafka, suite, target, tools};
+use crate::{artefacts, debian, house, kafka, python, suite, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -56,7 +56,9 @@ fn clippy_module() -> Result<()> {
     target::wasm()?;
     for (package, features) in [
         ("partywall-module", &[][..]),
-        ("partywall-module", &["--no-default-features"]),
+        ("partywall-module", artefacts::PURE),
+        ("partywall-module", artefacts::REDACTION),
+        ("partywall-module", &["--features", "redaction"]),
         ("partywall-bench-policy", &[]),
         ("partywall-bench-policy", &["--features", "interpreter"]),
     ] {
@@ -91,6 +93,7 @@ fn unit() -> Result<()> {
 fn integration() -> Result<()> {
     let envoy = tools::envoy()?;
     let pure = artefacts::build_pure()?;
+    let redaction = artefacts::build_redaction()?;
     let module = artefacts::build_only_module()?;
     // The tests of the command line had it built.
     let cli = root().join("target/debug/partywall");
@@ -102,10 +105,12 @@ fn integration() -> Result<()> {
             ("PARTYWALL", &cli),
             ("PARTYWALL_MODULE", &module),
             ("PARTYWALL_MODULE_PURE", &pure),
+            ("PARTYWALL_MODULE_REDACTION", &redaction),
             ("DOCKER_API", &tools::docker_api()?),
             ("KAFKA_JARS", &kafka::jars()?),
             ("KAFKA_CLIENTS", &kafka::clients()?),
             ("CLOUD_EVENTS", &kafka::cloud_events()?),
+            ("EXPORTERS", &python::exporters()?),
             ("KCAT", &debian::fetch(&KCAT)?),
         ],
     )

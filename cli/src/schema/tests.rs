@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// What the module reads and this crate does not: `integration/tests/plugin_configuration.rs` holds it.
-const PLUGINS: [&str; 2] = ["plugin", "kafka-scope"];
+const PLUGINS: [&str; 3] = ["plugin", "kafka-scope", "log-redaction"];
 
 #[test]
 fn the_schemas_in_the_repository_are_current() {
@@ -102,7 +102,8 @@ fn others() {
     let topic = "{ name: z, given: { tenant: acme }, when: { cluster: c, kafka: 'events:consume orders', time: 2026-01-31T00:00:00Z }, then: { decision: allow } }";
     let cases = format!("cases: [{}, {}, {topic}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
-    for file in ["envoy-config/deployment.yaml", "envoy-config/kafka/deployment.yaml"] {
+    for folder in ["", "kafka/", "redaction/"] {
+        let file = &format!("envoy-config/{folder}deployment.yaml");
         let text = fs::read_to_string(root().join(file)).unwrap();
         assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok(), "{file}");
     }
@@ -170,6 +171,10 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
         ("service", "service: orders\n"),
         ("events", "clusters: [{ cluster: x, spiffe_id: 'spiffe://mesh.example/x', region: eu }]\n"),
         ("events", "clusters: []\n"),
+        ("redaction", "replace: { email: hide }\n"),
+        ("redaction", "fields: [{ rules: [{ path: x }] }]\n"),
+        ("redaction", "tenants: everybody\n"),
+        ("redaction", "bounds: { record: 4 }\n"),
         ("share", "share: x\nowner: acme\nto: all\nactions: [a]\nservices: [s]\n"),
     ];
     for (name, text) in mistakes {
@@ -256,6 +261,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
         "api-keys.yaml" => "api-keys",
         "datasets.yaml" => "datasets",
         "events.yaml" => "events",
+        "redaction.yaml" => "redaction",
         "tenants/retired.yaml" => "retired",
         "policies/links.yaml" => "links",
         other => match other.split_once('/')? {

@@ -289,6 +289,7 @@ mod tests {
             shares: vec![],
             events: vec![],
             program: vec![],
+            redaction: vec![],
         };
         for audience in Audience::ALL {
             let revision = if audience == Audience::Workload { 2 } else { 3 };

@@ -197,6 +197,17 @@ impl Carrier {
         }
     }
 
+    /// What a server answered to a bulk request of which only some actions went on, with an item for each of the others,
+    /// in its place; `None` where the answer is of another kind, or has items of its own for these.
+    pub fn answered(&self, body: &[u8]) -> Option<Vec<u8>> {
+        answer::with_noops(self.items(), body)
+    }
+
+    /// Whether an answer to it lacks items that its client waits for.
+    pub fn lacks_items(&self) -> bool {
+        self.items().iter().any(|item| !item.went)
+    }
+
     /// The answer that its client takes as success, where no record of it goes on ([`Counts::nothing_left`]).
     pub fn accepted(&self) -> Answer {
         answer::accepted(self.kind, self.items())

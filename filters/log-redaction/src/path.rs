@@ -30,7 +30,7 @@ pub fn redact_path(path: &[u8], substitute: impl Fn(&str) -> Option<String>) -> 
 }
 
 /// What a segment may be read as by some app: decoded, in lower case, and each part of it by itself.
-fn words(segment: &str) -> impl Iterator<Item = String> {
+pub(crate) fn words(segment: &str) -> impl Iterator<Item = String> {
     let whole = decode(segment).to_ascii_lowercase();
     let parts: Vec<String> =
         whole.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).map(str::to_owned).collect();

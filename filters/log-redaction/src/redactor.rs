@@ -11,6 +11,9 @@ mod clean;
 mod counts;
 mod engine;
 mod rewrite;
+mod sight;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub use counts::Count;
@@ -18,14 +21,14 @@ pub use engine::{Engine, RuleError, Rules};
 
 use std::rc::Rc;
 
-use crate::carriers::{Change, Leaves, Part, Place, Tag, Unit, Verdict};
+use crate::carriers::{Change, Leaves, Part, Place, Slot, Tag, Unit, Verdict};
 use crate::detect::{Finding, Scratch};
 use crate::fields::{Chosen, Decision};
 use crate::replace::{Action, Memo, mark};
 use crate::tenants::{Foreign, Named, Tenant, Unattributed, resolve};
 use clean::Clean;
 use counts::Counters;
-use engine::{FIELD, FOREIGN};
+use engine::{CLASSIFICATION, FIELD, FOREIGN, SERVICE};
 use rewrite::Span;
 use unit::Open;
 
@@ -58,6 +61,8 @@ pub struct Facts<'f> {
     pub own: Own,
     /// What the header `X-Scope-OrgID` says: ids, with `|` between.
     pub scope: Option<&'f [u8]>,
+    /// The index that its path names.
+    pub index: Option<&'f [u8]>,
     /// The service that sends it; where it is not known, what `service.name` says.
     pub service: Option<&'f str>,
     /// The classification of what it sends; where it is not known, what `partywall.classification` says.
@@ -69,7 +74,7 @@ pub struct Facts<'f> {
 impl Facts<'_> {
     /// Of a body of that carrier about which nothing is known.
     pub fn new(carrier: &'static str, own: Own) -> Self {
-        Self { carrier, own, scope: None, service: None, classification: None, pass: Pass::Main }
+        Self { carrier, own, scope: None, index: None, service: None, classification: None, pass: Pass::Main }
     }
 }
 
@@ -139,13 +144,19 @@ impl Redactor {
         self.base = Open::default();
         self.base.service = facts.service.map(str::to_owned);
         self.base.classification = facts.classification.map(str::to_owned);
-        if self.engine.places.is_some() {
+        let engine = self.engine.clone();
+        if let Some(places) = &engine.places {
             for name in facts.scope.unwrap_or_default().split(|byte| *byte == b'|') {
                 let name = name.trim_ascii();
                 if !name.is_empty() {
-                    let named = resolve(&*self.engine.directory, name).map_or(Named::Unknown, Named::Tenant);
-                    self.base.name(named, self.own, self.engine.unknown_is_foreign);
+                    let named = resolve(&*engine.directory, name).map_or(Named::Unknown, Named::Tenant);
+                    self.base.name(named, self.own, engine.unknown_is_foreign);
                 }
+            }
+            if let Some(index) = facts.index {
+                let place = Place { slot: Slot::Index, part: Part::Text, key: b"_index", path: b"_index" };
+                let named = places.named(&*engine.directory, &place, index);
+                self.base.name(named, self.own, engine.unknown_is_foreign);
             }
         }
     }
@@ -153,6 +164,11 @@ impl Redactor {
     /// What was done since they were taken last, by detector, action and carrier; what is `0` is not told.
     pub fn take_counts(&mut self) -> Vec<Count> {
         self.counts.take(&self.engine.names)
+    }
+
+    /// Whether the unit that began last is another tenant's, or mentions one.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.open.last().is_some_and(|open| open.foreign || open.mentions)
     }
 
     /// Reads what a leaf says of its record.
@@ -168,11 +184,11 @@ impl Redactor {
         }
         let (by_service, by_classification) = engine.fields.asks();
         let word = || std::str::from_utf8(text).ok().filter(|text| text.len() <= NAME).map(str::to_owned);
-        let is = |name: &[u8]| place.key == name && place.part == Part::Text;
-        if by_service && open.service.is_none() && is(b"service.name") {
+        let is = |name: &str| place.key == name.as_bytes() && place.part == Part::Text;
+        if by_service && open.service.is_none() && is(SERVICE) {
             open.service = word();
         }
-        if by_classification && open.classification.is_none() && is(b"partywall.classification") {
+        if by_classification && open.classification.is_none() && is(CLASSIFICATION) {
             open.classification = word();
         }
     }
@@ -280,7 +296,8 @@ impl Redactor {
     fn verdict(&mut self, open: &Open, unit: Unit) -> Verdict {
         let strange = open.foreign || open.mentions;
         if self.quarantines() {
-            let over = self.engine.foreign == Foreign::Quarantine && (strange || open.strange_within) && !open.drop;
+            let strange = strange || open.strange_around || open.strange_within;
+            let over = self.engine.foreign == Foreign::Quarantine && strange && !open.drop;
             return if over { Verdict::Keep } else { Verdict::Drop };
         }
         if open.drop {
@@ -303,7 +320,7 @@ impl Redactor {
             && !open.tagged
             && let Some(print) = owner.and_then(|owner| self.engine.directory.fingerprint(owner))
         {
-            tags.push(Tag { name: name.clone(), value: print.to_owned() });
+            tags.push(Tag { name: name.clone(), value: String::from(&*print) });
         }
         if self.engine.summary && open.masked > 0 {
             tags.push(Tag { name: KEYS.to_owned(), value: open.keys() });
@@ -316,6 +333,10 @@ impl Redactor {
 impl Leaves for Redactor {
     fn looks(&self) -> bool {
         self.engine.looks
+    }
+
+    fn looks_in(&self, written: &[u8]) -> bool {
+        self.engine.looks && self.engine.sight.as_ref().is_none_or(|sight| sight.may_tell(written))
     }
 
     fn look(&mut self, place: &Place<'_>, text: &[u8]) {

@@ -4,6 +4,7 @@
 //! index. It *mentions* one where a fingerprint or a full host of it stands in any text.
 
 mod directory;
+mod known;
 mod marks;
 mod template;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use directory::{Directory, Listed};
+pub use known::{Known, Making, tenant_of};
 pub(crate) use marks::Marks;
 use template::Template;
 

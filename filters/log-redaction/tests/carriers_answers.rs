@@ -49,6 +49,9 @@ fn a_refusal_is_final_in_the_words_of_each_format() {
             Kind::HecEvent | Kind::HecRaw => assert_eq!(json()["code"], 6),
             _ => assert_eq!(answer.body, format!("{words}\n").into_bytes()),
         }
+        // Clients of Elasticsearch take what lacks it for another product's.
+        let product = matches!(kind, Kind::Bulk).then_some(("x-elastic-product", "Elasticsearch"));
+        assert_eq!(answer.product, product, "{name}");
         // 429 and 5xx would be sent again.
         assert_eq!(answer.status, 400, "{name}");
     }
@@ -65,8 +68,9 @@ fn where_nothing_is_left_the_client_hears_that_all_is_well() {
     let item = |action| Item { action, went: false };
     assert_eq!(carrier.items(), [item(Action::Index), item(Action::Delete), item(Action::Create)]);
     let answer = carrier.accepted();
+    assert_eq!(answer.product, Some(("x-elastic-product", "Elasticsearch")));
     let told: Value = serde_json::from_slice(&answer.body).unwrap();
-    let noop = json!({"result": "noop", "status": 200});
+    let noop = json!({"_index": "", "_id": "", "result": "noop", "status": 200});
     assert_eq!(told["items"], json!([{"index": noop}, {"delete": noop}, {"create": noop}]));
     assert_eq!((answer.status, &told["errors"]), (200, &json!(false)));
 
@@ -80,6 +84,37 @@ fn where_nothing_is_left_the_client_hears_that_all_is_well() {
     ] {
         let answer = Carrier::new(kind, Limits::default()).accepted();
         assert_eq!((answer.status, &*answer.body), (status, body), "{kind:?}");
+    }
+}
+
+#[test]
+fn of_a_bulk_request_that_went_on_in_part_a_client_hears_of_every_action() {
+    let secret = Ending { unit: "record".into(), text: Some("secret".into()), drop: true, ..Ending::default() };
+    let body = b"{\"index\":{}}\n{\"a\":\"secret\"}\n{\"create\":{}}\n{\"a\":1}\n{\"delete\":{\"_id\":\"1\"}}\n\
+        {\"index\":{}}\n{\"a\":\"secret\"}\n";
+    let (mut carrier, mut out) = (Carrier::new(Kind::Bulk, Limits::default()), Vec::new());
+    carrier.push(body, true, &mut Script::new(Vec::new(), vec![secret]), &mut out).unwrap();
+    assert!(carrier.lacks_items());
+    let went: Vec<_> = carrier.items().iter().map(|item| item.went).collect();
+    assert_eq!(went, [false, true, true, false]);
+    let server = br#"{ "took" : 3, "errors" : true, "items" : [ {"create":{"status":409}} , {"delete":{"status":200}} ], "x":[] }"#;
+    let told: Value = serde_json::from_slice(&carrier.answered(server).unwrap()).unwrap();
+    let noop = json!({"_index": "", "_id": "", "result": "noop", "status": 200});
+    let items = json!([{"index": noop}, {"create": {"status": 409}}, {"delete": {"status": 200}}, {"index": noop}]);
+    assert_eq!(told, json!({"took": 3, "errors": true, "items": items, "x": []}));
+
+    // An answer of another kind stays as it is.
+    for other in [
+        &br#"{"error":{"type":"x"},"status":400}"#[..],
+        br#"{"items":[{"create":{}}]}"#,
+        br#"{"items":[{"create":{}},{"delete":{}},{"index":{}}]}"#,
+        br#"{"items":[{"create":{}},{"delete":{}}]"#,
+        br#"{"items":[{"create":{}},{"delete":{}}]} x"#,
+        br#"{"items":{}}"#,
+        br#"[]"#,
+        b"",
+    ] {
+        assert_eq!(carrier.answered(other), None, "{}", other.escape_ascii());
     }
 }
 

@@ -1,6 +1,8 @@
 //! The plugin configuration. What is wrong with it is refused with a message that says what to write.
 
 mod kafka;
+#[cfg(feature = "redaction")]
+mod redaction;
 mod shared;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,8 @@ use serde::Deserialize;
 use shared::{RawKeys, RawLog, Variables, one, read, trust};
 
 pub(crate) use kafka::Kafka;
+#[cfg(feature = "redaction")]
+pub(crate) use redaction::{Place, Redaction};
 pub(crate) use shared::BundleSource;
 
 /// A checked configuration.

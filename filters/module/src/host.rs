@@ -31,6 +31,11 @@ pub(crate) fn log(level: LogLevel, message: &str) {
     let _ = hostcalls::log(level, message);
 }
 
+/// Whether the host prints what is logged at this level.
+pub(crate) fn prints(level: LogLevel) -> bool {
+    hostcalls::get_log_level().is_ok_and(|least| level as u32 >= least as u32)
+}
+
 pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }
@@ -195,6 +200,11 @@ pub(crate) fn get(cluster: &str, authority: &str, path: &str, etag: Option<&str>
     let mut headers = vec![(":method", "GET"), (":path", path), (":authority", authority)];
     headers.extend(etag.map(|etag| ("if-none-match", etag)));
     hostcalls::dispatch_http_call(cluster, headers, None, vec![], timeout).ok()
+}
+
+/// Starts a request with a body, whose answer nobody waits for. Says whether it was started.
+pub(crate) fn post(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout: Duration) -> bool {
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), vec![], timeout).is_ok()
 }
 
 pub(crate) fn call_response_headers() -> Map {

@@ -15,6 +15,8 @@ use crate::fetched::Known;
 use crate::kafka::Connection;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy, Reader, Wanted};
+#[cfg(feature = "redaction")]
+use crate::redaction;
 use crate::stream::{CARRIED, Open, Stream};
 use crate::{events, host, kafka, slots, stages_of};
 
@@ -27,6 +29,12 @@ const LOADING_TICK: Duration = Duration::from_millis(1);
 const EVENT_SCOPE: &str = "event_scope";
 /// The root id of filters of Kafka's connections.
 const KAFKA_SCOPE: &str = "kafka_scope";
+/// The root id of filters of telemetry.
+#[cfg(feature = "redaction")]
+const LOG_REDACTION: &str = "log_redaction";
+/// The root id of filters that say what an access log may say.
+#[cfg(feature = "redaction")]
+const ACCESS_LOG: &str = "access_log";
 
 /// What a root id of filters of requests runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +90,7 @@ impl Setup {
     }
 }
 
-fn listener_direction() -> Option<ListenerDirection> {
+pub(crate) fn listener_direction() -> Option<ListenerDirection> {
     match host::property_number(&["xds", "listener_direction"]) {
         Some(1) => Some(ListenerDirection::Inbound),
         Some(2) => Some(ListenerDirection::Outbound),
@@ -93,25 +101,99 @@ fn listener_direction() -> Option<ListenerDirection> {
 /// What a root id runs.
 enum Running {
     /// Filters of requests.
+    #[cfg(feature = "requests")]
     Requests(Rc<Setup>),
     /// Of requests that are events.
+    #[cfg(feature = "requests")]
     Events(Rc<Setup>),
     /// A filter of connections of Kafka.
+    #[cfg(feature = "kafka")]
     Kafka(Rc<kafka::Setup>),
+    /// A filter of telemetry.
+    #[cfg(feature = "redaction")]
+    Redaction(Rc<redaction::Setup>),
 }
+
+/// The root ids that this module has.
+const ROOT_IDS: &[&str] = &[
+    #[cfg(feature = "requests")]
+    "sidecar",
+    #[cfg(feature = "requests")]
+    "tenant_context",
+    #[cfg(feature = "requests")]
+    "authorization",
+    #[cfg(feature = "requests")]
+    "response_guard",
+    #[cfg(feature = "requests")]
+    EVENT_SCOPE,
+    #[cfg(feature = "kafka")]
+    KAFKA_SCOPE,
+    #[cfg(feature = "redaction")]
+    LOG_REDACTION,
+    #[cfg(feature = "redaction")]
+    ACCESS_LOG,
+];
 
 impl Running {
     fn policy(&self) -> &Rc<RefCell<Policy>> {
         match self {
+            #[cfg(feature = "requests")]
             Self::Requests(setup) | Self::Events(setup) => &setup.policy,
+            #[cfg(feature = "kafka")]
             Self::Kafka(setup) => &setup.policy,
+            #[cfg(feature = "redaction")]
+            Self::Redaction(setup) => setup.policy(),
         }
     }
 
     /// Whether there is something to do at once.
     fn is_busy(&self) -> bool {
-        let waiting = matches!(self, Self::Requests(setup) if setup.open.is_waiting());
-        waiting || self.policy().borrow().is_loading()
+        let busy = match self {
+            #[cfg(feature = "requests")]
+            Self::Requests(setup) => setup.open.is_waiting(),
+            #[cfg(feature = "redaction")]
+            Self::Redaction(setup) => setup.is_making(),
+            #[allow(unreachable_patterns, reason = "a module may run one kind alone")]
+            _ => false,
+        };
+        busy || self.policy().borrow().is_loading()
+    }
+
+    /// It ends: what numbers decisions writes its last line.
+    fn leave(&self) {
+        match self {
+            #[cfg(feature = "requests")]
+            Self::Requests(setup) | Self::Events(setup) => {
+                if let Some(chain) = &setup.chain {
+                    chain.leave(host::now_ms());
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(setup) => setup.leave(),
+            #[cfg(feature = "redaction")]
+            Self::Redaction(_) => {}
+        }
+    }
+
+    fn tick(&self, context_id: u32, now_ms: u64) {
+        let _ = context_id;
+        match self {
+            #[cfg(feature = "requests")]
+            Self::Requests(setup) | Self::Events(setup) => {
+                setup.policy.borrow_mut().tick(now_ms);
+                Open::tick(setup, context_id, now_ms);
+                if let Some(chain) = &setup.chain {
+                    chain.tick(now_ms);
+                }
+                if let Some(fetched) = &setup.fetched {
+                    fetched.gather();
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(setup) => setup.tick(now_ms),
+            #[cfg(feature = "redaction")]
+            Self::Redaction(setup) => setup.tick(now_ms),
+        }
     }
 }
 
@@ -133,17 +215,38 @@ impl Plugin {
         let root_id = String::from_utf8_lossy(&root_id);
         #[allow(clippy::disallowed_methods, reason = "this is the one crate that knows the environment")]
         let environment = |name: &str| std::env::var(name).ok();
+        #[cfg(feature = "kafka")]
         if root_id == KAFKA_SCOPE {
-            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?);
+            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?)?;
             self.running = Some(Running::Kafka(Rc::new(setup)));
             return Ok(());
         }
-        let stages = stages_of(&root_id).ok_or_else(|| {
-            format!(
-                "root id `{root_id}` is unknown: write `sidecar`, `tenant_context`, `authorization`, `response_guard`, \
-                 `event_scope` or `kafka_scope`"
-            )
-        })?;
+        #[cfg(feature = "redaction")]
+        if root_id == LOG_REDACTION || root_id == ACCESS_LOG {
+            let config = if root_id == ACCESS_LOG {
+                config::Redaction::read_access_log(bytes, environment)
+            } else {
+                config::Redaction::read(bytes, environment)
+            };
+            let setup = redaction::Setup::new(config?);
+            self.running = Some(Running::Redaction(Rc::new(setup)));
+            return Ok(());
+        }
+        #[cfg(feature = "requests")]
+        if let Some(stages) = stages_of(&root_id) {
+            return self.configure_requests((&root_id, stages), bytes, environment);
+        }
+        let known: Vec<String> = ROOT_IDS.iter().map(|id| format!("`{id}`")).collect();
+        Err(format!("root id `{root_id}` is unknown: this module has {}", known.join(", ")))
+    }
+
+    #[cfg(feature = "requests")]
+    fn configure_requests(
+        &mut self,
+        (root_id, stages): (&str, Stages),
+        bytes: &[u8],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), String> {
         let mut config = Config::read(bytes, listener_direction(), environment)?;
         let of_events = root_id == EVENT_SCOPE;
         if of_events && !matches!(config.role, Role::Inbound | Role::Outbound) {
@@ -189,10 +292,8 @@ impl Plugin {
 
 impl Context for Plugin {
     fn on_done(&mut self) -> bool {
-        if let Some(Running::Requests(setup) | Running::Events(setup)) = &self.running
-            && let Some(chain) = &setup.chain
-        {
-            chain.leave(host::now_ms());
+        if let Some(running) = &self.running {
+            running.leave();
         }
         true
     }
@@ -222,40 +323,42 @@ impl RootContext for Plugin {
 
     fn on_tick(&mut self) {
         let now_ms = host::now_ms();
-        match &self.running {
-            Some(Running::Requests(setup) | Running::Events(setup)) => {
-                setup.policy.borrow_mut().tick(now_ms);
-                Open::tick(setup, self.context_id, now_ms);
-                if let Some(chain) = &setup.chain {
-                    chain.tick(now_ms);
-                }
-                if let Some(fetched) = &setup.fetched {
-                    fetched.gather();
-                }
-            }
-            Some(Running::Kafka(setup)) => setup.tick(now_ms),
-            None => {}
+        if let Some(running) = &self.running {
+            running.tick(self.context_id, now_ms);
         }
         self.pace();
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let _ = context_id;
         match &self.running {
+            #[cfg(feature = "requests")]
             Some(Running::Requests(setup)) => Some(Box::new(Stream::new(setup.clone(), context_id))),
+            #[cfg(feature = "requests")]
             Some(Running::Events(setup)) => Some(Box::new(events::Stream::new(setup.clone()))),
+            #[cfg(feature = "redaction")]
+            Some(Running::Redaction(setup)) if setup.is_of_access_log() => {
+                Some(Box::new(redaction::Access::new(setup.clone())))
+            }
+            #[cfg(feature = "redaction")]
+            Some(Running::Redaction(setup)) => Some(Box::new(redaction::Stream::new(setup.clone()))),
             _ => None,
         }
     }
 
     fn create_stream_context(&self, _: u32) -> Option<Box<dyn StreamContext>> {
         match &self.running {
+            #[cfg(feature = "kafka")]
             Some(Running::Kafka(setup)) => Some(Box::new(Connection::new(setup.clone()))),
             _ => None,
         }
     }
 
     fn get_type(&self) -> Option<ContextType> {
-        let of_connections = matches!(self.running, Some(Running::Kafka(_)));
-        Some(if of_connections { ContextType::StreamContext } else { ContextType::HttpContext })
+        match &self.running {
+            #[cfg(feature = "kafka")]
+            Some(Running::Kafka(_)) => Some(ContextType::StreamContext),
+            _ => Some(ContextType::HttpContext),
+        }
     }
 }

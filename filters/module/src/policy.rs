@@ -5,12 +5,13 @@ mod refusals;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use partywall_authorization::{Authorization, Reading};
 use partywall_tenancy::statement::Kind;
 use partywall_tenancy::{
-    Accepted, Bundle, EventCluster, EventIdentity, Loading, Origin, PolicyState, Progress, Reason, Refusal, Source,
-    Trust, UnixSeconds, View,
+    Accepted, Audience, Bundle, EventCluster, EventIdentity, Loading, Origin, PolicyState, Progress, Reason, Refusal,
+    Source, Trust, UnixSeconds, View,
 };
 use partywall_tenant_context::jwt::{KeySets, Memo, SetSeal};
 use partywall_tenant_context::{Role, RootMemo};
@@ -45,6 +46,8 @@ pub(crate) enum Reader {
     Requests(Role),
     /// A filter of connections to this cluster of Kafka.
     Events(String),
+    /// A filter of telemetry.
+    Telemetry,
 }
 
 impl Reader {
@@ -54,7 +57,7 @@ impl Reader {
         match self {
             Self::Requests(Role::Edge) => body.sources.edge.contains(&Source::Jwt),
             Self::Requests(Role::Inbound) => body.sources.inbound.contains(&Source::Jwt),
-            Self::Requests(Role::Outbound | Role::Egress) => false,
+            Self::Requests(Role::Outbound | Role::Egress) | Self::Telemetry => false,
             Self::Events(name) => {
                 let takes = |cluster: &EventCluster| cluster.identity.contains(&EventIdentity::Token);
                 body.events.iter().any(|cluster| cluster.name == *name && takes(cluster))
@@ -114,6 +117,10 @@ pub(crate) struct Policy {
     changes: u64,
 }
 
+/// Whether this module runs filters that decide by a program and read tokens of issuers. A module that has none of them has
+/// nothing of what reads either.
+const DECIDES: bool = cfg!(any(feature = "requests", feature = "kafka"));
+
 /// How much of a bundle is hashed in one tick: well under a millisecond.
 const STEP: usize = 64 * 1024;
 /// How many texts, expressions or policies of its program are read in one tick: about as long.
@@ -152,7 +159,9 @@ impl Policy {
 
     /// One more plugin of this worker asks.
     fn serve(&mut self, wanted: &Wanted<'_>) {
-        self.jwks.share(wanted.seal);
+        if DECIDES {
+            self.jwks.share(wanted.seal);
+        }
         if !self.readers.contains(&wanted.reader) {
             self.readers.push(wanted.reader.clone());
             self.follow_issuers();
@@ -179,6 +188,16 @@ impl Policy {
         let view = self.state.view(now)?;
         let authorization = self.authorization.clone().ok_or(Reason::PolicyUnavailable)?;
         Ok((view, authorization))
+    }
+
+    /// What holds now, or the reason to deny, where nothing is to be decided by a program.
+    pub(crate) fn fresh(&self, now: UnixSeconds) -> Result<View, Reason> {
+        self.state.view(now)
+    }
+
+    /// The bundle in force, fresh or not, to keep.
+    pub(crate) fn shared_bundle(&self) -> Option<Arc<Bundle>> {
+        self.state.shared_bundle()
     }
 
     /// The bundle in force, fresh or not.
@@ -223,7 +242,9 @@ impl Policy {
         for what in self.fetcher.fetch_due(now_ms, has_bundle, settled) {
             self.metrics.count("bundle_fetch_failures_total", &[("kind", what.name())]);
         }
-        self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
+        if DECIDES {
+            self.jwks.tick(&mut self.key_sets.borrow_mut(), &self.metrics, now_ms);
+        }
     }
 
     /// What must wait while something is on its way.
@@ -247,7 +268,9 @@ impl Policy {
     /// Takes the answer of the bundle server, or of an issuer.
     pub(crate) fn on_response(&mut self, token: u32, body_size: usize) {
         let now_ms = host::now_ms();
-        if self.jwks.on_response(token, body_size, &mut self.key_sets.borrow_mut(), &self.metrics, now_ms / 1000) {
+        if DECIDES
+            && self.jwks.on_response(token, body_size, &mut self.key_sets.borrow_mut(), &self.metrics, now_ms / 1000)
+        {
             return;
         }
         match self.fetcher.on_response(token, body_size) {
@@ -337,7 +360,9 @@ impl Policy {
             }
             Ok(Progress::Ready) => {
                 let program = loading.bundle().map_or(&[][..], |bundle| &bundle.body().program);
-                match self.reading.step(program, if small { usize::MAX } else { PARTS }) {
+                let parts = if small { usize::MAX } else { PARTS };
+                let read = if self.decides() { self.reading.step(program, parts) } else { Ok(false) };
+                match read {
                     Ok(true) => self.loading = Some((loading, origin)),
                     Ok(false) => {
                         let installed = match what {
@@ -361,7 +386,7 @@ impl Policy {
             Err(refusal) => return Err((refusal, loading.into_bytes())),
         };
         let bytes = self.state.install(loading, now)?;
-        self.authorization = Some(Rc::new(authorization));
+        self.authorization = authorization;
         self.claims = self.state.bundle().map(claims).unwrap_or_default();
         self.changes += 1;
         self.good(What::Bundle, origin);
@@ -383,11 +408,19 @@ impl Policy {
         Ok(())
     }
 
+    /// Whether there is a program to decide by: of telemetry nothing is decided by one.
+    fn decides(&self) -> bool {
+        DECIDES && self.trust.audience != Audience::Redaction
+    }
+
     /// What decides by a bundle or candidate of which all was read.
-    fn compiled(&mut self, loading: &Loading) -> Result<Authorization, Refusal> {
+    fn compiled(&mut self, loading: &Loading) -> Result<Option<Rc<Authorization>>, Refusal> {
+        if !self.decides() {
+            return Ok(None);
+        }
         let program = std::mem::take(&mut self.reading).finish();
         let (program, bundle) = program.zip(loading.bundle()).ok_or(Refusal::Garbage("not all of it was read"))?;
-        Authorization::from_parts(program, &bundle.body().services)
+        Authorization::from_parts(program, &bundle.body().services).map(|read| Some(Rc::new(read)))
     }
 
     fn overlay_accepted(&mut self, bytes: &[u8], accepted: Accepted, origin: Origin, now_ms: u64) {
@@ -442,7 +475,7 @@ impl Policy {
 
     /// Follows the issuers of the bundle in force, if any plugin here reads their tokens.
     fn follow_issuers(&mut self) {
-        let Some(bundle) = self.state.bundle() else { return };
+        let Some(bundle) = self.state.bundle().filter(|_| DECIDES) else { return };
         if self.readers.iter().any(|reader| reader.reads_tokens(bundle)) {
             self.key_sets.borrow_mut().follow(bundle);
             self.jwks.look_again();

@@ -66,6 +66,9 @@ pub struct BundleBody {
     /// The decision program, in the form that `authorization` reads.
     #[serde(with = "program")]
     pub program: Vec<u8>,
+    /// What the collector's proxy does with telemetry, in the form that `log-redaction` reads; empty where nothing is said.
+    #[serde(with = "program")]
+    pub redaction: Vec<u8>,
 }
 
 /// Public keys by role; each entry is a key id and 32 bytes.
@@ -331,7 +334,7 @@ impl BundleBody {
     }
 
     /// The format this build writes and reads.
-    pub const FORMAT: u16 = 5;
+    pub const FORMAT: u16 = 6;
 
     /// Signs the bundle with every key of `signers` (key id, key).
     /// `None` when it cannot be written or there is no usable signer.

@@ -366,6 +366,11 @@ impl PolicyState {
         }
     }
 
+    /// The bundle in force, fresh or not, to keep.
+    pub fn shared_bundle(&self) -> Option<Arc<Bundle>> {
+        self.bundle.as_ref().map(|(bundle, _)| bundle.clone())
+    }
+
     /// The bundle in force, fresh or not.
     pub fn bundle(&self) -> Option<&Bundle> {
         self.bundle.as_ref().map(|(bundle, _)| &**bundle)

@@ -205,7 +205,8 @@ impl Tenants {
         Some(Tenant { id, tier, status, residency, cell, features: set(row.features)?, consents: set(row.consents)? })
     }
 
-    fn id(&self, at: usize) -> Option<&str> {
+    /// The id of the tenant in this place of the order.
+    pub fn id(&self, at: usize) -> Option<&str> {
         let end = self.start(at.checked_add(1)?).unwrap_or(self.ids.len());
         self.ids.get(self.start(at)?..end)
     }

@@ -1,6 +1,6 @@
 //! What a client is told when its body goes no further: that it is not to send it again.
 
-use partywall_json::write;
+use partywall_json::{Cursor, write};
 
 use super::Kind;
 use super::bulk::Item;
@@ -17,6 +17,9 @@ pub struct Answer {
     pub status: u16,
     /// The value of `content-type`; nothing where there is no body.
     pub content_type: Option<&'static str>,
+    /// What the answer says of the product that gives it, in a header; clients of Elasticsearch take no answer for good
+    /// that lacks it (elasticsearch-py, `UnsupportedProductError`).
+    pub product: Option<(&'static str, &'static str)>,
     /// The body.
     pub body: Vec<u8>,
     /// `grpc-status` and `grpc-message`, where it is gRPC.
@@ -47,7 +50,13 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             JSON
         }
         Kind::OtlpGrpc(..) => {
-            return Answer { status: 200, content_type: GRPC, body, grpc: Some((INVALID_ARGUMENT, message)) };
+            return Answer {
+                status: 200,
+                content_type: GRPC,
+                product: None,
+                body,
+                grpc: Some((INVALID_ARGUMENT, message)),
+            };
         }
         Kind::Bulk => {
             const TYPE: &[u8] = b"{\"type\":\"illegal_argument_exception\",\"reason\":";
@@ -70,7 +79,7 @@ pub(super) fn refused(kind: Kind, refusal: &Refusal) -> Answer {
             TEXT
         }
     };
-    Answer { status: 400, content_type, body, grpc: None }
+    Answer { status: 400, content_type, product: product(kind), body, grpc: None }
 }
 
 /// The answer that a client takes as success, where no record of its body goes on.
@@ -85,7 +94,11 @@ pub(super) fn accepted(kind: Kind, items: &[Item]) -> Answer {
         Kind::Zipkin => (202, None, Vec::new(), None),
         Kind::Ndjson | Kind::JsonArray | Kind::Lines => (200, None, Vec::new(), None),
     };
-    Answer { status, content_type, body, grpc }
+    Answer { status, content_type, product: product(kind), body, grpc }
+}
+
+fn product(kind: Kind) -> Option<(&'static str, &'static str)> {
+    (kind == Kind::Bulk).then_some(("x-elastic-product", "Elasticsearch"))
 }
 
 /// An item for each action: clients count them.
@@ -95,10 +108,57 @@ fn bulk(items: &[Item]) -> Vec<u8> {
         if nth > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(b"{\"");
-        body.extend_from_slice(item.action.name().as_bytes());
-        body.extend_from_slice(b"\":{\"result\":\"noop\",\"status\":200}}");
+        noop(*item, &mut body);
     }
     body.extend_from_slice(b"]}");
     body
+}
+
+/// What is said of an action that did not go on.
+fn noop(item: Item, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"");
+    out.extend_from_slice(item.action.name().as_bytes());
+    out.extend_from_slice(b"\":{\"_index\":\"\",\"_id\":\"\",\"result\":\"noop\",\"status\":200}}");
+}
+
+/// A server's answer to a bulk request of which only some actions went on, with an item for each of the others where its
+/// client expects it; `None` where it is no such answer.
+pub(super) fn with_noops(items: &[Item], body: &[u8]) -> Option<Vec<u8>> {
+    let mut cursor = Cursor::new(body);
+    cursor.expect(b'{').ok()?;
+    let mut out = Vec::with_capacity(body.len() + 80 * items.iter().filter(|item| !item.went).count());
+    let mut written = 0;
+    loop {
+        let key = cursor.string().ok()?;
+        cursor.expect(b':').ok()?;
+        if key == b"items" {
+            cursor.expect(b'[').ok()?;
+            // What was copied so far ends behind the bracket.
+            out.extend_from_slice(body.get(written..cursor.at())?);
+            for (nth, item) in items.iter().enumerate() {
+                if nth > 0 {
+                    out.push(b',');
+                }
+                if !item.went {
+                    noop(*item, &mut out);
+                    continue;
+                }
+                out.extend_from_slice(cursor.value(2).ok()?);
+                // The last of the server's has none behind it.
+                cursor.take(b',');
+            }
+            cursor.peek();
+            written = cursor.at();
+            cursor.expect(b']').ok()?;
+        } else {
+            cursor.value(1).ok()?;
+        }
+        if !cursor.take(b',') {
+            break;
+        }
+    }
+    cursor.expect(b'}').ok()?;
+    cursor.end().ok()?;
+    out.extend_from_slice(body.get(written..)?);
+    (written > 0).then_some(out)
 }

@@ -3,6 +3,7 @@
 use regex_automata::hybrid::regex::{Cache, Regex};
 use regex_automata::{Input, MatchKind};
 use regex_syntax::ast::{self, Ast, RepetitionKind, RepetitionRange};
+use serde::{Deserialize, Serialize};
 
 use super::locate;
 use super::{Candidate, DetectorError, DetectorId, Look, Strength};
@@ -21,7 +22,7 @@ pub(super) const MOST: usize = 64;
 const NEST: u32 = 16;
 
 /// A detector beside the built-in ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Custom {
     /// Its name: lower-case letters, digits, `_`, `-` and `/`, at most 64.
     pub name: String,

@@ -1,10 +1,12 @@
 //! Which detectors are on.
 
+use serde::{Deserialize, Serialize};
+
 use super::custom::{Custom, MOST};
 use super::{DetectorError, catalog};
 
 /// Which detectors are on. The default is all that are built in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     /// Names and groups that are on; none means all.
     pub only: Vec<String>,

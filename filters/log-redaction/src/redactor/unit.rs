@@ -31,6 +31,8 @@ pub(super) struct Open {
     pub(super) foreign: bool,
     /// A text of its own has another tenant's name in it.
     pub(super) mentions: bool,
+    /// So is something around it.
+    pub(super) strange_around: bool,
     /// So is something that was in it.
     pub(super) strange_within: bool,
     /// It is left out.
@@ -55,6 +57,7 @@ impl Default for Open {
             unknown: false,
             foreign: false,
             mentions: false,
+            strange_around: false,
             strange_within: false,
             drop: false,
             tagged: false,
@@ -76,7 +79,8 @@ impl Open {
             named: self.named,
             unknown: self.unknown,
             foreign: self.foreign,
-            // Of a unit that is left out nothing goes on, whatever becomes of what is in it.
+            // Of a unit that is left out nothing goes on, whatever becomes of what is in it; where it is kept apart all of it is.
+            strange_around: self.foreign || self.mentions || self.strange_around,
             service: self.service.clone(),
             classification: self.classification.clone(),
             masked: self.masked,

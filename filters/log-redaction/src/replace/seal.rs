@@ -1,6 +1,7 @@
 //! Values that are encrypted, and opened again by whoever holds the key.
 
 use std::fmt;
+use std::ops::Deref;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -76,26 +77,53 @@ impl std::error::Error for RevealError {}
 /// # Errors
 ///
 /// If it is none, its key is not there, or it was changed.
-pub fn reveal<'k>(text: &[u8], key: impl Fn(&str) -> Option<&'k DataKey>) -> Result<Vec<u8>, RevealError> {
+pub fn reveal<K>(text: &[u8], key: impl Fn(&str) -> Option<K>) -> Result<Vec<u8>, RevealError>
+where
+    K: Deref<Target = DataKey>,
+{
     let form = parts(text).filter(|form| form.end == text.len()).ok_or(RevealError::Form)?;
     open(text, &form, key)
 }
 
 /// Opens all values in a text, and leaves those as they are that do not open; with how many were opened.
-pub fn reveal_all<'k>(text: &[u8], key: impl Fn(&str) -> Option<&'k DataKey>) -> (Vec<u8>, usize) {
-    let (mut out, mut opened, mut at) = (Vec::with_capacity(text.len()), 0, 0);
+pub fn reveal_all<K>(text: &[u8], key: impl Fn(&str) -> Option<K>) -> (Vec<u8>, usize)
+where
+    K: Deref<Target = DataKey>,
+{
+    let (mut out, mut opened) = (Vec::with_capacity(text.len()), 0);
+    reveal_each(text, key, &mut out, |value, out| {
+        if let Ok(value) = &value {
+            opened += 1;
+            out.extend_from_slice(value);
+        }
+        value.is_ok()
+    });
+    (out, opened)
+}
+
+/// Appends a text, and tells of each value in it what came of opening it. Who is told appends what is to stand in its
+/// place, or says `false` and leaves it as it is.
+pub fn reveal_each<K>(
+    text: &[u8],
+    key: impl Fn(&str) -> Option<K>,
+    out: &mut Vec<u8>,
+    mut each: impl FnMut(Result<Vec<u8>, RevealError>, &mut Vec<u8>) -> bool,
+) where
+    K: Deref<Target = DataKey>,
+{
+    let mut at = 0;
     for start in memchr::memmem::find_iter(text, HEAD) {
         let rest = text.get(start..).unwrap_or_default();
-        if let Some(form) = parts(rest).filter(|_| start >= at)
-            && let Ok(value) = open(rest, &form, &key)
-        {
-            out.extend_from_slice(text.get(at..start).unwrap_or_default());
-            out.extend_from_slice(&value);
-            (at, opened) = (start + form.end, opened + 1);
+        let Some(form) = parts(rest).filter(|_| start >= at) else { continue };
+        let before = out.len();
+        out.extend_from_slice(text.get(at..start).unwrap_or_default());
+        if each(open(rest, &form, &key), out) {
+            at = start + form.end;
+        } else {
+            out.truncate(before);
         }
     }
     out.extend_from_slice(text.get(at..).unwrap_or_default());
-    (out, opened)
 }
 
 /// Where the parts of a value are that stands at the beginning of a text.
@@ -114,11 +142,10 @@ pub(super) fn parts(text: &[u8]) -> Option<Form> {
     (size > OVER * 4 / 3).then_some(Form { kid, end: kid + 1 + size })
 }
 
-pub(super) fn open<'k>(
-    text: &[u8],
-    form: &Form,
-    key: impl Fn(&str) -> Option<&'k DataKey>,
-) -> Result<Vec<u8>, RevealError> {
+pub(super) fn open<K>(text: &[u8], form: &Form, key: impl Fn(&str) -> Option<K>) -> Result<Vec<u8>, RevealError>
+where
+    K: Deref<Target = DataKey>,
+{
     let about = text.get(..form.kid).ok_or(RevealError::Form)?;
     let kid = about.get(HEAD.len()..).and_then(|kid| std::str::from_utf8(kid).ok()).ok_or(RevealError::Form)?;
     let key = key(kid).ok_or(RevealError::Key)?;

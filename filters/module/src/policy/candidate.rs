@@ -52,7 +52,7 @@ impl Policy {
             Err(refusal) => return Err((refusal, loading.into_bytes())),
         };
         let bytes = self.state.install_candidate(loading, now)?;
-        self.candidate = Some(Rc::new(authorization));
+        self.candidate = authorization;
         self.candidate_missing = false;
         self.good(What::Candidate, origin);
         let (revision, step) = self.tell_candidate();

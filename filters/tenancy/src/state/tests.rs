@@ -66,6 +66,7 @@ fn bundle(change: impl FnOnce(&mut BundleBody)) -> Vec<u8> {
         shares: vec![],
         events: vec![],
         program: vec![],
+        redaction: vec![],
     };
     change(&mut body);
     body.sign(&[("b", &key(1))]).unwrap()

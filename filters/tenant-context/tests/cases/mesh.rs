@@ -275,6 +275,7 @@ impl Mesh {
             shares: vec![],
             events: vec![],
             program: vec![],
+            redaction: vec![],
         }
     }
 

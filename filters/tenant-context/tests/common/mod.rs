@@ -131,6 +131,7 @@ pub fn body() -> BundleBody {
         shares: vec![],
         events: vec![],
         program: vec![],
+        redaction: vec![],
     }
 }
 
