@@ -60,6 +60,7 @@ pub(crate) const KINDS: &[Kind] = &[
         files: "the configuration of a `log_redaction` in Envoy",
         root: plugin::log_redaction,
     },
+    Kind { name: "access-log", files: "the configuration of an `access_log` in Envoy", root: plugin::access_log },
 ];
 
 impl Kind {

@@ -1,5 +1,5 @@
 //! The modules and `partywall schema plugin` take the same configurations, those of a `kafka_scope` by `kafka-scope`, and
-//! those of a `log_redaction` by `log-redaction`.
+//! those of a `log_redaction` and an `access_log` by their own.
 //! Neither knows the other; both are asked: the configurations here are made from the schema, and the module names its own
 //! fields and words where it refuses one.
 
@@ -24,13 +24,14 @@ struct Both {
 }
 
 impl Both {
-    /// Filters of requests, that of Kafka's connections, and that of telemetry, which is in a module of its own.
-    fn each() -> [Self; 3] {
+    /// Filters of requests, that of Kafka's connections, and those that redact, which are in a module of their own.
+    fn each() -> [Self; 4] {
         let (module, redaction) = (artefacts::module().unwrap(), artefacts::redaction_module().unwrap());
         [
             ("plugin", "sidecar", &module),
             ("kafka-scope", "kafka_scope", &module),
             ("log-redaction", "log_redaction", &redaction),
+            ("access-log", "access_log", &redaction),
         ]
         .map(|(schema, root_id, module)| Self::new(schema, root_id, module))
     }

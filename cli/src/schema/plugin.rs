@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{any_text, either, list, may, must, object, or_else, text, word};
+use super::shape::{any_text, at_most, either, list, may, must, object, or_else, text, word};
 use super::values::{label, tenant_id};
 
 /// As the module names regions.
@@ -15,6 +15,11 @@ const KEY_EXAMPLE: &str = "bundle-1:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 const WHOLE: u64 = 8_999_999_999_999_999;
 /// What the length of a frame of Kafka can say, and the most that a VM may be told to hold.
 const FRAME: u64 = 2_147_483_647;
+
+/// A header's name, or what no peer sends but costs nothing to ask for.
+const HEADER: &str = "^[!-9;-~][!-~]*$";
+/// How many headers an access log may have.
+const HEADERS: usize = 16;
 
 pub(super) fn plugin() -> Value {
     let mut plugin = object(
@@ -144,26 +149,7 @@ pub(super) fn log_redaction() -> Value {
             must("trusted_keys", trusted_keys()),
             may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
             may("approvals", whole("How many keys must have signed a bundle", 1, 16, 1)),
-            must(
-                "secrets",
-                object(
-                    "the secrets",
-                    "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
-                    [
-                        must(
-                            "fingerprint",
-                            variable("Makes fingerprints of tenants and of what is masked", "PARTYWALL_FINGERPRINT"),
-                        ),
-                        may(
-                            "redaction_keys",
-                            variable(
-                                "Opens tenants' keys of pseudonyms and encrypted values; without it both are masks",
-                                "PARTYWALL_REDACTION_KEYS",
-                            ),
-                        ),
-                    ],
-                ),
-            ),
+            must("secrets", redaction_secrets()),
             may(
                 "quarantine",
                 object(
@@ -181,6 +167,52 @@ pub(super) fn log_redaction() -> Value {
         { "if": role("inbound"), "then": { "properties": { "service": false } } },
     ]);
     redaction
+}
+
+pub(super) fn access_log() -> Value {
+    object(
+        "the configuration of an access_log",
+        "The configuration of the filter `access_log` of Partywall in Envoy, a google.protobuf.Struct: the part under `value`",
+        [
+            must("mesh", mesh()),
+            must("bundle", bundle()),
+            must("trusted_keys", trusted_keys()),
+            may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
+            may("approvals", whole("How many keys must have signed a bundle", 1, 16, 1)),
+            must("secrets", redaction_secrets()),
+            may(
+                "headers",
+                at_most(
+                    HEADERS,
+                    list(
+                        "Headers of the request that are written down, after the detectors went through them",
+                        text("Its name", HEADER, &["user-agent"]),
+                        0,
+                    ),
+                ),
+            ),
+        ],
+    )
+}
+
+fn redaction_secrets() -> Value {
+    object(
+        "the secrets",
+        "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
+        [
+            must(
+                "fingerprint",
+                variable("Makes fingerprints of tenants and of what is masked", "PARTYWALL_FINGERPRINT"),
+            ),
+            may(
+                "redaction_keys",
+                variable(
+                    "Opens tenants' keys of pseudonyms and encrypted values; without it both are masks",
+                    "PARTYWALL_REDACTION_KEYS",
+                ),
+            ),
+        ],
+    )
 }
 
 fn direction() -> Value {

@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// What the module reads and this crate does not: `integration/tests/plugin_configuration.rs` holds it.
-const PLUGINS: [&str; 3] = ["plugin", "kafka-scope", "log-redaction"];
+const PLUGINS: [&str; 4] = ["plugin", "kafka-scope", "log-redaction", "access-log"];
 
 #[test]
 fn the_schemas_in_the_repository_are_current() {
