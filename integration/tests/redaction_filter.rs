@@ -163,6 +163,23 @@ fn a_workload_that_tenants_share_says_whose_each_record_is() {
     assert!(arrived.iter().all(|one| !String::from_utf8_lossy(&one.body).contains("one")), "{arrived:?}");
 }
 
+/// Nothing of such a body goes on, so its client is answered at once; what was kept back is on its way all the same.
+#[test]
+fn a_body_of_others_alone_reaches_the_quarantine() {
+    for nth in 0..5 {
+        let (run, mark) = (unique(), unique());
+        let body = json!({ "event": { "tenant": "globex", "text": format!("foreign {mark}") } }).to_string();
+        let answer = STAGE.ask(&STAGE.acme, post("/services/collector/event?token=abc", &run), &body);
+        assert_eq!((answer.status, &answer.json()["text"]), (200, &json!("Success")), "{nth}");
+        let kept = wait::until(Duration::from_secs(10), || {
+            let all = STAGE.quarantine.of("");
+            all.into_iter().find(|one| String::from_utf8_lossy(&one.body).contains(&mark))
+        });
+        assert_eq!(kept.expect("the quarantine").path, "/services/collector/event", "without its query");
+        assert!(STAGE.collector.of(&run).iter().all(|one| one.body.is_empty()));
+    }
+}
+
 #[test]
 fn the_query_is_looked_through_and_trailers_are_taken_out() {
     let run = unique();

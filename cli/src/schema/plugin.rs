@@ -158,7 +158,7 @@ pub(super) fn log_redaction() -> Value {
                     [must("cluster", any_text("Envoy's cluster", &["partywall-quarantine"]))],
                 ),
             ),
-            may("memory", whole("What all bodies of a worker may hold, in bytes", 16_777_216, FRAME, 268_435_456)),
+            may("memory", whole("What all bodies of a worker may hold, in bytes", 67_108_864, FRAME, 536_870_912)),
         ],
     );
     let role = |role: &str| json!({ "properties": { "role": { "const": role } }, "required": ["role"] });

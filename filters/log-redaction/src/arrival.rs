@@ -114,6 +114,8 @@ pub enum Arrival<'h> {
         encoding: Encoding,
         /// The index that its path names.
         index: Option<&'h [u8]>,
+        /// What of its path `*` stands for.
+        rest: Option<&'h [u8]>,
     },
     /// Telemetry that cannot be read.
     Refused {
@@ -188,26 +190,45 @@ pub fn arrival<'h>(routes: &[Route], passing: &[Passing], head: &Head<'h>) -> Ar
     if !is_canonical(path) {
         return Arrival::Unknown;
     }
-    let own = routes.iter().find_map(|route| Some((route.carrier, fits(&route.path, path)?)));
-    let found = own.or_else(|| usual().find_map(|(template, form)| Some((form, fits(template, path)?))));
-    if let Some((form, index)) = found
+    let own = |open: bool| {
+        let mut routes = routes.iter().filter(move |route| route.path.ends_with("/*") == open);
+        routes.find_map(|route| Some((route.carrier, fits(&route.path, path)?)))
+    };
+    // What a route leaves open is not there to take what a format is known by.
+    let usual = || usual().find_map(|(template, form)| Some((form, fits(template, path)?)));
+    let found = own(false).or_else(usual).or_else(|| own(true));
+    if let Some((form, names)) = found
         && matches!(head.method, b"POST" | b"PUT")
     {
-        return telemetry(form, index, head);
+        return telemetry(form, names, head);
     }
     let listed = |one: &Passing| one.method.as_bytes() == head.method && one.path.as_bytes() == path;
     if passing.iter().any(listed) { Arrival::Passes } else { Arrival::Unknown }
 }
 
-fn telemetry<'h>(form: Form, index: Option<&'h [u8]>, head: &Head<'h>) -> Arrival<'h> {
+/// What stands in a path where a template leaves something open.
+#[derive(Clone, Copy, Default)]
+struct Names<'p> {
+    index: Option<&'p [u8]>,
+    rest: Option<&'p [u8]>,
+}
+
+fn telemetry<'h>(form: Form, names: Names<'h>, head: &Head<'h>) -> Arrival<'h> {
     let encoding = Encoding::of(head.content_encoding.iter().copied());
     let (kind, encoding) = match (form, media(head)) {
         (Form::OtlpLogs, media) => otlp(Signal::Logs, media, head, encoding),
         (Form::OtlpTraces, media) => otlp(Signal::Traces, media, head, encoding),
         (Form::OtlpMetrics, media) => otlp(Signal::Metrics, media, head, encoding),
         (Form::Loki, Media::Json) => (Kind::LokiJson, encoding),
-        // As Loki reads it: what is not JSON is protobuf, and that is a block of snappy whatever its head says.
-        (Form::Loki, _) => (Kind::LokiBinary, Ok(Encoding::Snappy)),
+        // As Loki reads it: what is not JSON is protobuf, and that is a block of snappy, whether its head says so or not. Of
+        // what its head says besides, Loki undoes some first.
+        (Form::Loki, _) => (
+            Kind::LokiBinary,
+            encoding.and_then(|encoding| match encoding {
+                Encoding::Identity | Encoding::Snappy => Ok(Encoding::Snappy),
+                _ => Err(Refusal::new(Cause::Encoding, "a push of Loki in protobuf is encoded by snappy alone")),
+            }),
+        ),
         (Form::Bulk, _) => (Kind::Bulk, encoding),
         (Form::HecEvent, _) => (Kind::HecEvent, encoding),
         (Form::HecRaw, _) => (Kind::HecRaw, encoding),
@@ -218,7 +239,7 @@ fn telemetry<'h>(form: Form, index: Option<&'h [u8]>, head: &Head<'h>) -> Arriva
         (Form::Zipkin, _) => (Kind::Zipkin, Err(Refusal::undecodable("spans of Zipkin are JSON here"))),
     };
     match encoding {
-        Ok(encoding) => Arrival::Telemetry { form, kind, encoding, index },
+        Ok(encoding) => Arrival::Telemetry { form, kind, encoding, index: names.index, rest: names.rest },
         Err(refusal) => Arrival::Refused { form, kind, refusal },
     }
 }
@@ -275,17 +296,20 @@ fn is_canonical(path: &[u8]) -> bool {
     path.iter().all(plain) && (path == b"/" || segments.all(|segment| !matches!(segment, b"" | b"." | b"..")))
 }
 
-/// What `{index}` stands for in `path`, if it fits.
-fn fits<'p>(template: &str, path: &'p [u8]) -> Option<Option<&'p [u8]>> {
+/// What a template leaves open of `path`, if it fits.
+fn fits<'p>(template: &str, path: &'p [u8]) -> Option<Names<'p>> {
     let (mut wanted, mut given) = (template.split('/'), path.split(|byte| *byte == b'/'));
-    let mut index = None;
+    let (mut names, mut read) = (Names::default(), 0);
     loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(index),
-            (Some("*"), Some(_)) => return Some(index),
-            (Some("{index}"), Some(segment)) => index = Some(segment),
+        let (wanted, given) = (wanted.next(), given.next());
+        match (wanted, given) {
+            (None, None) => return Some(names),
+            (Some("*"), Some(_)) => return Some(Names { rest: path.get(read..), ..names }),
+            (Some("{index}"), Some(segment)) => names.index = Some(segment),
             (Some(plain), Some(segment)) if plain.as_bytes() == segment => {}
             _ => return None,
         }
+        // With the slash behind it.
+        read += given.map_or(0, |segment| segment.len() + 1);
     }
 }

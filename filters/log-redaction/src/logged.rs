@@ -24,7 +24,7 @@ impl Redactor {
         let mut halves = whole.splitn(2, |byte| *byte == b'?');
         let (only, query) = (halves.next().unwrap_or_default(), halves.next());
         let mut out = String::with_capacity(whole.len().min(2 * LONGEST));
-        for (nth, segment) in cut(only).split(|byte| *byte == b'/').enumerate() {
+        for (nth, segment) in only.split(|byte| *byte == b'/').enumerate() {
             if nth > 0 {
                 out.push('/');
             }
@@ -34,10 +34,11 @@ impl Redactor {
                 None => out.push_str(&printable(&self.logged("path", b"", segment))),
             }
         }
-        out.push_str(ending(only));
+        cut(&mut out, 0);
         let Some(query) = query else { return out };
+        let begin = out.len();
         let mut sign = '?';
-        for pair in cut(query).split(|byte| *byte == b'&') {
+        for pair in query.split(|byte| *byte == b'&') {
             out.push(std::mem::replace(&mut sign, '&'));
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let (name, value) = (halves.next().unwrap_or_default(), halves.next());
@@ -48,7 +49,7 @@ impl Redactor {
                 out.push_str(&known.unwrap_or_else(|| printable(&self.logged("query", name, value))));
             }
         }
-        out.push_str(ending(query));
+        cut(&mut out, begin);
         out
     }
 
@@ -67,8 +68,8 @@ impl Redactor {
             write(name.as_bytes(), &mut out);
             out.push(b':');
             let known = str::from_utf8(&value).ok().and_then(|text| substitute(&text.trim().to_ascii_lowercase()));
-            let mut text = known.unwrap_or_else(|| printable(&self.logged("header", name.as_bytes(), cut(&value))));
-            text.push_str(ending(&value));
+            let mut text = known.unwrap_or_else(|| printable(&self.logged("header", name.as_bytes(), &value)));
+            cut(&mut text, 0);
             write(text.as_bytes(), &mut out);
         }
         out.push(b'}');
@@ -104,14 +105,14 @@ impl Redactor {
     }
 }
 
-/// What is written down of it.
-fn cut(text: &[u8]) -> &[u8] {
-    text.get(..LONGEST).unwrap_or(text)
-}
-
-/// What says that there was more.
-fn ending(text: &[u8]) -> &'static str {
-    if text.len() > LONGEST { CUT } else { "" }
+/// Cuts what stands there from `begin` on.
+///
+/// INVARIANT: what is cut was looked through before: of half a value nobody knows what it is.
+fn cut(text: &mut String, begin: usize) {
+    if text.len() - begin > LONGEST {
+        text.truncate(text.floor_char_boundary(begin + LONGEST));
+        text.push_str(CUT);
+    }
 }
 
 fn printable(text: &[u8]) -> String {

@@ -166,6 +166,24 @@ impl Redactor {
         self.counts.take(&self.engine.names)
     }
 
+    /// Whether the body itself is another tenant's.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.base.foreign
+    }
+
+    /// Something beside the body says whose it is, as a record's own fields do.
+    pub(crate) fn body_names(&mut self, place: &Place<'_>, text: &[u8]) {
+        let engine = self.engine.clone();
+        let Some(places) = &engine.places else { return };
+        // Where nothing is expected to name anybody, who stands there alone is meant all the same.
+        let alone = || resolve(&*engine.directory, text).map_or(Named::Nobody, Named::Tenant);
+        let named = match places.named(&*engine.directory, place, text) {
+            Named::Nobody if place.key.is_empty() => alone(),
+            named => named,
+        };
+        self.base.name(named, self.own, engine.unknown_is_foreign);
+    }
+
     /// Whether the unit that began last is another tenant's, or mentions one.
     pub(crate) fn is_strange(&self) -> bool {
         self.open.last().is_some_and(|open| open.foreign || open.mentions)

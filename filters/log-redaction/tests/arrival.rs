@@ -36,8 +36,9 @@ fn telemetry_is_known_by_its_path_and_content_type() {
         ("/v1/traces", "application/json; charset=utf-8", "gzip", Kind::OtlpJson(Signal::Traces), Encoding::Gzip),
         ("/v1/metrics?x=1", "Application/JSON", "", Kind::OtlpJson(Signal::Metrics), plain),
         ("/loki/api/v1/push", "application/json", "gzip", Kind::LokiJson, Encoding::Gzip),
-        // Loki takes what is not JSON for protobuf, under snappy whatever the head says.
-        ("/loki/api/v1/push", "text/plain", "gzip", Kind::LokiBinary, Encoding::Snappy),
+        // Loki takes what is not JSON for protobuf, under snappy whether the head says so or not.
+        ("/loki/api/v1/push", "text/plain", "", Kind::LokiBinary, Encoding::Snappy),
+        ("/loki/api/v1/push", "application/x-protobuf", "snappy", Kind::LokiBinary, Encoding::Snappy),
         ("/_bulk", "application/x-ndjson", "", Kind::Bulk, plain),
         ("/orders/_bulk", "application/vnd.elasticsearch+x-ndjson; compatible-with=8", "", Kind::Bulk, plain),
         ("/services/collector", "", "", Kind::HecEvent, plain),
@@ -62,6 +63,16 @@ fn the_index_of_a_path_is_told() {
         assert_eq!(index, Some(wanted.as_bytes()));
     }
     assert!(matches!(of("POST", "/_bulk", "", &[]), Arrival::Telemetry { index: None, .. }));
+}
+
+#[test]
+fn what_a_route_leaves_open_is_told() {
+    let Arrival::Telemetry { rest, .. } = of("POST", "/raw/a/b?c", "", &[]) else { panic!() };
+    assert_eq!(rest, Some(&b"a/b"[..]));
+    let open = [Route { path: "/*".into(), carrier: Form::Lines }];
+    let head = Head { method: b"POST", path: b"/v1/logs", content_type: Some(b"application/json"), ..Head::default() };
+    let Arrival::Telemetry { kind, .. } = arrival(&open, &[], &head) else { panic!() };
+    assert_eq!(kind, Kind::OtlpJson(Signal::Logs), "an open route does not take what a format is known by");
 }
 
 #[test]
@@ -101,6 +112,9 @@ fn what_cannot_be_read_is_refused_in_its_own_terms() {
     assert_eq!(told(of("POST", "/v1/logs", "", &[])).1, Cause::Undecodable);
     assert_eq!(told(of("POST", "/_bulk", "", &[b"br"])), (Kind::Bulk, Cause::Encoding));
     assert_eq!(told(of("POST", "/_bulk", "", &[b"gzip, gzip"])).1, Cause::Encoding);
+    // Loki would undo it before snappy.
+    assert_eq!(told(of("POST", "/loki/api/v1/push", "", &[b"gzip"])), (Kind::LokiBinary, Cause::Encoding));
+    assert_eq!(told(of("POST", "/loki/api/v1/push", "", &[b"deflate"])).1, Cause::Encoding);
     assert_eq!(told(of("POST", "/api/v2/spans", "application/x-protobuf", &[])), (Kind::Zipkin, Cause::Undecodable));
     let grpc = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
     let brotli = told(of("POST", grpc, "application/grpc", &[b"br"]));

@@ -11,7 +11,7 @@ use partywall_log_redaction::tenants::{Listed, Templated, TenantRules};
 
 const GLOBEX: &str = "t1_0000000000000002";
 
-fn redactor() -> Redactor {
+fn redactor(known: bool) -> Redactor {
     let mut directory = Listed::default();
     let acme = directory.add("acme", &["t1_0000000000000001"], &["acme.shop.example"]);
     directory.add("globex", &[GLOBEX], &["globex.shop.example"]);
@@ -24,18 +24,25 @@ fn redactor() -> Redactor {
     };
     let detectors = Rc::new(Detectors::new(&Selection::default()).unwrap());
     let engine = Engine::new(&rules, detectors, Rc::new(directory), Rc::new(Keys::new(Some(&[7; 32])))).unwrap();
-    Redactor::new(Rc::new(engine), &Facts::new("bulk", Own::Tenant(acme)))
+    Redactor::new(Rc::new(engine), &Facts::new("bulk", if known { Own::Tenant(acme) } else { Own::Record }))
 }
 
 fn target(path: &str, index: Option<&str>) -> Target {
-    redactor().target(path.as_bytes(), index.map(str::as_bytes))
+    redactor(true).target(path.as_bytes(), [index.map(str::as_bytes), None])
 }
 
 #[test]
 fn what_says_nothing_stays() {
-    for path in
-        ["/_bulk", "/_bulk?refresh=true&pipeline=p", "/x?", "/x?a&b=&=c&&", "/x?tenant=acme", "/x?index=logs-acme-1"]
-    {
+    for path in [
+        "/_bulk",
+        "/_bulk?refresh=true&pipeline=p",
+        "/x?",
+        "/x?a&b=&=c&&",
+        "/x?tenant=acme",
+        "/x?a=%20+%zz%",
+        "/x?index=logs-acme-1",
+        "/x?tenant=%61cme",
+    ] {
         assert_eq!(target(path, None), Target::Keep, "{path}");
     }
     assert_eq!(target("/logs-acme-2/_bulk", Some("logs-acme-2")), Target::Keep);
@@ -59,8 +66,46 @@ fn what_names_another_tenant_goes_no_further() {
         "/x?index=logs-globex-1",
         "/x?source=globex.shop.example",
         &format!("/x?a=1&source={GLOBEX}"),
+        // However it is written.
+        "/x?tenant=globe%78",
+        "/x?index=logs-glob%65x-1",
+        "/x?Index=logs-globex-1",
+        "/x?ten%61nt=globex",
+        "/x?tenant+=globex",
+        "/x?a=1;tenant=globex&b;c",
+        "/x?tenant=nobody",
     ] {
         assert!(matches!(target(path, None), Target::Deny(_)), "{path}");
     }
     assert!(matches!(target("/ann@example.com/_bulk", Some("ann@example.com")), Target::Deny(_)));
+}
+
+#[test]
+fn what_a_route_leaves_open_is_looked_through() {
+    let open = |rest: &str| redactor(true).target(format!("/in/{rest}").as_bytes(), [None, Some(rest.as_bytes())]);
+    for rest in ["web", "web/1", "acme", "acme/web", ""] {
+        assert_eq!(open(rest), Target::Keep, "{rest}");
+    }
+    for rest in
+        ["globex", "web/globex", "GLOBEX/x", "globex.shop.example", GLOBEX, "ann@example.com", "a/ann@example.com/b"]
+    {
+        assert!(matches!(open(rest), Target::Deny(_)), "{rest}");
+    }
+}
+
+#[test]
+fn of_a_workload_that_tenants_share_the_query_says_whose_the_body_is() {
+    use partywall_log_redaction::carriers::{Carrier, Kind, Limits};
+    let sent = |path: &str, line: &[u8]| {
+        let mut redactor = redactor(false);
+        assert_eq!(redactor.target(path.as_bytes(), [None, None]), Target::Keep, "{path}");
+        let (mut carrier, mut out) = (Carrier::new(Kind::Ndjson, Limits::default()), Vec::new());
+        carrier.push(line, true, &mut redactor, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let (acme, globex) = (b"{\"tenant\":\"acme\",\"a\":1}", b"{\"tenant\":\"globex\",\"a\":1}");
+    assert!(sent("/x?tenant=globex", acme).is_empty(), "acme's record does not go to globex");
+    assert!(sent("/x?tenant=globex", globex).contains("globex"));
+    let twice = redactor(false).target(b"/x?tenant=globex&index=logs-acme-1", [None, None]);
+    assert!(matches!(twice, Target::Deny(_)), "of two tenants");
 }

@@ -202,9 +202,9 @@ pub(crate) fn get(cluster: &str, authority: &str, path: &str, etag: Option<&str>
     hostcalls::dispatch_http_call(cluster, headers, None, vec![], timeout).ok()
 }
 
-/// Starts a request with a body, whose answer nobody waits for. Says whether it was started.
-pub(crate) fn post(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout: Duration) -> bool {
-    hostcalls::dispatch_http_call(cluster, headers, Some(body), vec![], timeout).is_ok()
+/// Starts a request with a body; the token comes back in `on_http_call_response`.
+pub(crate) fn post(cluster: &str, headers: Vec<(&str, &str)>, body: &[u8], timeout: Duration) -> Option<u32> {
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), vec![], timeout).ok()
 }
 
 pub(crate) fn call_response_headers() -> Map {

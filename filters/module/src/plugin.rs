@@ -159,6 +159,17 @@ impl Running {
         busy || self.policy().borrow().is_loading()
     }
 
+    /// An answer came to what was asked.
+    fn on_response(&self, token: u32, body_size: usize) {
+        #[cfg(feature = "redaction")]
+        if let Self::Redaction(setup) = self
+            && setup.on_response(token)
+        {
+            return;
+        }
+        self.policy().borrow_mut().on_response(token, body_size);
+    }
+
     /// It ends: what numbers decisions writes its last line.
     fn leave(&self) {
         match self {
@@ -300,7 +311,7 @@ impl Context for Plugin {
 
     fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
         if let Some(running) = &self.running {
-            running.policy().borrow_mut().on_response(token, body_size);
+            running.on_response(token, body_size);
         }
         self.pace();
     }

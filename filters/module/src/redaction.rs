@@ -28,6 +28,7 @@ use crate::config::{Place, Redaction};
 use crate::plugin::listener_direction;
 use crate::policy::{self, Policy, Reader, Wanted};
 use crate::{host, metrics::Metrics};
+use quarantine::Outbox;
 use shared::{Ready, Shared};
 
 pub(crate) use access::Access;
@@ -39,6 +40,8 @@ pub(crate) struct Setup {
     policy: Rc<RefCell<Policy>>,
     shared: Rc<Shared>,
     metrics: Metrics,
+    /// Records that were kept back.
+    outbox: Outbox,
     /// Whether the log was told that this plugin is in the wrong place.
     misplaced: Cell<bool>,
 }
@@ -52,7 +55,8 @@ impl Setup {
             shared::bound(config.memory);
         }
         let shared = shared::of(&policy, &config);
-        Self { config, policy, shared, metrics: Metrics::default(), misplaced: Cell::new(false) }
+        let (metrics, outbox, misplaced) = (Metrics::default(), Outbox::default(), Cell::new(false));
+        Self { config, policy, shared, metrics, outbox, misplaced }
     }
 
     /// The policy it goes by.
@@ -65,10 +69,16 @@ impl Setup {
         matches!(self.config.place, Place::AccessLog(_))
     }
 
+    /// Takes the answer to what was kept back; says whether it is one.
+    pub(crate) fn on_response(&self, token: u32) -> bool {
+        self.outbox.answered(self, token)
+    }
+
     /// Looks after the policy, and what is made of it.
     pub(crate) fn tick(&self, now_ms: u64) {
         self.policy.borrow_mut().tick(now_ms);
         self.shared.step();
+        self.outbox.send(self);
     }
 
     /// Whether something is being made of a bundle.

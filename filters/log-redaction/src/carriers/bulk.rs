@@ -70,6 +70,9 @@ static SOURCE: Node = Node::of(Slot::Field);
 static UPDATE: Node =
     Node::with(Slot::Meta, &[("doc", Node::of(Slot::Field).bare()), ("upsert", Node::of(Slot::Field).bare())]);
 
+/// Actions of a request at most: an answer has an item for each.
+const MOST: usize = 1 << 16;
+
 /// Reads one request.
 #[derive(Debug)]
 pub(crate) struct Bulk {
@@ -82,11 +85,12 @@ pub(crate) struct Bulk {
 
 impl Bulk {
     pub(crate) fn new(cap: usize) -> Self {
-        Self { lines: Lines::new(cap), action: None, items: Vec::new(), most: 1 << 20 }
+        Self { lines: Lines::new(cap), action: None, items: Vec::new(), most: MOST }
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.lines.held() + self.action.as_ref().map_or(0, |(_, line)| line.len())
+        let action = self.action.as_ref().map_or(0, |(_, line)| line.len());
+        self.lines.held() + action + self.items.len() * size_of::<Item>()
     }
 
     pub(crate) fn items(&self) -> &[Item] {
@@ -104,7 +108,7 @@ impl Bulk {
         let (action, items, most) = (&mut self.action, &mut self.items, self.most);
         self.lines.push(bytes, end, out, &mut |line, out| {
             if items.len() >= most {
-                return Err(Refusal::new(Cause::TooLarge, "the bulk request asks for more than a million actions"));
+                return Err(Refusal::new(Cause::TooLarge, "the bulk request asks for more than 65,536 actions"));
             }
             let Some((what, first)) = action.take() else {
                 let line = line.ok_or(Refusal::new(Cause::TooLarge, "a line that says what to do is too long"))?;

@@ -7,9 +7,9 @@ use super::shared::{BundleSource, RawKeys, Variables, one, read, trust};
 use super::{Direction, ListenerDirection};
 
 /// What all bodies of a VM may hold where nothing is said, in bytes.
-const MEMORY: f64 = 268_435_456.0;
+const MEMORY: f64 = 536_870_912.0;
 /// The least and the most that it may be.
-const BYTES: std::ops::RangeInclusive<f64> = 16_777_216.0..=2_147_483_647.0;
+const BYTES: std::ops::RangeInclusive<f64> = 67_108_864.0..=2_147_483_647.0;
 
 /// A checked configuration.
 pub(crate) struct Redaction {
@@ -126,7 +126,7 @@ impl Redaction {
             );
         }
         if !BYTES.contains(&raw.memory) || raw.memory.fract() != 0.0 {
-            return Err("`memory` must be a whole number of bytes, from 16777216 to 2147483647".into());
+            return Err("`memory` must be a whole number of bytes, from 67108864 to 2147483647".into());
         }
         let mesh = MeshId::parse(&raw.mesh).map_err(|e| format!("`mesh` {e}"))?;
         Ok(Self {
@@ -167,12 +167,12 @@ impl Redaction {
 
     /// Whether it is meant for such a listener.
     pub(crate) fn fits(&self, listener: Option<ListenerDirection>) -> bool {
-        match listener {
-            Some(listener) if !self.any_direction => {
-                let inbound = self.place == Place::Collector;
-                inbound == (listener == ListenerDirection::Inbound)
-            }
-            _ => true,
+        match (listener, &self.place) {
+            _ if self.any_direction => true,
+            (Some(ListenerDirection::Inbound), place) => *place == Place::Collector,
+            (Some(ListenerDirection::Outbound), place) => *place != Place::Collector,
+            // Before a collector a certificate is asked for; behind an app nothing else says that it is the app.
+            (None, place) => *place == Place::Collector,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Other tenants' records, kept back from where they were to go and sent to a cluster of their own, so that somebody may
 //! find out how they came into this tenant's telemetry.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ use crate::host;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes that are sent to it of one request.
 const MOST: usize = 1 << 20;
+/// The most bytes that wait to be sent, and the most requests to it that have no answer.
+const WAITING: usize = 16 << 20;
+const UNANSWERED: usize = 256;
 
 /// What is kept back of one body: it is gone through a second time.
 pub(super) struct Quarantine {
@@ -32,14 +37,74 @@ pub(super) struct Quarantine {
 pub(super) struct Like<'l> {
     pub(super) path: &'l str,
     pub(super) content_type: &'l str,
+    pub(super) kind: Kind,
     pub(super) encoding: Encoding,
+}
+
+/// What is to be sent.
+struct Letter {
+    form: Form,
+    /// How many records are in it.
+    number: u64,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+/// What waits to be sent, and for its answer.
+#[derive(Default)]
+pub(super) struct Outbox {
+    waiting: RefCell<Vec<Letter>>,
+    sent: RefCell<HashMap<u32, (Form, u64)>>,
+}
+
+impl Outbox {
+    fn put(&self, setup: &Setup, letter: Letter) {
+        let mut waiting = self.waiting.borrow_mut();
+        let held: usize = waiting.iter().map(|one| one.body.len()).sum();
+        if held + letter.body.len() > WAITING || self.sent.borrow().len() >= UNANSWERED {
+            setup.tell_quarantine(letter.form, "full", letter.number);
+            return;
+        }
+        waiting.push(letter);
+    }
+
+    /// Sends all that waits. Called by the plugin itself.
+    pub(super) fn send(&self, setup: &Setup) {
+        let Some(cluster) = setup.config.quarantine.as_deref() else { return };
+        for letter in self.waiting.borrow_mut().drain(..) {
+            let headers = letter.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            match host::post(cluster, headers, &letter.body, TIMEOUT) {
+                Some(token) => {
+                    self.sent.borrow_mut().insert(token, (letter.form, letter.number));
+                }
+                None => setup.tell_quarantine(letter.form, "failed", letter.number),
+            }
+        }
+    }
+
+    /// Takes an answer; says whether it is to something of its own.
+    pub(super) fn answered(&self, setup: &Setup, token: u32) -> bool {
+        let Some((form, number)) = self.sent.borrow_mut().remove(&token) else { return false };
+        let headers = host::call_response_headers();
+        let status = headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.as_slice());
+        let good = status.is_some_and(|status| status.starts_with(b"2"));
+        setup.tell_quarantine(form, if good { "sent" } else { "failed" }, number);
+        true
+    }
 }
 
 impl Quarantine {
     /// Ready for a body that is written so.
-    pub(super) fn new(ready: &Rc<Ready>, form: Form, (kind, encoding): (Kind, Encoding), facts: &Facts<'_>) -> Self {
+    pub(super) fn new(
+        ready: &Rc<Ready>,
+        form: Form,
+        (kind, encoding): (Kind, Encoding),
+        facts: &Facts<'_>,
+        named: impl FnOnce(&mut Redactor),
+    ) -> Self {
         let bounds = ready.slice.bounds;
-        let redactor = ready.redactor(&Facts { pass: Pass::Quarantine, ..*facts });
+        let mut redactor = ready.redactor(&Facts { pass: Pass::Quarantine, ..*facts });
+        named(&mut redactor);
         Self {
             body: Body::new(kind, encoding, bounds.limits(), bounds.bounds()),
             redactor: Some(redactor),
@@ -64,7 +129,8 @@ impl Quarantine {
         self.body.held() + self.out.len()
     }
 
-    /// Sends what there is.
+    /// Has what there is sent with the next tick, by the plugin itself: what a request's own context asks for is taken back
+    /// with it, and one of which nothing is left is answered at once.
     pub(super) fn send(mut self, setup: &Setup, like: &Like<'_>) {
         let counts = *self.body.carrier().counts();
         if let Some(redactor) = self.redactor.take() {
@@ -78,15 +144,20 @@ impl Quarantine {
         if counts.left() == 0 {
             return;
         }
-        let mut headers = vec![
-            (":method", "POST"),
-            (":path", like.path),
-            (":authority", cluster),
-            ("content-type", like.content_type),
-        ];
-        headers.extend(like.encoding.written().name().map(|name| ("content-encoding", name)));
-        let sent = host::post(cluster, headers, &self.out, TIMEOUT);
-        setup.tell_quarantine(self.form, if sent { "sent" } else { "failed" }, counts.left());
+        // The query may hold what its collector knows the client by.
+        let path = like.path.split('?').next().unwrap_or_default();
+        let mut headers = vec![(":method", "POST"), (":path", path), (":authority", cluster)];
+        headers.extend(Some(like.content_type).filter(|media| !media.is_empty()).map(|media| ("content-type", media)));
+        match like.kind {
+            Kind::OtlpGrpc(_, messages) => {
+                headers.push(("te", "trailers"));
+                headers.extend(messages.written().name().map(|name| ("grpc-encoding", name)));
+            }
+            _ => headers.extend(like.encoding.written().name().map(|name| ("content-encoding", name))),
+        }
+        let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let letter = Letter { form: self.form, number: counts.left(), headers, body: std::mem::take(&mut self.out) };
+        setup.outbox.put(setup, letter);
     }
 }
 

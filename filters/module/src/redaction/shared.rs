@@ -58,7 +58,13 @@ pub(crate) struct Ready {
 /// What there is under this policy.
 pub(crate) fn of(policy: &Rc<RefCell<Policy>>, config: &Redaction) -> Rc<Shared> {
     ALL.with_borrow_mut(|all| {
-        if let Some(known) = all.iter().find(|one| Rc::ptr_eq(&one.policy, policy)) {
+        // Two plugins may go by one bundle and have other keys.
+        let is = |one: &&Rc<Shared>| {
+            Rc::ptr_eq(&one.policy, policy)
+                && same(Some(&one.fingerprint), Some(&config.fingerprint))
+                && same(one.masters.as_ref(), config.redaction_keys.as_ref())
+        };
+        if let Some(known) = all.iter().find(is) {
             return known.clone();
         }
         let new = Rc::new(Shared {
@@ -70,6 +76,15 @@ pub(crate) fn of(policy: &Rc<RefCell<Policy>>, config: &Redaction) -> Rc<Shared>
         all.push(new.clone());
         new
     })
+}
+
+/// Whether these are the same secrets. It compares what this process was given, with what this process was given.
+fn same(one: Option<&Secrets>, other: Option<&Secrets>) -> bool {
+    let all = |secrets: Option<&Secrets>| -> Vec<(String, Vec<u8>)> {
+        let each = secrets.into_iter().flat_map(Secrets::all);
+        each.map(|key| (key.id().to_owned(), key.bytes().to_vec())).collect()
+    };
+    all(one) == all(other)
 }
 
 impl Shared {

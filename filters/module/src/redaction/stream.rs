@@ -27,8 +27,10 @@ const ANSWER: usize = 8 << 20;
 const DRAINED: usize = 16 << 20;
 /// What an encoding holds beside the bytes that a body tells of: windows and tables, in both ways.
 const WINDOW: usize = 512 << 10;
-/// The same where a window may have 8 MiB (RFC 8878, section 3.1.1.1.2).
-const LARGE_WINDOW: usize = (8 << 20) + WINDOW;
+/// The same where a window may have 8 MiB (RFC 8878, section 3.1.1.1.2): twice that is kept of what was unfolded.
+const LARGE_WINDOW: usize = (17 << 20) + WINDOW;
+/// What a redactor holds: caches of automata, and what it remembers.
+const REDACTOR: usize = 2 << 20;
 /// Headers that tell of the bytes of a body, which are others afterwards.
 const OF_BYTES: [&str; 5] = ["content-length", "content-md5", "digest", "content-digest", "repr-digest"];
 /// The fingerprint of the tenant that a filter before this one let in.
@@ -107,8 +109,8 @@ impl Stream {
             content_encoding: &content,
             grpc_encoding: &grpc,
         };
-        let (form, kind, encoding, index) = match arrival(&ready.slice.routes, &ready.slice.passing, &head) {
-            Arrival::Telemetry { form, kind, encoding, index } => (form, kind, encoding, index),
+        let (form, kind, encoding, open) = match arrival(&ready.slice.routes, &ready.slice.passing, &head) {
+            Arrival::Telemetry { form, kind, encoding, index, rest } => (form, kind, encoding, [index, rest]),
             Arrival::Refused { form, kind, refusal } => {
                 self.setup.tell_refused(form, &refusal);
                 answer(&kind.refused(&refusal));
@@ -130,13 +132,13 @@ impl Stream {
         };
         let facts = Facts {
             scope: (!scope.is_empty()).then_some(&scope),
-            index,
+            index: open[0],
             // Of a collector further out nobody knows which of its services wrote what: the record says.
             service: service.filter(|_| self.setup.is_of_workload()),
             ..Facts::new(form.name(), own)
         };
         let mut redactor = ready.redactor(&facts);
-        let path = match redactor.target(request.path, index) {
+        let path = match redactor.target(request.path, open) {
             Target::Keep => request.path.to_vec(),
             Target::Replace(path) => {
                 host::set_request_header(":path", &String::from_utf8_lossy(&path));
@@ -156,7 +158,11 @@ impl Stream {
             encoding,
             body: Body::new(kind, encoding, bounds.limits(), bounds.bounds()),
             redactor: Some(redactor),
-            quarantine: quarantines.then(|| Quarantine::new(&ready, form, (kind, encoding), &facts)),
+            quarantine: quarantines.then(|| {
+                // What the path says of the body counts here, too; what may not go on was denied above.
+                let named = |redactor: &mut Redactor| drop(redactor.target(request.path, open));
+                Quarantine::new(&ready, form, (kind, encoding), &facts, named)
+            }),
             path: text(&path),
             content_type: text(media.unwrap_or_default()),
             sent: 0,
@@ -262,18 +268,9 @@ impl Telemetry {
             quarantine.push(bytes, end);
         }
         read.map_err(Ended::Refused)?;
-        let window = match self.encoding {
-            Encoding::Identity => 0,
-            Encoding::Zstd => LARGE_WINDOW,
-            _ => WINDOW,
-        };
-        let held =
-            if end { 0 } else { self.body.held() + self.quarantine.as_ref().map_or(0, Quarantine::held) + window };
-        if !shared::hold(&self.held.0, self.held.1, held) {
-            self.held.1 = held;
+        if !self.hold(end) {
             return Err(Ended::Full);
         }
-        self.held.1 = held;
         self.sent += out.len();
         // An empty message of OTLP is one that collectors answer; other servers take an empty body for a mistake.
         let otlp = matches!(self.kind, Kind::OtlpBinary(_) | Kind::OtlpJson(_) | Kind::OtlpGrpc(..));
@@ -282,6 +279,28 @@ impl Telemetry {
             return Err(Ended::Nothing);
         }
         Ok(out)
+    }
+
+    /// Whether its client waits for items that no server tells of.
+    fn lacks_items(&self) -> bool {
+        self.form == Form::Bulk && self.body.carrier().lacks_items()
+    }
+
+    /// Counts what it holds; says whether it may.
+    fn hold(&mut self, end: bool) -> bool {
+        let window = match (self.encoding, self.kind) {
+            (Encoding::Zstd, _) | (_, Kind::OtlpGrpc(_, Encoding::Zstd)) => LARGE_WINDOW,
+            (Encoding::Identity, Kind::OtlpGrpc(_, Encoding::Identity)) => 0,
+            (Encoding::Identity, kind) if !matches!(kind, Kind::OtlpGrpc(..)) => 0,
+            _ => WINDOW,
+        };
+        let twice = if self.quarantine.is_some() { 2 } else { 1 };
+        let held =
+            self.body.held() + self.quarantine.as_ref().map_or(0, Quarantine::held) + twice * (window + REDACTOR);
+        let held = if end { 0 } else { held };
+        let may = shared::hold(&self.held.0, self.held.1, held);
+        self.held.1 = held;
+        may
     }
 
     /// What became of it is known.
@@ -300,7 +319,8 @@ impl Telemetry {
         if let Some(quarantine) = self.quarantine.take()
             && matches!(outcome, Outcome::Forwarded | Outcome::Nothing)
         {
-            let like = Like { path: &self.path, content_type: &self.content_type, encoding: self.encoding };
+            let like =
+                Like { path: &self.path, content_type: &self.content_type, kind: self.kind, encoding: self.encoding };
             quarantine.send(setup, &like);
         }
     }
@@ -344,6 +364,9 @@ impl HttpContext for Stream {
             What::Over | What::Refused(..) => return Action::Pause,
             What::Telemetry(telemetry) => telemetry,
         };
+        if !telemetry.hold(end_of_stream) {
+            return self.end(Ended::Full, end_of_stream);
+        }
         if end_of_stream {
             return match telemetry.push(b"", true) {
                 Ok(out) if out.is_empty() => {
@@ -401,7 +424,8 @@ impl HttpContext for Stream {
                     host::replace_request_body(size, &out);
                 }
                 if end_of_stream {
-                    telemetry.patches = telemetry.form == Form::Bulk && telemetry.body.carrier().lacks_items();
+                    // Of an answer that has begun the head has told its length.
+                    telemetry.patches = !self.responding && telemetry.lacks_items();
                     telemetry.over(&self.setup, Outcome::Forwarded);
                 }
                 Action::Continue
@@ -431,7 +455,7 @@ impl HttpContext for Stream {
         };
         match telemetry.push(b"", true) {
             Ok(out) if out.is_empty() => {
-                telemetry.patches = telemetry.form == Form::Bulk && telemetry.body.carrier().lacks_items();
+                telemetry.patches = !self.responding && telemetry.lacks_items();
                 telemetry.over(&self.setup, Outcome::Forwarded);
                 Action::Continue
             }
