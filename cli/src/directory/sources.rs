@@ -17,6 +17,8 @@ use crate::nearest::nearest;
 const MAX_FILE: u64 = 1024 * 1024;
 /// The largest file with one tenant, or the keys of one, per line.
 const MAX_LINES: u64 = 32 * 1024 * 1024;
+/// The largest file of tenants' keys: what a bundle may hold of them, as text.
+const MAX_KEYS: u64 = 48 * 1024 * 1024;
 /// How its name ends.
 const LINES: &str = ".ndjson";
 /// The most files of one folder.
@@ -194,7 +196,11 @@ impl Reader<'_> {
             return None;
         }
         let path = self.directory.join(relative);
-        let most = if relative.ends_with(LINES) { MAX_LINES } else { MAX_FILE };
+        let most = match relative {
+            REDACTION_KEYS => MAX_KEYS,
+            lines if lines.ends_with(LINES) => MAX_LINES,
+            _ => MAX_FILE,
+        };
         let text = match files::read(&path, most).map(String::from_utf8) {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => {
@@ -205,7 +211,13 @@ impl Reader<'_> {
             }
             Err(error) => {
                 let large = fs::metadata(&path).is_ok_and(|file| file.len() > most);
-                let help = if large { "write it as several files" } else { "write a text file in UTF-8" };
+                let help = match (large, relative) {
+                    (true, REDACTION_KEYS) => {
+                        "take former data keys out that nobody opens any more, the last of each `data`"
+                    }
+                    (true, _) => "write it as several files",
+                    (false, _) => "write a text file in UTF-8",
+                };
                 return self.mistake(relative, &error, help);
             }
         };
