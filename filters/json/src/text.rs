@@ -4,9 +4,11 @@ use super::Fault;
 
 /// How long the string is whose opening quote was read, up to the closing one, if it is one that JSON has.
 pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
-    let mut at = 0;
+    let (mut at, mut ascii) = (0, true);
     loop {
-        at += plain(text.get(at..).unwrap_or_default());
+        let (size, is_ascii) = plain_ascii(text.get(at..).unwrap_or_default());
+        ascii &= is_ascii;
+        at += size;
         match text.get(at) {
             Some(b'"') => break,
             Some(b'\\') => at += escape(text.get(at..).unwrap_or_default())?.1,
@@ -14,31 +16,39 @@ pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
             None => return Err(Fault::Cut),
         }
     }
-    match str::from_utf8(text.get(..at).unwrap_or_default()) {
-        Ok(_) => Ok(at),
-        Err(_) => Err(Fault::Invalid("a string of the JSON is not UTF-8")),
+    if ascii || str::from_utf8(text.get(..at).unwrap_or_default()).is_ok() {
+        return Ok(at);
     }
+    Err(Fault::Invalid("a string of the JSON is not UTF-8"))
 }
 
-/// How many bytes come before the first quote, backslash or control character. Eight at a time: this is most of what
-/// reading JSON costs.
+/// How many bytes come before the first quote, backslash or control character.
 pub(super) fn plain(text: &[u8]) -> usize {
+    plain_ascii(text).0
+}
+
+/// The same, and whether all of them are ASCII; where they are it may be told that they are not, if others follow. Eight at a
+/// time: this is most of what reading JSON costs.
+#[inline]
+fn plain_ascii(text: &[u8]) -> (usize, bool) {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     // The high bit of each byte that is zero, and perhaps of ones behind the first of these.
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut at = 0;
+    let (mut at, mut high) = (0, 0);
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
+        high |= word & HIGH;
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let found = control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
         if found != 0 {
-            return at + found.trailing_zeros() as usize / 8;
+            return (at + found.trailing_zeros() as usize / 8, high == 0);
         }
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count()
+    let size = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
+    (at + size, high == 0 && rest.get(..size).is_some_and(<[u8]>::is_ascii))
 }
 
 /// What an escape means, and how long it is.
@@ -120,6 +130,10 @@ mod tests {
                 text[at] = byte;
                 let stops = matches!(byte, b'"' | b'\\' | 0..=0x1f);
                 assert_eq!(plain(&text), if stops { at } else { 20 }, "{byte} at {at}");
+                assert_eq!(plain_ascii(&text).1, byte < 128, "{byte} at {at}");
+                // One byte beyond ASCII is no UTF-8 by itself, wherever it stands.
+                let string = [&text[..], b"\""].concat();
+                assert_eq!(size(&string).is_ok(), byte == b'"' || (byte < 128 && !stops), "{byte} at {at}");
             }
         }
     }

@@ -12,8 +12,11 @@ pub(crate) fn of(text: &[u8]) -> u64 {
         hash ^= hash >> 29;
         rest = behind;
     }
-    for byte in rest {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+    // The last eight again, rather than those that are left one by one.
+    match text.last_chunk::<8>() {
+        Some(_) if rest.is_empty() => {}
+        Some(chunk) => hash = (hash ^ u64::from_le_bytes(*chunk)).wrapping_mul(PRIME),
+        None => rest.iter().for_each(|byte| hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME)),
     }
     hash ^ (hash >> 32)
 }

@@ -242,11 +242,11 @@ impl Redactor {
     }
 
     fn chosen(&mut self) -> Chosen {
-        let owner = self.owner();
-        let fields = &self.engine.fields;
-        if fields.is_empty() {
+        if self.engine.fields.is_empty() {
             return Chosen::Open;
         }
+        let owner = self.owner();
+        let fields = &self.engine.fields;
         let open = self.open.last_mut().unwrap_or(&mut self.base);
         let choose = |open: &Open| {
             let word = |word: &Option<String>| word.clone().unwrap_or_default();

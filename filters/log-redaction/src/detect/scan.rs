@@ -433,6 +433,11 @@ mod tests {
             assert_eq!(found, plain, "{} ({})", String::from_utf8_lossy(text), String::from_utf8_lossy(key));
             short += usize::from(says_nothing(text));
         };
+        for text in
+            ["1.1.1.1", "9.9.9.9 ", "a@b.cc", "x%40b.io", "pwd=x", "otp:1", "::1", "12345678", "A123456", "<pwd>x"]
+        {
+            check(text.as_bytes(), b"");
+        }
         // All texts of three of these signs, and what is longer by chance.
         let signs = b"a1@:=>.-+%/\\[] \"'_xZ09\xc2\xa0";
         for at in 0..signs.len().pow(3) {

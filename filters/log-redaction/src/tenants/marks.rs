@@ -222,6 +222,8 @@ mod tests {
             "TENANT-7.SHOP.example",
             "www.tenant-5.shop.example.",
             "t8.example.net",
+            "tenant-6.shop.EXAMPLE",
+            "T9.EXAMPLE.NET",
             "h4",
             ".",
             "shop.example",
