@@ -1,5 +1,7 @@
 //! `deployment.yaml`: where things are, which a tenancy directory does not say. Only `partywall render` reads it.
 
+mod telemetry;
+
 use std::fmt;
 use std::path::Path;
 
@@ -11,6 +13,8 @@ use crate::directory::{
 };
 use crate::exit::Failure;
 use crate::files;
+
+pub(crate) use telemetry::{Intake, Quarantine, TelemetryPlace};
 
 /// The largest file, in bytes.
 const MAX_SIZE: u64 = 1024 * 1024;
@@ -32,6 +36,8 @@ pub(crate) struct Deployment {
     pub(crate) services: Vec<Place>,
     /// The clusters of events, in the order written.
     pub(crate) events: Vec<EventsPlace>,
+    /// The collectors of telemetry, in the order written.
+    pub(crate) telemetry: Vec<TelemetryPlace>,
 }
 
 /// Where the proxy before a cluster of Kafka is, and where its brokers are.
@@ -175,6 +181,8 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
         )
         .map_or(vec![], |node| list(node, "`services`", report, place));
     let events = fields.optional("events").map_or(vec![], |node| list(node, "`events`", report, events_place));
+    let telemetry =
+        fields.optional("telemetry").map_or(vec![], |node| list(node, "`telemetry`", report, telemetry::place));
     fields.finish(report);
     for (nth, place) in services.iter().enumerate() {
         let same = |other: &&Place| other.service == place.service && other.cell == place.cell;
@@ -192,8 +200,23 @@ fn deployment(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Opti
             report.push(diagnostic.help("write one place of a cluster, with all of its brokers"));
         }
     }
+    for (nth, place) in telemetry.iter().enumerate() {
+        if telemetry.iter().take(nth).any(|other| other.collector == place.collector) {
+            let diagnostic = at.error(format!("`telemetry` has `{}` twice", place.collector));
+            report.push(diagnostic.help("write one place of a collector, with all of its listeners"));
+        }
+    }
     let limits = once_read(limits)?;
-    Some(Deployment { admin: admin?, bundles: bundles?, limits, files: files?, edge: edge?, services, events })
+    Some(Deployment {
+        admin: admin?,
+        bundles: bundles?,
+        limits,
+        files: files?,
+        edge: edge?,
+        services,
+        events,
+        telemetry,
+    })
 }
 
 fn edge_of(node: Node<'_>, trust_domain: &str, report: &mut Mistakes) -> Option<Edge> {

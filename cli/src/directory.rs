@@ -81,7 +81,7 @@ pub(crate) use service_events::VERSIONS;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};
 pub(crate) use settings::{is_name, name};
 pub(crate) use since::OUTLIVED;
-pub(crate) use sources::{API_KEYS, CASES, DATASETS, EVENTS, RETIRED};
+pub(crate) use sources::{API_KEYS, CASES, DATASETS, EVENTS, REDACTION_KEYS, RETIRED};
 pub(crate) use tenant::STATUSES;
 pub(crate) use tenant_sources::{EDGE_KINDS, INBOUND_KINDS};
 pub(crate) use values::{is_label, parse_duration, spiffe_id, tenant_id, word};
@@ -305,7 +305,17 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
     events::check(&events, &mesh, &tenants, (&known, &retired), &mut report);
     services.iter().for_each(|service| service_events::check(service, &clusters, &mut report));
-    let redaction = redaction.and_then(|entry| redaction::check(&entry, &known, &services, &mut report));
+    let keys_of_tenants = sources.redaction_keys.as_ref();
+    let sealed = keys_of_tenants.map_or(vec![], |source| redaction::keys::read(source, &known, &mut report));
+    if let (Some(source), None) = (keys_of_tenants, &sources.redaction) {
+        let message = "holds keys, and nothing says what they are for: there is no `redaction.yaml`";
+        report.push(Diagnostic::warning_of_file(source.path(), message));
+    }
+    let redaction = redaction.and_then(|entry| {
+        let slice = Slice { keys: sealed, ..redaction::check(&entry, &known, &services, &mut report)? };
+        redaction::keys::check(&entry, &slice, &known, &mut report);
+        Some(slice)
+    });
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);

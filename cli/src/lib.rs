@@ -15,6 +15,7 @@
 //!   ├─ audit       the same logs, as a chain that must be whole
 //!   ├─ redact      text, line by line, without what is personal or secret
 //!   ├─ redaction   what a bundle says of telemetry, in words
+//!   ├─ sealed_keys the keys of tenants for it, which only the collector's proxy opens
 //!   ├─ openapi     the document of an API, as operations of a service
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
@@ -57,6 +58,7 @@ mod render;
 mod replay;
 mod revisions;
 mod schema;
+mod sealed_keys;
 mod sent;
 mod server;
 mod shares;

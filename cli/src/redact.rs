@@ -26,6 +26,16 @@ pub(crate) use lines::{Piece, read};
 pub(crate) use mark::Marks;
 pub(crate) use report::{Progress, Tally, explain};
 
+/// Whether a line is an object or an array of JSON, read strictly.
+pub(crate) fn is_json(line: &[u8]) -> bool {
+    struct Nothing;
+    impl Visit for Nothing {
+        fn name(&mut self, _: &[u8], _: usize) {}
+        fn leaf(&mut self, _: &Leaf<'_>) {}
+    }
+    json::may_be(line) && json::walk(line, &mut Nothing).is_ok()
+}
+
 /// What a line has that may not stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hit {

@@ -7,6 +7,7 @@
 
 pub(crate) mod brokers;
 mod cells;
+pub(crate) mod collector;
 pub(crate) mod envoy;
 pub(crate) mod istio;
 pub(crate) mod kafka_proxy;

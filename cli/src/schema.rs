@@ -55,6 +55,12 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },
     Kind { name: "plugin", files: "the configuration of a filter in Envoy", root: plugin::plugin },
     Kind { name: "kafka-scope", files: "the configuration of a `kafka_scope` in Envoy", root: plugin::kafka_scope },
+    Kind {
+        name: "log-redaction",
+        files: "the configuration of a `log_redaction` in Envoy",
+        root: plugin::log_redaction,
+    },
+    Kind { name: "access-log", files: "the configuration of an `access_log` in Envoy", root: plugin::access_log },
 ];
 
 impl Kind {

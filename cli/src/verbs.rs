@@ -21,6 +21,7 @@ pub(crate) mod prove;
 pub(crate) mod redact;
 pub(crate) mod render;
 pub(crate) mod replay;
+pub(crate) mod reveal;
 pub(crate) mod review;
 pub(crate) mod revoke;
 pub(crate) mod rollback;

@@ -76,6 +76,23 @@ fn the_resources_of_the_sample_are_what_is_rendered_and_fit_the_schemas() {
     }
 }
 
+/// What nobody renders: resources for the sidecar of a collector.
+#[test]
+fn those_of_a_collector_fit_the_schemas() {
+    let text = fs::read_to_string(sample().join("../redaction/istio.yaml")).unwrap();
+    let documents = documents(&text);
+    assert_eq!(documents.len(), 4);
+    for document in &documents {
+        let wrong = mistakes(document);
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", document["kind"]);
+    }
+    let schema = partywall(&["schema", "log-redaction"]).succeeds().stdout().to_owned();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let wasm = &documents.iter().find(|d| d["kind"] == "TrafficExtension").unwrap()["spec"]["wasm"];
+    assert!(validator.is_valid(&wasm["pluginConfig"]), "{wasm:#}");
+    assert_eq!(wasm["pluginName"], "log_redaction");
+}
+
 #[test]
 fn each_version_has_its_own_resource_for_the_module() {
     for (version, kind) in [("1.30", "TrafficExtension"), ("1.29", "WasmPlugin")] {

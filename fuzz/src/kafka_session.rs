@@ -107,21 +107,25 @@ fn frames(bytes: &mut Vec<u8>, pieces: bool) -> Vec<Vec<u8>> {
 
 fn understood(frame: &[u8], known: bool) {
     let mut scratch = Scratch::default();
-    let splice = request(frame, &mut Own, &mut scratch).expect("nothing goes on that is not understood");
-    assert!(splice.is_unchanged());
     let api = i16::from_be_bytes([frame[0], frame[1]]);
+    let splice = request(frame, &mut Own { api }, &mut scratch).expect("nothing goes on that is not understood");
+    assert!(splice.is_unchanged());
     assert!(known || [17, 18, 36].contains(&api), "nobody asks for {api}");
 }
 
 /// Holds every name to the tenant's.
-struct Own;
+struct Own {
+    api: i16,
+}
 
 impl Editor for Own {
     fn place(&mut self, place: &Place<'_>, _: &mut Vec<u8>) -> Verdict {
         if matches!(place.mark, Mark::Topic | Mark::Group | Mark::Transaction | Mark::Key) {
             let name = place.bytes().unwrap_or(b"acme.");
             let own = [b"acme.".as_slice(), b"rival."].iter().any(|prefix| name.starts_with(prefix));
-            assert!(own || name == b"shared" || name == b"pool", "{}", name.escape_ascii());
+            // Metadata names a topic by its id alone, and has an empty name beside it.
+            let none = self.api == 3 && name.is_empty();
+            assert!(own || none || name == b"shared" || name == b"pool", "{}", name.escape_ascii());
         }
         Verdict::Keep
     }

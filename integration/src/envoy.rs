@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::access_log::AccessLog;
 use crate::artefacts;
@@ -107,6 +107,14 @@ impl Envoy {
     /// What it and the module wrote to Envoy's own log.
     pub fn errors(&self) -> String {
         self.process.errors()
+    }
+
+    /// From now on it prints what modules log at this level, and above.
+    pub fn print_from(&self, level: &str) -> Result<()> {
+        let admin = self.admin.context("no admin listener to ask")?;
+        let request = Request::new("POST", format!("/logging?wasm={level}")).header("host", "admin");
+        ensure!(request.header("content-length", "0").send(local(admin))?.status == 200, "it takes no level");
+        Ok(())
     }
 
     /// The resident set of the process, in bytes.

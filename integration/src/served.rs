@@ -26,7 +26,8 @@ pub fn served(bundles: &Path, keys: &Path, logs: &Path) -> Result<Served> {
         });
         Ok((path.to_owned(), got.with_context(|| format!("`partywall serve` does not serve {path}"))?.body))
     };
-    let tried = ["/tenancy.events.bundle", "/tenancy.edge.candidate", "/tenancy.workload.candidate"];
-    let tried = tried.into_iter().filter(|path| bundles.join(&path[1..]).exists());
+    let candidates = ["/tenancy.edge.candidate", "/tenancy.workload.candidate", "/tenancy.events.candidate"];
+    let tried = ["/tenancy.events.bundle"].into_iter().chain(candidates);
+    let tried = tried.filter(|path| bundles.join(&path[1..]).exists());
     ["/tenancy.edge.bundle", "/tenancy.workload.bundle", "/tenancy.overlay"].into_iter().chain(tried).map(get).collect()
 }

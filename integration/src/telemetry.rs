@@ -12,6 +12,7 @@ pub mod collector;
 pub mod proxy;
 pub mod read;
 pub mod sent;
+pub mod story;
 pub mod unfold;
 
 pub use collector::{Arrival, Collector};

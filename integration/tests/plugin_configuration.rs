@@ -1,8 +1,10 @@
-//! The module and `partywall schema plugin` take the same configurations, and those of a `kafka_scope` by `kafka-scope`.
+//! The modules and `partywall schema plugin` take the same configurations, those of a `kafka_scope` by `kafka-scope`, and
+//! those of a `log_redaction` and an `access_log` by their own.
 //! Neither knows the other; both are asked: the configurations here are made from the schema, and the module names its own
 //! fields and words where it refuses one.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jsonschema::Validator;
 use partywall_integration::host::{Host, Plugin};
@@ -22,12 +24,19 @@ struct Both {
 }
 
 impl Both {
-    /// Filters of requests, and that of Kafka's connections.
-    fn each() -> [Self; 2] {
-        [("plugin", "sidecar"), ("kafka-scope", "kafka_scope")].map(|(schema, root_id)| Self::new(schema, root_id))
+    /// Filters of requests, that of Kafka's connections, and those that redact, which are in a module of their own.
+    fn each() -> [Self; 4] {
+        let (module, redaction) = (artefacts::module().unwrap(), artefacts::redaction_module().unwrap());
+        [
+            ("plugin", "sidecar", &module),
+            ("kafka-scope", "kafka_scope", &module),
+            ("log-redaction", "log_redaction", &redaction),
+            ("access-log", "access_log", &redaction),
+        ]
+        .map(|(schema, root_id, module)| Self::new(schema, root_id, module))
     }
 
-    fn new(schema: &str, root_id: &str) -> Self {
+    fn new(schema: &str, root_id: &str, module: &Path) -> Self {
         let schema: Value = serde_json::from_str(&cli::run(&["schema", schema]).unwrap()).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let first = every_field(&schema, 0);
@@ -35,7 +44,7 @@ impl Both {
         let mut environment: Vec<_> = variables.map(|name| (text(name), KEY.to_owned())).collect();
         environment.push(("PARTYWALL_BUNDLE_KEYS".to_owned(), PUBLIC_KEY.to_owned()));
         let host = Host::start(Plugin {
-            module: &artefacts::module().unwrap(),
+            module,
             root_id,
             configuration: &first.to_string(),
             environment: &environment,
@@ -61,16 +70,31 @@ impl Both {
         refusal
     }
 
-    /// A configuration for each role in each shape, with every field that the schema knows.
+    /// A configuration for each role in each shape, with every field that the schema has for that role.
     fn whole(&self) -> Vec<Value> {
         let shapes = [every_field(&self.schema, 0), every_field(&self.schema, 1)];
         let Some(roles) = self.schema["properties"]["role"]["enum"].as_array() else { return shapes.into() };
         let with = |shape: &Value, role: &Value| {
             let mut shape = shape.clone();
             shape["role"] = role.clone();
-            shape
+            self.without_others(shape)
         };
         roles.iter().flat_map(|role| shapes.iter().map(move |shape| with(shape, role))).collect()
+    }
+
+    /// Without what the schema has for other roles alone.
+    fn without_others(&self, mut configuration: Value) -> Value {
+        for rule in self.schema["allOf"].as_array().into_iter().flatten() {
+            if rule["if"]["properties"]["role"]["const"] != configuration["role"] {
+                continue;
+            }
+            for (name, field) in rule["then"]["properties"].as_object().into_iter().flatten() {
+                if *field == json!(false) {
+                    configuration.as_object_mut().unwrap().remove(name);
+                }
+            }
+        }
+        configuration
     }
 }
 
@@ -86,6 +110,7 @@ fn what_the_schema_takes_the_module_takes() {
             for value in values.chain(bounds) {
                 let mut changed = every_field(&both.schema, shape_with(&path));
                 *changed.pointer_mut(&path).unwrap() = value.clone();
+                let changed = both.without_others(changed);
                 let known = !path.starts_with("/trusted_keys/");
                 assert!(!known || both.agree(&changed).is_none(), "{path}: {value}");
             }
@@ -113,6 +138,28 @@ fn the_same_fields_must_be_there() {
         }
     }
     assert!(needed.len() >= 12, "{needed:?}");
+}
+
+#[test]
+fn what_is_for_another_role_is_refused() {
+    let mut refused = 0;
+    for mut both in Both::each() {
+        let roles: Vec<Value> = both.schema["properties"]["role"]["enum"].as_array().cloned().unwrap_or_default();
+        for role in roles {
+            let mut whole = every_field(&both.schema, 0);
+            whole["role"] = role;
+            for name in whole.clone().as_object().unwrap().keys() {
+                let mut with = both.without_others(whole.clone());
+                if with.get(name).is_none() {
+                    with[name] = whole[name].clone();
+                    let why = both.agree(&with).unwrap_or_else(|| panic!("{with:#}"));
+                    assert!(why.contains(&format!("`{name}`")), "{name} is not named: {why}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 0);
 }
 
 #[test]

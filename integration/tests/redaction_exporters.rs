@@ -39,7 +39,7 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let collector = Collector::start().unwrap();
-    let options = Options { name: "redaction-exporters", redaction: REDACTION, quarantine: None };
+    let options = Options { name: "redaction-exporters", redaction: REDACTION, quarantine: None, access_log: false };
     Stage { proxy: Proxy::start(&options, &collector).unwrap(), collector }
 });
 
@@ -168,7 +168,12 @@ fn splunk_event_collector() {
 fn quarantined_records_reach_a_collector_of_their_own() {
     let (collector, apart) = (Collector::start().unwrap(), Collector::start().unwrap());
     let redaction = REDACTION.replace("foreign: drop", "foreign: quarantine");
-    let options = Options { name: "redaction-quarantine", redaction: &redaction, quarantine: Some(apart.http) };
+    let options = Options {
+        name: "redaction-quarantine",
+        redaction: &redaction,
+        quarantine: Some(apart.http),
+        access_log: false,
+    };
     let proxy = Proxy::start(&options, &collector).unwrap();
     let mut wrong = Vec::new();
     for (program, argument) in [("otlp", "http"), ("loki", "folded"), ("bulk", "elasticsearch"), ("others", "hec")] {

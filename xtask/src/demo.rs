@@ -21,6 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let built = artefacts::build()?;
     let mut demo = command(crate::step::root().join("target/debug/demo"), &[]);
     demo.args(arguments).env("ENVOY", envoy).env("PARTYWALL_MODULE", &built.module).env("PARTYWALL", &built.cli);
+    demo.env("PARTYWALL_MODULE_REDACTION", &built.redaction);
     match for_events() {
         Ok((jars, kcat)) => {
             demo.env("KAFKA_JARS", jars).env("KCAT", kcat);

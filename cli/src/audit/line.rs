@@ -1,6 +1,6 @@
 //! What a line is to an audit.
 
-use partywall_log_redaction::{Fields, Link, LinkError};
+use partywall_log_redaction::{EVENT, Fields, Link, LinkError, OF_EVENT, of_event};
 use serde_json::{Map, Value};
 
 /// The member that holds a statement about lines that were taken out on purpose.
@@ -62,7 +62,18 @@ pub(crate) fn read(line: &[u8]) -> Entry {
             None => word(line).unwrap_or(Entry::Other),
         },
         Err(_) if line.starts_with(b"{") => Entry::Cut,
-        Err(_) => word(line).unwrap_or(Entry::Other),
+        Err(_) => event(&String::from_utf8_lossy(line), DEEPEST).or_else(|| word(line)).unwrap_or(Entry::Other),
+    }
+}
+
+/// A line about Kafka, wherever it stands in a text of Envoy's own log.
+fn event(text: &str, depth: usize) -> Option<Entry> {
+    let at = text.find(EVENT)?;
+    let rest = text.get(at + EVENT.len()..)?;
+    // What is there first; the log may put more behind it.
+    match serde_json::Deserializer::from_str(rest).into_iter::<Value>().next() {
+        Some(Ok(value)) => find(&value, depth),
+        _ => Some(Entry::Cut),
     }
 }
 
@@ -73,6 +84,7 @@ fn find(value: &Value, depth: usize) -> Option<Entry> {
         Value::Object(members) => of(members).or_else(|| members.values().find_map(|member| find(member, depth))),
         Value::Array(members) => members.iter().find_map(|member| find(member, depth)),
         Value::String(text) if text.trim_start().starts_with('{') => find(&serde_json::from_str(text).ok()?, depth),
+        Value::String(text) => event(text, depth),
         _ => None,
     }
 }
@@ -96,7 +108,17 @@ fn of(members: &Map<String, Value>) -> Option<Entry> {
         return (!is_empty(&text("decision"))).then_some(Entry::Unlinked);
     }
     let trace = text("traceparent").split('-').nth(1).filter(|id| id.len() == 32).map(str::to_owned);
-    Some(Entry::Linked(Box::new(Linked { chain, values: Fields::NAMES.map(text), trace })))
+    let mut values = Fields::NAMES.map(text);
+    // About Kafka: there is no path, and what else it says stands for one.
+    if !members.contains_key("path") && members.contains_key("cluster") {
+        let printed = OF_EVENT.map(text);
+        let member = |name| OF_EVENT.iter().zip(&printed).find(|(of, _)| **of == name).map_or("", |(_, value)| value);
+        let path = of_event(member);
+        if let Some((_, place)) = Fields::NAMES.iter().zip(&mut values).find(|(name, _)| **name == "path") {
+            *place = path;
+        }
+    }
+    Some(Entry::Linked(Box::new(Linked { chain, values, trace })))
 }
 
 /// A word, wherever it stands in the line.

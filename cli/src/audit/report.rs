@@ -103,7 +103,8 @@ impl Audit {
         }
         if self.unlinked > 0 {
             say(format_args!(
-                "{} decisions have no link: their Envoy has no key `audit_chain`, or `log.allows` left them out",
+                "{} decisions have no link: their Envoy has no key `audit_chain`, `log.allows` left them out, or they are of whole \
+                 connections of Kafka",
                 self.unlinked
             ));
         }

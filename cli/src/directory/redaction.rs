@@ -6,6 +6,7 @@ mod arrivals;
 mod check;
 mod detectors;
 mod fields;
+pub(crate) mod keys;
 mod replace;
 mod tenants;
 

@@ -38,7 +38,6 @@ pub(crate) struct Sources {
     /// `redaction.yaml`, if there is one.
     pub(crate) redaction: Option<Source>,
     /// `redaction-keys.ndjson`, if there is one.
-    #[expect(dead_code, reason = "read with the next step")]
     pub(crate) redaction_keys: Option<Source>,
     /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,

@@ -422,6 +422,7 @@ fn certificate(files: &str, name: &str) -> String {
     )
 }
 
-fn tail(given: Given<'_>) -> String {
-    fill(TAIL, &[("bundles", given.deployment.bundles.to_string())])
+/// How every bootstrap ends, where its filter has no labels of its own.
+pub(crate) fn tail(given: Given<'_>) -> String {
+    fill(TAIL, &[("bundles", given.deployment.bundles.to_string()), ("tags", String::new())])
 }

@@ -4,7 +4,7 @@ use partywall_tenancy::{BrokerAddresses, EventCluster, EventIdentity};
 
 use crate::deployment::{Address, Broker, EventsPlace};
 use crate::exit::Failure;
-use crate::render::envoy::{Given, TAIL};
+use crate::render::envoy::{Given, tail};
 use crate::render::template::{fill, scalar};
 
 const BOOTSTRAP: &str = include_str!("envoy/kafka.yaml");
@@ -74,7 +74,7 @@ pub(crate) fn bootstrap(given: Given<'_>, name: &str) -> Result<String, Failure>
         ("listeners", text_of_listeners),
         ("clusters", clusters.concat()),
     ];
-    let mut text = fill(BOOTSTRAP, &places) + &fill(TAIL, &[("bundles", given.deployment.bundles.to_string())]);
+    let mut text = fill(BOOTSTRAP, &places) + &tail(given);
     for anchor in ["tls", "kafka_scope", "access_log"] {
         if !text.contains(&format!("*{anchor}\n")) {
             text = text.replace(&format!(" &{anchor}"), "");
@@ -195,7 +195,7 @@ fn tls(given: Given<'_>, cluster: &EventCluster) -> String {
 }
 
 fn filter(given: Given<'_>, cluster: &EventCluster, place: &EventsPlace) -> String {
-    let mut secrets = vec!["fingerprint", "shared_state"];
+    let mut secrets = vec!["audit_chain", "fingerprint", "shared_state"];
     if cluster.identity.contains(&EventIdentity::Token) && given.has_symmetric_issuers() {
         secrets.push("issuer_keys");
     }

@@ -28,6 +28,7 @@ pub(super) fn deployment() -> Value {
             must("edge", edge()),
             must("services", list("Where each service is", place(), 0)),
             may("events", list("Where each cluster of Kafka is, and the proxy before it", events_place(), 0)),
+            may("telemetry", list("Where each collector is, and the proxy before it", telemetry_place(), 0)),
         ],
     )
 }
@@ -106,6 +107,35 @@ fn events_place() -> Value {
                 json!({ "description": "Whether clients come in without TLS", "type": "boolean", "default": false }),
             ),
             must("brokers", list("The brokers", broker, 1)),
+        ],
+    )
+}
+
+fn telemetry_place() -> Value {
+    let mut listener = object(
+        "a listener of telemetry",
+        "Where telemetry comes in, and where it goes from there",
+        [
+            must("name", label("Its name", &["otlp", "loki"])),
+            must("listen", address("Where telemetry comes in")),
+            may("http", address("Where it goes by HTTP/1.1")),
+            may("grpc", address("Where gRPC goes")),
+        ],
+    );
+    listener["anyOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
+    let mut quarantine = object(
+        "the quarantine of a collector",
+        "Who gets records of other tenants, where `tenants.foreign` of redaction.yaml is `quarantine`",
+        [may("http", address("By HTTP/1.1")), may("grpc", address("By HTTP/2, as gRPC has it"))],
+    );
+    quarantine["oneOf"] = json!([{ "required": ["http"] }, { "required": ["grpc"] }]);
+    object(
+        "the place of a collector",
+        "Where the proxy before a collector is, and what is behind it",
+        [
+            must("collector", label("Its name, which certificate and key of the proxy have as well", &["otel"])),
+            must("listeners", list("Where telemetry comes in", listener, 1)),
+            may("quarantine", quarantine),
         ],
     )
 }

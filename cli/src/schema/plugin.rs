@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{any_text, either, list, may, must, object, or_else, text, word};
+use super::shape::{any_text, at_most, either, list, may, must, object, or_else, text, word};
 use super::values::{label, tenant_id};
 
 /// As the module names regions.
@@ -13,8 +13,13 @@ const KEY: &str = "^[A-Za-z0-9._-]{1,64}:[A-Za-z0-9_-]{43}$";
 const KEY_EXAMPLE: &str = "bundle-1:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 /// A Struct has doubles only: no number beyond this is surely whole.
 const WHOLE: u64 = 8_999_999_999_999_999;
-/// What the length of a frame of Kafka can say.
+/// What the length of a frame of Kafka can say, and the most that a VM may be told to hold.
 const FRAME: u64 = 2_147_483_647;
+
+/// A header's name, or what no peer sends but costs nothing to ask for.
+const HEADER: &str = "^[!-9;-~][!-~]*$";
+/// How many headers an access log may have.
+const HEADERS: usize = 16;
 
 pub(super) fn plugin() -> Value {
     let mut plugin = object(
@@ -25,16 +30,7 @@ pub(super) fn plugin() -> Value {
             must("mesh", mesh()),
             may("service", any_text("The service whose sidecar this is; inbound and outbound need it", &["orders"])),
             may("cell", label("The cell that this proxy stands in: it serves no tenant of another one", &["eu-1"])),
-            may(
-                "direction",
-                or_else(
-                    "listener",
-                    word(
-                        "`any` where the listener's traffic_direction does not fit the role, as on a gateway",
-                        ["listener", "any"],
-                    ),
-                ),
-            ),
+            may("direction", direction()),
             must("bundle", bundle()),
             must("trusted_keys", trusted_keys()),
             may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
@@ -109,6 +105,7 @@ pub(super) fn kafka_scope() -> Value {
                     "the secrets",
                     "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
                     [
+                        may("audit_chain", variable("Links lines of the decision log", "PARTYWALL_AUDIT_CHAIN")),
                         must(
                             "fingerprint",
                             variable("Makes fingerprints of tenants and principals", "PARTYWALL_FINGERPRINT"),
@@ -129,6 +126,102 @@ pub(super) fn kafka_scope() -> Value {
             may("memory", whole("What all connections of a worker may hold, in bytes", 524_288, FRAME, 536_870_912)),
             may("log", log()),
         ],
+    )
+}
+
+pub(super) fn log_redaction() -> Value {
+    let mut redaction = object(
+        "the configuration of a log_redaction",
+        "The configuration of the filter `log_redaction` of Partywall in Envoy, a google.protobuf.Struct: the part under `value`",
+        [
+            must("role", word("`inbound` before a collector, `outbound` behind an app", ["outbound", "inbound"])),
+            must("mesh", mesh()),
+            may(
+                "service",
+                any_text(
+                    "The service whose sidecar this is, for `outbound`; before a collector the peer's certificate says whose \
+                     records come",
+                    &["orders"],
+                ),
+            ),
+            may("direction", direction()),
+            must("bundle", bundle()),
+            must("trusted_keys", trusted_keys()),
+            may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
+            may("approvals", whole("How many keys must have signed a bundle", 1, 16, 1)),
+            must("secrets", redaction_secrets()),
+            may(
+                "quarantine",
+                object(
+                    "the quarantine",
+                    "Who gets records of other tenants, where `tenants.foreign` of redaction.yaml is `quarantine`",
+                    [must("cluster", any_text("Envoy's cluster", &["partywall-quarantine"]))],
+                ),
+            ),
+            may("memory", whole("What all bodies of a worker may hold, in bytes", 16_777_216, FRAME, 268_435_456)),
+        ],
+    );
+    let role = |role: &str| json!({ "properties": { "role": { "const": role } }, "required": ["role"] });
+    redaction["allOf"] = json!([
+        { "if": role("outbound"), "then": { "required": ["service"] } },
+        { "if": role("inbound"), "then": { "properties": { "service": false } } },
+    ]);
+    redaction
+}
+
+pub(super) fn access_log() -> Value {
+    object(
+        "the configuration of an access_log",
+        "The configuration of the filter `access_log` of Partywall in Envoy, a google.protobuf.Struct: the part under `value`",
+        [
+            must("mesh", mesh()),
+            must("bundle", bundle()),
+            must("trusted_keys", trusted_keys()),
+            may("floor", whole("The lowest bundle revision that is accepted", 0, WHOLE, 0)),
+            may("approvals", whole("How many keys must have signed a bundle", 1, 16, 1)),
+            must("secrets", redaction_secrets()),
+            may(
+                "headers",
+                at_most(
+                    HEADERS,
+                    list(
+                        "Headers of the request that are written down, after the detectors went through them",
+                        text("Its name", HEADER, &["user-agent"]),
+                        0,
+                    ),
+                ),
+            ),
+        ],
+    )
+}
+
+fn redaction_secrets() -> Value {
+    object(
+        "the secrets",
+        "For each purpose the environment variable that holds its keys, as `partywall keys new` writes them",
+        [
+            must(
+                "fingerprint",
+                variable("Makes fingerprints of tenants and of what is masked", "PARTYWALL_FINGERPRINT"),
+            ),
+            may(
+                "redaction_keys",
+                variable(
+                    "Opens tenants' keys of pseudonyms and encrypted values; without it both are masks",
+                    "PARTYWALL_REDACTION_KEYS",
+                ),
+            ),
+        ],
+    )
+}
+
+fn direction() -> Value {
+    or_else(
+        "listener",
+        word(
+            "`any` where the listener's traffic_direction does not fit the role, as on a gateway",
+            ["listener", "any"],
+        ),
     )
 }
 

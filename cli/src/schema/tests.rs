@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// What the module reads and this crate does not: `integration/tests/plugin_configuration.rs` holds it.
-const PLUGINS: [&str; 2] = ["plugin", "kafka-scope"];
+const PLUGINS: [&str; 4] = ["plugin", "kafka-scope", "log-redaction", "access-log"];
 
 #[test]
 fn the_schemas_in_the_repository_are_current() {
@@ -102,7 +102,8 @@ fn others() {
     let topic = "{ name: z, given: { tenant: acme }, when: { cluster: c, kafka: 'events:consume orders', time: 2026-01-31T00:00:00Z }, then: { decision: allow } }";
     let cases = format!("cases: [{}, {}, {topic}]", case("x", "tenant: acme"), case("y", shown));
     assert!(crate::cases::read(&Source::new("cases.yaml", cases)).is_ok());
-    for file in ["envoy-config/deployment.yaml", "envoy-config/kafka/deployment.yaml"] {
+    for folder in ["", "kafka/", "redaction/"] {
+        let file = &format!("envoy-config/{folder}deployment.yaml");
         let text = fs::read_to_string(root().join(file)).unwrap();
         assert!(crate::deployment::of(&Source::new("deployment.yaml", text), "mesh.example").is_ok(), "{file}");
     }

@@ -1,7 +1,9 @@
 //! `partywall keys`.
 
 mod api_key;
+mod master;
 mod pair;
+mod redaction;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,9 @@ use crate::keys::line;
 #[command(after_help = "Examples:
   partywall keys new keys --signer edge-1=edge --sidecar invoices --sidecar orders
   partywall keys pair bundle-2 --dir keys-of-alice
-  partywall keys api-key --tenant acme --principal nightly-export --role viewer --expires 90d --env keys/edge.env")]
+  partywall keys api-key --tenant acme --principal nightly-export --role viewer --expires 90d --env keys/edge.env
+  partywall keys master m1 keys/redaction.keys
+  partywall keys redaction --tenancy tenancy --master keys/redaction.keys")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -32,6 +36,8 @@ enum What {
     New(New),
     Pair(pair::Args),
     ApiKey(api_key::Args),
+    Master(master::Args),
+    Redaction(redaction::Args),
 }
 
 /// Make a keys folder: keys for bundles and overlays, and an environment file per workload
@@ -80,6 +86,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
         What::New(new) => make(new),
         What::Pair(args) => pair::run(args),
         What::ApiKey(args) => api_key::run(args),
+        What::Master(args) => master::run(args),
+        What::Redaction(args) => redaction::run(args),
     }
 }
 

@@ -1,26 +1,33 @@
 //! `partywall redact`.
 
+mod rules;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use partywall_log_redaction::detect::{Detectors, catalog};
+use partywall_tenancy::TenantId;
 use serde_json::{Value, json};
 
 use crate::command::{note, say, say_json};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
 use crate::redact::discover::Discovery;
 use crate::redact::{Choice, Marks, Piece, Progress, Redactor, Tally, detectors, explain, read, score};
+use crate::{arguments, files};
 
 /// Take what is personal or secret out of text, as the filter does
 ///
 /// Reads files or standard input line by line and writes them to standard output with
 /// `[REDACTED:<detector>]` where something stood; all else stays byte for byte. All detectors are
 /// on; no tenancy directory is needed. In a line of JSON each name and value is looked at by
-/// itself, without its escapes. A line beyond 1 MiB is taken out whole. Exit status: 0 fine,
-/// 1 found something (with --check), 2 usage, 3 a file that cannot be read.
+/// itself, without its escapes. A line beyond 1 MiB is taken out whole.
+///
+/// With --tenancy it goes by redaction.yaml of that directory, as the collector's proxy does: which fields
+/// may stay, what stands for a value, whose a line is. --tenant says whose all of them are; without it
+/// each line says so itself. Exit status: 0 fine, 1 found something (with --check), 2 usage, 3 a file that
+/// cannot be read.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -30,6 +37,8 @@ use crate::redact::{Choice, Marks, Piece, Progress, Redactor, Tally, detectors, 
   partywall redact --only key,password,private_key --check --explain build.log
   partywall redact --pattern 'order=ORD-[0-9]{8}' --key-file print.key app.log
   partywall redact --discover samples.jsonl > fields.yaml
+  partywall redact --tenancy tenancy --tenant acme --service orders app.jsonl
+  partywall redact --tenancy tenancy --master keys/redaction.keys mixed.jsonl
   partywall redact --score labelled.jsonl --format json | jq .all
   partywall redact --list"
 )]
@@ -66,6 +75,28 @@ pub(crate) struct Args {
     /// List the detectors that are on, with what they find and by which source
     #[arg(long, conflicts_with_all = ["files", "check", "explain", "discover", "score", "key_file"])]
     list: bool,
+    /// Go by redaction.yaml of this tenancy directory
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["only", "without", "patterns", "key_file", "explain", "check", "discover", "score", "list"]
+    )]
+    tenancy: Option<PathBuf>,
+    /// With --tenancy: the tenant whose all lines are
+    #[arg(long, value_name = "TENANT", value_parser = arguments::tenant, requires = "tenancy")]
+    tenant: Option<TenantId>,
+    /// With --tenancy: the service that wrote them; without it, what `service.name` says
+    #[arg(long, value_name = "SERVICE", requires = "tenancy")]
+    service: Option<String>,
+    /// With --tenancy: the master keys of tenants' keys; without it, what asks for a key is masked
+    #[arg(long, value_name = "FILE", requires = "tenancy")]
+    master: Option<PathBuf>,
+    /// With --tenancy: the keys of fingerprints, so that tenants are known by these as well
+    #[arg(long, value_name = "FILE", requires = "tenancy")]
+    fingerprint_key: Option<PathBuf>,
+    /// With --tenancy: add no fields that tell where something was masked, whatever redaction.yaml says
+    #[arg(long, requires = "tenancy")]
+    no_summary: bool,
     /// How the score, the list and the summary are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -84,6 +115,9 @@ enum Format {
 const KEY: std::ops::RangeInclusive<usize> = 16..=4096;
 
 pub(crate) fn run(args: &Args) -> Outcome {
+    if let Some(tenancy) = &args.tenancy {
+        return rules::run(args, tenancy);
+    }
     let choice = Choice { only: &args.only, without: &args.without, patterns: &args.patterns };
     let detectors = detectors(&choice).map_err(Failure::usage)?;
     if args.list {

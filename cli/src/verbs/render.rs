@@ -16,7 +16,10 @@ use crate::files;
 use crate::render::brokers::{self, Brokers, Proxy};
 use crate::render::envoy::Given;
 use crate::render::istio::{Options, Version, namespace, resources};
-use crate::render::{Role, bootstrap, global, kafka_proxy, limits_service};
+use crate::render::{Role, bootstrap, collector, global, kafka_proxy, limits_service};
+
+/// Keys of tenants for pseudonyms and encrypted values, sealed: a file of the tenancy directory.
+const KEYS_OF_TENANTS: &str = "redaction-keys.ndjson";
 
 /// Write Envoy's configuration from the tenancy directory, and Kafka's
 ///
@@ -50,7 +53,8 @@ enum What {
 /// With the filter, access log, local replies in the form of our denials, the limits of tenants as Envoy's local rate
 /// limit, and a listener for each direction. Routes of the edge come from the operations, clusters of a sidecar from
 /// `callers` of the services it may call. The proxy before a cluster of Kafka has a listener for each broker, or one for
-/// all of them where clients ask for a broker by name (SNI).
+/// all of them where clients ask for a broker by name (SNI). The proxy before a collector has the listeners that the
+/// deployment gives it, and lets on what redaction.yaml lets be written down.
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
@@ -59,6 +63,7 @@ enum What {
   partywall render envoy envoy-config/tenancy --role sidecar --service invoices --out invoices.yaml
   partywall render envoy tenancy --role sidecar --service orders --cell eu-1
   partywall render envoy tenancy --role kafka --cluster shop-events
+  partywall render envoy tenancy --role collector --collector otel
   partywall render envoy tenancy --deployment staging.yaml --role edge"
 )]
 struct Envoy {
@@ -73,6 +78,9 @@ struct Envoy {
     /// The cluster of events.yaml before which the proxy stands
     #[arg(long, required_if_eq("role", "kafka"), value_parser = label)]
     cluster: Option<String>,
+    /// The collector of deployment.yaml before which the proxy stands
+    #[arg(long, required_if_eq("role", "collector"), value_parser = label)]
+    collector: Option<String>,
     /// The cell of a sidecar, where its service has an instance for each
     #[arg(long, requires = "service", value_parser = label)]
     cell: Option<String>,
@@ -217,6 +225,8 @@ enum RoleName {
     Sidecar,
     /// Before the brokers of a cluster of Kafka
     Kafka,
+    /// Before a collector of telemetry
+    Collector,
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -233,13 +243,18 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn envoy(args: &Envoy) -> Outcome {
+    if args.collector.is_some() && !matches!(args.role, RoleName::Collector) {
+        return Err(Failure::usage(
+            "only the proxy before a collector has one\nhelp: leave `--collector` out, or write `--role collector`",
+        ));
+    }
     let role = match (args.role, args.service.as_deref(), args.cluster.as_deref()) {
-        (RoleName::Edge | RoleName::Kafka, Some(_), _) => {
+        (RoleName::Edge | RoleName::Kafka | RoleName::Collector, Some(_), _) => {
             return Err(Failure::usage(
                 "only a sidecar has a service\nhelp: leave `--service` out, or write `--role sidecar`",
             ));
         }
-        (RoleName::Edge | RoleName::Sidecar, _, Some(_)) => {
+        (RoleName::Edge | RoleName::Sidecar | RoleName::Collector, _, Some(_)) => {
             return Err(Failure::usage(
                 "only the proxy before brokers has a cluster\nhelp: leave `--cluster` out, or write `--role kafka`",
             ));
@@ -247,6 +262,11 @@ fn envoy(args: &Envoy) -> Outcome {
         (RoleName::Kafka, None, cluster) => {
             let cluster = cluster.unwrap_or_default();
             return write(&args.place, |given| kafka_proxy::bootstrap(given, cluster));
+        }
+        (RoleName::Collector, None, None) => {
+            let collector = args.collector.as_deref().unwrap_or_default();
+            let keys = args.place.dir.join(KEYS_OF_TENANTS).exists();
+            return write(&args.place, |given| collector::bootstrap(given, collector, keys));
         }
         (RoleName::Edge, None, None) => Role::Edge,
         (RoleName::Sidecar, service, None) => Role::Sidecar(service.unwrap_or_default(), args.cell.as_deref()),

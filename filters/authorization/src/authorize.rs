@@ -358,6 +358,16 @@ pub fn authorize<'a>(policy: &'a Authorization, query: &Query<'_>) -> Decision<'
     told(policy.wanted(query).and_then(|wanted| decide(policy, query, &wanted, query.tenant)))
 }
 
+/// Decides about reading what `owner`, which is active, shares with the query's tenant, where the request does not name the
+/// owner: a topic of Kafka. What the operation's attributes ask of whose data it is, the owner is asked as well; policies
+/// decide as they do about the tenant's own.
+pub fn authorize_shared<'a>(policy: &'a Authorization, query: &Query<'_>, owner: &Tenant) -> Decision<'a> {
+    told(policy.wanted(query).and_then(|wanted| {
+        rules::judge(wanted.attributes(), query, owner)?;
+        decide(policy, query, &wanted, query.tenant)
+    }))
+}
+
 #[inline(always)]
 fn decide<'a>(
     policy: &'a Authorization,

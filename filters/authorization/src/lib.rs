@@ -37,7 +37,7 @@ mod table;
 mod value;
 mod world;
 
-pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across};
+pub use authorize::{Across, Authorization, Decision, Query, authorize, authorize_across, authorize_shared};
 pub use call::{Body, Call};
 pub use called::{GRPC, ROUTE, called};
 pub use facts::{MOST_SCOPES, RequestFacts, RequestWorld};

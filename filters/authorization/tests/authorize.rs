@@ -2,11 +2,11 @@
 
 use partywall_authorization::{
     Across, ActionBody, Authorization, Call, Decision, Effect, Entity, Node, PolicyBody, Program, ProgramBody, Query,
-    Scope, Text, Variable, authorize, authorize_across,
+    Scope, Text, Variable, authorize, authorize_across, authorize_shared,
 };
 use partywall_tenancy::{
-    GrantId, Leave, NameSet, Operation, Owner, ProvedBy, Reason, Service, SpiffeId, Tenant, TenantContext, TenantId,
-    TenantStatus,
+    GrantId, Leave, NameSet, Operation, Owner, ProvedBy, Reason, Residency, Service, SpiffeId, Tenant, TenantContext,
+    TenantId, TenantStatus,
 };
 
 fn tenant(id: &str) -> Tenant {
@@ -308,4 +308,34 @@ fn nobody_writes_by_a_share() {
         assert_eq!(ask(method, method, share()), "foreign", "{method}");
         assert_eq!(ask(method, method, Leave::Grant(GrantId::new([7; 16]))), "crosses", "{method} by a grant");
     }
+}
+
+#[test]
+fn what_a_tenant_shares_unnamed_is_read_where_its_owner_may_be_too() {
+    let mut service = service();
+    let read = &mut service.operations[0];
+    (read.attributes.residency, read.attributes.needs_consent) = (Residency::Owners, true);
+    read.attributes.purpose = "analytics".into();
+    let policy = Authorization::from_parts(Program::new(body()).unwrap(), &[service]).unwrap();
+    let of = |id: &str, residency: &str, consents: &[&str]| Tenant {
+        residency: residency.into(),
+        consents: NameSet::new(consents).unwrap(),
+        ..tenant(id)
+    };
+    let ask = |roles: &[&str], reader: &[&str], owner: &Tenant| {
+        let (context, tenant) = (context("acme", roles), of("acme", "eu", reader));
+        let call = Call::plain("GET", "/orders/7");
+        let query = Query { context: &context, tenant: &tenant, service: "orders", call, region: "eu", time: 0 };
+        match authorize_shared(&policy, &query, owner) {
+            Decision::Allow { .. } => None,
+            Decision::Deny { reason, .. } => Some(reason),
+        }
+    };
+    let (given, viewer) = (&["analytics"][..], &["viewer"][..]);
+    assert_eq!(ask(viewer, given, &of("globex", "eu", given)), None);
+    assert_eq!(ask(viewer, given, &of("globex", "eu", &[])), Some(Reason::Consent), "the owner's");
+    assert_eq!(ask(viewer, &[], &of("globex", "eu", given)), Some(Reason::Consent), "the reader's");
+    assert_eq!(ask(viewer, given, &of("globex", "us", given)), Some(Reason::Residency), "the owner's");
+    // It stands in for no permit.
+    assert_eq!(ask(&[], given, &of("globex", "eu", given)), Some(Reason::PolicyDenied));
 }

@@ -19,6 +19,7 @@
 //! v=1 key=orders-1 boot=9f2c… next=43 at=1795507215123 open=12,17-19 mac=…
 //! ```
 
+mod event;
 mod fields;
 mod key;
 mod open;
@@ -33,6 +34,7 @@ use std::collections::VecDeque;
 
 use partywall_tenancy::Secret;
 
+pub use event::{EVENT, Event, OF_EVENT, of_event};
 pub use fields::Fields;
 use key::{Key, Ratchet, hex};
 pub use open::{MAX_RANGES, Ranges};

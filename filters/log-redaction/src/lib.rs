@@ -15,19 +15,22 @@ pub mod detect;
 pub mod encodings;
 mod explain;
 pub mod fields;
+mod hash;
 mod logged;
 mod path;
 mod pieces;
 pub mod redactor;
 pub mod replace;
 mod slice;
+mod target;
 pub mod tenants;
 
 pub use chain::{
-    CHAIN_VERSION, Chain, End, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, Pruned, Ranges, Seen,
-    Verifier, Why, Word,
+    CHAIN_VERSION, Chain, EVENT, End, Event, Fields, Finding, Gap, Known, Link, LinkError, MAX_RANGES, OF_EVENT,
+    Pruned, Ranges, Seen, Verifier, Why, Word, of_event,
 };
 pub use compared::{CANDIDATE_VERSION, Change, Compared, Side};
 pub use explain::{Asked, Asking, Decided, EXPLAIN_VERSION, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
 pub use path::redact_path;
 pub use slice::{Sealed, SealedKeys, Slice, SliceBounds, SliceError};
+pub use target::Target;

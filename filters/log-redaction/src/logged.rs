@@ -3,7 +3,7 @@
 
 use partywall_json::write;
 
-use crate::carriers::{Change, Leaves, Part, Place, Slot, Unit, Verdict};
+use crate::carriers::{Change, Leaves, Part, Place, Slot, Unit};
 use crate::path::words;
 use crate::redactor::Redactor;
 
@@ -52,8 +52,13 @@ impl Redactor {
         out
     }
 
-    /// Headers as an object of JSON; of one that stands there more than once, all values with `, ` between.
-    pub fn logged_headers<'h>(&mut self, headers: impl Iterator<Item = (&'h str, Vec<u8>)>) -> Vec<u8> {
+    /// Headers as an object of JSON; of one that stands there more than once, all values with `, ` between. One that is a
+    /// tenant's name becomes what `substitute` gives for it.
+    pub fn logged_headers<'h>(
+        &mut self,
+        headers: impl Iterator<Item = (&'h str, Vec<u8>)>,
+        substitute: impl Fn(&str) -> Option<String>,
+    ) -> Vec<u8> {
         let mut out = b"{".to_vec();
         for (name, value) in headers {
             if out.len() > 1 {
@@ -61,7 +66,8 @@ impl Redactor {
             }
             write(name.as_bytes(), &mut out);
             out.push(b':');
-            let mut text = printable(&self.logged("header", name.as_bytes(), cut(&value)));
+            let known = str::from_utf8(&value).ok().and_then(|text| substitute(&text.trim().to_ascii_lowercase()));
+            let mut text = known.unwrap_or_else(|| printable(&self.logged("header", name.as_bytes(), cut(&value))));
             text.push_str(ending(&value));
             write(text.as_bytes(), &mut out);
         }
@@ -71,21 +77,29 @@ impl Redactor {
 
     /// One value, which is a record for itself.
     fn logged(&mut self, what: &str, key: &[u8], text: &[u8]) -> Vec<u8> {
+        let (seen, strange) = self.value(Slot::Field, what, key, text);
+        if strange { FOREIGN.to_vec() } else { seen }
+    }
+
+    /// What becomes of a value that is a record for itself, and whether it is, or mentions, another tenant's.
+    pub(crate) fn value(&mut self, slot: Slot, what: &str, key: &[u8], text: &[u8]) -> (Vec<u8>, bool) {
         if text.is_empty() {
-            return Vec::new();
+            return (Vec::new(), false);
         }
         let path = if key.is_empty() { what.as_bytes().to_vec() } else { [what.as_bytes(), b".", key].concat() };
-        let place = Place { slot: Slot::Field, part: Part::Text, key, path: &path };
+        let place = Place { slot, part: Part::Text, key, path: &path };
         self.begin(Unit::Record);
         if self.looks() {
             self.look(&place, text);
         }
         let change = self.leaf(&place, text);
-        match (self.end(), change) {
-            (Verdict::Drop, Change::Keep | Change::Replace(_)) => FOREIGN.to_vec(),
-            (_, Change::Keep) => text.to_vec(),
-            (_, Change::Replace(with)) => with,
-            (_, Change::DropField) => FIELD.to_vec(),
+        let strange = self.is_strange();
+        // That nobody knows whose it is matters for telemetry, which would go to all of them.
+        let _ = self.end();
+        match change {
+            Change::Keep => (text.to_vec(), strange),
+            Change::Replace(with) => (with, strange),
+            Change::DropField => (FIELD.to_vec(), strange),
         }
     }
 }

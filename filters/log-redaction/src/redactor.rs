@@ -11,6 +11,9 @@ mod clean;
 mod counts;
 mod engine;
 mod rewrite;
+mod sight;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub use counts::Count;
@@ -25,7 +28,7 @@ use crate::replace::{Action, Memo, mark};
 use crate::tenants::{Foreign, Named, Tenant, Unattributed, resolve};
 use clean::Clean;
 use counts::Counters;
-use engine::{FIELD, FOREIGN};
+use engine::{CLASSIFICATION, FIELD, FOREIGN, SERVICE};
 use rewrite::Span;
 use unit::Open;
 
@@ -163,6 +166,11 @@ impl Redactor {
         self.counts.take(&self.engine.names)
     }
 
+    /// Whether the unit that began last is another tenant's, or mentions one.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.open.last().is_some_and(|open| open.foreign || open.mentions)
+    }
+
     /// Reads what a leaf says of its record.
     fn note(&mut self, place: &Place<'_>, text: &[u8]) {
         let engine = &*self.engine;
@@ -176,11 +184,11 @@ impl Redactor {
         }
         let (by_service, by_classification) = engine.fields.asks();
         let word = || std::str::from_utf8(text).ok().filter(|text| text.len() <= NAME).map(str::to_owned);
-        let is = |name: &[u8]| place.key == name && place.part == Part::Text;
-        if by_service && open.service.is_none() && is(b"service.name") {
+        let is = |name: &str| place.key == name.as_bytes() && place.part == Part::Text;
+        if by_service && open.service.is_none() && is(SERVICE) {
             open.service = word();
         }
-        if by_classification && open.classification.is_none() && is(b"partywall.classification") {
+        if by_classification && open.classification.is_none() && is(CLASSIFICATION) {
             open.classification = word();
         }
     }
@@ -325,6 +333,10 @@ impl Redactor {
 impl Leaves for Redactor {
     fn looks(&self) -> bool {
         self.engine.looks
+    }
+
+    fn looks_in(&self, written: &[u8]) -> bool {
+        self.engine.looks && self.engine.sight.as_ref().is_none_or(|sight| sight.may_tell(written))
     }
 
     fn look(&mut self, place: &Place<'_>, text: &[u8]) {

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use keys::{DataKey, KeyError, Keys, PseudonymKey, TenantKeys, Unopened};
 pub(crate) use memo::Memo;
 pub(crate) use partial::partial;
-pub use seal::{Nonce, RevealError, encrypt, reveal, reveal_all};
+pub use seal::{Nonce, RevealError, encrypt, reveal, reveal_all, reveal_each};
 pub(crate) use written::mark;
 
 /// What becomes of a value that was found.

@@ -5,27 +5,34 @@ use std::rc::Rc;
 use partywall_log_redaction::detect::{Detectors, Selection};
 use partywall_log_redaction::redactor::{Engine, Facts, Own, Redactor, Rules};
 use partywall_log_redaction::replace::Keys;
-use partywall_log_redaction::tenants::{Listed, TenantRules};
+use partywall_log_redaction::tenants::{Listed, TenantRules, Unattributed};
 
 const ACME: &str = "t1_0000000000000001";
 const GLOBEX: &str = "t1_0000000000000002";
 
 fn redactor() -> Redactor {
+    of(true, TenantRules::default())
+}
+
+fn of(known: bool, tenants: TenantRules) -> Redactor {
     let mut directory = Listed::default();
     let acme = directory.add("acme", &[ACME], &["acme.shop.example"]);
     directory.add("globex", &[GLOBEX], &["globex.shop.example"]);
-    let rules = Rules { tenants: Some(TenantRules::default()), ..Rules::default() };
+    let rules = Rules { tenants: Some(tenants), ..Rules::default() };
     let detectors = Rc::new(Detectors::new(&Selection::default()).unwrap());
     let engine = Engine::new(&rules, detectors, Rc::new(directory), Rc::new(Keys::new(Some(&[7; 32])))).unwrap();
-    Redactor::new(Rc::new(engine), &Facts::new("access_log", Own::Tenant(acme)))
+    Redactor::new(Rc::new(engine), &Facts::new("access_log", if known { Own::Tenant(acme) } else { Own::Record }))
 }
 
-fn path(text: &str) -> String {
-    let names = |word: &str| match word {
+fn names(word: &str) -> Option<String> {
+    match word {
         "acme" => Some(ACME.to_owned()),
         "globex" => Some(GLOBEX.to_owned()),
         _ => None,
-    };
+    }
+}
+
+fn path(text: &str) -> String {
     let told = redactor().logged_path(text.as_bytes(), names);
     // The fingerprint in a mask is not what is asked about here.
     let mut out = String::new();
@@ -82,19 +89,27 @@ fn headers_are_an_object_of_json() {
     let headers = [
         ("user-agent", b"curl/8.5 (mail ann@example.com)".to_vec()),
         ("referer", b"https://globex.shop.example/x".to_vec()),
-        ("tenant", b"globex".to_vec()),
+        ("tenant", b"Globex".to_vec()),
+        ("x-tenants", b"tenant=globex".to_vec()),
         ("authorization", b"Bearer abcdefghijklmnopqrstuvwxyz0123456789".to_vec()),
         ("x-odd", b"\"\\\n\xff".to_vec()),
         ("x-empty", b"".to_vec()),
     ];
-    let told = redactor().logged_headers(headers.into_iter());
+    let told = redactor().logged_headers(headers.into_iter(), names);
     let text = String::from_utf8(told).unwrap();
     let read: serde_json::Value = serde_json::from_str(&text).unwrap();
     for secret in ["ann@example.com", "globex", "abcdefghijklm"] {
         assert!(!text.contains(secret), "{text}");
     }
     assert!(read["user-agent"].as_str().unwrap().starts_with("curl/8.5 (mail [REDACTED:email"), "{text}");
-    assert_eq!(read["tenant"], "[REDACTED:tenant]");
+    assert_eq!((&read["tenant"], &read["x-tenants"]), (&GLOBEX.into(), &"[REDACTED:tenant]".into()));
     assert_eq!((&read["x-odd"], &read["x-empty"]), (&"????".into(), &"".into()));
-    assert_eq!(redactor().logged_headers(std::iter::empty()), b"{}");
+    assert_eq!(redactor().logged_headers(std::iter::empty(), names), b"{}");
+}
+
+#[test]
+fn what_nobody_is_known_to_have_asked_is_told_all_the_same() {
+    let rules = TenantRules { unattributed: Unattributed::Drop, ..TenantRules::default() };
+    let told = of(false, rules).logged_path(b"/t/globex/x?page=2&tenant=acme", names);
+    assert_eq!(told, format!("/t/{GLOBEX}/x?page=2&tenant={ACME}"));
 }

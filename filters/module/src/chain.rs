@@ -1,5 +1,5 @@
-//! The chain of this VM's decisions: numbers and links for the access log, and a word in Envoy's own log where no line
-//! tells what is open.
+//! The chain of this VM's decisions: numbers and links for the access log and for lines about Kafka, and a word in Envoy's
+//! own log where no line tells what is open.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -46,6 +46,23 @@ pub(crate) fn of(secrets: &Secrets) -> Result<Rc<Chained>, &'static str> {
 }
 
 impl Chained {
+    /// Writes a line into Envoy's own log at once, with the link of a decision that is over with it: `write` makes it of the
+    /// link. `trace` is its trace id in 32 hex digits, or empty.
+    ///
+    /// INVARIANT: only what is printed has a number, or it would read as removed.
+    pub(crate) fn tell(
+        &self,
+        level: LogLevel,
+        now_ms: u64,
+        trace: &str,
+        fields: &Fields<'_>,
+        write: impl FnOnce(&str) -> String,
+    ) {
+        let (number, link) = self.chain.borrow_mut().link(now_ms, trace, None, fields);
+        host::log(level, &write(&link));
+        self.chain.borrow_mut().over(number);
+    }
+
     /// Writes the link of a decision about this request into the access log, in the place of `before`; gives its number.
     pub(crate) fn link(
         &self,
@@ -55,7 +72,7 @@ impl Chained {
         fields: &Fields<'_>,
     ) -> u64 {
         let trace = trace.map(TraceParent::to_string).unwrap_or_default();
-        let trace = trace.split('-').nth(1).unwrap_or_default();
+        let trace = id_of(&trace);
         let before = before.and_then(|link| str::from_utf8(link).ok());
         let (number, link) = self.chain.borrow_mut().link(now_ms, trace, before, fields);
         host::set_property(CHAIN, link.as_bytes());
@@ -89,6 +106,11 @@ impl Chained {
             say(word);
         }
     }
+}
+
+/// The trace id in a `traceparent`; empty where there is none.
+pub(crate) fn id_of(traceparent: &str) -> &str {
+    traceparent.split('-').nth(1).unwrap_or_default()
 }
 
 /// The link that the request has in its line so far.

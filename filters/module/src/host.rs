@@ -31,6 +31,11 @@ pub(crate) fn log(level: LogLevel, message: &str) {
     let _ = hostcalls::log(level, message);
 }
 
+/// Whether the host prints what is logged at this level.
+pub(crate) fn prints(level: LogLevel) -> bool {
+    hostcalls::get_log_level().is_ok_and(|least| level as u32 >= least as u32)
+}
+
 pub(crate) fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }

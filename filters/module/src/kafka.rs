@@ -11,6 +11,7 @@
 //!
 //! Never a pause: bytes are taken out of the host's buffer and stashed, and whole frames go on.
 
+mod candidate;
 mod client;
 mod connection;
 mod counts;
@@ -26,6 +27,7 @@ use partywall_event_scope::kafka::session::Options;
 use partywall_event_scope::scope::Counts;
 use partywall_tenant_context::FetchedKeys;
 
+use crate::chain::{self, Chained};
 use crate::config::Kafka;
 use crate::fetched::Teller;
 use crate::host;
@@ -44,6 +46,8 @@ pub(crate) struct Setup {
     shared: Rc<Shared>,
     ids: Ids,
     told: Told,
+    /// Numbers the lines of this VM, where the configuration gives a key for it.
+    chain: Option<Rc<Chained>>,
     /// The time of the last tick, in seconds since the Unix epoch; 0 before the first one.
     clock: Cell<u64>,
     /// Tells whose records are fetched, where somebody is to know.
@@ -52,7 +56,12 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Of a checked configuration.
-    pub(crate) fn new(config: Kafka) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The host cannot give what a chain needs.
+    pub(crate) fn new(mut config: Kafka) -> Result<Self, &'static str> {
+        let chain = config.audit_chain.take().map(|secrets| chain::of(&secrets)).transpose()?;
         let policy = policy::of(&Wanted {
             trust: &config.trust,
             source: &config.bundle,
@@ -66,7 +75,7 @@ impl Setup {
         let told = Told::new(config.allows);
         let vm = config.fetched_to.clone();
         let teller = vm.map(|vm| Teller::new(FetchedKeys::new(&config.shared_state), vm));
-        Self { config, policy, shared, ids, told, clock: Cell::new(0), teller }
+        Ok(Self { config, policy, shared, ids, told, chain, clock: Cell::new(0), teller })
     }
 
     /// Looks after policy and metrics.
@@ -74,6 +83,16 @@ impl Setup {
         self.clock.set(now_ms / 1000);
         self.policy.borrow_mut().tick(now_ms);
         self.told.tick();
+        if let Some(chain) = &self.chain {
+            chain.tick(now_ms);
+        }
+    }
+
+    /// The plugin ends.
+    pub(crate) fn leave(&self) {
+        if let Some(chain) = &self.chain {
+            chain.leave(host::now_ms());
+        }
     }
 
     /// The time in seconds since the Unix epoch, as of the last tick, which is a tenth of a second old at most: the host is

@@ -159,13 +159,19 @@ impl Running {
         busy || self.policy().borrow().is_loading()
     }
 
-    /// What numbers the decisions of requests, where something does.
-    fn chain(&self) -> Option<&Rc<Chained>> {
+    /// It ends: what numbers decisions writes its last line.
+    fn leave(&self) {
         match self {
             #[cfg(feature = "requests")]
-            Self::Requests(setup) | Self::Events(setup) => setup.chain.as_ref(),
-            #[allow(unreachable_patterns, reason = "a module may run one kind alone")]
-            _ => None,
+            Self::Requests(setup) | Self::Events(setup) => {
+                if let Some(chain) = &setup.chain {
+                    chain.leave(host::now_ms());
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(setup) => setup.leave(),
+            #[cfg(feature = "redaction")]
+            Self::Redaction(_) => {}
         }
     }
 
@@ -211,7 +217,7 @@ impl Plugin {
         let environment = |name: &str| std::env::var(name).ok();
         #[cfg(feature = "kafka")]
         if root_id == KAFKA_SCOPE {
-            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?);
+            let setup = kafka::Setup::new(config::Kafka::read(bytes, environment)?)?;
             self.running = Some(Running::Kafka(Rc::new(setup)));
             return Ok(());
         }
@@ -286,8 +292,8 @@ impl Plugin {
 
 impl Context for Plugin {
     fn on_done(&mut self) -> bool {
-        if let Some(chain) = self.running.as_ref().and_then(Running::chain) {
-            chain.leave(host::now_ms());
+        if let Some(running) = &self.running {
+            running.leave();
         }
         true
     }

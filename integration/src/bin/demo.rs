@@ -13,6 +13,7 @@ use partywall_integration::mesh::{Mesh, Options, SIDECAR, STAGES};
 use partywall_integration::play::Player;
 use partywall_integration::report::{self, Paint};
 use partywall_integration::story::story;
+use partywall_integration::telemetry;
 
 const USAGE: &str = "usage: demo [--keep] [--stages]
 
@@ -77,7 +78,8 @@ fn demo(keep: bool, stages: bool) -> Result<usize> {
         println!("\n{}", report::journey(paint, step, outcome));
     }
     let (events, wrong) = events(paint)?;
-    let (total, different) = (played.len() + events, different + wrong);
+    let (telemetry, missed) = telemetry(paint)?;
+    let (total, different) = (played.len() + events + telemetry, different + wrong + missed);
     if different == 0 {
         println!("{}", paint.green(&format!("{total} of {total} as expected")));
     } else {
@@ -101,6 +103,21 @@ fn events(paint: Paint) -> Result<(usize, usize)> {
     let stage = Stage::start("demo-kafka")?;
     let played = stage.play(|step| {
         let line = format!("{:<8} {:<46} {}", step.tenant, step.name, step.told);
+        match step.is_right() {
+            true => println!("  {} {line}", paint.green("✓")),
+            false => println!("  {} {line}, not {}", paint.red("✗"), step.wanted),
+        }
+    })?;
+    println!();
+    Ok((played.len(), played.iter().filter(|step| !step.is_right()).count()))
+}
+
+/// Likewise of telemetry.
+fn telemetry(paint: Paint) -> Result<(usize, usize)> {
+    println!("{}", paint.bold("Starting a collector of telemetry and the proxy before it"));
+    let stage = telemetry::story::Stage::start("demo-telemetry")?;
+    let played = stage.play(|step| {
+        let line = format!("{:<8} {:<46} {}", step.who, step.name, step.told);
         match step.is_right() {
             true => println!("  {} {line}", paint.green("✓")),
             false => println!("  {} {line}, not {}", paint.red("✗"), step.wanted),

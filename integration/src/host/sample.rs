@@ -62,7 +62,16 @@ pub fn orders(place: &Place<'_>, caller: &str) -> Result<Host> {
 
 /// The proxy before the brokers of this cluster, at a listener that is this tenant's.
 pub fn brokers(place: &Place<'_>, cluster: &str, tenant: &str) -> Result<Host> {
-    start_as(place, "kafka_scope", "orders", json!({ "cluster": cluster, "tenant": tenant, "secrets": {} }))
+    brokers_with(place, cluster, tenant, json!({}))
+}
+
+/// The same with more of a configuration.
+pub fn brokers_with(place: &Place<'_>, cluster: &str, tenant: &str, more: Value) -> Result<Host> {
+    let mut configuration = json!({ "cluster": cluster, "tenant": tenant, "secrets": {} });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        configuration[name] = value.clone();
+    }
+    start_as(place, "kafka_scope", "orders", configuration)
 }
 
 /// Starts it and lets it fetch bundle and overlay.
@@ -82,7 +91,7 @@ fn start_as(place: &Place<'_>, root_id: &str, workload: &str, mut configuration:
         "path": format!("/tenancy.{audience}.bundle"),
         "overlay_path": "/tenancy.overlay",
     });
-    if root_id == "sidecar" {
+    if matches!(root_id, "sidecar" | "kafka_scope") {
         configuration["bundle"]["candidate_path"] = json!(format!("/tenancy.{audience}.candidate"));
     }
     configuration["trusted_keys"] = json!({ "env": "PARTYWALL_BUNDLE_KEYS" });

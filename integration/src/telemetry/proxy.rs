@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::bootstrap::Bootstrap;
 use crate::certificates::{Workload, uri};
 use crate::envoy::{Envoy, Start};
 use crate::mesh::unique;
-use crate::ports::free;
+use crate::ports::{free, local};
 use crate::process::Process;
 use crate::roots::secret;
 use crate::site::{MESH, Site, compile, tenancy};
@@ -47,8 +47,10 @@ pub struct Options<'a> {
     pub name: &'a str,
     /// `redaction.yaml` of the tenancy directory.
     pub redaction: &'a str,
-    /// Where other tenants' records go where the rules quarantine them.
+    /// Where records of other tenants go that are kept back.
     pub quarantine: Option<u16>,
+    /// Whether a filter `access_log` stands before it; the log has what it says.
+    pub access_log: bool,
 }
 
 /// An Envoy that runs until this is dropped.
@@ -88,14 +90,14 @@ impl Proxy {
             site.certificates.issue(vec![uri(&id)?])?.write(&tls, tenant)?;
         }
         let [guarded, open, admin] = free()?;
-        let quarantine = options.quarantine.unwrap_or(collector.http);
-        let ports = [guarded, open, admin, collector.http, collector.grpc, site.ports.bundles, quarantine];
+        let ports = [guarded, open, admin, collector.http, collector.grpc, site.ports.bundles];
+        let all = ports.into_iter().chain(options.quarantine).collect();
         let mut serving = cli::serve(&site.bundles(), &site.keys(), site.ports.bundles)?;
         let bundles = Process::start("bundles", &mut serving, &site.directory.join("logs"))?;
         let names = names(&site)?;
         let mut envoy = Envoy::start(Start {
             name: "collector",
-            bootstrap: Bootstrap::rendered(bootstrap(ports), ports.to_vec()).installed_in(&site.directory.join("etc")),
+            bootstrap: Bootstrap::rendered(bootstrap(ports, options), all).installed_in(&site.directory.join("etc")),
             admin: Some(admin),
             environment: site.environment(ENVIRONMENT)?,
             directory: &site.directory,
@@ -129,6 +131,11 @@ impl Proxy {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["run"] == run).collect()
+    }
+
+    /// Where the listener with the filter is.
+    pub fn guarded(&self) -> SocketAddr {
+        local(self.guarded)
     }
 
     fn log(&self) -> PathBuf {
@@ -176,26 +183,49 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
-fn bootstrap([guarded, open, admin, http, grpc, bundles, quarantine]: [u16; 7]) -> String {
-    let listeners = listener("guarded", guarded, &filter()) + &listener("open", open, "");
-    let clusters = cluster("collector", http, "")
+fn bootstrap([guarded, open, admin, http, grpc, bundles]: [u16; 6], options: &Options<'_>) -> String {
+    let access_log = if options.access_log { access_log() } else { String::new() };
+    let filters = access_log + &filter(options.quarantine.is_some());
+    let listeners = listener("guarded", guarded, &filters) + &listener("open", open, "");
+    let clusters = options.quarantine.map_or(String::new(), |port| cluster("quarantine", port, ""))
+        + &cluster("collector", http, "")
         + &cluster("collector-grpc", grpc, OVER_HTTP2)
-        + &cluster("quarantine", quarantine, "")
         + &cluster("partywall-bundles", bundles, "");
     format!(
         "node: {{ id: collector-proxy, cluster: collector }}\nadmin:\n  address:\n    socket_address: {{ address: 127.0.0.1, \
-         port_value: {admin} }}\nstatic_resources:\n  listeners:\n{listeners}  clusters:\n{clusters}"
+         port_value: {admin} }}\n{STATS}static_resources:\n  listeners:\n{listeners}  clusters:\n{clusters}"
     )
 }
 
-fn filter() -> String {
+/// What makes labels of what stands in names of counters.
+const STATS: &str = r#"stats_config:
+  stats_tags:
+    - { tag_name: carrier, regex: "(carrier=\\.=(.*?);\\.;)" }
+    - { tag_name: detector, regex: "(detector=\\.=(.*?);\\.;)" }
+    - { tag_name: action, regex: "(action=\\.=(.*?);\\.;)" }
+    - { tag_name: outcome, regex: "(outcome=\\.=(.*?);\\.;)" }
+"#;
+
+/// Its place in the filter, by spaces: what a `log_redaction` has that others have not.
+const OWN: &str = "                            ";
+
+fn filter(quarantines: bool) -> String {
+    let quarantine = if quarantines { format!("{OWN}quarantine: {{ cluster: quarantine }}\n") } else { String::new() };
+    wasm("log_redaction", &format!("{OWN}role: inbound\n{quarantine}"))
+}
+
+fn access_log() -> String {
+    wasm("access_log", &format!("{OWN}headers: [User-Agent, referer]\n"))
+}
+
+fn wasm(root_id: &str, own: &str) -> String {
     format!(
-        r#"                  - name: partywall.log_redaction
+        r#"                  - name: partywall.{root_id}
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
                       config:
-                        name: partywall.log_redaction
-                        root_id: log_redaction
+                        name: partywall.{root_id}
+                        root_id: {root_id}
                         failure_policy: FAIL_RELOAD
                         vm_config:
                           vm_id: partywall-data
@@ -206,12 +236,10 @@ fn filter() -> String {
                         configuration:
                           "@type": type.googleapis.com/google.protobuf.Struct
                           value:
-                            role: inbound
-                            mesh: {MESH}
+{own}                            mesh: {MESH}
                             bundle: {{ cluster: partywall-bundles, path: /tenancy.redaction.bundle, overlay_path: /tenancy.overlay }}
                             trusted_keys: {{ env: PARTYWALL_BUNDLE_KEYS }}
                             secrets: {{ fingerprint: PARTYWALL_FINGERPRINT }}
-                            quarantine: {{ cluster: quarantine }}
 "#
     )
 }
@@ -261,6 +289,8 @@ fn listener(name: &str, port: u16, filter: &str) -> String {
                           detail: "%FILTER_STATE(wasm.partywall.detail:PLAIN)%"
                           redaction: "%FILTER_STATE(wasm.partywall.redaction:PLAIN)%"
                           upstream: "%UPSTREAM_HOST%"
+                          logged_path: "%FILTER_STATE(wasm.partywall.log.path:PLAIN)%"
+                          logged_headers: "%FILTER_STATE(wasm.partywall.log.headers:PLAIN)%"
                 route_config:
                   name: {name}
                   virtual_hosts:

@@ -1,5 +1,6 @@
 //! `detectors`: what is looked for, and what of one's own.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -133,7 +134,7 @@ impl<'s> Detection<'s> {
     pub(super) fn build(&self, at: At<'_>, report: &mut Report) -> Option<Rc<Detectors>> {
         let (mut selection, before) = (self.to_selection(), report.errors());
         let detectors = loop {
-            match Detectors::new(&selection) {
+            match made(&selection) {
                 Ok(detectors) => break detectors,
                 Err(error) => {
                     let own = match &error {
@@ -158,7 +159,7 @@ impl<'s> Detection<'s> {
         }
         let mut search = Search { scratch: Scratch::new(&detectors), detectors: &detectors, found: Vec::new() };
         self.custom.iter().for_each(|own| search.try_out(own, report));
-        Some(Rc::new(detectors))
+        Some(detectors)
     }
 
     fn tell(&self, error: DetectorError, at: At<'_>, report: &mut Report) {
@@ -192,6 +193,22 @@ impl<'s> Detection<'s> {
         };
         report.push(at.error(message).help(help));
     }
+}
+
+/// What was made last is kept: a directory is read again and again, and its automaton takes longer than all the rest.
+fn made(selection: &Selection) -> Result<Rc<Detectors>, DetectorError> {
+    type Last = Option<(Selection, Rc<Detectors>)>;
+    thread_local! {
+        static LAST: RefCell<Last> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((known, detectors)) if known == selection => Ok(detectors.clone()),
+        _ => {
+            let detectors = Rc::new(Detectors::new(selection)?);
+            *last = Some((selection.clone(), detectors.clone()));
+            Ok(detectors)
+        }
+    })
 }
 
 struct Search<'d> {

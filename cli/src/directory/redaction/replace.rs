@@ -7,7 +7,8 @@ use partywall_log_redaction::replace::{Action, Replace};
 
 use crate::directory::fields::{Report, choice};
 use crate::directory::redaction::detectors::Detection;
-use crate::directory::yaml::{Located, Node, Value};
+use crate::directory::redaction::keys;
+use crate::directory::yaml::{At, Located, Node, Value};
 use crate::redact;
 
 /// What can become of what is found.
@@ -23,8 +24,10 @@ pub(crate) const ACTIONS: &[(&str, Action)] = &[
 /// `replace` as written.
 #[derive(Debug, Default)]
 pub(super) struct Replaced<'s> {
-    /// `default`, and the other names.
+    /// `default`, and where it stands.
     default: Action,
+    default_at: Option<At<'s>>,
+    /// The other names.
     by: Vec<(Located<'s, String>, Action)>,
 }
 
@@ -43,7 +46,7 @@ pub(super) fn read<'s>(node: Node<'s>, report: &mut Report) -> Replaced<'s> {
         }
         let Some(action) = choice(node, "what stands for a value", ACTIONS, report) else { continue };
         if name.value == "default" {
-            replaced.default = action;
+            (replaced.default, replaced.default_at) = (action, Some(name.at));
         } else {
             replaced.by.push((name, action));
         }
@@ -56,6 +59,12 @@ impl Replaced<'_> {
     pub(super) fn to_replace(&self) -> Replace {
         let by = self.by.iter().map(|(name, action)| (name.value.clone(), *action)).collect();
         Replace { default: self.default, by }
+    }
+
+    /// Where something asks for a key of the tenant.
+    pub(super) fn asks(&self) -> Option<At<'_>> {
+        let of_default = self.default_at.filter(|_| keys::takes_a_key(self.default));
+        of_default.or_else(|| self.by.iter().find(|(_, action)| keys::takes_a_key(*action)).map(|(name, _)| name.at))
     }
 
     /// Reports names that are no detector's and no group's, or of one that is off.

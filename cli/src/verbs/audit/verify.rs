@@ -9,7 +9,7 @@ use crate::exit::{Exit, Outcome};
 /// Tell whether access logs are whole: no line removed, altered, repeated, swapped or cut off
 ///
 /// Reads JSON lines whose field `chain` is what the filter wrote, and Envoy's own log (standard error), which tells what
-/// was open when no line did, and that an Envoy ended. In any order, any number of Envoys, both logs in one file or not.
+/// was open when no line did, that an Envoy ended, and what kafka_scope decided. In any order, any number of Envoys, both logs in one file or not.
 /// A line that is not there is told as
 ///   removed   a later checkpoint says that its request was over
 ///   open      no later one says so, and the VM may run
@@ -23,6 +23,7 @@ use crate::exit::{Exit, Outcome};
     after_help = "Examples:
   partywall audit verify orders.log orders.err --key keys/audit.keys
   partywall audit verify orders.log orders.err --key keys/orders.env --ended
+  partywall audit verify kafka-proxy.err --key keys/kafka-proxy.env
   kubectl logs deploy/orders -c istio-proxy | partywall audit verify - --key keys/audit.keys --part --json"
 )]
 pub(crate) struct Args {

@@ -1,11 +1,12 @@
 //! What a way back gives again: what the old revision gave, and the one in force does not.
 
+use partywall_log_redaction::SealedKeys;
 use partywall_tenancy::{BundleBody, Service, Share, TenantId, TenantStatus, UnixSeconds, WithdrawnConsent};
 use serde::Serialize;
 
 use crate::command::note;
 use crate::time::rfc3339;
-use crate::{clusters, shares};
+use crate::{clusters, redaction, shares};
 
 /// All of it.
 #[derive(Serialize)]
@@ -22,6 +23,10 @@ pub(super) struct Gains {
     platform_again: Vec<Platform>,
     /// Workloads that may call without a context again.
     without_context_again: Vec<Exception>,
+    /// Parts of redaction.yaml that say again what they said.
+    redaction_again: Vec<String>,
+    /// Tenants whose former keys for redaction come back: destroyed, or rotated since.
+    keys_again: Vec<String>,
 }
 
 /// A consent of a tenant.
@@ -75,6 +80,7 @@ impl Gains {
     ) -> Self {
         let lasts = |until: Option<UnixSeconds>| until.is_none_or(|until| now < until);
         let shared = old.shares.iter().filter(|share| lasts(share.until) && !holds(in_force, share));
+        let (redaction_again, keys_again) = redaction(in_force, old);
         let service = |name: &str| in_force.services.iter().find(|service| service.name == name);
         Self {
             active_again: active_again(in_force, old),
@@ -87,6 +93,8 @@ impl Gains {
             without_context_again: (old.services.iter())
                 .filter_map(|old| without_context(service(&old.name), old, now))
                 .collect(),
+            redaction_again,
+            keys_again,
         }
     }
 
@@ -132,6 +140,18 @@ impl Gains {
             }),
             "take one out of `accept_without_context` in services/, and compile",
         );
+        tell(
+            "redaction.yaml says again what it said then",
+            IN_A_ROW,
+            self.redaction_again.iter().map(|part| format!("`{part}`")),
+            "`partywall diff` tells what of it differs; a compile brings back what holds now",
+        );
+        tell(
+            "keys for redaction come back that were destroyed or rotated since, of",
+            IN_A_ROW,
+            self.keys_again.clone(),
+            "what was shredded opens again for who holds the master key: compile, and destroy the bundles of `history` too",
+        );
     }
 }
 
@@ -145,6 +165,23 @@ fn tell(what: &str, (before, between): Separators, of: impl IntoIterator<Item = 
     if !list.is_empty() {
         note(format_args!("warning: {what}:{before}{}\nhelp: {help}", list.join(between)));
     }
+}
+
+/// Parts of what is said of telemetry that differ, and tenants with keys that are not in force.
+fn redaction(in_force: &BundleBody, old: &BundleBody) -> (Vec<String>, Vec<String>) {
+    let said = |body| redaction::of(body).flatten().unwrap_or_default();
+    let (now, then) = (said(in_force), said(old));
+    let parts = redaction::parts(&now).into_iter().zip(redaction::parts(&then));
+    let differ = parts.filter(|(now, then)| now != then).map(|((name, _), _)| name.to_owned());
+    let key = |keys: &SealedKeys| {
+        let of_now = now.keys.iter().find(|one| one.tenant == keys.tenant);
+        let same = |one: &SealedKeys| {
+            one.epoch == keys.epoch && keys.data.iter().all(|(kid, _)| one.data.iter().any(|(known, _)| known == kid))
+        };
+        !of_now.is_some_and(same)
+    };
+    let keys = then.keys.iter().filter(|keys| key(keys)).map(|keys| keys.tenant.to_string());
+    (differ.collect(), keys.collect())
 }
 
 /// What clusters of Kafka say, but for what they say in force.

@@ -199,8 +199,10 @@ fn one(
 ) -> Result<bool, Refusal> {
     let node = if action == Action::Update { &UPDATE } else { &SOURCE };
     let mut walk = Walk::new(leaves, desk);
-    let verdict = walk.unit(
+    let looks = walk.looks_in(text);
+    let verdict = walk.unit_looked_at(
         Unit::Record,
+        looks,
         |walk| {
             let mut document = Document::at(text, 0..begin);
             document.value(walk, &ACTION, b"", 0)?;

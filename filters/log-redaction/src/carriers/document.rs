@@ -12,7 +12,7 @@ use partywall_json::{Cursor, Fault, decode, write};
 use super::leaves::{Change, Part, Slot, Unit, Verdict};
 use super::refusal::Refusal;
 use super::walk::{Fate, Walk};
-pub(crate) use members::{Members, hash, unique};
+pub(crate) use members::{Members, unique};
 pub(crate) use tags::{To, tag};
 
 /// What a value of a text is, as its format says.
@@ -66,8 +66,10 @@ pub(crate) fn record(
     to: To,
 ) -> Result<bool, Refusal> {
     let before = walk.desk.splice.mark();
-    let verdict = walk.unit(
+    let looks = walk.looks_in(text.get(range.clone()).unwrap_or_default());
+    let verdict = walk.unit_looked_at(
         Unit::Record,
+        looks,
         |walk| {
             let mut document = Document::at(text, range.clone());
             if document.value(walk, node, b"", 0)? == Fate::Goes {
@@ -194,7 +196,7 @@ impl<'t> Document<'t> {
                 let key = meaning(self.cursor.string()?);
                 let key_end = self.here();
                 self.cursor.expect(b':')?;
-                walk.desk.keys.push(hash(&key));
+                walk.desk.keys.push(crate::hash::of(&key));
                 let mark = walk.desk.splice.mark();
                 let named = node.fields.iter().find(|(name, _)| name.as_bytes() == &*key);
                 let inner = named.map_or(&unnamed, |(_, inner)| inner);

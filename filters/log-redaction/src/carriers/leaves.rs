@@ -11,6 +11,12 @@ pub trait Leaves {
         false
     }
 
+    /// Whether it is to be asked of a unit whose names, and all that is in it, are written so, in JSON.
+    fn looks_in(&self, written: &[u8]) -> bool {
+        let _ = written;
+        self.looks()
+    }
+
     /// A leaf of the unit that began last, before any leaf of it is asked about: what is answered for the first may
     /// depend on the last, as on the tenant that a record names.
     fn look(&mut self, place: &Place<'_>, text: &[u8]) {

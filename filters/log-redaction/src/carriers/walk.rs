@@ -82,10 +82,27 @@ impl<'w> Walk<'w> {
         self.condemned = true;
     }
 
+    /// Whether a unit is to be gone through twice whose names are all in `written`, and in no name around it.
+    pub(crate) fn looks_in(&self, written: &[u8]) -> bool {
+        self.leaves.looks() && (!self.desk.path.text().is_empty() || self.leaves.looks_in(written))
+    }
+
     /// Goes through a unit: what is its own, then the units in it. A unit whose units are all left out is left out.
     pub(crate) fn unit(
         &mut self,
         unit: Unit,
+        own: impl FnMut(&mut Self) -> Result<(), Refusal>,
+        inner: impl FnOnce(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<Verdict, Refusal> {
+        let looks = self.leaves.looks();
+        self.unit_looked_at(unit, looks, own, inner)
+    }
+
+    /// As `unit`, where it is known whether it is gone through twice.
+    pub(crate) fn unit_looked_at(
+        &mut self,
+        unit: Unit,
+        looks: bool,
         mut own: impl FnMut(&mut Self) -> Result<(), Refusal>,
         inner: impl FnOnce(&mut Self) -> Result<(), Refusal>,
     ) -> Result<Verdict, Refusal> {
@@ -93,7 +110,7 @@ impl<'w> Walk<'w> {
         let level = self.desk.path.down(b"");
         let outer = std::mem::take(&mut self.tally);
         let mut read = Ok(());
-        if self.leaves.looks() {
+        if looks {
             self.looking = true;
             read = own(self);
             self.looking = false;

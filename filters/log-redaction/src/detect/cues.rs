@@ -3,7 +3,7 @@
 //! A pattern is as short as it can be and still rare in ordinary logs: it says where to look, the validator does the rest.
 
 use super::catalog::Built;
-use super::{Rules, iban, ids, place, secret};
+use super::{Rules, iban, ids, keys, place, secret};
 
 /// What a hit may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub(super) enum Cue {
     /// An id with letters: which, and which form of it.
     Lettered(usize, usize),
     /// Keys that say whose they are.
-    Key(usize),
+    Key,
     /// A provider's name.
-    Keyword(usize),
+    Keyword,
     /// What was masked before.
     Marker,
     /// An escape.
@@ -46,15 +46,15 @@ const SIGNED: &str = "(?i:x-amz-signature|x-amz-credential|x-amz-security-token|
     x-oss-signature|x-cos-security-token|[?&]signature|[?&]sig|[?&]hmac|[?&]key-pair-id|[?&]ossaccesskeyid|[?&]se_sig)(?i:=|%3D)";
 
 /// The cues of what is on, and their patterns. `heads` are those of keys.
-pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
+pub(super) fn all(rules: &Rules, heads: &[keys::Head]) -> Vec<(Cue, String)> {
     const FIXED: &[(Cue, &[Built], &str)] = &[
         (Cue::At, &[Built::Email, Built::Userinfo, Built::Database], "@"),
         (Cue::Plus, &[Built::Phone], "\\+[ (]?[1-9]"),
-        (Cue::Ipv4, &[Built::Ipv4], "(?:\\A|[^0-9A-Za-z.])[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]"),
+        (Cue::Ipv4, &[Built::Ipv4], "\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]"),
         (Cue::Ipv6Short, &[Built::Ipv6], "::"),
-        (Cue::Ipv6Full, &[Built::Ipv6], "(?:\\A|[^0-9A-Za-z:])(?i:(?:[0-9a-f]{1,4}:){6}[0-9a-f])"),
-        (Cue::Mac, &[Built::Mac], "(?:\\A|[^0-9A-Za-z])(?i:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})"),
-        (Cue::MacDotted, &[Built::Mac], "(?:\\A|[^0-9A-Za-z.])(?i:[0-9a-f]{4}\\.[0-9a-f]{4}\\.[0-9a-f]{4})"),
+        (Cue::Ipv6Full, &[Built::Ipv6], "(?i:(?::[0-9a-f]{1,4}){5}:[0-9a-f])"),
+        (Cue::Mac, &[Built::Mac], "(?i:(?:[:-][0-9a-f]{2}){5})"),
+        (Cue::MacDotted, &[Built::Mac], "(?i:(?:\\.[0-9a-f]{4}){2})"),
         (Cue::Jwt, &[Built::Jwt], "(?:\\A|[^0-9A-Za-z])eyJ[0-9A-Za-z_-]"),
         (Cue::Pem, &[Built::PrivateKey], "-----BEGIN "),
         (Cue::Basic, &[Built::Basic], "(?i:basic )[0-9A-Za-z+/=]"),
@@ -90,10 +90,13 @@ pub(super) fn all(rules: &Rules, heads: &[String]) -> Vec<(Cue, String)> {
         cues.extend(forms.map(|(form, lettered)| (Cue::Lettered(index, form), lettered.pattern.to_owned())));
     }
     let wanted = heads.iter().enumerate().filter(|(index, _)| rules.keys.ids_of_head(*index).any(|id| rules.is_on(id)));
-    cues.extend(wanted.map(|(index, head)| (Cue::Key(index), head.clone())));
-    let words = rules.keys.keywords.iter().enumerate();
-    let words = words.filter(|(_, (_, rows))| rules.keys.ids_of(rows).any(|id| rules.is_on(id)));
-    cues.extend(words.map(|(index, (word, _))| (Cue::Keyword(index), (*word).to_owned())));
+    cues.extend(keys::locators(wanted.map(|(_, head)| head)).map(|pattern| (Cue::Key, pattern)));
+    let words = rules.keys.keywords.iter();
+    let words = words.filter(|(_, rows)| rules.keys.ids_of(rows).any(|id| rules.is_on(id)));
+    let words = keys::locator_of_words(words.map(|(word, _)| *word));
+    if !words.is_empty() {
+        cues.push((Cue::Keyword, words));
+    }
     // What is located in any case has a quarter of the states; validators look at the case themselves.
     // A text is searched as if a line feed and a blank stood before it, so its start needs no states of its own.
     cues.into_iter().map(|(cue, pattern)| (cue, format!("(?i:{})", pattern.replace("\\A|", "")))).collect()

@@ -188,6 +188,9 @@ impl Forms {
     }
 }
 
+/// What locates an id of Hong Kong: not its six digits, since a state for each way to count them costs more than looking.
+pub(super) const HONG_KONG: &str = "[0-9]\\([0-9a]";
+
 /// The shortest and the longest word that may be an id.
 pub(super) const SHORTEST: usize = 8;
 pub(super) const LONGEST: usize = 18;
@@ -225,9 +228,10 @@ pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -
             _ => return None,
         }
     }
-    // The closing parenthesis of Hong Kong's ids.
+    // The closing parenthesis of Hong Kong's ids, which are in one piece.
     let stop = if text.slice(start, end).contains(&b'(') {
-        if text.at(end) != Some(b')') {
+        let parted = form.pattern == HONG_KONG && end - start != length + 1;
+        if text.at(end) != Some(b')') || parted {
             return None;
         }
         end + 1

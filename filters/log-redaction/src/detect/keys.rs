@@ -12,6 +12,8 @@ mod data;
 mod saas;
 mod sources;
 
+use std::collections::BTreeMap;
+
 use self::sources::SOURCES;
 use super::catalog::About;
 use super::text::{
@@ -81,8 +83,10 @@ pub(super) fn about() -> Vec<About> {
 /// All keys, ready to be matched.
 pub(super) struct Keys {
     rows: Vec<Row>,
-    /// Rows of one locator.
+    /// Rows of one head.
     located: Vec<Vec<usize>>,
+    /// Heads by how many bytes of them are seen, each with the byte that it starts with, in lower case.
+    heads: BTreeMap<usize, Vec<(u8, usize)>>,
     /// Rows by keyword.
     pub(super) keywords: Vec<(&'static str, Vec<usize>)>,
 }
@@ -102,17 +106,17 @@ enum Piece {
 }
 
 impl Keys {
-    /// The keys, and the locators of those that have one, each with its number for `at`.
-    pub(super) fn new() -> (Self, Vec<String>) {
+    /// The keys, and the heads of those that are located by themselves, each with its number.
+    pub(super) fn new() -> (Self, Vec<Head>) {
         let (names, first) = (names(), super::catalog::built() + super::ids::all().count());
-        let mut keys = Self { rows: Vec::new(), located: Vec::new(), keywords: Vec::new() };
-        let mut patterns: Vec<String> = Vec::new();
+        let mut keys = Self { rows: Vec::new(), located: Vec::new(), heads: BTreeMap::new(), keywords: Vec::new() };
+        let mut heads: Vec<Head> = Vec::new();
         for key in all() {
             let index = names.binary_search(&key.name).unwrap_or(0);
             let pieces = pieces(key.format);
-            let (pattern, seen) = pattern(&pieces);
+            let head = head(&pieces);
             let row = keys.rows.len();
-            keys.rows.push(Row { id: DetectorId((first + index) as u16), pieces, seen, crc: key.crc });
+            keys.rows.push(Row { id: DetectorId((first + index) as u16), pieces, seen: head.seen, crc: key.crc });
             if !key.keyword.is_empty() {
                 match keys.keywords.iter_mut().find(|known| known.0 == key.keyword) {
                     Some(known) => known.1.push(row),
@@ -120,15 +124,17 @@ impl Keys {
                 }
                 continue;
             }
-            match patterns.iter().position(|known| *known == pattern) {
+            match heads.iter().position(|known| *known == head) {
                 Some(at) => keys.located.get_mut(at).into_iter().for_each(|rows| rows.push(row)),
                 None => {
-                    patterns.push(pattern);
+                    let first = head.first.to_ascii_lowercase();
+                    keys.heads.entry(head.seen).or_default().push((first, heads.len()));
+                    heads.push(head);
                     keys.located.push(vec![row]);
                 }
             }
         }
-        (keys, patterns)
+        (keys, heads)
     }
 }
 
@@ -207,20 +213,27 @@ fn written(class: Class) -> String {
 /// How much of a key its locator sees, if it is not longer by its text alone: with less it would hit too often.
 const SEEN: usize = 8;
 
-/// What locates a key, and how many bytes from its first text on: that text, and some of what follows if it is short.
-fn pattern(pieces: &[Piece]) -> (String, usize) {
-    let lead = matches!(pieces.first(), Some(Piece::Some { .. }));
-    let mut pattern = String::from(if lead { "" } else { "(?:\\A|[^0-9A-Za-z])" });
-    let mut rest = pieces.iter().skip(usize::from(lead));
+/// What locates a key: its text, and some of what follows if that is short.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Whether something else of the key stands before it.
+    led: bool,
+    first: u8,
+    /// What follows, as a regular expression writes it.
+    rest: String,
+    /// How many bytes are seen of it.
+    seen: usize,
+}
+
+fn head(pieces: &[Piece]) -> Head {
+    let led = matches!(pieces.first(), Some(Piece::Some { .. }));
+    let (mut first, mut pattern) = (0, String::new());
+    let mut rest = pieces.iter().skip(usize::from(led));
     let mut seen = 0;
     if let Some(Piece::Text(text)) = rest.next() {
         seen = text.len();
-        for byte in text.chars() {
-            if !byte.is_ascii_alphanumeric() {
-                pattern.push('\\');
-            }
-            pattern.push(byte);
-        }
+        first = text.bytes().next().unwrap_or_default();
+        text.chars().skip(1).for_each(|character| escaped(character, &mut pattern));
     }
     if let Some(Piece::Some { class, least, .. }) = rest.next()
         && seen < SEEN
@@ -229,11 +242,64 @@ fn pattern(pieces: &[Piece]) -> (String, usize) {
         pattern.push_str(&format!("{}{{{more}}}", written(*class)));
         seen += more;
     }
-    (pattern, seen)
+    Head { led, first, rest: pattern, seen }
 }
 
-/// The key of which the `located`th locator has seen the beginning, up to `end`.
-pub(super) fn located(look: &Look<'_>, located: usize, end: usize) -> Option<Candidate> {
+fn escaped(character: char, out: &mut String) {
+    if !character.is_ascii_alphanumeric() {
+        out.push('\\');
+    }
+    out.push(character);
+}
+
+/// The locators of all heads together: one of those that a word may start with, and one of those that stand in a key. A
+/// locator each would have the automaton go through all of them at every byte that it has not seen in a state yet.
+pub(super) fn locators<'h>(heads: impl Iterator<Item = &'h Head>) -> impl Iterator<Item = String> {
+    let (mut apart, mut led) = (Vec::new(), Vec::new());
+    for head in heads {
+        let list = if head.led { &mut led } else { &mut apart };
+        list.push((head.first, head.rest.as_str()));
+    }
+    let all = [("(?:\\A|[^0-9A-Za-z])", by_first(apart.into_iter())), ("", by_first(led.into_iter()))];
+    all.into_iter().filter(|(_, heads)| !heads.is_empty()).map(|(before, heads)| format!("{before}(?:{heads})"))
+}
+
+/// The locator of all providers' names together; empty where there are none.
+pub(super) fn locator_of_words<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    by_first(words.filter_map(|word| Some((word.bytes().next()?, word.get(1..)?))))
+}
+
+/// Alternatives, parted by the byte that they start with.
+fn by_first<'a>(all: impl Iterator<Item = (u8, &'a str)>) -> String {
+    let mut parted: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
+    for (first, rest) in all {
+        parted.entry(first.to_ascii_lowercase()).or_default().push(rest);
+    }
+    let mut out = String::new();
+    for (first, rests) in parted {
+        out.push_str(if out.is_empty() { "" } else { "|" });
+        escaped(char::from(first), &mut out);
+        out.push_str(&format!("(?:{})", rests.join("|")));
+    }
+    out
+}
+
+/// The keys whose heads end at `end`. Returns where to go on, behind one that is proved.
+pub(super) fn located(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> usize {
+    let mut on = 0;
+    for (seen, heads) in &look.rules.keys.heads {
+        let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.at(head)) else { continue };
+        for (_, head) in heads.iter().filter(|(known, _)| *known == first.to_ascii_lowercase()) {
+            let Some(found) = one(look, *head, end) else { continue };
+            out.push(found);
+            on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });
+        }
+    }
+    on
+}
+
+/// The key of which the `located`th head may end at `end`.
+fn one(look: &Look<'_>, located: usize, end: usize) -> Option<Candidate> {
     let keys = &look.rules.keys;
     let rows = keys.located.get(located)?;
     let mut best: Option<Candidate> = None;
@@ -247,13 +313,26 @@ pub(super) fn located(look: &Look<'_>, located: usize, end: usize) -> Option<Can
     best
 }
 
-/// The key of a provider whose name ends at `end`.
-pub(super) fn after(look: &Look<'_>, keyword: usize, end: usize) -> Option<Candidate> {
+/// The keys of providers whose names end at `end`. Returns where to go on, behind one that is proved.
+pub(super) fn after(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> usize {
+    let mut on = 0;
+    let last = look.text.before(end).unwrap_or_default().to_ascii_lowercase();
+    for (name, rows) in look.rules.keys.keywords.iter().filter(|(name, _)| name.as_bytes().last() == Some(&last)) {
+        let Some(found) = after_one(look, name, rows, end) else { continue };
+        out.push(found);
+        on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });
+    }
+    on
+}
+
+fn after_one(look: &Look<'_>, name: &str, rows: &[usize], end: usize) -> Option<Candidate> {
     const FAR: usize = 48;
     let keys = &look.rules.keys;
-    let (name, rows) = keys.keywords.get(keyword)?;
     let text = &look.text;
     let from = end.checked_sub(name.len())?;
+    if !text.starts_folded(from, name.as_bytes()) {
+        return None;
+    }
     // A short name is the beginning of many words: `lobby`, `awsome`.
     if !text.opens(from, super::text::LETTER) || name.len() <= 4 && !name.ends_with('_') && text.is(end, LOWER) {
         return None;
@@ -291,6 +370,10 @@ pub(super) fn by_name(look: &Look<'_>, keywords: &[usize]) -> Option<Candidate> 
 
 /// The keywords that stand in a field's name together with a word for secrets.
 pub(super) fn keywords_in(keys: &Keys, name: &[u8]) -> Vec<usize> {
+    // Most have no word for secrets at all.
+    if !secretive(name) {
+        return Vec::new();
+    }
     let name = name.to_ascii_lowercase();
     let there = |word: &str| {
         let at = name.windows(word.len()).position(|window| window == word.as_bytes());

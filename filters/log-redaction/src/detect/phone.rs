@@ -131,6 +131,42 @@ pub(super) const NATIONAL: &[(&str, &[&str], usize, usize)] = &[
     ("sg", &["3", "6", "8", "9"], 8, 8),
 ];
 
+/// By two digits that a number starts with, a bit for each length that numbers of some country have which start so.
+const LENGTHS: [u32; 100] = {
+    let mut lengths = [0; 100];
+    let mut nth = 0;
+    #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+    while nth < NATIONAL.len() {
+        let (_, starts, least, most) = NATIONAL[nth];
+        let all = (1 << (most + 1)) - (1 << least);
+        let mut start = 0;
+        while start < starts.len() {
+            let digits = starts[start].as_bytes();
+            let first = (digits[0] - b'0') as usize * 10;
+            match digits.len() {
+                1 => {
+                    let mut second = 0;
+                    while second < 10 {
+                        lengths[first + second] |= all;
+                        second += 1;
+                    }
+                }
+                _ => lengths[first + (digits[1] - b'0') as usize] |= all,
+            }
+            start += 1;
+        }
+        nth += 1;
+    }
+    lengths
+};
+
+/// Whether numbers of some country start so and have so many digits.
+fn fits(number: &Number, total: usize) -> bool {
+    let [first, second] = number.digits(2) else { return false };
+    let lengths = LENGTHS.get(usize::from(*first) * 10 + usize::from(*second)).copied().unwrap_or_default();
+    lengths.checked_shr(total as u32).is_some_and(|lengths| lengths & 1 == 1)
+}
+
 /// Shapes in which nothing else is written, how they start, and the most they are asked besides.
 const FREE: &[(Shape, &[&str])] = &[
     (shape("3)3-4"), &["2", "3", "4", "5", "6", "7", "8", "9"]),
@@ -207,13 +243,11 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option
         let starts = |with: &[&str]| with.iter().any(|with| begins(number, with));
         let free = FREE.iter().any(|(known, with)| *known == group.shape && starts(with))
             && right_in_nanp(group.shape, number);
-        let fits =
-            || NATIONAL.iter().any(|(_, with, least, most)| (*least..=*most).contains(&group.total) && starts(with));
         // What has dots like an address, or blanks between single digits, is something else.
         let before = number.groups().get(..index).unwrap_or_default();
         let odd = index == 3 && before.iter().all(|group| group.separator == b'.')
             || before.iter().filter(|group| group.size == 1).count() > 1;
-        if free || !odd && fits() && look.told(PHONE, start, group.end) {
+        if free || !odd && fits(number, group.total) && look.told(PHONE, start, group.end) {
             return finish(look, open, *group, number);
         }
     }
@@ -285,4 +319,25 @@ fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number) -> Optio
         return None;
     }
     look.found(Built::Phone, start, end, Strength::Shaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::text::Text;
+
+    #[test]
+    fn lengths_by_two_digits_are_those_of_all_countries() {
+        for start in 0..100_usize {
+            let written = format!("{start:02}00000000000000");
+            let text = Text::new(written.as_bytes());
+            let number = Number::read(&text, 0);
+            for total in 7..=14 {
+                let one = |(_, with, least, most): &(&str, &[&str], usize, usize)| {
+                    (*least..=*most).contains(&total) && with.iter().any(|with| written.starts_with(with))
+                };
+                assert_eq!(fits(&number, total), NATIONAL.iter().any(one), "{start:02} of {total}");
+            }
+        }
+    }
 }

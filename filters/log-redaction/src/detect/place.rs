@@ -7,7 +7,7 @@ use super::{Candidate, Look, Strength};
 
 /// A pair: decimals, a separator, and decimals again.
 pub(super) const PAIR: &str =
-    "[0-9]\\.[0-9]{3}[0-9]*(?:[NS]|[\\xc2\\xc3][\\xa0-\\xbf])?[,; ]{1,2}[ ]?[+-]?[0-9]{1,3}\\.[0-9]{3}";
+    "\\.[0-9]{3}[0-9]*(?:[NS]|[\\xc2\\xc3][\\xa0-\\xbf])?[,; ]{1,2}[ ]?[+-]?[0-9]{1,3}\\.[0-9]{3}";
 /// One of them by name.
 pub(super) const NAMED: &str = "(?i:(?:\\A|[^A-Za-z])(?:lat|latitude|lon|lng|long|longitude)[\"'\\\\]{0,3}[ ]{0,2}[:=][ ]{0,2}[\"']?[+-]?[0-9]{1,3}\\.[0-9])";
 

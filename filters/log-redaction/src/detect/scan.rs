@@ -1,30 +1,34 @@
 //! One search: the automaton over the text, validators at its hits, and again over what is decoded.
 
-use regex_automata::hybrid::{dfa, regex};
+use regex_automata::hybrid::regex;
 
 use super::catalog::Built;
 use super::cues::Cue;
 use super::decode::{Decoded, long_words, may_be_base64, runs, words};
 use super::number::{Number, start_of_eight};
+use super::states::States;
 use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
 use super::{
-    Candidate, Detectors, Finding, Hint, Look, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
+    Candidate, Detectors, Finding, Hint, Look, Rules, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
     secret, settle, token,
 };
 
-/// Field names whose meaning is remembered.
+/// Field names whose meaning is remembered: so many that fall on the same place, in so many places.
+const WAYS: usize = 4;
 const KEYS: usize = 64;
 /// The longest field name that is read; of a longer one, its end.
 const KEY: usize = 128;
 
 /// What a search needs beside the detectors, to be used again and again.
 pub struct Scratch {
-    automaton: dfa::Cache,
+    automaton: States,
     custom: Vec<regex::Cache>,
     candidates: Vec<Candidate>,
     decoded: Decoded,
-    keys: Vec<Option<Key>>,
+    keys: Keys,
+    /// Where what needs no second look stands.
+    proved: Vec<(usize, usize)>,
     steps: u64,
 }
 
@@ -39,11 +43,12 @@ impl Scratch {
     /// For `detectors`, and no others.
     pub fn new(detectors: &Detectors) -> Self {
         Self {
-            automaton: detectors.locator.cache(),
+            automaton: detectors.locator.states(),
             custom: detectors.custom.iter().map(super::custom::Compiled::cache).collect(),
             candidates: Vec::new(),
             decoded: Decoded::default(),
-            keys: std::iter::repeat_with(|| None).take(KEYS).collect(),
+            keys: Keys::default(),
+            proved: Vec::new(),
             steps: 0,
         }
     }
@@ -55,23 +60,44 @@ impl Scratch {
 
     /// How much memory the automaton's states take, in bytes.
     pub fn memory(&self) -> usize {
-        self.automaton.memory_usage()
+        self.automaton.memory()
     }
+}
 
-    /// Forgets the field's name at `slot` unless it is `name`; then learns what it means.
-    fn learn(&mut self, detectors: &Detectors, name: &[u8]) -> usize {
-        let hash = name
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-        let slot = (hash >> 7) as usize % KEYS;
-        if let Some(place) = self.keys.get_mut(slot)
-            && place.as_ref().is_none_or(|known| known.name != name)
-        {
-            let rules = &detectors.rules;
-            let keywords = keys::keywords_in(&rules.keys, name);
-            *place = Some(Key { name: name.to_vec(), bits: rules.words.name(name), keywords });
+/// What names of fields speak of.
+#[derive(Default)]
+struct Keys {
+    places: Vec<[Option<Key>; WAYS]>,
+    /// Which one is forgotten next.
+    next: usize,
+}
+
+impl Keys {
+    /// What `name` speaks of; none where it is empty.
+    fn of(&mut self, rules: &Rules, name: &[u8]) -> Option<&Key> {
+        if name.is_empty() {
+            return None;
         }
-        slot
+        if self.places.is_empty() {
+            self.places.resize_with(KEYS, Default::default);
+        }
+        let place = self.places.get_mut((crate::hash::of(name) >> 7) as usize % KEYS)?;
+        let known = place.iter().position(|key| key.as_ref().is_some_and(|key| key.name == name));
+        let at = known.unwrap_or_else(|| {
+            self.next = (self.next + 1) % WAYS;
+            self.next
+        });
+        let key = place.get_mut(at)?;
+        if known.is_none() {
+            *key = Some(Key::new(rules, name));
+        }
+        key.as_ref()
+    }
+}
+
+impl Key {
+    fn new(rules: &Rules, name: &[u8]) -> Self {
+        Self { name: name.to_vec(), bits: rules.words.name(name), keywords: keys::keywords_in(&rules.keys, name) }
     }
 }
 
@@ -82,6 +108,15 @@ struct Seen {
     failed: bool,
 }
 
+/// The shortest text in which something is found that has none of the signs below: an address of IPv4.
+const SHORTEST: usize = 7;
+
+/// Whether a text, whose field's name says nothing and which no custom detector looks at, is too short for all that is looked
+/// for. Many are, as `GET` and `200`.
+fn says_nothing(text: &[u8]) -> bool {
+    text.len() < SHORTEST && !text.iter().any(|byte| matches!(byte, b'@' | b':' | b'=' | b'>'))
+}
+
 pub(super) fn find(
     detectors: &Detectors,
     scratch: &mut Scratch,
@@ -89,15 +124,26 @@ pub(super) fn find(
     hint: Hint<'_>,
     found: &mut Vec<Finding>,
 ) {
+    search(detectors, scratch, text, hint, found, true);
+}
+
+/// As `find`; where it is not `quick` nothing is taken for too short.
+fn search(
+    detectors: &Detectors,
+    scratch: &mut Scratch,
+    text: &[u8],
+    hint: Hint<'_>,
+    found: &mut Vec<Finding>,
+    quick: bool,
+) {
     found.clear();
     if text.is_empty() {
         return;
     }
     let key = hint.key.get(hint.key.len().saturating_sub(KEY)..).unwrap_or_default();
-    let slot = scratch.learn(detectors, key);
-    let Scratch { automaton, custom, candidates, decoded, keys, steps } = scratch;
+    let Scratch { automaton, custom, candidates, decoded, keys, proved, steps } = scratch;
     candidates.clear();
-    let known = keys.get(slot).and_then(Option::as_ref);
+    let known = keys.of(&detectors.rules, key);
     let bits = known.map_or((0, 0), |known| known.bits);
     let look = Look::new(text, &detectors.rules, key, bits);
     if !key.is_empty() {
@@ -108,6 +154,9 @@ pub(super) fn find(
         {
             candidates.extend(keys::by_name(&look, &known.keywords));
         }
+    }
+    if quick && bits.0 == 0 && candidates.is_empty() && custom.is_empty() && says_nothing(text) {
+        return;
     }
     let mut engine = Engine { detectors, automaton, custom };
     let seen = engine.scan(&look, candidates);
@@ -122,22 +171,28 @@ pub(super) fn find(
             *steps += engine.inside(decoded, key, bits, candidates, |start, end, decoded| decoded.place(start, end));
         }
     }
-    let mut spent = 0;
-    spent += runs(text, |start, end| {
-        let covered =
-            candidates.iter().any(|one| one.start <= start && end <= one.end && one.strength == Strength::Proved);
-        if !covered {
+    proved.clear();
+    proved.extend(candidates.iter().filter(|one| one.strength == Strength::Proved).map(|one| (one.start, one.end)));
+    proved.sort_unstable();
+    // Runs come in order, so that each of what is proved is looked at once.
+    let (mut left, mut until, mut spent) = (proved.iter().peekable(), 0, 0);
+    let looked_at = runs(text, |start, end| {
+        while let Some((_, proved)) = left.next_if(|(from, _)| *from <= start) {
+            until = until.max(*proved);
+            spent += 1;
+        }
+        if until < end {
             spent += engine.run(&look, decoded, start, end, candidates);
         }
     });
-    *steps += spent;
+    *steps += spent + looked_at;
     settle::settle(candidates, found);
 }
 
 /// The automaton and its caches.
 struct Engine<'e> {
     detectors: &'e Detectors,
-    automaton: &'e mut dfa::Cache,
+    automaton: &'e mut States,
     custom: &'e mut Vec<regex::Cache>,
 }
 
@@ -168,6 +223,8 @@ impl Engine<'_> {
                     numbers(look, end, out);
                     None
                 }
+                Cue::Key => return keys::located(look, end, out),
+                Cue::Keyword => return keys::after(look, end, out),
                 other => validate(look, *other, end),
             };
             let Some(found) = found else { return 0 };
@@ -303,9 +360,7 @@ fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
         Cue::Named => place::named(look, end),
         Cue::Iban => iban::iban(look, end),
         Cue::Lettered(index, form) => ids::lettered(look, index, form, end),
-        Cue::Key(index) => keys::located(look, index, end),
-        Cue::Keyword(index) => keys::after(look, index, end),
-        Cue::Number | Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
+        Cue::Number | Cue::Key | Cue::Keyword | Cue::Marker | Cue::Escape | Cue::Custom(_) => None,
     }
 }
 
@@ -359,5 +414,44 @@ fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
             return (next, false);
         }
         end = text.run(DIGIT, next, usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Selection;
+
+    #[test]
+    fn what_is_too_short_is_looked_through_all_the_same_and_nothing_is_found() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let (mut scratch, mut found, mut short) = (Scratch::new(&detectors), Vec::new(), 0);
+        let mut check = |text: &[u8], key: &[u8]| {
+            search(&detectors, &mut scratch, text, Hint { key }, &mut found, false);
+            let plain = found.clone();
+            find(&detectors, &mut scratch, text, Hint { key }, &mut found);
+            assert_eq!(found, plain, "{} ({})", String::from_utf8_lossy(text), String::from_utf8_lossy(key));
+            short += usize::from(says_nothing(text));
+        };
+        // All texts of three of these signs, and what is longer by chance.
+        let signs = b"a1@:=>.-+%/\\[] \"'_xZ09\xc2\xa0";
+        for at in 0..signs.len().pow(3) {
+            let sign = |nth: u32| signs[at / signs.len().pow(nth) % signs.len()];
+            check(&[sign(0), sign(1), sign(2)], b"");
+        }
+        let mut random = 5_u64;
+        let mut below = |end: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % end
+        };
+        let pieces = [
+            "otp", "sid", "cvc", "pwd", "pass", ":", "=", ">", "1", "23", "a", "@", "::1", "%40", "-", " ", ".", "1.1",
+        ];
+        let keys = ["", "", "phone", "password", "lat", "status", "datadog_api_key", "ssn"];
+        for _ in 0..60_000 {
+            let text: String = (0..1 + below(5)).map(|_| pieces[below(pieces.len())]).collect();
+            check(text.as_bytes(), keys[below(keys.len())].as_bytes());
+        }
+        assert!(short > 10_000, "{short} were too short");
     }
 }

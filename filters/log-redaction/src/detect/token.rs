@@ -128,13 +128,31 @@ fn mixed(token: &[u8]) -> bool {
     rises.count() >= 2
 }
 
+/// Parameters that hold nothing else, whatever it looks like.
+const SIGNS: &[&[u8]] = &[
+    b"x-amz-signature",
+    b"x-amz-credential",
+    b"x-amz-security-token",
+    b"awsaccesskeyid",
+    b"x-goog-signature",
+    b"x-goog-credential",
+    b"x-oss-signature",
+    b"x-cos-security-token",
+];
+
 /// The value of a parameter that signs a URL; its `=` or `%3D` ends at `end`.
 pub(super) fn signed(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let text = &look.text;
     let stop = text.run(TOKEN & !EQUALS | EQUALS | PERCENT | TILDE, end, 4096);
-    if stop - end < 6 || text.starts(end, super::text::MARKER) || text.starts(end, b"REDACTED") {
+    if stop == end || text.starts(end, super::text::MARKER) || text.starts(end, b"REDACTED") {
         return None;
     }
-    let digits = text.slice(end, stop.min(end + 256)).iter().any(|byte| is(*byte, DIGIT | PERCENT));
-    if digits { look.found(Built::Signature, end, stop, Strength::Shaped) } else { None }
+    let name = end - if text.before(end) == Some(b'=') { 1 } else { 3 };
+    let ends = |with: &&[u8]| name.checked_sub(with.len()).is_some_and(|start| text.starts_folded(start, with));
+    // `?sig=` and `&signature=` are others' parameters too.
+    let digits = || text.slice(end, stop.min(end + 256)).iter().any(|byte| is(*byte, DIGIT | PERCENT));
+    if SIGNS.iter().any(ends) || stop - end >= 6 && digits() {
+        return look.found(Built::Signature, end, stop, Strength::Shaped);
+    }
+    None
 }

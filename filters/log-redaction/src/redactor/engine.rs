@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::sight::Sight;
 use crate::detect::{DetectorId, Detectors, catalog};
 use crate::fields::{FieldError, FieldSet, Sets};
 use crate::replace::{Action, Keys, Replace};
@@ -60,6 +61,10 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
+/// The names of the fields that say what service a record is from, and what its classification is.
+pub(super) const SERVICE: &str = "service.name";
+pub(super) const CLASSIFICATION: &str = "partywall.classification";
+
 /// The number of what rules of fields mask, and of other tenants' names.
 pub(super) const FIELD: u16 = 0;
 pub(super) const FOREIGN: u16 = 1;
@@ -85,6 +90,8 @@ pub struct Engine {
     pub(super) tag: Option<String>,
     pub(super) summary: bool,
     pub(super) looks: bool,
+    /// What must stand in a record that says whose it is; none where that may be anything.
+    pub(super) sight: Option<Sight>,
 }
 
 impl Engine {
@@ -121,6 +128,9 @@ impl Engine {
         let marks = places.as_ref().map(Marks::new);
         let tenants = rules.tenants.clone().unwrap_or_default();
         let (by_service, by_classification) = fields.asks();
+        let asked = [(by_service, SERVICE), (by_classification, CLASSIFICATION)];
+        let asked: Vec<&str> = asked.iter().filter(|(asked, _)| *asked).map(|(_, name)| *name).collect();
+        let sight = Sight::new(rules.tenants.as_ref(), &asked);
         let looks = places.is_some() || by_service || by_classification;
         Ok(Self {
             detectors,
@@ -139,6 +149,7 @@ impl Engine {
             tag: tenants.tag,
             summary: rules.summary,
             looks,
+            sight,
         })
     }
 

@@ -55,21 +55,18 @@ impl Redactor {
 
     /// What is to be replaced, sorted and disjoint.
     fn spans(&mut self, place: &Place<'_>, text: &[u8], scan: bool) {
-        let engine = self.engine.clone();
         self.spans.clear();
         let key = place.part == Part::Key;
+        // The names in a summary are no values of a field that is called after keys.
+        let hint = if key || place.key == KEYS.as_bytes() { b"" } else { place.key };
+        if self.clean.has(place.part, hint, text) {
+            return;
+        }
+        let engine = self.engine.clone();
+        let mut clean = scan;
         if scan {
-            // The names in a summary are no values of a field that is called after keys.
-            let hint = if key || place.key == KEYS.as_bytes() { b"" } else { place.key };
-            let clean = key && self.clean.has(text);
-            if clean {
-                self.found.clear();
-            } else {
-                engine.detectors.find(&mut self.scratch, text, Hint { key: hint }, &mut self.found);
-            }
-            if key && !clean && self.found.is_empty() {
-                self.clean.add(text);
-            }
+            engine.detectors.find(&mut self.scratch, text, Hint { key: hint }, &mut self.found);
+            clean = self.found.is_empty();
             let mut written = self.memo.written(&engine.keys, text);
             for finding in &self.found {
                 let (what, action) = engine.of(finding.detector);
@@ -82,31 +79,37 @@ impl Redactor {
                 }
             }
         }
-        self.marks(&engine, place, text);
+        // A name of whatever tenant: whose record it stands in is another's question.
+        let names = self.marks(&engine, place, text);
+        if clean && !names {
+            self.clean.add(place.part, hint, text);
+        }
         if self.spans.len() > 1 {
             self.merge();
         }
     }
 
     /// Other tenants' names, which are masked but for the quarantine. Where its tenant is known, a record that has one more
-    /// has another tenant's.
-    fn marks(&mut self, engine: &Engine, place: &Place<'_>, text: &[u8]) {
-        let Some(marks) = engine.marks.as_ref().filter(|_| place.part != Part::Number) else { return };
+    /// has another tenant's. Says whether there is any name.
+    fn marks(&mut self, engine: &Engine, place: &Place<'_>, text: &[u8]) -> bool {
+        let Some(marks) = engine.marks.as_ref().filter(|_| place.part != Part::Number) else { return false };
         let own = self.owner();
         let masks = !self.quarantines();
         let spans = &mut self.spans;
-        let mut any = false;
+        let (mut any, mut others) = (false, false);
         marks.find(&*engine.directory, text, |range, tenant| {
+            any = true;
             if own != Some(tenant) {
-                any = true;
+                others = true;
                 if masks {
                     spans.push(Span { range, what: FOREIGN, action: Action::Mask });
                 }
             }
         });
         if let Some(open) = self.open.last_mut() {
-            open.mentions |= any && own.is_some() && engine.foreign != Foreign::Mask;
+            open.mentions |= others && own.is_some() && engine.foreign != Foreign::Mask;
         }
+        any
     }
 
     /// Of what overlaps all is masked, as another tenant's where a part is: nothing of its name may be left over.

@@ -90,19 +90,40 @@ pub fn reveal_all<K>(text: &[u8], key: impl Fn(&str) -> Option<K>) -> (Vec<u8>, 
 where
     K: Deref<Target = DataKey>,
 {
-    let (mut out, mut opened, mut at) = (Vec::with_capacity(text.len()), 0, 0);
+    let (mut out, mut opened) = (Vec::with_capacity(text.len()), 0);
+    reveal_each(text, key, &mut out, |value, out| {
+        if let Ok(value) = &value {
+            opened += 1;
+            out.extend_from_slice(value);
+        }
+        value.is_ok()
+    });
+    (out, opened)
+}
+
+/// Appends a text, and tells of each value in it what came of opening it. Who is told appends what is to stand in its
+/// place, or says `false` and leaves it as it is.
+pub fn reveal_each<K>(
+    text: &[u8],
+    key: impl Fn(&str) -> Option<K>,
+    out: &mut Vec<u8>,
+    mut each: impl FnMut(Result<Vec<u8>, RevealError>, &mut Vec<u8>) -> bool,
+) where
+    K: Deref<Target = DataKey>,
+{
+    let mut at = 0;
     for start in memchr::memmem::find_iter(text, HEAD) {
         let rest = text.get(start..).unwrap_or_default();
-        if let Some(form) = parts(rest).filter(|_| start >= at)
-            && let Ok(value) = open(rest, &form, &key)
-        {
-            out.extend_from_slice(text.get(at..start).unwrap_or_default());
-            out.extend_from_slice(&value);
-            (at, opened) = (start + form.end, opened + 1);
+        let Some(form) = parts(rest).filter(|_| start >= at) else { continue };
+        let before = out.len();
+        out.extend_from_slice(text.get(at..start).unwrap_or_default());
+        if each(open(rest, &form, &key), out) {
+            at = start + form.end;
+        } else {
+            out.truncate(before);
         }
     }
     out.extend_from_slice(text.get(at..).unwrap_or_default());
-    (out, opened)
 }
 
 /// Where the parts of a value are that stands at the beginning of a text.

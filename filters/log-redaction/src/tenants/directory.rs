@@ -17,6 +17,12 @@ pub trait Directory {
     /// The tenant of this full host, in lower case, without a dot at its end.
     fn by_host(&self, host: &[u8]) -> Option<Tenant>;
 
+    /// Whether [`by_host`](Self::by_host) may find this one, in any case: asked first, of everything with a dot in it.
+    fn may_be_host(&self, host: &[u8]) -> bool {
+        let _ = host;
+        true
+    }
+
     /// How many labels hosts have, at least and at most.
     fn labels(&self) -> RangeInclusive<usize>;
 
@@ -32,6 +38,42 @@ pub struct Listed {
     hosts: HashMap<Box<[u8]>, Tenant>,
     current: Vec<Rc<str>>,
     labels: Option<(usize, usize)>,
+    ends: Ends,
+}
+
+/// How hosts end, and how long they are, a bit for each by its hash: the hosts of a mesh end alike, and all else that has dots in
+/// it ends otherwise. Whoever knows how they end makes a search ask for his texts, which costs him a look at one place.
+#[derive(Clone, Debug)]
+struct Ends([u64; 64]);
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Ends {
+    fn place(host: &[u8]) -> (usize, u32) {
+        let mut end = [0; 8];
+        let last = host.len().saturating_sub(end.len());
+        for (place, byte) in end.iter_mut().zip(host.get(last..).unwrap_or_default()) {
+            *place = byte.to_ascii_lowercase();
+        }
+        let hash = (u64::from_le_bytes(end) ^ host.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
+        (hash as usize / 64, hash as u32 % 64)
+    }
+
+    fn add(&mut self, host: &[u8]) {
+        let (word, bit) = Self::place(host);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    fn has(&self, host: &[u8]) -> bool {
+        let (word, bit) = Self::place(host);
+        self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+    }
 }
 
 impl Listed {
@@ -45,6 +87,7 @@ impl Listed {
             let labels = host.split('.').count();
             let (least, most) = self.labels.unwrap_or((labels, labels));
             self.labels = Some((least.min(labels), most.max(labels)));
+            self.ends.add(host.as_bytes());
             self.hosts.insert(lower(host), tenant);
         }
         self.current.push(prints.first().copied().unwrap_or_default().into());
@@ -63,6 +106,10 @@ impl Directory for Listed {
 
     fn by_host(&self, host: &[u8]) -> Option<Tenant> {
         self.hosts.get(host).copied()
+    }
+
+    fn may_be_host(&self, host: &[u8]) -> bool {
+        self.ends.has(host)
     }
 
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]

@@ -135,6 +135,13 @@ impl Directory for Known {
         self.hosts.iter().find_map(label)
     }
 
+    fn may_be_host(&self, host: &[u8]) -> bool {
+        self.hosts.iter().any(|(_, after)| {
+            let end = host.len().checked_sub(after.len()).and_then(|at| host.get(at..));
+            end.is_some_and(|end| end.eq_ignore_ascii_case(after))
+        })
+    }
+
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]
     fn labels(&self) -> RangeInclusive<usize> {
         let labels = self.hosts.iter().map(|(before, after)| {

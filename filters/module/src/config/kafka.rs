@@ -28,6 +28,8 @@ pub(crate) struct Kafka {
     pub(crate) set_seal: SetSeal,
     /// Symmetric keys of issuers, by key id.
     pub(crate) issuer_keys: Option<Secrets>,
+    /// Links the lines about decisions; without it they have no link.
+    pub(crate) audit_chain: Option<Secrets>,
     /// The VM whose filters are told whose records a workload fetched.
     pub(crate) fetched_to: Option<String>,
     /// The largest request and response, in bytes.
@@ -66,6 +68,7 @@ struct RawSecrets {
     fingerprint: String,
     shared_state: String,
     issuer_keys: Option<String>,
+    audit_chain: Option<String>,
 }
 
 fn largest() -> f64 {
@@ -97,6 +100,7 @@ impl Kafka {
             set_seal: SetSeal::new(&shared_state),
             shared_state,
             issuer_keys: variables.named("issuer_keys", &raw.secrets.issuer_keys)?,
+            audit_chain: variables.named("audit_chain", &raw.secrets.audit_chain)?,
             fetched_to: raw.fetched_to,
             largest: bytes_of("largest", raw.largest)?,
             memory: bytes_of("memory", raw.memory)?,

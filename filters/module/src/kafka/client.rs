@@ -11,6 +11,7 @@ use partywall_tenant_context::jwt::{Keys, Verified};
 use partywall_tenant_context::{Peer, Shown, event_client};
 
 use super::Setup;
+use super::candidate::Trying;
 use super::decide::Verdicts;
 use crate::crypto::HostVerifier;
 use crate::{host, metrics};
@@ -54,6 +55,8 @@ pub(super) struct Under {
     /// How often something else came into force.
     pub(super) changes: u64,
     pub(super) now: u64,
+    /// The candidate beside it, where there is one.
+    pub(super) tried: Option<Trying>,
 }
 
 /// Whom the client acts for.
@@ -94,21 +97,23 @@ impl Client {
     /// Looks at what holds now. Says whether that is something else than before.
     pub(super) fn look(&mut self) -> Result<bool, Reason> {
         let now = self.setup.now();
-        let (view, authorization, changes) = {
+        let (view, authorization, changes, tried) = {
             let policy = self.setup.policy.borrow();
             let changes = policy.changes();
             if self.under.as_ref().is_some_and(|under| (under.changes, under.now) == (changes, now)) {
                 return Ok(false);
             }
             let (view, authorization) = policy.view(now)?;
-            (view, authorization, changes)
+            let tried = policy.tried(&view);
+            (view, authorization, changes, tried)
         };
+        let tried = tried.map(|tried| Trying::new(tried, &self.setup.shared));
         if let Some(under) = self.under.as_mut().filter(|under| under.changes == changes) {
-            (under.view, under.now) = (view, now);
+            (under.view, under.now, under.tried) = (view, now, tried);
             return Ok(false);
         }
         let cluster = self.setup.shared.cluster(view.bundle()).ok_or(Reason::ResourceUnmapped)?;
-        self.under = Some(Under { view, authorization, cluster, changes, now });
+        self.under = Some(Under { view, authorization, cluster, changes, now, tried });
         Ok(true)
     }
 

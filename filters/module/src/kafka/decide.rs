@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use partywall_event_scope::kafka::session::{Action, Decide, Ruling, World};
 
+use super::candidate::Beside;
 use super::client::{Client, Under};
 use crate::topics::{Asking, Verdict};
 
@@ -32,11 +33,18 @@ struct Remembered {
 
 struct Topic {
     name: Rc<[u8]>,
-    verdicts: [Option<Verdict>; 6],
+    verdicts: [Option<Decided>; 6],
+}
+
+/// What was decided, and what came of comparing it where there is a candidate.
+#[derive(Clone)]
+pub(super) struct Decided {
+    pub(super) verdict: Verdict,
+    pub(super) beside: Option<Rc<Beside>>,
 }
 
 impl Remembered {
-    fn verdict(&mut self, action: Action, topic: &[u8]) -> Option<&mut Option<Verdict>> {
+    fn verdict(&mut self, action: Action, topic: &[u8]) -> Option<&mut Option<Decided>> {
         let is_at = |at: &usize| self.topics.get(*at).is_some_and(|known| *known.name == *topic);
         let next = self.at.saturating_add(1);
         self.at = [self.at, next, 0].into_iter().find(is_at).or_else(|| self.places.get(topic).copied())?;
@@ -46,13 +54,13 @@ impl Remembered {
 
 impl Verdicts {
     /// The verdict about the broker's `topic`, if it is known; for the log.
-    pub(super) fn of(&self, action: Action, topic: &[u8]) -> Option<Verdict> {
+    pub(super) fn of(&self, action: Action, topic: &[u8]) -> Option<Decided> {
         self.0.borrow_mut().verdict(action, topic)?.clone()
     }
 
     /// The same for who decides.
     fn ruling(&self, action: Action, topic: &[u8]) -> Option<Ruling> {
-        self.0.borrow_mut().verdict(action, topic)?.as_ref().map(Verdict::ruling)
+        self.0.borrow_mut().verdict(action, topic)?.as_ref().map(|decided| decided.verdict.ruling())
     }
 
     /// How much memory they take, in bytes.
@@ -69,12 +77,15 @@ impl Verdicts {
         }
     }
 
-    fn remember(&self, action: Action, topic: &[u8], verdict: Verdict) {
+    fn remember(&self, action: Action, topic: &[u8], decided: Decided) {
         let mut remembered = self.0.borrow_mut();
-        let said = verdict.name.len().saturating_add(verdict.rule.len()).saturating_add(verdict.policy.len());
+        let Decided { verdict, beside } = &decided;
+        let compared = beside.as_ref().map_or(0, |beside| beside.held());
+        let said = [verdict.name.len(), verdict.rule.len(), verdict.policy.len(), compared];
+        let said = said.into_iter().fold(0, usize::saturating_add);
         remembered.held = remembered.held.saturating_add(said);
         if let Some(place) = remembered.verdict(action, topic) {
-            *place = Some(verdict);
+            *place = Some(decided);
             return;
         }
         if remembered.topics.len() >= REMEMBERED {
@@ -83,9 +94,9 @@ impl Verdicts {
         let entry = topic.len().saturating_add(size_of::<Topic>()).saturating_add(size_of::<(Rc<[u8]>, usize)>());
         remembered.held = remembered.held.saturating_add(entry);
         let name: Rc<[u8]> = topic.into();
-        let mut verdicts = <[Option<Verdict>; 6]>::default();
+        let mut verdicts = <[Option<Decided>; 6]>::default();
         if let Some(place) = verdicts.get_mut(action as usize) {
-            *place = Some(verdict);
+            *place = Some(decided);
         }
         let at = remembered.topics.len();
         remembered.places.insert(Rc::clone(&name), at);
@@ -101,12 +112,16 @@ impl Decide for Client {
         self.verdicts.under(under, world);
         // What else there is to tell lies among the verdicts.
         self.verdicts.ruling(action, topic).unwrap_or_else(|| {
-            let Under { view, authorization, now, .. } = under;
+            let Under { view, authorization, now, tried, .. } = under;
             let (context, tenant) = (&acting.context, &acting.tenant);
-            let verdict =
-                Asking { view, authorization, context, tenant, said, now: *now }.verdict(world, action, topic);
-            let ruling = verdict.ruling();
-            self.verdicts.remember(action, topic, verdict);
+            let asking = Asking { view, authorization, context, tenant, said, now: *now };
+            let verdict = asking.verdict(world, action, topic);
+            let decided = match tried {
+                Some(tried) => tried.beside(self, &asking, verdict, (world, action, topic)),
+                None => Decided { verdict, beside: None },
+            };
+            let ruling = decided.verdict.ruling();
+            self.verdicts.remember(action, topic, decided);
             ruling
         })
     }

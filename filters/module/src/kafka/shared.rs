@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     counts: Rc<Counts>,
     /// What the bundle of this revision makes of it.
     compiled: RefCell<Option<(u64, Option<Cluster>)>>,
+    /// The same of the candidate.
+    tried: RefCell<Option<(u64, Option<Cluster>)>>,
 }
 
 /// The cluster of this name under this policy; `counts` of topics, where it is new.
@@ -32,7 +34,13 @@ pub(crate) fn of(policy: &Rc<RefCell<Policy>>, name: &str, counts: impl FnOnce()
             return known.clone();
         }
         let (policy, name) = (policy.clone(), name.to_owned());
-        let new = Rc::new(Shared { policy, name, counts: Rc::new(counts()), compiled: RefCell::default() });
+        let new = Rc::new(Shared {
+            policy,
+            name,
+            counts: Rc::new(counts()),
+            compiled: RefCell::default(),
+            tried: RefCell::default(),
+        });
         all.push(new.clone());
         new
     })
@@ -46,25 +54,37 @@ impl Shared {
 
     /// The same, ready for use; `None` where the bundle does not know the cluster, or contradicts itself about it.
     pub(crate) fn cluster(&self, bundle: &Bundle) -> Option<Cluster> {
+        self.once(&self.compiled, bundle, |why| {
+            host::log(LogLevel::Critical, &format!("partywall: connections to `{}` are closed: {why}", self.name));
+        })
+    }
+
+    /// The same of a candidate, which would deny all where there is none.
+    pub(super) fn tried(&self, candidate: &Bundle) -> Option<Cluster> {
+        self.once(&self.tried, candidate, |why| {
+            let so = "the candidate would close connections to";
+            host::log(LogLevel::Warn, &format!("partywall: {so} `{}`: {why}", self.name));
+        })
+    }
+
+    fn once(
+        &self,
+        compiled: &RefCell<Option<(u64, Option<Cluster>)>>,
+        bundle: &Bundle,
+        tell: impl Fn(&str),
+    ) -> Option<Cluster> {
         let revision = bundle.body().revision;
-        let mut compiled = self.compiled.borrow_mut();
+        let mut compiled = compiled.borrow_mut();
         if let Some((of, cluster)) = &*compiled
             && *of == revision
         {
             return cluster.clone();
         }
-        let cluster = match self.said(bundle).map(|said| Cluster::new(said, self.counts.clone())) {
-            Some(Ok(cluster)) => Some(cluster),
-            Some(Err(why)) => self.deny_all(&why),
-            None => self.deny_all(&format!("the bundle has no cluster `{}`", self.name)),
-        };
+        let none = || Err(format!("the bundle has no cluster `{}`", self.name));
+        let made = self.said(bundle).map_or_else(none, |said| Cluster::new(said, self.counts.clone()));
+        let cluster = made.map_err(|why| tell(&why)).ok();
         *compiled = Some((revision, cluster.clone()));
         cluster
-    }
-
-    fn deny_all(&self, why: &str) -> Option<Cluster> {
-        host::log(LogLevel::Critical, &format!("partywall: connections to `{}` are closed: {why}", self.name));
-        None
     }
 }
 

@@ -10,12 +10,13 @@ use std::rc::Rc;
 
 use partywall_event_scope::kafka::codec::Api;
 use partywall_event_scope::kafka::session::{Action, Decision};
+use partywall_log_redaction::{EVENT, Event};
 use partywall_tenancy::Reason;
 use partywall_tenant_context::TraceParent;
 use proxy_wasm::types::LogLevel;
-use serde::Serialize;
 
 use super::client::Client;
+use crate::chain::id_of;
 use crate::host;
 use crate::metrics::Metrics;
 
@@ -32,6 +33,8 @@ pub(super) struct Told {
     metrics: Metrics,
     /// Counted since the last tick: the host is called once for all of them.
     decisions: RefCell<Counted>,
+    /// The same of comparisons with a candidate: by what changes, and who decided.
+    compared: RefCell<HashMap<(&'static str, &'static str), u64>>,
     untold: Cell<u64>,
 }
 
@@ -96,46 +99,11 @@ impl Lines {
     }
 }
 
-/// A line.
-#[derive(Default, Serialize)]
-struct Line<'a> {
-    time: u64,
-    cluster: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    tenant: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    principal: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    api: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    action: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    rule: &'a str,
-    /// The fingerprint of what the tenant calls the topic, or of what it named where that is none of its own.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    id: &'a str,
-    decision: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    shadow: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    reason: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    policy: &'a str,
-    /// Kafka's error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i16>,
-    revision: u64,
-    /// That of the first record that was to be written.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    traceparent: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    detail: &'a str,
-}
-
 impl Told {
     pub(super) fn new(allows: f64) -> Self {
         let (due, untold) = (Cell::new(0.0), Cell::new(0));
-        Self { allows, due, metrics: Metrics::default(), decisions: RefCell::default(), untold }
+        let (decisions, compared) = (RefCell::default(), RefCell::default());
+        Self { allows, due, metrics: Metrics::default(), decisions, compared, untold }
     }
 
     /// Tells the host what was counted.
@@ -144,6 +112,10 @@ impl Told {
             let Labels { decision, reason, action, tenant } = &labels;
             let labels = [("decision", *decision), ("reason", *reason), ("kind", kind(*action)), ("tenant", tenant)];
             self.metrics.add("event_scope_decisions_total", &labels, number);
+        }
+        for ((change, by), number) in self.compared.borrow_mut().drain() {
+            let labels = [("change", change), ("by", by), ("role", "kafka")];
+            self.metrics.add("candidate_decisions_total", &labels, number);
         }
         self.metrics.add("event_scope_untold_total", &[], self.untold.take());
     }
@@ -175,14 +147,26 @@ impl Told {
         let labels = |decision, reason, action| Labels { decision, reason, action, tenant: tenant() };
         // Nearly all: let in, and not in shadow.
         let is_plain = decision.code == 0 && decision.reason.is_none();
+        // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
+        let known = || decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
+        let is_tried = client.under.as_ref().is_some_and(|under| under.tried.is_some());
+        let mut decided = if is_plain && !is_tried { None } else { known() };
+        let beside = decided.as_ref().and_then(|decided| decided.beside.clone());
+        if let Some(beside) = &beside {
+            let mut compared = self.compared.borrow_mut();
+            let number = compared.entry(beside.labels()).or_default();
+            *number = number.saturating_add(1);
+        }
+        let candidate = beside.as_ref().map_or("", |beside| &beside.told);
         if is_plain {
             self.decisions.borrow_mut().count(labels("allow", "none", decision.action));
-            if !self.is_due() {
+            // What a candidate says otherwise is always told.
+            if !self.is_due() && candidate.is_empty() {
                 return;
             }
+            decided = decided.or_else(known);
         }
-        // What else is denied bears the tenant's own words, which may be a topic of the broker's by chance.
-        let verdict = decision.asked.then(|| client.verdicts.of(decision.action, &decision.name)).flatten();
+        let verdict = decided.map(|decided| decided.verdict);
         let allowed = decision.code == 0;
         // What no policy was asked about is another tenant's, or nobody's.
         let reason = match &verdict {
@@ -201,7 +185,8 @@ impl Told {
         if !allowed {
             *denied = denied.saturating_add(1);
         }
-        if !self.has_room(client, lines) {
+        let level = if allowed { LogLevel::Info } else { LogLevel::Warn };
+        if !self.has_room(client, lines, level) {
             return;
         }
         let prints = &client.setup.config.fingerprint;
@@ -210,7 +195,7 @@ impl Told {
         let id = if name.is_empty() { Rc::default() } else { prints.of_resource("Topic", name) };
         let trace = decision.trace.as_deref().and_then(TraceParent::parse);
         let trace = trace.map(|trace| trace.to_string()).unwrap_or_default();
-        let line = Line {
+        let line = Event {
             traceparent: &trace,
             api: Api::of(decision.api).map_or("", Api::name),
             action: decision.action.name(),
@@ -221,9 +206,11 @@ impl Told {
             shadow,
             reason,
             code: Some(decision.code).filter(|code| *code != 0),
-            ..Line::default()
+            revision: beside.as_ref().map_or_else(|| client.revision(), |beside| beside.revision),
+            candidate,
+            ..Event::default()
         };
-        self.write(client, line, if allowed { LogLevel::Info } else { LogLevel::Warn });
+        self.write(client, line, level);
     }
 
     /// The connection ends, and this is why.
@@ -232,8 +219,12 @@ impl Told {
         host::set_property("partywall.reason", reason.as_bytes());
         host::set_property("partywall.detail", detail.as_bytes());
         self.metrics.count("event_scope_connections_ended_total", &[("reason", word)]);
-        if self.has_room(client, lines) {
-            self.write(client, Line { decision: "end", reason, detail, ..Line::default() }, LogLevel::Warn);
+        if self.has_room(client, lines, LogLevel::Warn) {
+            self.write(
+                client,
+                Event { decision: "end", reason, detail, revision: client.revision(), ..Event::default() },
+                LogLevel::Warn,
+            );
         }
     }
 
@@ -243,30 +234,34 @@ impl Told {
         due >= 1.0
     }
 
-    fn has_room(&self, client: &Client, of_one: &Lines) -> bool {
+    /// Whether a line of this level may be written now, and is printed then.
+    fn has_room(&self, client: &Client, of_one: &Lines, level: LogLevel) -> bool {
         let now = client.under.as_ref().map_or_else(host::now, |under| under.now);
-        let room = of_one.take(now, LINES_OF_ONE) && OF_ALL.with(|all| all.take(now, LINES));
+        let room = of_one.take(now, LINES_OF_ONE) && OF_ALL.with(|all| all.take(now, LINES)) && host::prints(level);
         if !room {
             self.untold.set(self.untold.get().saturating_add(1));
         }
         room
     }
 
-    fn write(&self, client: &Client, line: Line<'_>, level: LogLevel) {
+    fn write(&self, client: &Client, line: Event<'_>, level: LogLevel) {
         let acting = client.acting.as_ref();
         let prints = &client.setup.config.fingerprint;
         let principal = acting.filter(|acting| !acting.context.principal.is_empty());
         let principal = principal.map(|acting| prints.of_principal(&acting.context.tenant, &acting.context.principal));
-        let line = Line {
+        let line = Event {
             time: client.under.as_ref().map_or_else(host::now, |under| under.now),
             cluster: &client.setup.config.cluster,
             tenant: acting.map_or("", |acting| &acting.fingerprint),
             principal: principal.as_deref().unwrap_or_default(),
-            revision: client.revision(),
             ..line
         };
-        if let Ok(text) = serde_json::to_string(&line) {
-            host::log(level, &format!("partywall: event {text}"));
+        let write = |chain: &str| [EVENT, &line.write(chain)].concat();
+        match &client.setup.chain {
+            Some(chain) => {
+                line.with_fields(|fields| chain.tell(level, host::now_ms(), id_of(line.traceparent), fields, write));
+            }
+            None => host::log(level, &write("")),
         }
     }
 }

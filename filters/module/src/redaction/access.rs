@@ -61,7 +61,7 @@ impl HttpContext for Access {
             let values: Vec<&[u8]> = request.headers.all(name).collect();
             (!values.is_empty()).then(|| (name.as_str(), values.join(&b", "[..])))
         });
-        let said = redactor.logged_headers(values);
+        let said = redactor.logged_headers(values, substitute);
         host::set_property(HEADERS, &said);
         self.setup.tell_found("access_log", &redactor.take_counts());
         ready.give_back(redactor);

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use partywall_log_redaction::Target;
 use partywall_log_redaction::arrival::{Arrival, Form, Head, arrival};
 use partywall_log_redaction::carriers::{Answer, Body, Cause, Kind, Refusal};
 use partywall_log_redaction::encodings::Encoding;
@@ -22,6 +23,8 @@ use crate::host;
 
 /// The largest answer to a bulk request that is held, to add what was left out to it.
 const ANSWER: usize = 8 << 20;
+/// How much of a body that was refused is taken from its client before it is answered.
+const DRAINED: usize = 16 << 20;
 /// What an encoding holds beside the bytes that a body tells of: windows and tables, in both ways.
 const WINDOW: usize = 512 << 10;
 /// The same where a window may have 8 MiB (RFC 8878, section 3.1.1.1.2).
@@ -45,6 +48,9 @@ enum What {
     Passes,
     /// It was denied or refused: nothing of it goes on.
     Over,
+    /// It was refused, and its client is still sending, up to so many bytes more: who is answered in the middle of a body
+    /// may find the connection broken instead, and send it again.
+    Refused(Box<Answer>, usize),
     Telemetry(Box<Telemetry>),
 }
 
@@ -129,6 +135,18 @@ impl Stream {
             service: service.filter(|_| self.setup.is_of_workload()),
             ..Facts::new(form.name(), own)
         };
+        let mut redactor = ready.redactor(&facts);
+        let path = match redactor.target(request.path, index) {
+            Target::Keep => request.path.to_vec(),
+            Target::Replace(path) => {
+                host::set_request_header(":path", &String::from_utf8_lossy(&path));
+                path
+            }
+            Target::Deny(why) => {
+                ready.give_back(redactor);
+                return Err(Rejection::new(Reason::ResourceForeign, why));
+            }
+        };
         let bounds = ready.slice.bounds;
         let quarantines = self.setup.config.quarantine.is_some() && ready.quarantines();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -137,9 +155,9 @@ impl Stream {
             kind,
             encoding,
             body: Body::new(kind, encoding, bounds.limits(), bounds.bounds()),
-            redactor: Some(ready.redactor(&facts)),
+            redactor: Some(redactor),
             quarantine: quarantines.then(|| Quarantine::new(&ready, form, (kind, encoding), &facts)),
-            path: text(request.path),
+            path: text(&path),
             content_type: text(media.unwrap_or_default()),
             sent: 0,
             held: (print, 0),
@@ -167,8 +185,8 @@ impl Stream {
         Action::Pause
     }
 
-    /// Ends a request of which nothing more goes on.
-    fn end(&mut self, ended: Ended) -> Action {
+    /// Ends a request of which nothing more goes on; `whole` says whether its client has sent all of it.
+    fn end(&mut self, ended: Ended, whole: bool) -> Action {
         let What::Telemetry(telemetry) = std::mem::replace(&mut self.what, What::Over) else { return Action::Pause };
         let mut telemetry = *telemetry;
         let outcome = match &ended {
@@ -185,7 +203,14 @@ impl Stream {
             return Action::Pause;
         }
         match ended {
-            Ended::Refused(refusal) => answer(&telemetry.kind.refused(&refusal)),
+            Ended::Refused(refusal) => {
+                let refused = telemetry.kind.refused(&refusal);
+                if whole || refused.grpc.is_some() {
+                    answer(&refused);
+                } else {
+                    self.what = What::Refused(Box::new(refused), DRAINED);
+                }
+            }
             Ended::Nothing => answer(&telemetry.body.carrier().accepted()),
             Ended::Full => full(matches!(telemetry.kind, Kind::OtlpGrpc(..))),
         }
@@ -316,7 +341,7 @@ impl HttpContext for Stream {
         }
         let telemetry = match &mut self.what {
             What::Passes => return Action::Continue,
-            What::Over => return Action::Pause,
+            What::Over | What::Refused(..) => return Action::Pause,
             What::Telemetry(telemetry) => telemetry,
         };
         if end_of_stream {
@@ -326,8 +351,8 @@ impl HttpContext for Stream {
                     Action::Continue
                 }
                 // Where there is no body there is no place for one.
-                Ok(_) => self.end(Ended::Refused(Refusal { cause: Cause::Truncated, what: "it has no body" })),
-                Err(ended) => self.end(ended),
+                Ok(_) => self.end(Ended::Refused(Refusal { cause: Cause::Truncated, what: "it has no body" }), true),
+                Err(ended) => self.end(ended, true),
             };
         }
         for name in OF_BYTES {
@@ -354,11 +379,21 @@ impl HttpContext for Stream {
                 host::replace_request_body(size, &[]);
                 return Action::Pause;
             }
+            What::Refused(refused, left) => {
+                host::replace_request_body(size, &[]);
+                *left = left.saturating_sub(size);
+                if end_of_stream || *left == 0 {
+                    answer(refused);
+                    self.what = What::Over;
+                }
+                return Action::Pause;
+            }
             What::Telemetry(telemetry) => telemetry,
         };
         let Some(bytes) = host::request_body(size) else {
             host::replace_request_body(size, &[]);
-            return self.end(Ended::Refused(Refusal { cause: Cause::Truncated, what: "its bytes are not there" }));
+            let refusal = Refusal { cause: Cause::Truncated, what: "its bytes are not there" };
+            return self.end(Ended::Refused(refusal), end_of_stream);
         };
         match telemetry.push(&bytes, end_of_stream) {
             Ok(out) => {
@@ -374,15 +409,24 @@ impl HttpContext for Stream {
             Err(ended) => {
                 // INVARIANT: nothing of this piece goes on, whatever the host makes of an answer in the middle of a body.
                 host::replace_request_body(size, &[]);
-                self.end(ended)
+                self.end(ended, end_of_stream)
             }
         }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if !matches!(self.what, What::Passes) {
+            // No format of telemetry has any, so nobody reads what stands in them.
+            host::request_trailers().iter().for_each(|(name, _)| host::remove_request_trailer(name));
+        }
         let telemetry = match &mut self.what {
             What::Passes => return Action::Continue,
             What::Over => return Action::Pause,
+            What::Refused(refused, _) => {
+                answer(refused);
+                self.what = What::Over;
+                return Action::Pause;
+            }
             What::Telemetry(telemetry) => telemetry,
         };
         match telemetry.push(b"", true) {
@@ -392,14 +436,26 @@ impl HttpContext for Stream {
                 Action::Continue
             }
             // What is held until the end cannot be written any more.
-            Ok(_) => self.end(Ended::Refused(Refusal { cause: Cause::Length, what: "trailers follow its body" })),
-            Err(ended) => self.end(ended),
+            Ok(_) => {
+                let refusal = Refusal { cause: Cause::Length, what: "trailers follow its body" };
+                self.end(Ended::Refused(refusal), true)
+            }
+            Err(ended) => self.end(ended, true),
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         self.responding = true;
-        let What::Telemetry(telemetry) = &mut self.what else { return Action::Continue };
+        let telemetry = match &mut self.what {
+            What::Telemetry(telemetry) => telemetry,
+            // A server that answers half a body does not know that it was refused.
+            What::Refused(..) => {
+                self.what = What::Over;
+                host::reset_stream();
+                return Action::Pause;
+            }
+            What::Passes | What::Over => return Action::Continue,
+        };
         if !telemetry.patches {
             return Action::Continue;
         }

@@ -2,26 +2,51 @@
 
 use partywall_authorization::{Authorization, Body, Call, Id, MOST_SCOPES};
 use partywall_log_redaction::{Asked, Asking, Names, OTHER_SCOPES, TOO_MANY_SCOPES};
-use partywall_tenancy::{ProvedBy, Reason, SpiffeId, Tenant, TenantId, View};
+use partywall_tenancy::{Fingerprints, ProvedBy, Reason, SpiffeId, Tenant, TenantContext, TenantId, View};
 
 use super::handover::Established;
 use crate::plugin::Setup;
+
+/// Who asks for what, and where.
+pub(crate) struct Asker<'a> {
+    pub(crate) context: &'a TenantContext,
+    pub(crate) service: &'a str,
+    pub(crate) prints: &'a Fingerprints,
+    pub(crate) region: &'a str,
+    pub(crate) cell: &'a str,
+}
 
 /// What authorization is asked about the request, names as fingerprints. `tenant` is the context's, if it may act.
 pub(super) fn asked(
     setup: &Setup,
     authorization: &Authorization,
-    (view, tenant): (&View, Option<&Tenant>),
+    under: (&View, Option<&Tenant>),
     established: &Established,
     call: &Call<'_>,
 ) -> String {
-    let context = &established.context;
-    let prints = &setup.config.fingerprint;
+    let asker = Asker {
+        context: &established.context,
+        service: &established.service,
+        prints: &setup.config.fingerprint,
+        region: setup.region(),
+        cell: setup.config.cell.as_deref().unwrap_or_default(),
+    };
+    asked_by(&asker, authorization, under, call)
+}
+
+/// The same of whoever asks.
+pub(crate) fn asked_by(
+    asker: &Asker<'_>,
+    authorization: &Authorization,
+    (view, tenant): (&View, Option<&Tenant>),
+    call: &Call<'_>,
+) -> String {
+    let Asker { context, service, prints, .. } = *asker;
     let principal =
         (context.proved_by != ProvedBy::Nothing).then(|| prints.of_principal(&context.tenant, &context.principal));
-    let found = authorization.operation(&established.service, call);
+    let found = authorization.operation(service, call);
     // Nor about what a route named on a path of somebody else, which is denied for the path, and that stands in no log.
-    let elsewhere = || authorization.leads_elsewhere(&established.service, call.path, &context.tenant);
+    let elsewhere = || authorization.leads_elsewhere(service, call.path, &context.tenant);
     let found = found.filter(|found| !found.is_named_by_route() || !elsewhere());
     let owner = found.as_ref().map_or(Ok(None), |found| found.owner());
     // Nobody can decide again about what could be read in two ways.
@@ -50,7 +75,7 @@ pub(super) fn asked(
     let mut text = String::with_capacity(256);
     let roles = context.roles.iter().map(String::as_str).filter(|role| authorization.names_role(role));
     let (region, cell) = match operation {
-        Some(_) => (setup.region(), setup.config.cell.as_deref().unwrap_or_default()),
+        Some(_) => (asker.region, asker.cell),
         None => ("", ""),
     };
     let caller = context.caller.as_ref().filter(|_| authorization.reads_caller()).map_or("", SpiffeId::as_str);
@@ -58,7 +83,7 @@ pub(super) fn asked(
     let when: Vec<String> =
         found.as_ref().map_or_else(Vec::new, |found| found.operation().when.iter().map(ToString::to_string).collect());
     Names::When.write(when.iter().map(String::as_str), &mut text);
-    if authorization.listens_to_routes(&established.service) {
+    if authorization.listens_to_routes(service) {
         let says: Vec<String> = call.route.map_or_else(Vec::new, |says| says.words().collect());
         Names::Route.write(says.iter().map(String::as_str), &mut text);
     }

@@ -3,7 +3,7 @@
 mod candidate;
 mod context;
 mod decide;
-mod explain;
+pub(crate) mod explain;
 mod guard;
 mod handover;
 mod head;

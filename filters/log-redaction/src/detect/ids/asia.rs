@@ -102,8 +102,8 @@ pub(super) const IDS: &[Id] = &[
         free: &[],
         told: &[],
         lettered: &[
-            Lettered { pattern: "[0-9]{6}\\([0-9a]", written: "A999999*", told: false },
-            Lettered { pattern: "[a-z][0-9]{6}\\([0-9a]", written: "AA999999*", told: false },
+            Lettered { pattern: super::HONG_KONG, written: "A999999*", told: false },
+            Lettered { pattern: super::HONG_KONG, written: "AA999999*", told: false },
         ],
         check: hkid,
     },

@@ -21,25 +21,28 @@ pub struct Unopened {
     pub count: u32,
 }
 
+/// Keys that were opened, and such that did not open or are not there.
+type Tried<K, V> = Few<K, Option<Rc<V>>>;
+
+/// Says the id of a tenant of the directory.
+pub(super) type Ids = Box<dyn Fn(Tenant) -> Option<TenantId>>;
+
 /// Keys that are opened when they are needed, of which a few stay open: a mesh may have 100,000 tenants.
 pub(super) struct Store {
     slice: Rc<Slice>,
     masters: Vec<(Box<str>, [u8; 32])>,
-    ids: Box<dyn Fn(Tenant) -> Option<TenantId>>,
+    ids: Ids,
     /// Of each data key a hash of its id, and the position of its tenant's keys; sorted, and made when it is first asked
     /// for.
     kids: OnceCell<Box<[(u32, u32)]>>,
-    tenants: RefCell<Few<Tenant, Option<Rc<TenantKeys>>>>,
-    data: RefCell<Few<(u32, u32), Option<Rc<DataKey>>>>,
+    tenants: RefCell<Tried<Tenant, TenantKeys>>,
+    /// By the position of their tenant's keys, and their own among these.
+    data: RefCell<Tried<(u32, u32), DataKey>>,
     unopened: RefCell<Option<Unopened>>,
 }
 
 impl Store {
-    pub(super) fn new(
-        slice: Rc<Slice>,
-        masters: &Secrets,
-        ids: Box<dyn Fn(Tenant) -> Option<TenantId>>,
-    ) -> Result<Self, KeyError> {
+    pub(super) fn new(slice: Rc<Slice>, masters: &Secrets, ids: Ids) -> Result<Self, KeyError> {
         let master = |secret: &partywall_tenancy::Secret| {
             let bytes = secret.bytes().try_into().map_err(|_| KeyError::Length)?;
             Ok((secret.id().into(), bytes))

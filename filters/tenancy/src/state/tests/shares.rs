@@ -1,7 +1,10 @@
 //! What is shared, with whom, and until when.
 
 use super::*;
-use crate::{Crossing, GrantId, Leave, ProvedBy, Share, TenantContext, View};
+use crate::{
+    BrokerAddresses, Crossing, EventCluster, EventCohort, EventPrefix, GrantId, Leave, NewTopics, ProvedBy, Share,
+    TenantContext, View,
+};
 
 fn id(text: &str) -> TenantId {
     TenantId::parse(text).unwrap()
@@ -115,4 +118,47 @@ fn a_bundle_with_shares_that_would_be_read_wrongly_is_refused() {
     assert!(refused(vec![share(|_| ()), share(|_| ())]).contains("one is there twice"));
     let many = (0..=Share::MOST).map(|n| share(|s| s.name = format!("s{n:04}"))).collect();
     assert!(refused(many).contains("more than 256 shares"));
+}
+
+/// A cluster in which acme has the prefix that its id makes, and initech one of its own.
+fn cluster() -> EventCluster {
+    EventCluster {
+        name: "shop-events".into(),
+        region: "eu".into(),
+        identity: vec![],
+        bound: None,
+        prefix: EventPrefix { head: String::new(), tail: ".".into() },
+        own_prefixes: vec![(id("initech"), "legacy.".into())],
+        cohorts: vec![EventCohort {
+            name: "franchise".into(),
+            prefix: "franchise.".into(),
+            tenants: vec![id("globex")],
+        }],
+        brokers: BrokerAddresses::AsTheyAre,
+        topics: vec![],
+        new_topics: NewTopics::default(),
+    }
+}
+
+#[test]
+fn a_shared_topic_is_its_owners_for_as_long_as_that_may_act() {
+    let of = |overlaid: fn(&mut OverlayBody), topic: &str| {
+        let view = state(vec![], overlaid).unwrap().view(NOW).unwrap();
+        view.owner_of_topic(&cluster(), topic).map(|owner| owner.map(|owner| owner.id))
+    };
+    let plain = |_: &mut OverlayBody| ();
+    assert_eq!(of(plain, "acme.rates"), Ok(Some(id("acme"))));
+    assert_eq!(of(plain, "legacy.rates"), Ok(Some(id("initech"))));
+    for nobodys in ["reference.rates", "initech.rates", "globex.rates", "rates", ""] {
+        assert_eq!(of(plain, nobodys), Ok(None), "{nobodys}");
+    }
+    let foreign = Err(Reason::ResourceForeign);
+    assert_eq!(of(plain, "hooli.rates"), foreign, "suspended by its record");
+    assert_eq!(of(plain, "franchise.rates"), foreign, "whose of them");
+    let suspended = |o: &mut OverlayBody| o.suspended = vec![id("acme")];
+    let quarantined = |o: &mut OverlayBody| o.quarantined = vec![id("acme")];
+    for overlaid in [suspended as fn(&mut OverlayBody), quarantined] {
+        assert_eq!(of(overlaid, "acme.rates"), foreign);
+        assert_eq!(of(overlaid, "legacy.rates"), Ok(Some(id("initech"))));
+    }
 }

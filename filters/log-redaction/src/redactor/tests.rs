@@ -1,0 +1,173 @@
+//! What is done quickly is done as slowly: nothing is remembered, and every record is looked at before it is asked about.
+#![allow(clippy::disallowed_methods, reason = "cases are files")]
+
+#[path = "../../tests/labelled/mod.rs"]
+mod labelled;
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::carriers::{Carrier, Kind, Limits};
+use crate::detect::{Detectors, Selection};
+use crate::fields::{FieldAction, FieldRule, FieldSet, Unlisted};
+use crate::replace::{Keys, TenantKeys};
+use crate::tenants::{Listed, TenantRules};
+use labelled::random::Random;
+
+/// The redactor without any of it.
+struct Slow(Redactor);
+
+impl Leaves for Slow {
+    fn looks(&self) -> bool {
+        self.0.looks()
+    }
+    fn looks_in(&self, _: &[u8]) -> bool {
+        self.0.looks()
+    }
+    fn look(&mut self, place: &Place<'_>, text: &[u8]) {
+        self.0.look(place, text);
+    }
+    fn begin(&mut self, unit: Unit) {
+        self.0.begin(unit);
+    }
+    fn leaf(&mut self, place: &Place<'_>, text: &[u8]) -> Change {
+        self.0.clean = Clean::default();
+        self.0.leaf(place, text)
+    }
+    fn end(&mut self) -> Verdict {
+        self.0.end()
+    }
+}
+
+fn engines() -> Vec<(Rc<Engine>, Own)> {
+    let mut directory = Listed::default();
+    let mut keys = Keys::new(Some(&[7; 32]));
+    for nth in 0..50_u8 {
+        let (id, print) = (format!("tenant-{nth}"), format!("t1_{nth:016x}"));
+        let tenant = directory.add(&id, &[&print], &[&format!("{id}.shop.example"), &format!("t{nth}.example.net")]);
+        keys.add(tenant, TenantKeys::new("1", &[nth; 32]).unwrap());
+    }
+    let (directory, keys) = (Rc::new(directory), Rc::new(keys));
+    let detectors = Rc::new(Detectors::new(&Selection::default()).unwrap());
+    let tenants = |foreign| Some(TenantRules { foreign, ..TenantRules::default() });
+    let scan = |path: &str| FieldRule { path: path.to_owned(), slots: Vec::new(), action: FieldAction::Scan };
+    let listed = FieldSet {
+        services: vec!["checkout".to_owned()],
+        unlisted: Unlisted::Mask,
+        rules: ["message", "**.host", "level"].map(scan).to_vec(),
+        ..FieldSet::default()
+    };
+    let own = Own::Tenant(Tenant(1));
+    let all = [
+        (Rules::default(), own),
+        (Rules { tenants: tenants(Foreign::Drop), ..Rules::default() }, own),
+        (Rules { tenants: tenants(Foreign::Mask), ..Rules::default() }, Own::Record),
+        (Rules { tenants: tenants(Foreign::Quarantine), fields: vec![listed.clone()], ..Rules::default() }, own),
+        (Rules { fields: vec![listed], ..Rules::default() }, own),
+    ];
+    let engine = |rules| Engine::new(rules, detectors.clone(), directory.clone(), keys.clone()).unwrap();
+    all.iter().map(|(rules, own)| (Rc::new(engine(rules)), *own)).collect()
+}
+
+fn carry(kind: Kind, leaves: &mut dyn Leaves, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let done = Carrier::new(kind, Limits::default()).push(body, true, leaves, &mut out);
+    out.extend_from_slice(format!("{done:?}").as_bytes());
+    out
+}
+
+/// Says how many bodies were changed.
+fn compare(all: &mut [(Redactor, Slow)], facts: impl Fn(usize) -> Facts<'static>, kind: Kind, body: &[u8]) -> usize {
+    let mut changed = 0;
+    for (nth, (fast, slow)) in all.iter_mut().enumerate() {
+        fast.next(&facts(nth));
+        slow.0.next(&facts(nth));
+        let (quickly, slowly) = (carry(kind, fast, body), carry(kind, slow, body));
+        assert_eq!(
+            String::from_utf8_lossy(&quickly),
+            String::from_utf8_lossy(&slowly),
+            "rules {nth}: {}",
+            String::from_utf8_lossy(body)
+        );
+        changed += usize::from(!quickly.starts_with(body));
+    }
+    changed
+}
+
+fn record(random: &mut Random, line: &labelled::Line) -> String {
+    const NAMES: &[&str] = &[
+        "a",
+        "host",
+        "user",
+        "tenant",
+        "TENANT",
+        "tenant.id",
+        "tenant_id",
+        "partywall.tenant",
+        "te\\u006eant",
+        "service.name",
+        "name",
+        "id",
+        "partywall",
+    ];
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let value = |random: &mut Random| match random.below(8) {
+        0 => text(&format!("tenant-{}", random.below(3))),
+        1 => text(&format!("see tenant-{}.shop.example", random.below(3))),
+        2 => text(&format!("T1_{:016X}", random.below(3))),
+        3 => text(random.pick(&["GET", "200", "checkout", "production", "t1.example.net", "tenant=tenant-2"])),
+        4 => random.below(1_000_000_000_000).to_string(),
+        5 => format!("{{\"tenant\":{{\"id\":{}}}}}", text(&format!("tenant-{}", random.below(3)))),
+        6 => text(&format!("/api/orders/{}", random.below(500))),
+        _ => "true".to_owned(),
+    };
+    let key = if line.key.is_empty() { "message" } else { &line.key };
+    let (one, other) = (random.pick(NAMES), random.pick(NAMES));
+    let (first, second) = (value(random), value(random));
+    format!("{{{}:{},\"{one}\":{first},\"b\":[{{\"{other}\":{second}}}]}}\n", text(key), text(&line.text))
+}
+
+#[test]
+fn what_is_done_quickly_is_done_as_slowly() {
+    let engines = engines();
+    let facts = |nth: usize| Facts::new("ndjson", engines[nth].1);
+    let new = |nth: usize| Redactor::new(engines[nth].0.clone(), &facts(nth));
+    let mut all: Vec<(Redactor, Slow)> = (0..engines.len()).map(|nth| (new(nth), Slow(new(nth)))).collect();
+    let mut random = Random::new(0x5eed_0009);
+    let mut lines = labelled::set();
+    let ordinary = labelled::ordinary(1_680).into_iter();
+    lines.extend(ordinary.map(|text| labelled::Line { text, key: String::new(), spans: Vec::new() }));
+    let mut changed = 0;
+    for line in &lines {
+        let record = record(&mut random, line);
+        changed += compare(&mut all, facts, Kind::Ndjson, record.as_bytes());
+        if random.below(8) == 0 {
+            let bulk = format!("{{\"index\":{{\"_index\":\"logs-tenant-{}\"}}}}\n{record}", random.below(3));
+            changed += compare(&mut all, facts, Kind::Bulk, bulk.as_bytes());
+        }
+    }
+    assert!(lines.len() * all.len() >= 20_000 && changed > 8_000, "{changed} of {} lines", lines.len());
+}
+
+#[test]
+fn every_line_of_every_case_is_done_quickly_as_slowly() {
+    fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, into) } else { into.push(path) }
+        }
+    }
+    let engines = engines();
+    let facts = |nth: usize| Facts::new("lines", engines[nth].1);
+    let new = |nth: usize| Redactor::new(engines[nth].0.clone(), &facts(nth));
+    let mut all: Vec<(Redactor, Slow)> = (0..engines.len()).map(|nth| (new(nth), Slow(new(nth)))).collect();
+    let mut of = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"), &mut of);
+    let mut changed = 0;
+    for file in of.iter().filter(|file| file.extension().is_some_and(|end| end == "yaml")) {
+        for line in std::fs::read(file).unwrap().split_inclusive(|byte| *byte == b'\n') {
+            changed += compare(&mut all, facts, Kind::Lines, line);
+        }
+    }
+    assert!(changed > 1_000, "{changed} were changed");
+}
