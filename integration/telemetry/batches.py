@@ -17,7 +17,7 @@ import marks
 from otlp import exporters
 
 # Requests that the app serves for each tenant.
-REQUESTS = 1000
+REQUESTS = 300
 
 
 def main():

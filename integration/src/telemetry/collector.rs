@@ -64,8 +64,8 @@ impl Collector {
 
     /// What reached it of a run, oldest first.
     pub fn of(&self, run: &str) -> Vec<Arrival> {
-        let of = |all: Vec<Arrival>| all.into_iter().filter(|one| one.run == run).collect();
-        self.kept.lock().map(|all| of(all.clone())).unwrap_or_default()
+        let all = self.kept.lock();
+        all.map(|all| all.iter().filter(|one| one.run == run).cloned().collect()).unwrap_or_default()
     }
 }
 
