@@ -21,7 +21,7 @@ pub(crate) struct Artefacts {
 
 /// The largest modules, in bytes: Envoy takes a second to compile a megabyte.
 const LARGEST: u64 = 2_000_000;
-const LARGEST_REDACTION: u64 = 1_750_000;
+const LARGEST_REDACTION: u64 = 1_800_000;
 
 /// `cargo xtask build`.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
