@@ -96,6 +96,8 @@ struct Redactor {
     drops: bool,
     tags: bool,
     open: usize,
+    /// How many names were changed.
+    keys: usize,
     /// The last leaf with a `q`.
     found: Option<String>,
 }
@@ -121,7 +123,13 @@ impl Leaves for Redactor {
         if self.drops && place.part != Part::Key {
             return Change::DropField;
         }
-        Change::Replace(text.iter().copied().filter(|byte| *byte != b'q').collect())
+        let mut without: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'q').collect();
+        if place.part == Part::Key {
+            // As masks have a fingerprint: two names must not become one, nor one that the format knows.
+            self.keys += 1;
+            without.extend_from_slice(format!("~{}", self.keys).as_bytes());
+        }
+        Change::Replace(without)
     }
 
     fn end(&mut self) -> Verdict {
