@@ -31,6 +31,7 @@ mod score;
 mod secret;
 mod select;
 mod settle;
+mod states;
 mod text;
 mod token;
 mod words;

@@ -15,6 +15,7 @@ pub mod detect;
 pub mod encodings;
 mod explain;
 pub mod fields;
+mod hash;
 mod logged;
 mod path;
 mod pieces;

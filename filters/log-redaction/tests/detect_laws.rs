@@ -245,6 +245,8 @@ fn no_text_costs_more_than_its_length_lets_it() {
         "----",
         "    ",
         "1 1 1 1-1-1.1.1/1 ",
+        "a@b.cc 0123456789abcdefghijk ",
+        "Basic YTpi 0123456789abcdefghijk ",
     ]
     .iter()
     .map(|unit| ((*unit).to_owned(), long(unit)))

@@ -12,7 +12,7 @@ use partywall_json::{Cursor, Fault, decode, write};
 use super::leaves::{Change, Part, Slot, Unit, Verdict};
 use super::refusal::Refusal;
 use super::walk::{Fate, Walk};
-pub(crate) use members::{Members, hash, unique};
+pub(crate) use members::{Members, unique};
 pub(crate) use tags::{To, tag};
 
 /// What a value of a text is, as its format says.
@@ -194,7 +194,7 @@ impl<'t> Document<'t> {
                 let key = meaning(self.cursor.string()?);
                 let key_end = self.here();
                 self.cursor.expect(b':')?;
-                walk.desk.keys.push(hash(&key));
+                walk.desk.keys.push(crate::hash::of(&key));
                 let mark = walk.desk.splice.mark();
                 let named = node.fields.iter().find(|(name, _)| name.as_bytes() == &*key);
                 let inner = named.map_or(&unnamed, |(_, inner)| inner);

@@ -39,6 +39,24 @@ pub(super) fn of(patterns: &[Hir]) -> [u8; 256] {
             *place = known as u8;
         }
     }
+    in_order(read)
+}
+
+/// What logs are mostly made of, the most frequent first: what is read as neighbours lies in the same line of memory.
+const FREQUENT: &[u8] = b" etaoinsrl.dc0u1h2m-p:3/f4g65b789\"_,=ywvkxjq()z[]{}";
+
+/// The same with numbers by how frequent bytes are.
+fn in_order(mut read: [u8; 256]) -> [u8; 256] {
+    let mut order: Vec<u8> = Vec::new();
+    for byte in FREQUENT.iter().copied().chain(0..=255) {
+        let class = read.get(usize::from(byte)).copied().unwrap_or_default();
+        if !order.contains(&class) {
+            order.push(class);
+        }
+    }
+    for place in &mut read {
+        *place = order.iter().position(|class| class == place).unwrap_or_default() as u8;
+    }
     read
 }
 

@@ -291,6 +291,10 @@ pub(super) fn by_name(look: &Look<'_>, keywords: &[usize]) -> Option<Candidate> 
 
 /// The keywords that stand in a field's name together with a word for secrets.
 pub(super) fn keywords_in(keys: &Keys, name: &[u8]) -> Vec<usize> {
+    // Most have no word for secrets at all.
+    if !secretive(name) {
+        return Vec::new();
+    }
     let name = name.to_ascii_lowercase();
     let there = |word: &str| {
         let at = name.windows(word.len()).position(|window| window == word.as_bytes());

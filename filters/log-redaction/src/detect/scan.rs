@@ -1,30 +1,34 @@
 //! One search: the automaton over the text, validators at its hits, and again over what is decoded.
 
-use regex_automata::hybrid::{dfa, regex};
+use regex_automata::hybrid::regex;
 
 use super::catalog::Built;
 use super::cues::Cue;
 use super::decode::{Decoded, long_words, may_be_base64, runs, words};
 use super::number::{Number, start_of_eight};
+use super::states::States;
 use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
 use super::{
-    Candidate, Detectors, Finding, Hint, Look, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
+    Candidate, Detectors, Finding, Hint, Look, Rules, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
     secret, settle, token,
 };
 
-/// Field names whose meaning is remembered.
+/// Field names whose meaning is remembered: so many that fall on the same place, in so many places.
+const WAYS: usize = 4;
 const KEYS: usize = 64;
 /// The longest field name that is read; of a longer one, its end.
 const KEY: usize = 128;
 
 /// What a search needs beside the detectors, to be used again and again.
 pub struct Scratch {
-    automaton: dfa::Cache,
+    automaton: States,
     custom: Vec<regex::Cache>,
     candidates: Vec<Candidate>,
     decoded: Decoded,
-    keys: Vec<Option<Key>>,
+    keys: Keys,
+    /// Where what needs no second look stands.
+    proved: Vec<(usize, usize)>,
     steps: u64,
 }
 
@@ -39,11 +43,12 @@ impl Scratch {
     /// For `detectors`, and no others.
     pub fn new(detectors: &Detectors) -> Self {
         Self {
-            automaton: detectors.locator.cache(),
+            automaton: detectors.locator.states(),
             custom: detectors.custom.iter().map(super::custom::Compiled::cache).collect(),
             candidates: Vec::new(),
             decoded: Decoded::default(),
-            keys: std::iter::repeat_with(|| None).take(KEYS).collect(),
+            keys: Keys::default(),
+            proved: Vec::new(),
             steps: 0,
         }
     }
@@ -55,23 +60,44 @@ impl Scratch {
 
     /// How much memory the automaton's states take, in bytes.
     pub fn memory(&self) -> usize {
-        self.automaton.memory_usage()
+        self.automaton.memory()
     }
+}
 
-    /// Forgets the field's name at `slot` unless it is `name`; then learns what it means.
-    fn learn(&mut self, detectors: &Detectors, name: &[u8]) -> usize {
-        let hash = name
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-        let slot = (hash >> 7) as usize % KEYS;
-        if let Some(place) = self.keys.get_mut(slot)
-            && place.as_ref().is_none_or(|known| known.name != name)
-        {
-            let rules = &detectors.rules;
-            let keywords = keys::keywords_in(&rules.keys, name);
-            *place = Some(Key { name: name.to_vec(), bits: rules.words.name(name), keywords });
+/// What names of fields speak of.
+#[derive(Default)]
+struct Keys {
+    places: Vec<[Option<Key>; WAYS]>,
+    /// Which one is forgotten next.
+    next: usize,
+}
+
+impl Keys {
+    /// What `name` speaks of; none where it is empty.
+    fn of(&mut self, rules: &Rules, name: &[u8]) -> Option<&Key> {
+        if name.is_empty() {
+            return None;
         }
-        slot
+        if self.places.is_empty() {
+            self.places.resize_with(KEYS, Default::default);
+        }
+        let place = self.places.get_mut((crate::hash::of(name) >> 7) as usize % KEYS)?;
+        let known = place.iter().position(|key| key.as_ref().is_some_and(|key| key.name == name));
+        let at = known.unwrap_or_else(|| {
+            self.next = (self.next + 1) % WAYS;
+            self.next
+        });
+        let key = place.get_mut(at)?;
+        if known.is_none() {
+            *key = Some(Key::new(rules, name));
+        }
+        key.as_ref()
+    }
+}
+
+impl Key {
+    fn new(rules: &Rules, name: &[u8]) -> Self {
+        Self { name: name.to_vec(), bits: rules.words.name(name), keywords: keys::keywords_in(&rules.keys, name) }
     }
 }
 
@@ -94,10 +120,9 @@ pub(super) fn find(
         return;
     }
     let key = hint.key.get(hint.key.len().saturating_sub(KEY)..).unwrap_or_default();
-    let slot = scratch.learn(detectors, key);
-    let Scratch { automaton, custom, candidates, decoded, keys, steps } = scratch;
+    let Scratch { automaton, custom, candidates, decoded, keys, proved, steps } = scratch;
     candidates.clear();
-    let known = keys.get(slot).and_then(Option::as_ref);
+    let known = keys.of(&detectors.rules, key);
     let bits = known.map_or((0, 0), |known| known.bits);
     let look = Look::new(text, &detectors.rules, key, bits);
     if !key.is_empty() {
@@ -122,22 +147,28 @@ pub(super) fn find(
             *steps += engine.inside(decoded, key, bits, candidates, |start, end, decoded| decoded.place(start, end));
         }
     }
-    let mut spent = 0;
-    spent += runs(text, |start, end| {
-        let covered =
-            candidates.iter().any(|one| one.start <= start && end <= one.end && one.strength == Strength::Proved);
-        if !covered {
+    proved.clear();
+    proved.extend(candidates.iter().filter(|one| one.strength == Strength::Proved).map(|one| (one.start, one.end)));
+    proved.sort_unstable();
+    // Runs come in order, so that each of what is proved is looked at once.
+    let (mut left, mut until, mut spent) = (proved.iter().peekable(), 0, 0);
+    let looked_at = runs(text, |start, end| {
+        while let Some((_, proved)) = left.next_if(|(from, _)| *from <= start) {
+            until = until.max(*proved);
+            spent += 1;
+        }
+        if until < end {
             spent += engine.run(&look, decoded, start, end, candidates);
         }
     });
-    *steps += spent;
+    *steps += spent + looked_at;
     settle::settle(candidates, found);
 }
 
 /// The automaton and its caches.
 struct Engine<'e> {
     detectors: &'e Detectors,
-    automaton: &'e mut dfa::Cache,
+    automaton: &'e mut States,
     custom: &'e mut Vec<regex::Cache>,
 }
 

@@ -317,11 +317,14 @@ const AFTER: usize = 20;
 /// Words by their hash alone: that of another word in a text may be the same once in millions, and then something is taken
 /// for what it is not, which masks it.
 pub(super) struct Words {
+    /// A bit for each hash that is known: nearly all words of a text speak of nothing.
+    some: [u64; SOME / 64],
     /// INVARIANT: half of them are empty at least, so that a search ends.
     slots: Vec<(u32, Bit)>,
 }
 
 const SLOTS: usize = 2048;
+const SOME: usize = 16384;
 /// FNV-1a of nothing.
 const BASIS: u32 = 0x811c_9dc5;
 
@@ -334,9 +337,28 @@ fn slot(hash: u32) -> usize {
     (hash ^ hash >> 15) as usize % SLOTS
 }
 
+/// The word of `Words::some`, and the bit in it.
+fn mark(hash: u32) -> (usize, u32) {
+    let at = (hash ^ hash >> 16) as usize % SOME;
+    (at / 64, at as u32 % 64)
+}
+
+/// Letters in lower case, and bytes of UTF-8 beyond ASCII; 0 for all else.
+const LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte = 0;
+    #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+    while byte < 256 {
+        let one = byte as u8;
+        letters[byte] = if one.is_ascii_alphabetic() || one >= 128 { one.to_ascii_lowercase() } else { 0 };
+        byte += 1;
+    }
+    letters
+};
+
 impl Words {
     pub(super) fn new() -> Self {
-        let mut words = Self { slots: vec![(0, 0); SLOTS] };
+        let mut words = Self { some: [0; SOME / 64], slots: vec![(0, 0); SLOTS] };
         for (bit, list) in KNOWN {
             list.iter().for_each(|word| words.add(word, *bit));
         }
@@ -348,6 +370,10 @@ impl Words {
 
     fn add(&mut self, word: &str, bit: Bit) {
         let hash = word.bytes().fold(BASIS, with);
+        let (place, nth) = mark(hash);
+        if let Some(place) = self.some.get_mut(place) {
+            *place |= 1 << nth;
+        }
         let mut at = slot(hash);
         while let Some(place) = self.slots.get_mut(at) {
             if place.1 == 0 || place.0 == hash {
@@ -358,7 +384,12 @@ impl Words {
         }
     }
 
+    #[inline]
     fn of(&self, hash: u32) -> Bit {
+        let (place, nth) = mark(hash);
+        if self.some.get(place).is_none_or(|place| place >> nth & 1 == 0) {
+            return 0;
+        }
         let mut at = slot(hash);
         while let Some((known, bit)) = self.slots.get(at) {
             if *bit == 0 || *known == hash {
@@ -380,19 +411,19 @@ impl Words {
         let (mut bits, mut last) = (0, 0);
         // This word, and it with the one before.
         let (mut single, mut pair, mut open) = (BASIS, BASIS, false);
-        let mut before = b' ';
+        let mut after_lower = false;
         for byte in name {
-            let letter = byte.is_ascii_alphabetic() || *byte >= 128;
-            if open && (!letter || before.is_ascii_lowercase() && byte.is_ascii_uppercase()) {
+            let letter = LETTERS.get(usize::from(*byte)).copied().unwrap_or_default();
+            // A letter that is another in lower case is a capital.
+            if open && (letter == 0 || after_lower && letter != *byte) {
                 last = self.of(single);
                 bits |= last | if pair == single { 0 } else { self.of(pair) };
                 (pair, single, open) = (single, BASIS, false);
             }
-            if letter {
-                let lower = byte.to_ascii_lowercase();
-                (single, pair, open) = (with(single, lower), with(pair, lower), true);
+            if letter != 0 {
+                (single, pair, open) = (with(single, letter), with(pair, letter), true);
             }
-            before = *byte;
+            after_lower = byte.is_ascii_lowercase();
         }
         if open {
             last = self.of(single);

@@ -54,24 +54,6 @@ impl Members {
     }
 }
 
-/// A number for a key: FNV-1a with eight bytes at a time, which is good enough to tell keys of one object apart. Who
-/// makes two of them alike has a record refused that is his.
-#[inline]
-pub(crate) fn hash(key: &[u8]) -> u64 {
-    const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let mut hash = 0xCBF2_9CE4_8422_2325 ^ key.len() as u64;
-    let mut rest = key;
-    while let Some((chunk, behind)) = rest.split_first_chunk::<8>() {
-        hash = (hash ^ u64::from_le_bytes(*chunk)).wrapping_mul(PRIME);
-        hash ^= hash >> 29;
-        rest = behind;
-    }
-    for byte in rest {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-    }
-    hash ^ (hash >> 32)
-}
-
 /// An object ended whose keys stand from there on: it has none twice.
 pub(crate) fn unique(keys: &mut Vec<u64>, from: usize) -> Result<(), Refusal> {
     let own = keys.get_mut(from..).unwrap_or_default();

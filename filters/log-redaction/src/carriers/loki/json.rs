@@ -2,7 +2,7 @@
 
 use partywall_json::Fault;
 
-use super::super::document::{Document, Members, Node, To, Treat, hash, meaning, tag, unique};
+use super::super::document::{Document, Members, Node, To, Treat, meaning, tag, unique};
 use super::super::leaves::{Change, Part, Slot, Unit, Verdict};
 use super::super::refusal::Refusal;
 use super::super::walk::{Fate, Walk};
@@ -34,7 +34,7 @@ fn object(walk: &mut Walk<'_>, text: &[u8], entries: bool) -> Result<(), Refusal
             let start = document.next();
             let key = meaning(document.cursor.string()?);
             document.cursor.expect(b':')?;
-            walk.desk.keys.push(hash(&key));
+            walk.desk.keys.push(crate::hash::of(&key));
             let mark = walk.desk.splice.mark();
             let mut fate = Fate::Stays;
             match (&*key, entries) {

@@ -1,7 +1,7 @@
 //! Labels of a stream of Loki, all in one text: `{app="invoices", pod="a-1"}`. Values are quoted as Go quotes, or between
 //! backticks: <https://go.dev/ref/spec#String_literals>, which is what Loki reads them by.
 
-use super::super::document::{hash, unique};
+use super::super::document::unique;
 use super::super::leaves::{Change, Part, Slot};
 use super::super::refusal::Refusal;
 use super::super::walk::Walk;
@@ -34,7 +34,7 @@ pub(crate) fn walk(walk: &mut Walk<'_>, text: &[u8]) -> Result<Option<Vec<u8>>, 
         reader.name(&mut name)?;
         reader.expect(b'=')?;
         reader.text(&mut value)?;
-        walk.desk.keys.push(hash(&name));
+        walk.desk.keys.push(crate::hash::of(&name));
         let inner = walk.desk.path.down(&name);
         let (mut new_name, mut new_value) = (None, None);
         let mut stays = true;
