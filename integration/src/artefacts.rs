@@ -66,6 +66,11 @@ pub fn cloud_events() -> Result<PathBuf> {
     folder("CLOUD_EVENTS", "cloudevents-")
 }
 
+/// The folder of exporters of telemetry for Python, likewise.
+pub fn exporters() -> Result<PathBuf> {
+    folder("EXPORTERS", "exporters-1.45.2-cpython-")
+}
+
 /// The command `kcat`.
 pub fn kcat() -> Result<PathBuf> {
     find("KCAT", &["tools/kcat/kcat"], "`cargo xtask setup`")

@@ -28,6 +28,7 @@
 //! many_listeners one Envoy with a listener for each of many directories
 //! many_policies a directory with thousands of them
 //! kafka      brokers, and clients of several makes
+//! telemetry  exporters, a proxy before a collector, and a collector that keeps all
 //! bad_bundle what a bundle server does wrong, as files under cases/bundles
 //!   bad_server the server that does it
 //! ```
@@ -71,6 +72,7 @@ pub mod site;
 pub mod stand_in;
 pub mod statement;
 pub mod story;
+pub mod telemetry;
 pub mod tls_edge;
 pub mod variant;
 pub mod wait;

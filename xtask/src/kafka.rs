@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::pinned::{CLOUD_EVENTS, KAFKA, KROXYLICIOUS};
-use crate::step::{command, output, run, step};
+use crate::python;
+use crate::step::{command, run, step};
 use crate::tools::{fresh, tools};
 
 /// What Maven is to resolve: the broker, its tools, a logger.
@@ -61,41 +62,10 @@ fn fetched(what: &str, name: &str, pom_text: &str, jars: &str) -> Result<PathBuf
 
 /// The folder of the clients for Python, to be named by `PYTHONPATH`.
 pub(crate) fn clients() -> Result<PathBuf> {
-    // The wheels are for one version of Python alone.
-    let python = output(command("python3", &["-c", "import sys; print(sys.implementation.cache_tag, end='')"]))?;
-    wheels(&format!("kafka-clients-{KAFKA}-{python}"), "Kafka's clients", CLIENTS)
+    python::wheels(&format!("kafka-clients-{KAFKA}-{}", python::tag()?), "Kafka's clients", CLIENTS)
 }
 
 /// The folder of the SDK of CloudEvents for Python, likewise.
 pub(crate) fn cloud_events() -> Result<PathBuf> {
-    wheels(&format!("cloudevents-{CLOUD_EVENTS}"), "the SDK of CloudEvents", CLOUD_EVENTS_LIST)
-}
-
-/// The folder of what pip makes of a list of wheels.
-fn wheels(name: &str, what: &str, packages: &str) -> Result<PathBuf> {
-    let folder = tools().join(name);
-    if !folder.exists() {
-        step(&format!("fetch {what} for Python"), || {
-            let work = fresh(&tools().join(format!("part.{name}")))?;
-            let list = work.join("requirements.txt");
-            fs::write(&list, packages)?;
-            let (list, target) = (list.to_string_lossy(), work.join("site"));
-            let target = target.to_string_lossy();
-            let options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"];
-            let mut pip = command("python3", &["-m", "pip", "install"]);
-            // Nothing of the system's is touched.
-            pip.env("PIP_ROOT_USER_ACTION", "ignore").args(options).args([
-                "--require-hashes",
-                "--target",
-                &target,
-                "--requirement",
-                &list,
-            ]);
-            run(pip).with_context(|| format!("cannot fetch {what} for this Python and platform"))?;
-            fs::rename(work.join("site"), &folder)
-                .with_context(|| format!("cannot put {} in place", folder.display()))?;
-            fs::remove_dir_all(work).context("cannot remove what pip left")
-        })?;
-    }
-    Ok(folder)
+    python::wheels(&format!("cloudevents-{CLOUD_EVENTS}"), "the SDK of CloudEvents", CLOUD_EVENTS_LIST)
 }

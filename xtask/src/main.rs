@@ -15,6 +15,7 @@ mod limits_global;
 mod mutants;
 mod openapi;
 mod pinned;
+mod python;
 mod setup;
 mod step;
 mod suite;

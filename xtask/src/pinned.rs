@@ -115,6 +115,9 @@ pub(crate) const KROXYLICIOUS: &str = "0.12.0";
 /// The SDK of CloudEvents for Python, by which tests send and receive; `kafka/cloudevents.txt` holds the rest.
 pub(crate) const CLOUD_EVENTS: &str = "2.2.0";
 
+/// OpenTelemetry for Python, whose exporters tests send by; `telemetry/requirements.txt` holds them and those of others.
+pub(crate) const EXPORTERS: &str = "1.45.2";
+
 /// A command of Debian's, with the packages that hold it and the libraries it needs: what is signed is pinned by the
 /// system.
 pub(crate) struct DebianCommand {

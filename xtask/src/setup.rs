@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::pinned::{GO, JAVA, KCAT, PYTHON, RUST};
 use crate::step::{cargo, run as run_command, step};
-use crate::{debian, kafka, target, tools};
+use crate::{debian, kafka, python, target, tools};
 
 /// Checks the system and fetches every pinned tool.
 pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
@@ -45,6 +45,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     kafka::jars()?;
     kafka::clients()?;
     kafka::cloud_events()?;
+    python::exporters()?;
     debian::fetch(&KCAT)?;
     println!("Ready: `cargo xtask demo` shows it, `cargo xtask test` proves it.");
     Ok(ExitCode::SUCCESS)

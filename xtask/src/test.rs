@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::pinned::KCAT;
 use crate::step::{cargo, command, root, run as run_command, step};
-use crate::{artefacts, debian, house, kafka, suite, target, tools};
+use crate::{artefacts, debian, house, kafka, python, suite, target, tools};
 
 type Check = (&'static str, fn() -> Result<()>);
 
@@ -110,6 +110,7 @@ fn integration() -> Result<()> {
             ("KAFKA_JARS", &kafka::jars()?),
             ("KAFKA_CLIENTS", &kafka::clients()?),
             ("CLOUD_EVENTS", &kafka::cloud_events()?),
+            ("EXPORTERS", &python::exporters()?),
             ("KCAT", &debian::fetch(&KCAT)?),
         ],
     )

@@ -71,6 +71,20 @@ impl Client {
         Ok(Self { name: "cloud_events.py".into(), command })
     }
 
+    /// A program of ours in Python, `integration/telemetry/NAME.py`, with exporters of telemetry.
+    pub fn exporter(name: &str) -> Result<Self> {
+        let mut command = Command::new("python3");
+        let program = artefacts::root().join("integration/telemetry").join(format!("{name}.py"));
+        // What Python keeps of `marks.py` does not belong there.
+        command.arg("-B").arg(program).env("PYTHONPATH", artefacts::exporters()?);
+        // Where these say something, `requests` asks neither the program's authority nor the host itself.
+        for variable in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        {
+            command.env_remove(variable);
+        }
+        Ok(Self { name: format!("{name}.py"), command })
+    }
+
     /// kcat.
     pub fn kcat() -> Result<Self> {
         Ok(Self { name: "kcat".into(), command: Command::new(artefacts::kcat()?) })
