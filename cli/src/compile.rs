@@ -118,6 +118,10 @@ pub(crate) fn sign(body: &BundleBody, signers: &[Signer]) -> Result<Vec<u8>, Fai
         if decides {
             Authorization::new(&opened).map_err(refused)?;
         }
+        if !body.redaction.is_empty() {
+            let refused = |error| Failure::invalid(format!("the collector's proxy would refuse this bundle: {error}"));
+            partywall_log_redaction::Slice::read(&body.redaction).map_err(refused)?;
+        }
         let verified = Statement::read(&bytes).and_then(|s| s.verify(Kind::Bundle, &[trusted], &[]));
         let read = verified.and_then(|verified| BundleBody::read(verified.body)).map_err(refused)?;
         if *opened.body() != alone || read != *body {
@@ -171,6 +175,10 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
             "more than 65,536 combinations of tier, status, residency and cell, or names of features and consents",
         )
     })?;
+    let redaction = match directory.redaction {
+        Some(slice) => slice.write().ok_or_else(|| Failure::invalid("what is said of redaction cannot be written"))?,
+        None => Vec::new(),
+    };
     Ok(BundleBody {
         format: BundleBody::FORMAT,
         audience: Audience::Workload,
@@ -198,7 +206,7 @@ pub(crate) fn body(directory: Directory<'_>, program: &[u8], issue: Issue) -> Re
         shares: directory.shares.to_vec(),
         events: directory.events.to_vec(),
         program: program.to_vec(),
-        redaction: Vec::new(),
+        redaction,
     })
 }
 

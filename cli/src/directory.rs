@@ -31,6 +31,7 @@ mod platform;
 mod profile;
 mod public_key;
 mod published;
+pub(crate) mod redaction;
 mod response;
 mod retired;
 mod scope;
@@ -50,6 +51,7 @@ mod yaml;
 
 use std::path::Path;
 
+use partywall_log_redaction::Slice;
 use partywall_tenancy::{
     ApiKey, CellPlace, ContextSigner, EventCluster, GrantCeilings, Issuer, MeshId, Modes, Network, RoleKeys, Service,
     Share, Sources, SpiffeId, Tenant, TenantId,
@@ -102,6 +104,8 @@ pub struct Directory<'r> {
     pub shares: &'r [Share],
     /// Clusters of Kafka, sorted by name; the service of each is among the services.
     pub events: &'r [EventCluster],
+    /// What the collector's proxy does with telemetry, where the directory says so.
+    pub redaction: Option<&'r Slice>,
     /// The policies, sorted by file name.
     pub policies: &'r [Source],
     /// SHA-256 of the files it was read from.
@@ -169,6 +173,7 @@ pub struct Reading {
     modes: Modes,
     shares: Vec<Share>,
     events: Vec<EventCluster>,
+    redaction: Option<Slice>,
     policies: Vec<Source>,
     digest: [u8; 32],
     policies_apart: bool,
@@ -179,8 +184,20 @@ impl Reading {
     pub fn directory(&self) -> Option<Directory<'_>> {
         let broken = self.diagnostics.iter().any(|d| d.severity == Severity::Error);
         let mesh = self.mesh.as_ref().filter(|_| !broken)?;
-        let Self { api_keys, tenants, services, modes, shares, events, policies, digest, .. } = self;
-        Some(Directory { mesh, api_keys, tenants, services, modes, shares, events, policies, digest: *digest })
+        let Self { api_keys, tenants, services, modes, shares, events, redaction, policies, digest, .. } = self;
+        let redaction = redaction.as_ref();
+        Some(Directory {
+            mesh,
+            api_keys,
+            tenants,
+            services,
+            modes,
+            shares,
+            events,
+            redaction,
+            policies,
+            digest: *digest,
+        })
     }
 
     /// What holds for the tenant that was asked about, and where it comes from, if its file is good.
@@ -278,6 +295,8 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     let names = events.services.iter().filter_map(|service| service.name.as_ref());
     let clusters: Vec<String> = names.map(|name| name.value.clone()).collect();
     services.append(&mut events.services);
+    let redaction = sources.redaction.as_ref().and_then(|source| document(source, &mut report));
+    let redaction = redaction.and_then(|node| redaction::read(node, &data, &mut report));
     let api_keys = sources.api_keys.as_ref().and_then(|source| document(source, &mut report));
     let api_keys = api_keys.and_then(|node| api_keys::read(node, &mut report));
     let share = |source| document(source, &mut report).and_then(|node| share::read(source, node, &mut report));
@@ -286,6 +305,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
     cross::useless(&mesh, api_keys.as_ref(), events.reads_tokens(), &mut report);
     events::check(&events, &mesh, &tenants, (&known, &retired), &mut report);
     services.iter().for_each(|service| service_events::check(service, &clusters, &mut report));
+    let redaction = redaction.and_then(|entry| redaction::check(&entry, &known, &services, &mut report));
     signing::check(&mesh, &services, &mut report);
     modes::tell(&mesh, &services, &tenants, &mut report);
     let published = published::read(&mesh, keys, &mut report);
@@ -340,6 +360,7 @@ pub(crate) fn read_about(directory: &Path, keys: Option<&Path>, wanted: Option<&
         modes,
         shares,
         events,
+        redaction,
         policies: sources.policies,
         digest: sources.digest,
         policies_apart,

@@ -14,6 +14,7 @@
 //!   ├─ recorded    access logs, as decisions that were made
 //!   ├─ audit       the same logs, as a chain that must be whole
 //!   ├─ redact      text, line by line, without what is personal or secret
+//!   ├─ redaction   what a bundle says of telemetry, in words
 //!   ├─ openapi     the document of an API, as operations of a service
 //!   └─ mistakes    all of them in a directory or a file, for tests and fuzzers
 //! ```
@@ -50,6 +51,7 @@ mod prove;
 mod recorded;
 mod records;
 mod redact;
+mod redaction;
 mod rehearsal;
 mod render;
 mod replay;

@@ -20,7 +20,7 @@ use std::ops::Range;
 use partywall_log_redaction::detect::{DetectorId, Detectors, Finding, Hint, Scratch};
 
 use block::Block;
-pub(crate) use choice::{Choice, detectors};
+pub(crate) use choice::{Choice, detectors, meant};
 use json::{Kind, Leaf, Visit};
 pub(crate) use lines::{Piece, read};
 pub(crate) use mark::Marks;

@@ -15,6 +15,7 @@ mod links;
 mod mesh;
 mod overlay;
 mod plugin;
+mod redaction;
 mod service;
 mod shape;
 mod share;
@@ -48,6 +49,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { name: "api-keys", files: "api-keys.yaml", root: api_keys::api_keys },
     Kind { name: "datasets", files: "datasets.yaml", root: data::datasets },
     Kind { name: "events", files: "events.yaml", root: events::events },
+    Kind { name: "redaction", files: "redaction.yaml", root: redaction::redaction },
     Kind { name: "cases", files: "cases/*.yaml", root: cases::cases },
     Kind { name: "deployment", files: "deployment.yaml, beside the directory", root: deployment::deployment },
     Kind { name: "overlay", files: "overlay.yaml, beside the bundle", root: overlay::overlay },

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::command::say;
 use crate::time::rfc3339;
-use crate::{clusters, modes, shares};
+use crate::{clusters, modes, redaction, shares};
 
 /// One line of a list of names and values.
 pub(crate) fn line(name: &str, value: impl std::fmt::Display) {
@@ -80,6 +80,14 @@ pub(crate) fn bundle(body: &BundleBody) {
         clusters::lines(cluster, service).iter().for_each(|words| line("", words));
     }
     body.shares.iter().for_each(|one| line("share", shares::words(one)));
+    match redaction::of(body) {
+        None => {}
+        Some(Some(slice)) => {
+            line("redaction", "");
+            redaction::lines(&slice).iter().for_each(|words| line("", words));
+        }
+        Some(None) => line("redaction", "UNREADABLE: the collector's proxy would refuse this bundle"),
+    }
     modes::in_shadow(&body.modes).iter().for_each(|what| line("IN SHADOW", what));
     match policies(body) {
         // Only who decides requests has a program.
@@ -220,6 +228,9 @@ pub(crate) fn bundle_json(body: &BundleBody) -> Value {
     let mut value = json!(body);
     value["source_digest"] = json!(hex(&body.source_digest));
     value["program"] = json!({ "bytes": body.program.len(), "policies": policies(body) });
+    value["redaction"] = redaction::of(body).map_or(Value::Null, |slice| {
+        slice.map_or_else(|| json!({ "unreadable": true }), |slice| redaction::json(&slice))
+    });
     let keys = &body.keys;
     for (role, keys) in
         [("bundle", &keys.bundle), ("retired", &keys.retired), ("overlay", &keys.overlay), ("grants", &keys.grants)]

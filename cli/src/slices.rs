@@ -66,12 +66,17 @@ impl SliceFile {
 
 /// The slice of `whole` for `audience`.
 pub(crate) fn slice(whole: &BundleBody, audience: Audience) -> BundleBody {
-    let whole = BundleBody { audience, ..whole.clone() };
+    let mut whole = BundleBody { audience, ..whole.clone() };
+    if audience == Audience::Redaction {
+        return if whole.redaction.is_empty() { bare(whole) } else { redaction(whole) };
+    }
+    // INVARIANT: keys of tenants, though they are sealed, are in the slice of the collector's proxy alone.
+    whole.redaction = Vec::new();
     match audience {
         Audience::Edge => edge(with_clusters(whole, &[])),
         Audience::Workload => workload(with_clusters_of_rest(whole)),
         Audience::Events if !whole.events.is_empty() => events(whole),
-        // Who is who they need to know; what the collector's proxy enforces is not compiled yet.
+        // Who is who they need to know.
         Audience::Events | Audience::Redaction => bare(whole),
     }
 }
@@ -108,6 +113,23 @@ fn events(whole: BundleBody) -> BundleBody {
     let tokens = ways.any(|way| *way == EventIdentity::Token);
     let issuers = if tokens { whole.issuers.clone() } else { Vec::new() };
     BundleBody { services, modes, events: clusters, program, issuers, ..bare(whole) }
+}
+
+/// The collector's proxy knows whose a certificate is, of which service, and tenants by their hosts. Nothing is asked of it.
+fn redaction(whole: BundleBody) -> BundleBody {
+    let service = |service: &Service| Service {
+        own_tenant: service.own_tenant.clone(),
+        ..Service::new(&service.name, service.spiffe_id.clone(), Vec::new())
+    };
+    let services = whole.services.iter().map(service).collect();
+    let of =
+        |sources: &[Source], wanted: fn(&Source) -> bool| sources.iter().filter(|one| wanted(one)).cloned().collect();
+    let sources = Sources {
+        edge: of(&whole.sources.edge, |one| matches!(one, Source::Host { .. } | Source::UriSan { .. })),
+        inbound: of(&whole.sources.inbound, |one| matches!(one, Source::UriSan { .. })),
+    };
+    let redaction = whole.redaction.clone();
+    BundleBody { services, sources, redaction, ..bare(whole) }
 }
 
 /// Tenants, keys and gateways.
@@ -201,6 +223,9 @@ pub(crate) fn merged(slices: &[BundleBody]) -> Option<BundleBody> {
         whole.modes.services.sort_by(|(a, _), (b, _)| a.cmp(b));
         add(&mut whole.issuers, &events.issuers);
         whole.events.clone_from(&events.events);
+    }
+    if let Some(redaction) = of(Audience::Redaction) {
+        whole.redaction.clone_from(&redaction.redaction);
     }
     if let (Some(edge), Some(_)) = (edge, workload) {
         whole.sources.edge.clone_from(&edge.sources.edge);
@@ -332,15 +357,37 @@ mod tests {
         for audience in [Audience::Events, Audience::Redaction] {
             let other = slice(&whole(), audience);
             assert!(other.issuers.is_empty() && other.api_keys.is_empty() && other.signers.is_empty());
-            assert!(other.services.is_empty() && other.program.is_empty() && !other.tenants.is_empty());
+            assert!(other.program.is_empty() && !other.tenants.is_empty());
             assert!(other.shares.is_empty() && !edge.shares.is_empty() && !workload.shares.is_empty());
             assert!(other.networks.is_empty() && !edge.networks.is_empty() && workload.networks.is_empty());
             assert!(other.modes.is_empty() && !edge.modes.is_empty() && !workload.modes.is_empty());
         }
         for audience in Audience::ALL {
             let slice = slice(&whole(), audience);
+            let told = if audience == Audience::Redaction { &[2][..] } else { &[] };
+            assert_eq!(slice.redaction, told, "{audience:?}: sealed keys are the collector's proxy's alone");
             assert_eq!((slice.audience, slice.revision, slice.source_digest), (audience, 1, [7; 32]));
         }
+    }
+
+    #[test]
+    fn the_collectors_proxy_knows_whose_a_certificate_and_a_host_are() {
+        let mut whole = whole();
+        let of_tenants = || Source::UriSan { template: "spiffe://mesh.example/tenant/{tenant}/sa/{workload}".into() };
+        whole.sources.edge.push(of_tenants());
+        whole.sources.inbound = vec![of_tenants(), Source::Path { template: "/t/{tenant}".into() }];
+        whole.services[0].own_tenant = Some(TenantId::parse("acme").unwrap());
+        let redaction = slice(&whole, Audience::Redaction);
+        let host = || Source::Host { template: "{tenant}.shop.example".into() };
+        assert_eq!(redaction.sources, Sources { edge: vec![host(), of_tenants()], inbound: vec![of_tenants()] });
+        let [service] = redaction.services.as_slice() else { panic!("{:?}", redaction.services) };
+        let own_tenant = whole.services[0].own_tenant.clone();
+        let known = Service { own_tenant, ..Service::new("jobs", whole.services[0].spiffe_id.clone(), vec![]) };
+        assert_eq!((service, redaction.gateways.len()), (&known, 1));
+        // Where nothing is said of telemetry, nobody is told of it.
+        whole.redaction = Vec::new();
+        let nothing = slice(&whole, Audience::Redaction);
+        assert!(nothing.services.is_empty() && nothing.sources == Sources::default());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use partywall_tenancy::{Audience, BundleBody};
 
 use crate::material::Material;
 use crate::show::bundle_json;
-use crate::{clusters, shares};
+use crate::{clusters, redaction, shares};
 
 /// One thing that is not as it was.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -94,6 +94,21 @@ fn add(slice: &BundleBody, parts: &mut Parts) {
     let mut bundle = bundle_json(slice);
     // Written as they are packed there.
     bundle["tenants"] = slice.tenants.iter().map(|tenant| json!(tenant)).collect();
+    if slice.audience == Audience::Redaction {
+        // Names and ids, which other slices tell with all the rest.
+        list(&mut bundle, "services");
+    }
+    if let Some(members) = bundle.as_object_mut() {
+        members.remove("redaction");
+    }
+    if let Some(Some(redaction)) = redaction::of(slice) {
+        for (part, written) in redaction::parts(&redaction) {
+            parts.insert(("redaction", part.to_owned()), written);
+        }
+        for keys in &redaction.keys {
+            parts.insert(("redaction keys", keys.tenant.to_string()), redaction::key(keys));
+        }
+    }
     for mut service in list(&mut bundle, "services") {
         let name = text(&service, "name");
         for operation in list(&mut service, "operations") {

@@ -15,7 +15,7 @@ use crate::nearest::nearest;
 
 /// The largest file, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
-/// The largest file with one tenant per line.
+/// The largest file with one tenant, or the keys of one, per line.
 const MAX_LINES: u64 = 32 * 1024 * 1024;
 /// How its name ends.
 const LINES: &str = ".ndjson";
@@ -35,6 +35,11 @@ pub(crate) struct Sources {
     pub(crate) datasets: Option<Option<Source>>,
     /// `events.yaml`, if there is one.
     pub(crate) events: Option<Source>,
+    /// `redaction.yaml`, if there is one.
+    pub(crate) redaction: Option<Source>,
+    /// `redaction-keys.ndjson`, if there is one.
+    #[expect(dead_code, reason = "read with the next step")]
+    pub(crate) redaction_keys: Option<Source>,
     /// `tenants/*.yaml`, but for `retired.yaml`, and `tenants/*.ndjson`.
     pub(crate) tenants: Vec<Source>,
     /// `tenants/retired.yaml`, if there is one.
@@ -57,6 +62,10 @@ pub(crate) const API_KEYS: &str = "api-keys.yaml";
 pub(crate) const DATASETS: &str = "datasets.yaml";
 /// The file of clusters of Kafka.
 pub(crate) const EVENTS: &str = "events.yaml";
+/// The file of what may be written down.
+pub(crate) const REDACTION: &str = "redaction.yaml";
+/// The file of tenants' keys for that, sealed.
+pub(crate) const REDACTION_KEYS: &str = "redaction-keys.ndjson";
 
 /// The file of former tenants, in the folder `tenants`.
 pub(crate) const RETIRED: &str = "retired.yaml";
@@ -76,7 +85,9 @@ pub(crate) fn read(directory: &Path, report: &mut Report) -> Sources {
     let api_keys = directory.join(API_KEYS).exists().then(|| reader.file(API_KEYS)).flatten();
     let datasets = directory.join(DATASETS).exists().then(|| reader.file(DATASETS));
     let events = directory.join(EVENTS).exists().then(|| reader.file(EVENTS)).flatten();
-    let mut sources = Sources { mesh, api_keys, datasets, events, ..Sources::default() };
+    let redaction = directory.join(REDACTION).exists().then(|| reader.file(REDACTION)).flatten();
+    let redaction_keys = directory.join(REDACTION_KEYS).exists().then(|| reader.file(REDACTION_KEYS)).flatten();
+    let mut sources = Sources { mesh, api_keys, datasets, events, redaction, redaction_keys, ..Sources::default() };
     for (folder, ending) in FOLDERS {
         let found = reader.folder(folder, ending);
         match folder {
@@ -118,6 +129,8 @@ impl Reader<'_> {
                 API_KEYS,
                 DATASETS,
                 EVENTS,
+                REDACTION,
+                REDACTION_KEYS,
                 "tenants",
                 "services",
                 "policies",
@@ -129,7 +142,7 @@ impl Reader<'_> {
                 let help = match nearest(name, known) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => {
-                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `events.yaml`, `tenants/`, `profiles/`, `services/`, `policies/`, `shares/` and `cases/`; move this elsewhere".to_owned()
+                        "it holds `mesh.yaml`, `api-keys.yaml`, `datasets.yaml`, `events.yaml`, `redaction.yaml`, `redaction-keys.ndjson`, `tenants/`, `profiles/`, `services/`, `policies/`, `shares/` and `cases/`; move this elsewhere".to_owned()
                     }
                 };
                 self.mistake::<()>(name, &io::Error::other("is no part of a tenancy directory"), &help);

@@ -44,11 +44,16 @@ pub(crate) fn detectors(choice: &Choice<'_>) -> Result<Detectors, String> {
 
 /// Says that nothing is called so, and what is called nearly so.
 pub(super) fn unknown(name: &str) -> String {
+    format!("no detector or group is called `{name}`; {}", meant(name, &[]))
+}
+
+/// What may have been meant by a name that no detector and no group has; `own` are detectors beside the built-in ones.
+pub(crate) fn meant(name: &str, own: &[&str]) -> String {
     let all = catalog();
     let mut known: Vec<&str> = Vec::new();
-    for about in &all {
-        let group = about.name.split('/').next().unwrap_or_default();
-        for one in [group, about.name] {
+    for of in all.iter().map(|about| about.name).chain(own.iter().copied()) {
+        let group = of.split('/').next().unwrap_or_default();
+        for one in [group, of] {
             if !known.contains(&one) {
                 known.push(one);
             }
@@ -70,9 +75,8 @@ pub(super) fn unknown(name: &str) -> String {
         }
     }
     let quoted: Vec<String> = told.iter().map(|name| format!("`{name}`")).collect();
-    let hint = match quoted.as_slice() {
+    match quoted.as_slice() {
         [] => "`partywall redact --list` lists them".to_owned(),
         near => format!("did you mean {}?", near.join(", ")),
-    };
-    format!("no detector or group is called `{name}`; {hint}")
+    }
 }

@@ -170,6 +170,10 @@ fn what_one_file_shows_to_be_wrong_is_invalid() {
         ("service", "service: orders\n"),
         ("events", "clusters: [{ cluster: x, spiffe_id: 'spiffe://mesh.example/x', region: eu }]\n"),
         ("events", "clusters: []\n"),
+        ("redaction", "replace: { email: hide }\n"),
+        ("redaction", "fields: [{ rules: [{ path: x }] }]\n"),
+        ("redaction", "tenants: everybody\n"),
+        ("redaction", "bounds: { record: 4 }\n"),
         ("share", "share: x\nowner: acme\nto: all\nactions: [a]\nservices: [s]\n"),
     ];
     for (name, text) in mistakes {
@@ -256,6 +260,7 @@ fn kind_of(relative: &str) -> Option<&'static Kind> {
         "api-keys.yaml" => "api-keys",
         "datasets.yaml" => "datasets",
         "events.yaml" => "events",
+        "redaction.yaml" => "redaction",
         "tenants/retired.yaml" => "retired",
         "policies/links.yaml" => "links",
         other => match other.split_once('/')? {

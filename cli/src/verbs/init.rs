@@ -35,6 +35,7 @@ macro_rules! sample {
 const FILES: &[(&str, &str)] = sample![
     "mesh.yaml",
     "datasets.yaml",
+    "redaction.yaml",
     "cases/accountants.yaml",
     "cases/readers.yaml",
     "policies/accountants.cedar",

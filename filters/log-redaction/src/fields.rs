@@ -191,6 +191,11 @@ pub(crate) fn mask_of(names: &[String]) -> Result<u32, FieldError> {
     names.iter().map(bit).try_fold(0, |all, bit| Ok(all | bit?))
 }
 
+/// The names of all that a field can be of, as rules write them.
+pub fn slots() -> impl Iterator<Item = &'static str> {
+    SLOTS.iter().map(|(name, _)| *name)
+}
+
 /// What fields are of, by name.
 pub(crate) const SLOTS: &[(&str, Slot)] = &[
     ("resource_attribute", Slot::ResourceAttribute),

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use keys::{DataKey, KeyError, Keys, TenantKeys};
+pub use keys::{DataKey, KeyError, Keys, PseudonymKey, TenantKeys, Unopened};
 pub(crate) use memo::Memo;
 pub(crate) use partial::partial;
 pub use seal::{Nonce, RevealError, encrypt, reveal, reveal_all};

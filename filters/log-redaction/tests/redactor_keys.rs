@@ -26,7 +26,7 @@ fn what_is_encrypted_opens_with_its_key_alone() {
         assert_eq!(reveal(&sealed, |_| Some(&ours)).unwrap(), value);
         assert_eq!(reveal(&encrypt(&ours, value, Nonce::Given([9; 24])).unwrap(), |_| Some(&ours)).unwrap(), value);
         assert_eq!(reveal(&sealed, |_| Some(&theirs)), Err(RevealError::Changed));
-        assert_eq!(reveal(&sealed, |_| None), Err(RevealError::Key));
+        assert_eq!(reveal(&sealed, |_| None::<&DataKey>), Err(RevealError::Key));
         for at in 0..sealed.len() {
             let mut bad = sealed.clone();
             bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
@@ -73,7 +73,7 @@ fn a_body_is_revealed_as_it_was() {
     let out = redacted(Action::Encrypt, keys(), Own::Tenant(ACME));
     let ring = keys();
     assert_eq!(reveal_all(&out, |kid| ring.data(kid)), (BODY.to_vec(), 2));
-    assert_eq!(reveal_all(&out, |_| None), (out.clone(), 0), "and stays without the key");
+    assert_eq!(reveal_all(&out, |_| None::<&DataKey>), (out.clone(), 0), "and stays without the key");
 }
 
 #[test]

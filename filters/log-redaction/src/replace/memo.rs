@@ -44,7 +44,7 @@ impl Memo {
         let owner = tenant.and_then(|tenant| keys.of(tenant));
         let action = match action {
             Action::Pseudonym if owner.is_none() => Action::Mask,
-            Action::Encrypt if owner.is_none_or(|owner| owner.data.is_none()) => Action::Mask,
+            Action::Encrypt if owner.as_ref().is_none_or(|owner| owner.data.is_none()) => Action::Mask,
             Action::Partial => match super::partial(detector, value) {
                 Some(left) => {
                     out.extend_from_slice(&left);
@@ -67,7 +67,7 @@ impl Memo {
             return action;
         }
         let start = out.len();
-        let done = match (action, owner) {
+        let done = match (action, &owner) {
             (Action::Pseudonym, Some(owner)) => {
                 written::pseudonym(&owner.epoch, &owner.pseudonym, &written::plain(detector, value), out);
                 true
@@ -80,8 +80,7 @@ impl Memo {
         };
         let action = if done { action } else { Action::Mask };
         if !done {
-            let print = keys.print(tenant).or_else(|| keys.print(None)).map(|mac| {
-                let mut mac = mac.clone();
+            let print = keys.print(tenant).map(|mut mac| {
                 mac.update(detector.as_bytes());
                 mac.update(b"\0");
                 mac.update(value);

@@ -1,6 +1,7 @@
 //! Values that are encrypted, and opened again by whoever holds the key.
 
 use std::fmt;
+use std::ops::Deref;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -76,13 +77,19 @@ impl std::error::Error for RevealError {}
 /// # Errors
 ///
 /// If it is none, its key is not there, or it was changed.
-pub fn reveal<'k>(text: &[u8], key: impl Fn(&str) -> Option<&'k DataKey>) -> Result<Vec<u8>, RevealError> {
+pub fn reveal<K>(text: &[u8], key: impl Fn(&str) -> Option<K>) -> Result<Vec<u8>, RevealError>
+where
+    K: Deref<Target = DataKey>,
+{
     let form = parts(text).filter(|form| form.end == text.len()).ok_or(RevealError::Form)?;
     open(text, &form, key)
 }
 
 /// Opens all values in a text, and leaves those as they are that do not open; with how many were opened.
-pub fn reveal_all<'k>(text: &[u8], key: impl Fn(&str) -> Option<&'k DataKey>) -> (Vec<u8>, usize) {
+pub fn reveal_all<K>(text: &[u8], key: impl Fn(&str) -> Option<K>) -> (Vec<u8>, usize)
+where
+    K: Deref<Target = DataKey>,
+{
     let (mut out, mut opened, mut at) = (Vec::with_capacity(text.len()), 0, 0);
     for start in memchr::memmem::find_iter(text, HEAD) {
         let rest = text.get(start..).unwrap_or_default();
@@ -114,11 +121,10 @@ pub(super) fn parts(text: &[u8]) -> Option<Form> {
     (size > OVER * 4 / 3).then_some(Form { kid, end: kid + 1 + size })
 }
 
-pub(super) fn open<'k>(
-    text: &[u8],
-    form: &Form,
-    key: impl Fn(&str) -> Option<&'k DataKey>,
-) -> Result<Vec<u8>, RevealError> {
+pub(super) fn open<K>(text: &[u8], form: &Form, key: impl Fn(&str) -> Option<K>) -> Result<Vec<u8>, RevealError>
+where
+    K: Deref<Target = DataKey>,
+{
     let about = text.get(..form.kid).ok_or(RevealError::Form)?;
     let kid = about.get(HEAD.len()..).and_then(|kid| std::str::from_utf8(kid).ok()).ok_or(RevealError::Form)?;
     let key = key(kid).ok_or(RevealError::Key)?;
