@@ -9,8 +9,8 @@ use partywall_log_redaction::Slice;
 use partywall_log_redaction::detect::{Detectors, Selection};
 use partywall_log_redaction::redactor::{Engine, Facts, Redactor};
 use partywall_log_redaction::replace::Keys;
-use partywall_log_redaction::tenants::{Foreign, Known, Making};
-use partywall_tenancy::{Reason, Secrets, View};
+use partywall_log_redaction::tenants::{Directory, Foreign, Known, Making, tenant_of};
+use partywall_tenancy::{Reason, Secrets, TenantId, View};
 use partywall_tenant_context::Rejection;
 use proxy_wasm::types::LogLevel;
 
@@ -48,7 +48,8 @@ struct State {
 
 /// What a bundle says, ready for use.
 pub(crate) struct Ready {
-    pub(super) slice: Slice,
+    pub(super) slice: Rc<Slice>,
+    keys: Rc<Keys>,
     engine: Rc<Engine>,
     directory: Rc<Known>,
     waiting: RefCell<Vec<Redactor>>,
@@ -108,24 +109,27 @@ impl Shared {
         if said.is_empty() {
             return Err("the directory has no `redaction.yaml`: write one, if only `{}`".into());
         }
-        let slice = Slice::read(said).map_err(|error| error.to_string())?;
+        let slice = Rc::new(Slice::read(said).map_err(|error| error.to_string())?);
         let detectors = match &state.detectors {
             Some((selection, detectors)) if *selection == slice.detectors => detectors.clone(),
             _ => Rc::new(Detectors::new(&slice.detectors).map_err(|error| error.to_string())?),
         };
         state.detectors = Some((slice.detectors.clone(), detectors.clone()));
         let directory = Rc::new(directory);
-        let keys = Rc::new(self.keys(&slice, &directory));
+        let keys = Rc::new(self.keys(&slice, &directory)?);
         let engine =
-            Engine::new(&slice.rules, detectors, directory.clone(), keys).map_err(|error| error.to_string())?;
-        Ok(Ready { slice, engine: Rc::new(engine), directory, waiting: RefCell::default() })
+            Engine::new(&slice.rules, detectors, directory.clone(), keys.clone()).map_err(|error| error.to_string())?;
+        Ok(Ready { slice, keys, engine: Rc::new(engine), directory, waiting: RefCell::default() })
     }
 
-    fn keys(&self, slice: &Slice, directory: &Rc<Known>) -> Keys {
-        match &self.masters {
-            Some(_) if !slice.keys.is_empty() && directory.bundle().body().tenants.is_empty() => Keys::default(),
-            _ => Keys::default(),
-        }
+    /// Keys of tenants, as far as there is a master key; and one of the mesh, for the fingerprints in masks of records whose
+    /// tenant is not known.
+    fn keys(&self, slice: &Rc<Slice>, directory: &Rc<Known>) -> Result<Keys, String> {
+        let shared: Option<&[u8; 32]> = self.fingerprint.current().bytes().try_into().ok();
+        let Some(masters) = &self.masters else { return Ok(Keys::new(shared)) };
+        let directory = directory.clone();
+        let ids = move |tenant| TenantId::parse(directory.id(tenant)?).ok();
+        Keys::sealed(shared, slice.clone(), masters, ids).map_err(|error| format!("secret `redaction_keys`: {error}"))
     }
 
     /// What to go by under this view.
@@ -169,6 +173,11 @@ impl Ready {
 
     /// It is used no more.
     pub(super) fn give_back(&self, mut redactor: Redactor) {
+        if let Some(unopened) = self.keys.take_unopened() {
+            let (count, tenant) = (unopened.count, directory_print(&*self.directory, &unopened.tenant));
+            let message = format!("partywall: {count} sealed keys do not open, as one of {tenant}: {}", unopened.why);
+            host::log(LogLevel::Warn, &message);
+        }
         // What a quarantine counted is told by what went through it first.
         let _ = redactor.take_counts();
         let mut waiting = self.waiting.borrow_mut();
@@ -176,6 +185,11 @@ impl Ready {
             waiting.push(redactor);
         }
     }
+}
+
+/// A tenant as the log may name it.
+fn directory_print(directory: &dyn Directory, tenant: &TenantId) -> Rc<str> {
+    tenant_of(directory, tenant).and_then(|tenant| directory.fingerprint(tenant)).unwrap_or_default()
 }
 
 /// From now on all bodies of this VM hold `most` bytes at most. Of several plugins the last one says so.
