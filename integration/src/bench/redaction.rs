@@ -52,9 +52,9 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
     let mut cases: Vec<Case> = bodies::all(&native::bodies()?)?.into_iter().map(Case::new).collect();
     let mut started = envoy::start(&sink)?;
     let worker = Thread::named(started.envoy.id(), "wrk:worker_0")?;
+    serves(&started, &cases)?;
     let connect = |port: &u16| Client::connect(local(*port));
     let mut clients = started.filters.iter().map(connect).collect::<Result<Vec<_>>>()?;
-    serves(&mut started, &mut clients, &cases)?;
     progress("what each filter makes of each body, and warming up");
     for case in &cases {
         for (filter, client) in Filter::ALL.into_iter().zip(&mut clients) {
@@ -88,14 +88,15 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
 }
 
 /// Waits until the worker has a bundle, and until ours has made all of it.
-fn serves(started: &mut Started, clients: &mut [Client], cases: &[Case]) -> Result<()> {
-    let (first, ours) = (cases.first().context("no bodies")?, clients.last_mut().context("no filters")?);
-    let mut last = None;
+fn serves(started: &Started, cases: &[Case]) -> Result<()> {
+    let (first, [.., ours]) = (cases.first().context("no bodies")?, started.filters);
+    let mut last = String::new();
     let serves = wait::until(PATIENCE, || {
-        last = ours.send(&first.prepared).err();
-        last.is_none().then_some(())
+        // A denial that comes in the middle of a body ends the connection.
+        let sent = Client::connect(local(ours)).and_then(|mut client| client.send(&first.prepared));
+        sent.inspect_err(|error| last = format!("{error:#}")).ok()
     });
-    serves.with_context(|| format!("ours takes no bodies: {last:?}: {}", started.envoy.errors()))
+    serves.with_context(|| format!("ours takes no bodies: {last}: {}", started.envoy.errors()))
 }
 
 /// The median of what one is to the other in the same round.
