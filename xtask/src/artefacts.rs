@@ -129,7 +129,7 @@ pub(crate) fn build_redaction_bench() -> Result<RedactionBench> {
         build.args(["--no-run", "--message-format", "json-render-diagnostics"]);
         let messages = output(build)?;
         let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let executable = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+        let executable = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
         executable.context("the build left no executable")
     })?;
     Ok(RedactionBench { detection, native })

@@ -165,6 +165,6 @@ impl Case {
         }
         let rate = median(&all);
         let what = format!("{name}: {rate:.0} MB/s end to end, at least {LEAST_BODIES}");
-        (self.body.coding == Coding::Plain).then(|| Bound { what, kept: rate >= LEAST_BODIES })
+        (self.body.coding == Coding::Plain).then_some(Bound { what, kept: rate >= LEAST_BODIES })
     }
 }
