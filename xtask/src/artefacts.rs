@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
-use crate::step::{cargo, root, run as run_command, step};
+use crate::step::{cargo, output, root, run as run_command, step};
 use crate::target;
 
 /// What was built.
@@ -107,6 +108,31 @@ pub(crate) fn build_policy_bench() -> Result<PolicyBench> {
         run_command(write)
     })?;
     Ok(built)
+}
+
+/// What `bench redaction` runs beside the modules that are shipped.
+pub(crate) struct RedactionBench {
+    /// The module that goes over texts.
+    pub(crate) detection: PathBuf,
+    /// The bench of filters/log-redaction, which does it natively and writes bodies.
+    pub(crate) native: PathBuf,
+}
+
+/// Builds it.
+pub(crate) fn build_redaction_bench() -> Result<RedactionBench> {
+    let folder = root().join("target/bench/redaction");
+    let detection = folder.join("detection.wasm");
+    fs::create_dir_all(&folder)?;
+    step("build detection for the bench", || build_wasm("partywall-bench-redaction", &[], &detection))?;
+    let native = step("build the native bench", || {
+        let mut build = cargo(&["bench", "--package", "partywall-log-redaction", "--bench", "redaction"]);
+        build.args(["--no-run", "--message-format", "json-render-diagnostics"]);
+        let messages = output(build)?;
+        let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let executable = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
+        executable.context("the build left no executable")
+    })?;
+    Ok(RedactionBench { detection, native })
 }
 
 fn build_module(features: &[&str], copy: &Path) -> Result<()> {

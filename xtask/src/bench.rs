@@ -22,6 +22,10 @@ const BENCHES: &[(&str, &str)] = &[
         "kafka",
         "Produce and Fetch from 200 B to 1 MB by tcp_proxy, a module that does nothing, ours and Kroxylicious (some 5 minutes)",
     ),
+    (
+        "redaction",
+        "log redaction: detection in Envoy and natively, bodies of each carrier with and without gzip (some 3 minutes)",
+    ),
     ("limits", "one tenant at ten times its limit, and what another tenant notices of it (some 2 minutes)"),
     ("suspension", "from `partywall tenant suspend` to the first denial at both sidecars, under load (some 3 minutes)"),
 ];
@@ -51,12 +55,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         eprintln!("error: which bench? There is `{}`; `cargo xtask bench --help` says more", names.join("`, `"));
         return Ok(ExitCode::from(2));
     }
-    let policy = arguments.iter().any(|argument| argument == "policy");
-    // The others sign tens of thousands of tokens or interpret the module; this one only waits.
-    let (profile, folder): (&[&str], _) = if policy { (&[], "debug") } else { (&["--release"], "release") };
+    let asked = |name: &str| arguments.iter().any(|argument| argument == name);
+    let (policy, redaction) = (asked("policy"), asked("redaction"));
+    // The others sign tens of thousands of tokens or interpret the module; these only wait.
+    let (profile, folder): (&[&str], _) =
+        if policy || redaction { (&[], "debug") } else { (&["--release"], "release") };
     let mut bench = crate::step::command(root().join("target").join(folder).join("bench"), &[]);
     bench.args(arguments).env("ENVOY", tools::envoy()?);
-    if arguments.iter().any(|argument| argument == "kafka") {
+    if asked("kafka") {
         for (variable, jars) in [("KAFKA_JARS", kafka::jars()), ("KROXYLICIOUS_JARS", kafka::kroxylicious())] {
             match jars {
                 Ok(jars) => {
@@ -71,15 +77,25 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         bench.env("PARTYWALL_BENCH_PROGRAM", built.program).env("PARTYWALL_BENCH_INTERPRETER", built.interpreter);
         bench.env("PARTYWALL_BENCH_MATERIAL", built.material);
     } else {
-        let pure = artefacts::build_pure()?;
+        if !redaction {
+            bench.env("PARTYWALL_MODULE_PURE", artefacts::build_pure()?);
+        }
         let built = artefacts::build()?;
-        bench.env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module).env("PARTYWALL_MODULE_PURE", pure);
+        bench.env("PARTYWALL", built.cli).env("PARTYWALL_MODULE", built.module);
+        bench.env("PARTYWALL_MODULE_REDACTION", built.redaction);
     }
-    step("build the bench", || {
-        let mut build = cargo(&["build", "--package", "partywall-integration", "--bin", "bench"]);
-        build.args(profile);
-        run_command(build)
-    })?;
+    if redaction {
+        let built = artefacts::build_redaction_bench()?;
+        bench.env("PARTYWALL_BENCH_DETECTION", built.detection).env("PARTYWALL_BENCH_NATIVE", built.native);
+    }
+    // Beside the command line it is built already.
+    if !redaction {
+        step("build the bench", || {
+            let mut build = cargo(&["build", "--package", "partywall-integration", "--bin", "bench"]);
+            build.args(profile);
+            run_command(build)
+        })?;
+    }
     let code = bench.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -15,8 +15,11 @@ use serde_json::Value;
 use crate::step::{cargo, command, output, run, step};
 
 /// Every package that is built natively. What leaves out some of them builds their dependencies anew.
-pub(crate) const NATIVE: &[&str] =
-    &["--locked", "--workspace", "--exclude", "partywall-module", "--exclude", "partywall-bench-policy"];
+#[rustfmt::skip]
+pub(crate) const NATIVE: &[&str] = &[
+    "--locked", "--workspace", "--exclude", "partywall-module", "--exclude", "partywall-bench-policy", "--exclude",
+    "partywall-bench-redaction",
+];
 
 /// One test program.
 struct Program {

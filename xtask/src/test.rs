@@ -61,6 +61,7 @@ fn clippy_module() -> Result<()> {
         ("partywall-module", &["--features", "redaction"]),
         ("partywall-bench-policy", &[]),
         ("partywall-bench-policy", &["--features", "interpreter"]),
+        ("partywall-bench-redaction", &[]),
     ] {
         let mut clippy = cargo(&["clippy", "--locked", "--package", package, "--target", target::WASM, "--quiet"]);
         clippy.args(features).args(["--", "-D", "warnings"]);

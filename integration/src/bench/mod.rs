@@ -13,6 +13,7 @@
 //! guard        what the response guard costs, by the size of the body
 //! limits       one tenant at ten times its limit, and what another notices
 //! kafka        what a proxy of Kafka's protocol costs, ours and others
+//! redaction    what log redaction costs: detection alone, and whole bodies by carrier
 //! cpu          the CPU time of a thread
 //! figures      what comes of it: a table, and target/bench/<name>.json
 //! ```
@@ -27,6 +28,7 @@ pub mod kafka;
 pub mod limits;
 pub mod policy;
 pub mod proxies;
+pub mod redaction;
 pub mod roots;
 pub mod rounds;
 pub mod scale;

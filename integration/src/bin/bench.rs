@@ -4,7 +4,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use partywall_integration::bench::{Effort, context, guard, issuers, kafka, limits, policy, scale, suspension};
+use partywall_integration::bench::{
+    Effort, context, guard, issuers, kafka, limits, policy, redaction, scale, suspension,
+};
 
 const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
 
@@ -15,11 +17,12 @@ const USAGE: &str = "usage: bench NAME [--rounds N] [--requests N]
   suspension  from `partywall tenant suspend` to the first denial at both sidecars, under load
   guard       bodies of 1 KB, 64 KB and 5 MB, guarded and not: latency, MB/s, memory
   kafka       Produce and Fetch through a proxy, ours and others: CPU, latency, memory
+  redaction   detection alone, and bodies of 1 MB of each carrier, with and without gzip: MB/s of one worker
 
   --rounds N    how often each case is measured, in turn with the others; the median counts (default 30,
                 suspensions 50, reloads of each size and limits 10)
   --requests N  requests of each case in each round (default 64); policy measures 30 ms instead,
-                scale, suspension, guard, kafka and limits have numbers of their own
+                scale, suspension, guard, kafka, redaction and limits have numbers of their own
 
 It prints a table and writes target/bench/NAME.json. It ends with 1 if a bound is not kept.
 
@@ -69,6 +72,7 @@ fn parse(arguments: &[String]) -> Result<Option<(&'static str, Effort)>, String>
             "guard" if name.is_none() => name = Some("guard"),
             "kafka" if name.is_none() => name = Some("kafka"),
             "limits" if name.is_none() => name = Some("limits"),
+            "redaction" if name.is_none() => name = Some("redaction"),
             "suspension" if name.is_none() => name = Some("suspension"),
             other => return Err(format!("there is no bench and no option `{other}`")),
         }
@@ -92,6 +96,7 @@ fn run(name: &str, effort: Effort) -> Result<bool> {
         "guard" => guard::run(effort.rounds, progress)?,
         "kafka" => kafka::run(effort.rounds, progress)?,
         "limits" => limits::run(effort.rounds, progress)?,
+        "redaction" => redaction::run(effort.rounds, progress)?,
         "suspension" => suspension::run(effort.rounds, progress)?,
         _ => {
             let (figures, worst) = context::run(effort, progress)?;

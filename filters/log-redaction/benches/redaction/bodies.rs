@@ -1,93 +1,22 @@
-//! What is gone through: lines, attributes and bodies, made from fixed seeds. In one of a hundred there is something to find.
+//! Bodies of each carrier, made of the lines and attributes of `texts`.
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use partywall_log_redaction::carriers::{Kind, Signal};
 use prost::Message;
 use serde_json::{Map, Value, json};
 
+use super::labelled::noise;
 use super::labelled::random::Random;
-use super::labelled::{noise, set};
+use super::texts::{attribute, lines};
 
-/// A text, and the name of its field before it.
-pub(crate) type Text = (Vec<u8>, Vec<u8>);
+/// How many lines a resource or a stream has, and about how many bytes stand there beside each.
+const IN_OTLP: (usize, usize) = (250, 600);
+const IN_LOKI: (usize, usize) = (500, 30);
 
-/// How large a body is, in bytes.
-const BODY: usize = 4 << 20;
-
-/// Lines without a field's name.
-pub(crate) fn lines(bytes: usize) -> Vec<Text> {
-    let mut random = Random::new(0x5eed_0001);
-    let told: Vec<String> = set().into_iter().filter(|line| !line.spans.is_empty()).map(|line| line.text).collect();
-    let mut size = 0;
-    let line = |nth: usize| {
-        let line = match nth % 100 {
-            99 => told[nth / 100 % told.len()].clone(),
-            _ => noise::line(&mut random, nth / 3 * 7 + nth % 3),
-        };
-        (Vec::new(), line.into_bytes())
-    };
-    (0..)
-        .map(line)
-        .take_while(|(_, line)| {
-            size += line.len();
-            size < bytes
-        })
-        .collect()
-}
-
-/// Names and values of attributes as OpenTelemetry's conventions have them.
-fn attribute(random: &mut Random, nth: usize) -> (&'static str, String) {
-    match nth % 20 {
-        0 => ("http.request.method", random.pick(&["GET", "POST", "PUT", "DELETE"]).to_owned()),
-        1 => ("url.path", format!("/api/orders/{}", random.below(100_000))),
-        2 => ("http.response.status_code", (200 + random.below(300)).to_string()),
-        3 => ("server.address", format!("checkout-{}.shop.svc.cluster.local", random.below(9))),
-        4 => ("thread.name", format!("http-nio-8080-exec-{}", random.below(64))),
-        5 => ("code.function.name", "com.example.shop.Orders.store".to_owned()),
-        6 => {
-            ("k8s.pod.name", format!("checkout-{}-{}", random.hex(10), random.from(b"bcdfghjklmnpqrstvwxz2456789", 5)))
-        }
-        7 => ("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0".to_owned()),
-        8 => ("db.query.text", format!("SELECT id, total FROM orders WHERE shop = {}", random.below(900))),
-        9 => ("messaging.destination.name", "orders-events".to_owned()),
-        10 => ("http.request.body.size", random.below(90_000).to_string()),
-        11 => ("deployment.environment.name", "production".to_owned()),
-        12 => ("log.logger", "com.example.shop.checkout".to_owned()),
-        13 => (
-            "request.id",
-            format!("{}-{}-4{}-a{}-{}", random.hex(8), random.hex(4), random.hex(3), random.hex(3), random.hex(12)),
-        ),
-        14 => ("error.type", "java.net.SocketTimeoutException".to_owned()),
-        15 => ("network.protocol.version", "1.1".to_owned()),
-        16 => ("duration_ms", format!("{}.{:03}", random.below(900), random.below(1000))),
-        17 => ("container.image.tag", format!("1.{}.{}", random.below(20), random.below(100))),
-        18 => ("cart.items", random.below(40).to_string()),
-        _ => ("feature_flag.key", "new-checkout".to_owned()),
-    }
-}
-
-pub(crate) fn attributes(bytes: usize) -> Vec<Text> {
-    let (mut random, mut size) = (Random::new(0x5eed_0002), 0);
-    let one = |nth: usize| {
-        let (key, value) = match nth % 100 {
-            99 => ("user.email", format!("customer{}@example.com", random.below(5000))),
-            _ => attribute(&mut random, nth),
-        };
-        (key.as_bytes().to_vec(), value.into_bytes())
-    };
-    (0..)
-        .map(one)
-        .take_while(|(_, value)| {
-            size += value.len();
-            size < bytes
-        })
-        .collect()
-}
-
-/// Bodies of each carrier, with their names.
-pub(crate) fn all() -> Vec<(&'static str, Kind, Vec<u8>)> {
-    let texts: Vec<String> = lines(BODY).into_iter().map(|(_, line)| String::from_utf8(line).unwrap()).collect();
-    let logs: Vec<Value> = cut(&texts, 250, BODY).map(|lines| otlp(&lines)).collect();
+/// Bodies of each carrier, with their names, each of some `size` bytes.
+pub(crate) fn all(size: usize) -> Vec<(&'static str, Kind, Vec<u8>)> {
+    let texts: Vec<String> = lines(size).into_iter().map(|(_, line)| String::from_utf8(line).unwrap()).collect();
+    let logs: Vec<Value> = cut(&texts, IN_OTLP, size).map(|lines| otlp(&lines)).collect();
     let message = |resource: &Value| {
         let request = json!({"resourceLogs": [resource]});
         serde_json::from_value::<ExportLogsServiceRequest>(request).unwrap().encode_to_vec()
@@ -95,23 +24,27 @@ pub(crate) fn all() -> Vec<(&'static str, Kind, Vec<u8>)> {
     let list: Vec<String> = logs.iter().map(Value::to_string).collect();
     let mut random = Random::new(0x5eed_0003);
     let documents: Vec<String> = texts.iter().enumerate().map(|(nth, line)| document(&mut random, nth, line)).collect();
-    let streams: Vec<String> = cut(&texts, 500, BODY).map(|lines| stream(&lines)).collect();
+    let streams: Vec<String> = cut(&texts, IN_LOKI, size).map(|lines| stream(&lines)).collect();
     let bulk = documents.iter().map(|document| format!("{{\"index\":{{\"_index\":\"logs-shop\"}}}}\n{document}\n"));
     vec![
         ("OTLP", Kind::OtlpBinary(Signal::Logs), logs.iter().flat_map(message).collect()),
         ("OTLP JSON", Kind::OtlpJson(Signal::Logs), format!("{{\"resourceLogs\":[{}]}}", list.join(",")).into_bytes()),
         ("Loki", Kind::LokiJson, format!("{{\"streams\":[{}]}}", streams.join(",")).into_bytes()),
-        ("Loki binary", Kind::LokiBinary, cut(&texts, 500, BODY).flat_map(|lines| push(&lines)).collect()),
-        ("_bulk", Kind::Bulk, first(bulk)),
-        ("NDJSON", Kind::Ndjson, first(documents.iter().map(|document| format!("{document}\n")))),
-        ("lines", Kind::Lines, first(texts.iter().filter(|line| !line.contains('\n')).map(|line| format!("{line}\n")))),
+        ("Loki binary", Kind::LokiBinary, cut(&texts, IN_LOKI, size).flat_map(|lines| push(&lines)).collect()),
+        ("_bulk", Kind::Bulk, first(size, bulk)),
+        ("NDJSON", Kind::Ndjson, first(size, documents.iter().map(|document| format!("{document}\n")))),
+        (
+            "lines",
+            Kind::Lines,
+            first(size, texts.iter().filter(|line| !line.contains('\n')).map(|line| format!("{line}\n"))),
+        ),
     ]
 }
 
-fn first(parts: impl Iterator<Item = String>) -> Vec<u8> {
+fn first(size: usize, parts: impl Iterator<Item = String>) -> Vec<u8> {
     let mut out = Vec::new();
     for part in parts {
-        if out.len() > BODY {
+        if out.len() > size {
             break;
         }
         out.extend_from_slice(part.as_bytes());
@@ -119,11 +52,11 @@ fn first(parts: impl Iterator<Item = String>) -> Vec<u8> {
     out
 }
 
-/// Texts in groups, until there are so many bytes of them.
-fn cut(texts: &[String], size: usize, bytes: usize) -> impl Iterator<Item = Vec<&str>> {
+/// Texts in groups of `count`, until there are so many bytes of them, each with `beside` more.
+fn cut(texts: &[String], (count, beside): (usize, usize), bytes: usize) -> impl Iterator<Item = Vec<&str>> {
     let mut all = 0;
-    texts.chunks(size).map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>()).take_while(move |texts| {
-        all += texts.iter().map(|text| text.len() + 300).sum::<usize>();
+    texts.chunks(count).map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>()).take_while(move |texts| {
+        all += texts.iter().map(|text| text.len() + beside).sum::<usize>();
         all < bytes
     })
 }

@@ -1,7 +1,6 @@
 //! What detection is compared with: sixteen patterns as they are often written, in turn with the crate `regex`, and all in
-//! one lazy automaton without looking at what stands at its hits, which is the most that can be had with one.
-
-use std::hint::black_box;
+//! one lazy automaton without looking at what stands at its hits, which is the most that can be had with one. Both give the
+//! number of hits.
 
 use regex::bytes::Regex;
 use regex_automata::hybrid::dfa::DFA;
@@ -9,7 +8,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 
-use super::bodies::Text;
+use super::texts::Text;
 
 const SIXTEEN: &[&str] = &[
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
@@ -30,14 +29,11 @@ const SIXTEEN: &[&str] = &[
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
 ];
 
-pub(crate) fn in_turn(texts: &[Text]) -> impl FnMut() + '_ {
+pub(crate) fn in_turn(texts: &[Text]) -> impl FnMut() -> usize + '_ {
     let patterns: Vec<Regex> = SIXTEEN.iter().map(|pattern| Regex::new(pattern).unwrap()).collect();
     move || {
-        for (_, text) in texts {
-            for pattern in &patterns {
-                black_box(pattern.find_iter(text).count());
-            }
-        }
+        let hits = |text| patterns.iter().map(|pattern| pattern.find_iter(text).count()).sum::<usize>();
+        texts.iter().map(|(_, text)| hits(text)).sum()
     }
 }
 
@@ -45,7 +41,7 @@ pub(crate) fn in_turn(texts: &[Text]) -> impl FnMut() + '_ {
 const HEADS: &[&str] =
     &["@", r"[0-9]{8}", r"(?i)(?:password|passwd|pwd|secret)[:=]", "eyJ[a-zA-Z]", "AKIA[0-9A-Z]", "-----BEGIN"];
 
-pub(crate) fn at_once(texts: &[Text]) -> impl FnMut() + '_ {
+pub(crate) fn at_once(texts: &[Text]) -> impl FnMut() -> usize + '_ {
     let dfa = DFA::builder()
         .configure(DFA::config().match_kind(MatchKind::All).cache_capacity(4 << 20))
         .syntax(syntax::Config::new().unicode(false).utf8(false))
@@ -54,15 +50,15 @@ pub(crate) fn at_once(texts: &[Text]) -> impl FnMut() + '_ {
         .unwrap();
     let mut cache = dfa.create_cache();
     move || {
+        let mut hits = 0;
         for (_, text) in texts {
             let start = start::Config::new().anchored(Anchored::No);
             let mut state = dfa.start_state(&mut cache, &start).unwrap();
-            let mut hits = 0;
             for byte in text {
                 state = dfa.next_state(&mut cache, state, *byte).unwrap();
                 hits += usize::from(state.is_match());
             }
-            black_box(hits);
         }
+        hits
     }
 }
