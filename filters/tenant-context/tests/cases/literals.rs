@@ -18,6 +18,7 @@ impl fmt::Display for Literal {
 /// Texts that no rejection of a case's carries, by the file they are in.
 const NO_DETAILS: &[(&str, &str)] = &[
     ("event_client.rs", "of clients of Kafka, which are no requests: tests/event_client.rs"),
+    ("sender.rs", "of who sends telemetry, which no role establishes: tests/sender.rs"),
     ("event_context.rs", "of events, which are bound to what stands in them: tests/event_context.rs"),
     ("jwt/jwk.rs", "of a key set that is refused, on the tick: JwkError"),
     ("jwt/json.rs", "for serde"),
