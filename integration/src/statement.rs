@@ -22,6 +22,8 @@ pub const OVERLAY: u8 = 2;
 
 const MAGIC: &[u8] = b"PWS2";
 const DOMAIN: &[u8] = b"partywall statement\0";
+/// The end of a body that says nothing of redaction: a length of none.
+const NO_REDACTION: [u8; 1] = [0];
 /// The format of a decision program, with which it begins.
 const PROGRAM_FORMAT: u8 = 2;
 
@@ -85,15 +87,17 @@ impl Statement {
         self.rest.truncate(at);
         self.rest.extend(varint(program.len() as u64));
         self.rest.extend(program);
+        self.rest.extend(NO_REDACTION);
         Ok(self)
     }
 
-    /// Where the length of the program stands: the first number that reaches just to the end, before a program's format.
+    /// Where the length of the program stands: the first number that reaches just to what ends the body, before a program's
+    /// format.
     fn program_at(&self) -> Result<usize> {
         let found = (0..self.rest.len()).find(|at| {
             let mut rest = &self.rest[*at..];
-            let reaches = take(&mut rest).is_ok_and(|length| length == rest.len() as u64);
-            reaches && rest.first() == Some(&PROGRAM_FORMAT)
+            let reaches = take(&mut rest).is_ok_and(|length| length + NO_REDACTION.len() as u64 == rest.len() as u64);
+            reaches && rest.ends_with(&NO_REDACTION) && rest.first() == Some(&PROGRAM_FORMAT)
         });
         found.context("the bundle holds no program")
     }
