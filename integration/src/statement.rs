@@ -149,7 +149,7 @@ mod tests {
             number: 300,
             issued: 1_700_000_000,
             expires: u64::MAX,
-            rest: vec![7, 3, 2, 0, 0],
+            rest: vec![7, 3, 2, 0, 0, 0],
         };
         let signed = sign(BUNDLE, &statement.body(), "a", &[7; 32]).unwrap();
         assert_eq!(Statement::read(&signed).unwrap(), statement);
