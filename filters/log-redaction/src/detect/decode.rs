@@ -2,15 +2,12 @@
 
 use base64::Engine;
 
-use super::ids::{LONGEST, SHORTEST};
-use super::text::{ALNUM, BASE64, Class, DASH, UNDERSCORE, is};
+use super::runs::RUN;
 use super::token::{STANDARD, URL_SAFE};
 
 /// How much is decoded at once, and by how much one piece overlaps the next, in bytes.
 const PIECE: usize = 16 << 10;
 const OVERLAP: usize = 1 << 10;
-/// The shortest run of base64 that is looked into, in bytes: 15 of what it holds.
-const RUN: usize = 20;
 
 /// What was decoded, and where each byte of it stood.
 #[derive(Default)]
@@ -107,106 +104,10 @@ fn unicode(digits: &[u8]) -> Option<(char, usize)> {
     char::from_u32(first).map(|character| (character, 4))
 }
 
-/// Calls `each` with every run of 20 bytes of base64 or more.
-pub(super) fn runs(text: &[u8], each: impl FnMut(usize, usize)) -> u64 {
-    long_runs(text, BASE64 | DASH | UNDERSCORE, RUN, each)
-}
-
-/// Calls `each` with every word of letters and digits that is as long as an id with letters, and has a digit where one of
-/// them has.
-pub(super) fn long_words(text: &[u8], mut each: impl FnMut(usize, usize)) -> u64 {
-    long_runs(text, ALNUM, SHORTEST, |start, end| {
-        let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
-        if end - start <= LONGEST && (digit(end - 2) || digit(end - 1) || digit(start + 6)) {
-            each(start, end);
-        }
-    })
-}
-
-/// Calls `each` with every run of at least so many bytes of a class, as long as it is, and returns how many bytes were looked
-/// at: two for each of the text at most. A window is looked at from its end on, and the next begins behind the first byte
-/// that is not of the class, so that of a text without such runs few are looked at. (Boyer and Moore, "A fast string
-/// searching algorithm", 1977.)
-#[inline(always)]
-fn long_runs(text: &[u8], class: Class, least: usize, mut each: impl FnMut(usize, usize)) -> u64 {
-    // INVARIANT: what stands before `from` is not of the class, or was told.
-    let (mut from, mut steps) = (0, 0);
-    while let Some(window) = text.get(from..from + least) {
-        if let Some(at) = window.iter().rposition(|byte| !is(*byte, class)) {
-            steps += least - at;
-            from += at + 1;
-            continue;
-        }
-        let rest = text.get(from + least..).unwrap_or_default();
-        let end = from + least + rest.iter().position(|byte| !is(*byte, class)).unwrap_or(rest.len());
-        steps += end - from;
-        each(from, end);
-        from = end + 1;
-    }
-    steps as u64
-}
-
 /// Whether a run may be base64 of text: letters of both cases, and more than hexadecimal digits.
 pub(super) fn may_be_base64(run: &[u8]) -> bool {
     let head = run.get(..run.len().min(64)).unwrap_or_default();
     let upper = head.iter().any(u8::is_ascii_uppercase);
     let lower = head.iter().any(u8::is_ascii_lowercase);
     upper && lower && !head.iter().all(u8::is_ascii_hexdigit) && run.len() >= RUN
-}
-
-/// The parts of a run that letters and digits alone make.
-pub(super) fn words(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
-    let run = text.get(start..end).unwrap_or_default();
-    let mut at = start;
-    run.split(|byte| !is(*byte, ALNUM)).map(move |word| {
-        let from = at;
-        at += word.len() + 1;
-        (from, from + word.len())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The same, byte by byte.
-    fn plain(text: &[u8], class: Class, least: usize) -> Vec<(usize, usize)> {
-        let (mut all, mut start) = (Vec::new(), 0);
-        for at in 0..=text.len() {
-            if !text.get(at).is_some_and(|byte| is(*byte, class)) {
-                if at - start >= least {
-                    all.push((start, at));
-                }
-                start = at + 1;
-            }
-        }
-        all
-    }
-
-    #[test]
-    fn runs_are_those_that_are_seen_byte_by_byte_and_no_text_costs_more_than_two_looks_a_byte() {
-        let mut state = 1_u64;
-        let mut below = |end: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % end
-        };
-        let mut texts: Vec<Vec<u8>> = (0..20_000)
-            .map(|_| {
-                let (length, rare) = (below(90), 2 + below(30));
-                (0..length).map(|_| if below(rare) == 0 { b' ' } else { b"aZ9/_-"[below(6) as usize] }).collect()
-            })
-            .collect();
-        // A byte that is not of the class where the window costs most.
-        for apart in 1..=2 * RUN {
-            texts.push([&b" "[..], &vec![b'a'; apart]].concat().repeat(200));
-        }
-        for text in &texts {
-            for (class, least) in [(BASE64 | DASH | UNDERSCORE, RUN), (ALNUM, SHORTEST)] {
-                let mut all = Vec::new();
-                let steps = long_runs(text, class, least, |start, end| all.push((start, end)));
-                assert_eq!(all, plain(text, class, least), "{}", String::from_utf8_lossy(text));
-                assert!(steps <= 2 * text.len() as u64, "{steps} of {}", text.len());
-            }
-        }
-    }
 }

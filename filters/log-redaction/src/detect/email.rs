@@ -77,13 +77,69 @@ const DATABASES: &[&str] = &[
     "sybase",
 ];
 
-/// Endings of files and of systemd's units that follow an `@` and are no domain.
-const NO_DOMAIN: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "js", "mjs", "cjs", "jsx", "tsx", "css", "scss", "less",
-    "json", "map", "html", "xml", "yaml", "yml", "txt", "log", "tgz", "gz", "tar", "jar", "war", "dll", "exe",
-    "service", "socket", "timer", "target", "mount", "slice", "scope", "path", "device", "swap", "java", "class", "go",
-    "cpp", "hpp", "woff", "woff2", "ttf", "pdf", "conf", "lock",
-];
+/// Whether a name ends so that follows an `@` and is no domain: as files and systemd's units do.
+fn is_of_file(ending: &[u8]) -> bool {
+    let mut lower = [0; 7];
+    let Some(place) = lower.get_mut(..ending.len()) else { return false };
+    place.copy_from_slice(ending);
+    place.make_ascii_lowercase();
+    matches!(
+        &*place,
+        b"png"
+            | b"jpg"
+            | b"jpeg"
+            | b"gif"
+            | b"svg"
+            | b"webp"
+            | b"avif"
+            | b"ico"
+            | b"js"
+            | b"mjs"
+            | b"cjs"
+            | b"jsx"
+            | b"tsx"
+            | b"css"
+            | b"scss"
+            | b"less"
+            | b"json"
+            | b"map"
+            | b"html"
+            | b"xml"
+            | b"yaml"
+            | b"yml"
+            | b"txt"
+            | b"log"
+            | b"tgz"
+            | b"gz"
+            | b"tar"
+            | b"jar"
+            | b"war"
+            | b"dll"
+            | b"exe"
+            | b"service"
+            | b"socket"
+            | b"timer"
+            | b"target"
+            | b"mount"
+            | b"slice"
+            | b"scope"
+            | b"path"
+            | b"device"
+            | b"swap"
+            | b"java"
+            | b"class"
+            | b"go"
+            | b"cpp"
+            | b"hpp"
+            | b"woff"
+            | b"woff2"
+            | b"ttf"
+            | b"pdf"
+            | b"conf"
+            | b"lock"
+    )
+}
+
 /// What ends at the `@` before `end`, or goes on after it.
 pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let at = end.checked_sub(1)?;
@@ -98,6 +154,9 @@ pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
 
 fn email(look: &Look<'_>, at: usize) -> Option<Candidate> {
     let text = &look.text;
+    if text.is_before(at, SPACE | DOT | SLASH | COLON) || text.is(at + 1, SPACE | QUOTE | SLASH | COLON) {
+        return None;
+    }
     let start = local(look, at)?;
     let end = domain(look, at + 1)?;
     // `git@github.com:team/repository.git` names a machine's account.
@@ -139,7 +198,11 @@ fn domain(look: &Look<'_>, from: usize) -> Option<usize> {
         return (text.at(end) == Some(b']') && end > from + 7).then_some(end + 1);
     }
     // Text without blanks may follow: `ada@example.com，`.
-    top_level(look, from, IN_DOMAIN).or_else(|| top_level(look, from, IN_DOMAIN & !HIGH))
+    let found = top_level(look, from, IN_DOMAIN);
+    if found.is_some() || !text.slice(from, text.run(IN_DOMAIN, from, DOMAIN)).iter().any(|byte| *byte >= 128) {
+        return found;
+    }
+    top_level(look, from, IN_DOMAIN & !HIGH)
 }
 
 /// Where the domain of bytes of `class` ends that starts at `from`.
@@ -150,11 +213,13 @@ fn top_level(look: &Look<'_>, from: usize, class: u32) -> Option<usize> {
         end -= 1;
     }
     let whole = text.slice(from, end);
-    let mut labels = whole.split(|byte| *byte == b'.');
-    let plain = labels.all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-"));
     let dot = whole.iter().rposition(|byte| *byte == b'.')?;
     let top = whole.get(dot + 1..)?;
-    if !plain || top.len() < 2 {
+    if top.len() < 2 {
+        return None;
+    }
+    let mut labels = whole.split(|byte| *byte == b'.');
+    if !labels.all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with(b"-")) {
         return None;
     }
     let letters = top.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 128).count();
@@ -164,34 +229,36 @@ fn top_level(look: &Look<'_>, from: usize, class: u32) -> Option<usize> {
     }
     // What is glued to it is not of it: `ada@example.com-7`.
     let word = top.get(..letters)?;
-    let file = NO_DOMAIN.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
-    ((2..=24).contains(&letters) && !file).then_some(end - top.len() + letters)
+    ((2..=24).contains(&letters) && !is_of_file(word)).then_some(end - top.len() + letters)
 }
 
 /// The name and password before the `@` of a URL: none of one, one that may stay, or one.
 #[allow(clippy::option_option, reason = "a URL's name that stays must not be taken for mail")]
 fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
     let text = &look.text;
-    let mut start = at;
+    let before = text.all().get(at.saturating_sub(USERINFO + 1)..at)?;
     let (mut slashes, mut signs) = (0, 0);
-    let found = loop {
-        let byte = text.before(start)?;
-        if at - start > USERINFO || byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'?') {
-            break None;
+    let mut found = None;
+    for (nth, byte) in before.iter().rev().enumerate() {
+        if *byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'?') {
+            break;
         }
-        if byte == b'/' && start >= 3 && text.ends(start, b"://") {
-            break Some(start);
+        let start = at - nth;
+        text.spend(1);
+        if *byte == b'/' && text.ends(start, b"://") {
+            found = Some(start);
+            break;
         }
-        slashes += usize::from(byte == b'/');
+        slashes += usize::from(*byte == b'/');
         // A password may have one; with more of them a text of nothing else would be walked again and again.
-        signs += usize::from(byte == b'@');
+        signs += usize::from(*byte == b'@');
         if signs > 1 {
-            break None;
+            break;
         }
-        start -= 1;
-    }?;
+    }
+    let found = found?;
     // https://host/~ada@example.com: what stands before the first `/` is a host.
-    if slashes > 0 && !text.slice(found, at).contains(&b':') || start == at {
+    if slashes > 0 && !text.slice(found, at).contains(&b':') || found == at {
         return None;
     }
     let info = text.slice(found, at);

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::catalog::Built;
-use super::text::{ALNUM, COLON, DASH, DIGIT, DOT, HEX, LETTER, PERCENT, UNDERSCORE, WORD};
+use super::text::{ALNUM, COLON, DASH, DIGIT, DOT, HEX, LETTER, PERCENT, Text, UNDERSCORE, WORD};
 use super::{Candidate, Look, Strength};
 
 /// Products of user agents whose versions have four parts.
@@ -56,9 +56,11 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let last = end.checked_sub(1)?;
     let start = text.run_back(DIGIT | DOT, last, 12);
     let end = text.run(DIGIT, last, 4);
-    if text.slice(start, end).split(|byte| *byte == b'.').filter(|octet| is_octet(octet)).count() != 4
-        || text.slice(start, end).iter().filter(|byte| **byte == b'.').count() != 3
-        || !text.opens(start, WORD | DOT)
+    let mut octets = text.slice(start, end).split(|byte| *byte == b'.');
+    if octets.by_ref().take(4).filter(|octet| is_octet(octet)).count() != 4 || octets.next().is_some() {
+        return None;
+    }
+    if !text.opens(start, WORD | DOT)
         || text.before(start) == Some(b'-') && !text.opens(start - 1, LETTER | UNDERSCORE)
         || !text.closes(end, ALNUM | UNDERSCORE)
         || text.at(end) == Some(b'.') && !text.closes(end + 1, DIGIT)
@@ -110,6 +112,9 @@ fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
 pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
     let text = &look.text;
     let middle = if full { end - 1 } else { end.checked_sub(2)? };
+    if !full && is_scope(text, middle, end) {
+        return None;
+    }
     let start = text.run_back(HEX | COLON, middle, 40);
     let mut end = text.run(HEX | COLON | DOT, middle, 46);
     while end > middle && text.is_before(end, DOT) {
@@ -141,6 +146,11 @@ pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate>
     };
     let zone = if zone > end + 1 && !hexed(text.slice(end + 1, zone)) { zone } else { end };
     look.found(Built::Ipv6, start, zone, Strength::Checked)
+}
+
+/// Whether a letter stands beside `::` that no address has there, as in `std::io`: nearly always it is so.
+fn is_scope(text: &Text<'_>, start: usize, end: usize) -> bool {
+    text.is_before(start, WORD & !HEX | DOT) || text.is(end, WORD & !HEX)
 }
 
 /// `%2F` after an address in a URL is no zone.

@@ -86,7 +86,9 @@ pub(super) struct Keys {
     /// Rows of one head.
     located: Vec<Vec<usize>>,
     /// Heads by how many bytes of them are seen, each with the byte that it starts with, in lower case.
-    heads: BTreeMap<usize, Vec<(u8, usize)>>,
+    ///
+    /// INVARIANT: those of as many bytes are sorted.
+    heads: Vec<(usize, Vec<(u8, usize)>)>,
     /// Rows by keyword.
     pub(super) keywords: Vec<(&'static str, Vec<usize>)>,
 }
@@ -109,8 +111,9 @@ impl Keys {
     /// The keys, and the heads of those that are located by themselves, each with its number.
     pub(super) fn new() -> (Self, Vec<Head>) {
         let (names, first) = (names(), super::catalog::built() + super::ids::all().count());
-        let mut keys = Self { rows: Vec::new(), located: Vec::new(), heads: BTreeMap::new(), keywords: Vec::new() };
+        let mut keys = Self { rows: Vec::new(), located: Vec::new(), heads: Vec::new(), keywords: Vec::new() };
         let mut heads: Vec<Head> = Vec::new();
+        let mut parted: BTreeMap<usize, Vec<(u8, usize)>> = BTreeMap::new();
         for key in all() {
             let index = names.binary_search(&key.name).unwrap_or(0);
             let pieces = pieces(key.format);
@@ -128,12 +131,14 @@ impl Keys {
                 Some(at) => keys.located.get_mut(at).into_iter().for_each(|rows| rows.push(row)),
                 None => {
                     let first = head.first.to_ascii_lowercase();
-                    keys.heads.entry(head.seen).or_default().push((first, heads.len()));
+                    parted.entry(head.seen).or_default().push((first, heads.len()));
                     heads.push(head);
                     keys.located.push(vec![row]);
                 }
             }
         }
+        parted.values_mut().for_each(|heads| heads.sort_unstable());
+        keys.heads = parted.into_iter().collect();
         (keys, heads)
     }
 }
@@ -289,7 +294,9 @@ pub(super) fn located(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> 
     let mut on = 0;
     for (seen, heads) in &look.rules.keys.heads {
         let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.at(head)) else { continue };
-        for (_, head) in heads.iter().filter(|(known, _)| *known == first.to_ascii_lowercase()) {
+        let first = first.to_ascii_lowercase();
+        let from = heads.partition_point(|(known, _)| *known < first);
+        for (_, head) in heads.iter().skip(from).take_while(|(known, _)| *known == first) {
             let Some(found) = one(look, *head, end) else { continue };
             out.push(found);
             on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });
@@ -409,9 +416,12 @@ fn right(look: &Look<'_>, row: &Row, start: usize, stop: usize) -> Option<Candid
 fn whole(text: &Text<'_>, row: &Row, head: usize, located: bool) -> Option<(usize, usize)> {
     let mut pieces = row.pieces.as_slice();
     let mut start = head;
-    if let [Piece::Some { class, least, most }, Piece::Text(_), rest @ ..] = pieces
+    if let [Piece::Some { class, least, most }, Piece::Text(written), rest @ ..] = pieces
         && located
     {
+        if !text.starts(head, written.as_bytes()) {
+            return None;
+        }
         start = text.run_back(*class, head, most + 1);
         let length = head - start;
         if length < *least || length > *most && least != most {

@@ -1,6 +1,6 @@
 //! Numbers: digits in groups, as cards, ids and phones are written.
 
-use super::text::{DIGIT, Text};
+use super::text::Text;
 
 /// The most digits that are read; a longer number is none of ours.
 pub(super) const DIGITS: usize = 20;
@@ -79,30 +79,40 @@ impl Number {
     /// Reads from `start`, where a digit stands.
     pub(super) fn read(text: &Text<'_>, start: usize) -> Self {
         let mut number = Self { digits: [0; DIGITS], groups: [Group::default(); GROUPS], count: 0, cut: false };
-        let (mut at, mut total, mut size, mut shape, mut before) = (start, 0, 0, 0, 0);
-        loop {
-            match text.at(at) {
-                Some(byte @ b'0'..=b'9') => {
-                    let Some(place) = number.digits.get_mut(total) else {
-                        number.cut = true;
-                        return number;
-                    };
-                    *place = byte - b'0';
-                    (total, size, at) = (total + 1, size + 1, at + 1);
-                }
-                other => {
-                    let (separator, next) = separator(text, at, other);
-                    let Some(group) = number.groups.get_mut(number.count) else { return number };
-                    shape = shape << 8 | (size as u64) << 3 | code(before);
-                    *group = Group { end: at, total, size, separator, shape };
-                    number.count += 1;
-                    if separator == 0 {
-                        return number;
-                    }
-                    (at, size, before) = (next, 0, separator);
-                }
+        number.fill(text, start);
+        number
+    }
+
+    fn fill(&mut self, text: &Text<'_>, start: usize) {
+        let (mut at, mut total, mut shape, mut before) = (start, 0, 0, 0);
+        for group in &mut self.groups {
+            let begin = total;
+            let rest = text.all().get(at..).unwrap_or_default();
+            let mut places = self.digits.iter_mut().skip(total);
+            for byte in rest.iter().take_while(|byte| byte.is_ascii_digit()) {
+                let Some(place) = places.next() else {
+                    self.cut = true;
+                    return;
+                };
+                *place = byte - b'0';
+                total += 1;
             }
+            let size = total - begin;
+            at += size;
+            text.spend(size + 1);
+            let (separator, next) = separator(text, at);
+            shape = shape << 8 | (size as u64) << 3 | code(before);
+            *group = Group { end: at, total, size, separator, shape };
+            self.count += 1;
+            if separator == 0 {
+                return;
+            }
+            (at, before) = (next, separator);
         }
+        let rest = text.all().get(at..).unwrap_or_default();
+        let more = rest.iter().take(DIGITS).take_while(|byte| byte.is_ascii_digit()).count();
+        text.spend(more);
+        self.cut = total + more > DIGITS;
     }
 
     pub(super) fn groups(&self) -> &[Group] {
@@ -116,31 +126,48 @@ impl Number {
 }
 
 /// The separator at `at`, and where the digit after it stands; 0 where none is, or no digit after it.
-fn separator(text: &Text<'_>, at: usize, byte: Option<u8>) -> (u8, usize) {
-    let one = match byte {
-        Some(b' ') if text.at(at + 1) == Some(b'(') && text.is(at + 2, DIGIT) => return (b'(', at + 2),
-        Some(byte @ (b' ' | b'-' | b'.' | b'/' | b')' | b'(')) => byte,
+#[inline]
+fn separator(text: &Text<'_>, at: usize) -> (u8, usize) {
+    let rest = text.all().get(at..).unwrap_or_default();
+    match rest {
+        [b' ', b'(', b'0'..=b'9', ..] => (b'(', at + 2),
+        [one @ (b' ' | b'-' | b'.' | b'/' | b')' | b'('), b'0'..=b'9', ..] => (*one, at + 1),
+        [b')', b' ' | b'-' | b'.', b'0'..=b'9', ..] => (b')', at + 2),
         // The no-break space that word processors put between groups.
-        Some(0xc2) if text.at(at + 1) == Some(0xa0) && text.is(at + 2, DIGIT) => return (b' ', at + 2),
-        _ => return (0, at),
-    };
-    let next = match (one, text.at(at + 1)) {
-        (b')', Some(b' ' | b'-' | b'.')) => at + 2,
-        _ => at + 1,
-    };
-    if text.is(next, DIGIT) { (one, next) } else { (0, at) }
+        [0xc2, 0xa0, b'0'..=b'9', ..] => (b' ', at + 2),
+        _ => (0, at),
+    }
 }
 
 /// Where the number starts whose eighth digit ends at `end`, as the locator has seen it.
 pub(super) fn start_of_eight(text: &Text<'_>, end: usize) -> Option<usize> {
-    let (mut at, mut left) = (end, 8);
-    while left > 0 {
-        at = at.checked_sub(1)?;
-        if text.is(at, DIGIT) {
-            left -= 1;
-        }
-    }
+    let before = text.all().get(..end)?;
+    let digits = before.iter().enumerate().rev().filter(|(_, byte)| byte.is_ascii_digit());
+    let at = digits.map(|(at, _)| at).nth(7)?;
+    text.spend(end - at);
     Some(at)
+}
+
+/// The fewest digits that anything has which is a number.
+pub(super) const FEWEST: usize = 7;
+
+/// Whether so many digits are in groups from `start` on: nearly all groups of dates and times stand before fewer.
+pub(super) fn has_enough(text: &Text<'_>, start: usize) -> bool {
+    let (mut at, mut total) = (start, 0);
+    loop {
+        let rest = text.all().get(at..).unwrap_or_default();
+        let size = rest.iter().take(FEWEST).take_while(|byte| byte.is_ascii_digit()).count();
+        (at, total) = (at + size, total + size);
+        text.spend(size + 1);
+        if total >= FEWEST {
+            return true;
+        }
+        let (separator, next) = separator(text, at);
+        if separator == 0 {
+            return false;
+        }
+        at = next;
+    }
 }
 
 /// Whether the digit before last of `digits` is right by Luhn (ISO/IEC 7812-1, annex B).

@@ -197,6 +197,29 @@ const FREE: &[(Shape, &[&str])] = &[
     (shape("1 3 3-2-2"), &["8"]),
 ];
 
+/// A bit for each shape of `FREE` by its hash: most numbers are written in none of them.
+const FREE_KNOWN: u64 = {
+    let (mut known, mut nth) = (0, 0);
+    #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+    while nth < FREE.len() {
+        known |= free_bit(FREE[nth].0);
+        nth += 1;
+    }
+    known
+};
+
+/// The bit of a shape in `FREE_KNOWN`.
+const fn free_bit(written: Shape) -> u64 {
+    1 << (written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}
+
+/// Whether `number` up to its group is written as nothing but a number of a phone is.
+fn is_free(number: &Number, group: &Group) -> bool {
+    FREE_KNOWN & free_bit(group.shape) != 0
+        && FREE.iter().any(|(known, with)| *known == group.shape && with.iter().any(|with| begins(number, with)))
+        && right_in_nanp(group.shape, number)
+}
+
 /// The number after the `+` that the locator has seen, whose first digit ends at `end`.
 pub(super) fn plus(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let text = &look.text;
@@ -240,9 +263,7 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option
         if !(7..=14).contains(&group.total) {
             continue;
         }
-        let starts = |with: &[&str]| with.iter().any(|with| begins(number, with));
-        let free = FREE.iter().any(|(known, with)| *known == group.shape && starts(with))
-            && right_in_nanp(group.shape, number);
+        let free = is_free(number, group);
         // What has dots like an address, or blanks between single digits, is something else.
         let before = number.groups().get(..index).unwrap_or_default();
         let odd = index == 3 && before.iter().all(|group| group.separator == b'.')

@@ -4,8 +4,9 @@ use regex_automata::hybrid::regex;
 
 use super::catalog::Built;
 use super::cues::Cue;
-use super::decode::{Decoded, long_words, may_be_base64, runs, words};
-use super::number::{Number, start_of_eight};
+use super::decode::{Decoded, may_be_base64};
+use super::number::{Number, has_enough, start_of_eight};
+use super::runs::{Long, long};
 use super::states::States;
 use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
@@ -174,19 +175,47 @@ fn search(
     proved.clear();
     proved.extend(candidates.iter().filter(|one| one.strength == Strength::Proved).map(|one| (one.start, one.end)));
     proved.sort_unstable();
-    // Runs come in order, so that each of what is proved is looked at once.
-    let (mut left, mut until, mut spent) = (proved.iter().peekable(), 0, 0);
-    let looked_at = runs(text, |start, end| {
-        while let Some((_, proved)) = left.next_if(|(from, _)| *from <= start) {
-            until = until.max(*proved);
-            spent += 1;
+    let (mut of_words, mut of_runs, mut spent) = (Covered::new(proved), Covered::new(proved), 0);
+    long(text, |what, start, end| {
+        let before = look.text.steps();
+        match what {
+            Long::Word => candidates.extend(ids::word(&look, start, end)),
+            Long::Base58 if of_words.is(start, end) || !look.text.opens(start, ALNUM) => {}
+            Long::Base58 => candidates.extend(crypto::base58(&look, start, end)),
+            Long::Base64 if of_runs.is(start, end) => {}
+            Long::Base64 => spent += engine.run(&look, decoded, start, end, candidates),
         }
-        if until < end {
-            spent += engine.run(&look, decoded, start, end, candidates);
-        }
+        spent += look.text.steps() - before;
     });
-    *steps += spent + looked_at;
+    spent += of_words.spent + of_runs.spent;
+    *steps += spent + text.len() as u64;
     settle::settle(candidates, found);
+}
+
+/// Whether what is told lies in what is proved, so that it needs no look. What is asked comes in order, and so each of what is
+/// proved is looked at once.
+struct Covered<'p> {
+    left: std::slice::Iter<'p, (usize, usize)>,
+    /// Where the last of those ends that start no later.
+    until: usize,
+    spent: u64,
+}
+
+impl<'p> Covered<'p> {
+    fn new(proved: &'p [(usize, usize)]) -> Self {
+        Self { left: proved.iter(), until: 0, spent: 0 }
+    }
+
+    fn is(&mut self, start: usize, end: usize) -> bool {
+        while let Some((from, to)) = self.left.as_slice().first()
+            && *from <= start
+        {
+            self.left.next();
+            self.until = self.until.max(*to);
+            self.spent += 1;
+        }
+        end <= self.until
+    }
 }
 
 /// The automaton and its caches.
@@ -232,7 +261,6 @@ impl Engine<'_> {
             if found.strength == Strength::Proved { found.end } else { 0 }
         });
         seen.failed = !done;
-        look.text.spend_all(long_words(text, |start, end| out.extend(ids::word(look, start, end))));
         seen
     }
 
@@ -248,6 +276,11 @@ impl Engine<'_> {
         let mut within = Vec::new();
         let look = Look::new(&decoded.bytes, &self.detectors.rules, key, bits);
         self.scan(&look, &mut within);
+        long(&decoded.bytes, |what, start, end| {
+            if what == Long::Word {
+                within.extend(ids::word(&look, start, end));
+            }
+        });
         for one in within {
             if let Some((start, end)) = place(one.start, one.end, decoded)
                 && start < end
@@ -255,10 +288,10 @@ impl Engine<'_> {
                 out.push(Candidate { start, end, ..one });
             }
         }
-        look.text.steps() + decoded.bytes.len() as u64
+        look.text.steps() + 2 * decoded.bytes.len() as u64
     }
 
-    /// A run of 20 bytes of base64 or more: an address in Base58, or base64 that holds something.
+    /// A run of 20 bytes of base64 or more, which may hold something. Returns the steps.
     fn run(
         &mut self,
         look: &Look<'_>,
@@ -267,18 +300,11 @@ impl Engine<'_> {
         end: usize,
         out: &mut Vec<Candidate>,
     ) -> u64 {
-        let text = look.text.all();
-        let steps = look.text.steps();
-        let run = text.get(start..end).unwrap_or_default();
-        for (from, to) in words(text, start, end) {
-            if (26..=35).contains(&(to - from)) && look.text.opens(from, ALNUM) {
-                out.extend(crypto::base58(look, from, to));
-            }
-        }
-        let mut spent = look.text.steps() - steps;
+        let run = look.text.all().get(start..end).unwrap_or_default();
         if !may_be_base64(run) {
-            return spent;
+            return 0;
         }
+        let mut spent = 0;
         let mut at = start;
         let whole = self.base64(look, decoded, (start, end), out);
         spent += whole.0;
@@ -367,8 +393,11 @@ fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
 /// A run of digits in groups of which eight end at `end`: at each group, a card, an id or a phone number, in this order.
 fn numbers(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) {
     let Some(mut at) = start_of_eight(&look.text, end) else { return };
+    if is_time(&look.text, at) {
+        return;
+    }
     loop {
-        let found = if is_date(&look.text, at) { None } else { number(look, at) };
+        let found = if has_enough(&look.text, at) && !is_date(&look.text, at) { number(look, at) } else { None };
         // Where a card or an id ends, what follows is something else.
         let (next, last) = next_group(&look.text, at, found.map_or(at, |found| found.end));
         out.extend(found);
@@ -384,9 +413,6 @@ fn number(look: &Look<'_>, start: usize) -> Option<Candidate> {
         return None;
     }
     let number = Number::read(&look.text, start);
-    if number.groups().iter().all(|group| group.total < 7) {
-        return None;
-    }
     card::card(look, start, &number)
         .or_else(|| ids::number(look, start, &number))
         .or_else(|| phone::national(look, start, &number))
@@ -399,17 +425,24 @@ fn is_date(text: &Text<'_>, at: usize) -> bool {
         if date.get(4) == Some(a) && !rest.first().is_some_and(u8::is_ascii_digit))
 }
 
+/// Whether a date starts at `at` after which no more digits can be of a number, as in RFC 3339: nearly every line has one, and
+/// its month and day alone are none.
+fn is_time(text: &Text<'_>, at: usize) -> bool {
+    let goes_on = |byte: u8| matches!(byte, b' ' | b'.' | b'/' | b'(' | b')' | b'-' | 0xc2);
+    is_date(text, at) && !text.at(at + 10).is_some_and(goes_on)
+}
+
 /// Where the next group after the one at `at` starts, no earlier than `from`; and whether there is none.
 fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
     let mut end = text.run(DIGIT, at, usize::MAX);
     loop {
-        let mut next = end;
-        while next - end < 2 && matches!(text.at(next), Some(b' ' | b'.' | b'/' | b'(' | b')' | b'-')) {
-            next += 1;
-        }
-        if next == end || !text.is(next, DIGIT) {
-            return (next, true);
-        }
+        let sign = |byte: &u8| matches!(byte, b' ' | b'.' | b'/' | b'(' | b')' | b'-');
+        let next = match text.all().get(end..).unwrap_or_default() {
+            [a, b'0'..=b'9', ..] if sign(a) => end + 1,
+            [a, b, b'0'..=b'9', ..] if sign(a) && sign(b) => end + 2,
+            _ => return (end, true),
+        };
+        text.spend(3);
         if next >= from {
             return (next, false);
         }

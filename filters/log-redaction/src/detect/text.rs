@@ -121,10 +121,6 @@ impl<'a> Text<'a> {
         self.steps.set(self.steps.get().saturating_add(steps as u64));
     }
 
-    pub(super) fn spend_all(&self, steps: u64) {
-        self.steps.set(self.steps.get().saturating_add(steps));
-    }
-
     /// The byte at `at`.
     pub(super) fn at(&self, at: usize) -> Option<u8> {
         self.spend(1);

@@ -325,21 +325,26 @@ pub(super) struct Words {
 
 const SLOTS: usize = 2048;
 const SOME: usize = 16384;
-/// FNV-1a of nothing.
-const BASIS: u32 = 0x811c_9dc5;
+/// What hashes are a polynomial of: an odd number without any order in its bits.
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The hash of a word with one more byte.
-fn with(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+/// The hash of a word with one more byte: modulo 2^64, so that what two words make together is known from theirs.
+fn with(hash: u64, byte: u8) -> u64 {
+    hash.wrapping_mul(BASE).wrapping_add(u64::from(byte))
+}
+
+/// The bits of a hash that depend on all of its word.
+fn mixed(hash: u64) -> u32 {
+    (hash.wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32) as u32
 }
 
 fn slot(hash: u32) -> usize {
-    (hash ^ hash >> 15) as usize % SLOTS
+    (hash >> 16) as usize % SLOTS
 }
 
 /// The word of `Words::some`, and the bit in it.
 fn mark(hash: u32) -> (usize, u32) {
-    let at = (hash ^ hash >> 16) as usize % SOME;
+    let at = hash as usize % SOME;
     (at / 64, at as u32 % 64)
 }
 
@@ -369,7 +374,7 @@ impl Words {
     }
 
     fn add(&mut self, word: &str, bit: Bit) {
-        let hash = word.bytes().fold(BASIS, with);
+        let hash = mixed(word.bytes().fold(0, with));
         let (place, nth) = mark(hash);
         if let Some(place) = self.some.get_mut(place) {
             *place |= 1 << nth;
@@ -385,11 +390,18 @@ impl Words {
     }
 
     #[inline]
-    fn of(&self, hash: u32) -> Bit {
+    fn of(&self, hash: u64) -> Bit {
+        let hash = mixed(hash);
         let (place, nth) = mark(hash);
         if self.some.get(place).is_none_or(|place| place >> nth & 1 == 0) {
             return 0;
         }
+        self.known(hash)
+    }
+
+    /// What the word of that hash speaks of, if it is known at all.
+    #[cold]
+    fn known(&self, hash: u32) -> Bit {
         let mut at = slot(hash);
         while let Some((known, bit)) = self.slots.get(at) {
             if *bit == 0 || *known == hash {
@@ -409,25 +421,25 @@ impl Words {
     /// As `speak_of`, for the name of a field, and what its last word speaks of.
     pub(super) fn name(&self, name: &[u8]) -> (Bit, Bit) {
         let (mut bits, mut last) = (0, 0);
-        // This word, and it with the one before.
-        let (mut single, mut pair, mut open) = (BASIS, BASIS, false);
+        // The word before; and of this one its hash, and what a hash is multiplied with to have this one after it.
+        let (mut before, mut single, mut power) = (None, 0_u64, 1_u64);
         let mut after_lower = false;
         for byte in name {
             let letter = LETTERS.get(usize::from(*byte)).copied().unwrap_or_default();
             // A letter that is another in lower case is a capital.
-            if open && (letter == 0 || after_lower && letter != *byte) {
+            if power != 1 && (letter == 0 || after_lower && letter != *byte) {
                 last = self.of(single);
-                bits |= last | if pair == single { 0 } else { self.of(pair) };
-                (pair, single, open) = (single, BASIS, false);
+                bits |= last | before.map_or(0, |before: u64| self.of(before.wrapping_mul(power).wrapping_add(single)));
+                (before, single, power) = (Some(single), 0, 1);
             }
             if letter != 0 {
-                (single, pair, open) = (with(single, letter), with(pair, letter), true);
+                (single, power) = (with(single, letter), power.wrapping_mul(BASE));
             }
             after_lower = byte.is_ascii_lowercase();
         }
-        if open {
+        if power != 1 {
             last = self.of(single);
-            bits |= last | self.of(pair);
+            bits |= last | before.map_or(0, |before| self.of(before.wrapping_mul(power).wrapping_add(single)));
         }
         (bits, last)
     }
@@ -436,16 +448,23 @@ impl Words {
 /// The words before `start`. Markers end them: what was masked says nothing of what was not.
 pub(super) fn before<'t>(text: &Text<'t>, start: usize) -> &'t [u8] {
     let window = text.slice(start.saturating_sub(BEFORE), start);
-    let stop = window.iter().rposition(|byte| matches!(byte, b']' | b'\n'));
-    let before = window.get(stop.map_or(0, |stop| stop + 1)..).unwrap_or_default();
-    // The window may start in the middle of a word, or of a marker.
-    let cut = stop.is_none() && start > BEFORE;
-    let from = if cut { before.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(before.len()) } else { 0 };
-    let before = before.get(from..).unwrap_or_default();
-    match before.iter().rposition(|byte| *byte == b'[') {
-        Some(at) if before.get(at..).unwrap_or_default().starts_with(MARKER) => before.get(..at).unwrap_or_default(),
-        _ => before,
+    let (mut from, mut open) = (0, None);
+    for (at, byte) in window.iter().enumerate().rev() {
+        match byte {
+            b']' | b'\n' => {
+                from = at + 1;
+                break;
+            }
+            b'[' if open.is_none() => open = Some(at),
+            _ => {}
+        }
     }
+    // The window may start in the middle of a word, or of a marker.
+    if from == 0 && start > BEFORE {
+        from = window.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(window.len());
+    }
+    let marker = open.filter(|open| window.get(*open..).unwrap_or_default().starts_with(MARKER));
+    window.get(from..marker.unwrap_or(window.len())).unwrap_or_default()
 }
 
 /// The words after `end`, as far as nothing else begins.
