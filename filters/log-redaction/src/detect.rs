@@ -26,6 +26,7 @@ mod locate;
 mod number;
 mod phone;
 mod place;
+mod runs;
 mod scan;
 mod score;
 mod secret;

@@ -2,7 +2,8 @@
 
 use super::catalog::Built;
 use super::text::{
-    ALNUM, COLON, DASH, DIGIT, DOT, HEX, HIGH, LETTER, MARKER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, UNDERSCORE,
+    ALNUM, COLON, DASH, DIGIT, DOT, HEX, HIGH, LETTER, MARKER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, Text,
+    UNDERSCORE,
 };
 use super::{Candidate, Look, Strength};
 
@@ -153,10 +154,16 @@ pub(super) fn at_sign(look: &Look<'_>, end: usize) -> Option<Candidate> {
 }
 
 fn email(look: &Look<'_>, at: usize) -> Option<Candidate> {
+    if stands_alone(&look.text, at) { None } else { email_around(look, at) }
+}
+
+/// Whether something stands beside an `@` that no address has there.
+fn stands_alone(text: &Text<'_>, at: usize) -> bool {
+    text.is_before(at, SPACE | DOT | SLASH | COLON) || text.is(at + 1, SPACE | QUOTE | SLASH | COLON)
+}
+
+fn email_around(look: &Look<'_>, at: usize) -> Option<Candidate> {
     let text = &look.text;
-    if text.is_before(at, SPACE | DOT | SLASH | COLON) || text.is(at + 1, SPACE | QUOTE | SLASH | COLON) {
-        return None;
-    }
     let start = local(look, at)?;
     let end = domain(look, at + 1)?;
     // `git@github.com:team/repository.git` names a machine's account.
@@ -316,4 +323,30 @@ fn dsn(look: &Look<'_>, at: usize) -> Option<Candidate> {
     let split = info.iter().position(|byte| *byte == split)?;
     (split > 0 && split + 1 < info.len()).then_some(())?;
     look.found(Built::Database, start, at, Strength::Checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detectors, Selection};
+
+    #[test]
+    fn an_at_sign_that_stands_alone_is_of_no_address() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let (mut alone, mut addresses) = (0, 0);
+        for before in 0..=255 {
+            for after in 0..=255 {
+                for around in [&b" a.aaa"[..], b" \"baa[", b"\"a a.d"] {
+                    let [a, b, c, d, e, f] = around.try_into().unwrap();
+                    let text = [a, b, before, b'@', after, c, d, e, f, b'o', b'm'];
+                    let look = Look::new(&text, &detectors.rules, b"", (0, 0));
+                    let found = email_around(&look, 3);
+                    assert!(found.is_none() || !stands_alone(&look.text, 3), "{}", String::from_utf8_lossy(&text));
+                    alone += usize::from(stands_alone(&look.text, 3));
+                    addresses += usize::from(found.is_some());
+                }
+            }
+        }
+        assert!(alone > 1_000 && addresses > 1_000, "{alone} alone, {addresses} addresses");
+    }
 }

@@ -110,11 +110,12 @@ fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
 
 /// The IPv6 address around what ends at `end`; `full` where eight groups were seen.
 pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
+    if !full && is_scope(&look.text, end) { None } else { ipv6_around(look, end, full) }
+}
+
+fn ipv6_around(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
     let text = &look.text;
     let middle = if full { end - 1 } else { end.checked_sub(2)? };
-    if !full && is_scope(text, middle, end) {
-        return None;
-    }
     let start = text.run_back(HEX | COLON, middle, 40);
     let mut end = text.run(HEX | COLON | DOT, middle, 46);
     while end > middle && text.is_before(end, DOT) {
@@ -149,8 +150,8 @@ pub(super) fn ipv6(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate>
 }
 
 /// Whether a letter stands beside `::` that no address has there, as in `std::io`: nearly always it is so.
-fn is_scope(text: &Text<'_>, start: usize, end: usize) -> bool {
-    text.is_before(start, WORD & !HEX | DOT) || text.is(end, WORD & !HEX)
+fn is_scope(text: &Text<'_>, end: usize) -> bool {
+    text.is_before(end.saturating_sub(2), WORD & !HEX | DOT) || text.is(end, WORD & !HEX)
 }
 
 /// `%2F` after an address in a URL is no zone.
@@ -198,4 +199,27 @@ pub(super) fn mac(look: &Look<'_>, end: usize, dotted: bool) -> Option<Candidate
     // Nothing but noughts is how "none" is written.
     let any = written.iter().any(|byte| byte.is_ascii_hexdigit() && *byte != b'0');
     if same && any { look.found(Built::Mac, start, end, Strength::Shaped) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detectors, Selection};
+
+    #[test]
+    fn what_is_a_scope_is_no_address() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let signs = b"g1f_.:- [";
+        let (mut scopes, mut addresses) = (0, 0);
+        for at in 0..signs.len().pow(6) {
+            let sign = |nth: u32| signs[at / signs.len().pow(nth) % signs.len()];
+            let text = [sign(0), sign(1), sign(2), b':', b':', sign(3), sign(4), sign(5)];
+            let look = Look::new(&text, &detectors.rules, b"", (0, 0));
+            let found = ipv6_around(&look, 5, false);
+            assert!(found.is_none() || !is_scope(&look.text, 5), "{}", String::from_utf8_lossy(&text));
+            scopes += usize::from(is_scope(&look.text, 5));
+            addresses += usize::from(found.is_some());
+        }
+        assert!(scopes > 10_000 && addresses > 100, "{scopes} scopes, {addresses} addresses");
+    }
 }

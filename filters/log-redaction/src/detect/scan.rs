@@ -453,7 +453,7 @@ fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Selection;
+    use crate::detect::{Selection, words};
 
     #[test]
     fn what_is_too_short_is_looked_through_all_the_same_and_nothing_is_found() {
@@ -491,5 +491,76 @@ mod tests {
             check(text.as_bytes(), keys[below(keys.len())].as_bytes());
         }
         assert!(short > 10_000, "{short} were too short");
+    }
+
+    /// Random numbers below an end, the same in each run.
+    fn random(seed: u64) -> impl FnMut(usize) -> usize {
+        let mut random = seed;
+        move |end| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % end
+        }
+    }
+
+    /// As `numbers`, looking at each group.
+    fn plain_numbers(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) {
+        let Some(mut at) = start_of_eight(&look.text, end) else { return };
+        loop {
+            let found = if is_date(&look.text, at) { None } else { number(look, at) };
+            let (next, last) = next_group(&look.text, at, found.map_or(at, |found| found.end));
+            out.extend(found);
+            at = next;
+            if last {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn groups_that_are_left_out_hold_no_number() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let (mut below, mut some, mut times) = (random(11), 0, 0);
+        let pieces = [
+            "2026-11-29",
+            "1999/12/31",
+            "2026.01.02",
+            "T10:11:12",
+            " ",
+            "-",
+            ".",
+            "/",
+            "(",
+            ")",
+            "\u{a0}",
+            "\u{e9}",
+            "1",
+            "23",
+            "456",
+            "0170",
+            "555-0123",
+            "4111 1111 1111 1111",
+            "078-05-1120",
+            "phone",
+            "[REDACTED:card]",
+            ":",
+            "x",
+            "\n",
+        ];
+        for _ in 0..100_000 {
+            let text: String = (0..1 + below(9)).map(|_| pieces[below(pieces.len())]).collect();
+            let text = text.as_bytes();
+            for end in 1..=text.len() {
+                let [quick, plain] = [numbers, plain_numbers].map(|numbers| {
+                    let (mut out, look) = (Vec::new(), Look::new(text, &detectors.rules, b"", (words::PHONE, 0)));
+                    numbers(&look, end, &mut out);
+                    out.iter().map(|one| (one.start, one.end, one.id)).collect::<Vec<_>>()
+                });
+                assert_eq!(quick, plain, "{} up to {end}", String::from_utf8_lossy(text));
+                some += usize::from(!quick.is_empty());
+                let look = Look::new(text, &detectors.rules, b"", (0, 0));
+                times += usize::from(start_of_eight(&look.text, end).is_some_and(|at| is_time(&look.text, at)));
+            }
+        }
+        assert!(some > 10_000 && times > 1_000, "{some} have numbers, {times} are times");
     }
 }

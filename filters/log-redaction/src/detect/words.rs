@@ -473,3 +473,62 @@ pub(super) fn after<'t>(text: &Text<'t>, end: usize) -> &'t [u8] {
     let stop = after.iter().position(|byte| matches!(byte, b'[' | b'\n' | b',' | b';' | b'=' | b':' | b'"'));
     after.get(..stop.unwrap_or(after.len())).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What words of `text` speak of, each looked up as it is written.
+    fn plain(text: &[u8]) -> (Bit, Bit) {
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        let mut before = None;
+        for byte in text {
+            let letter = byte.is_ascii_alphabetic() || *byte >= 128;
+            let capital = byte.is_ascii_uppercase() && before.is_some_and(|byte: u8| byte.is_ascii_lowercase());
+            if before.is_none_or(|before| !before.is_ascii_alphabetic() && before < 128) || capital {
+                all.push(Vec::new());
+            }
+            if letter && let Some(last) = all.last_mut() {
+                last.push(byte.to_ascii_lowercase());
+            }
+            before = Some(*byte);
+        }
+        all.retain(|word| !word.is_empty());
+        let of = |word: &[u8]| {
+            let in_list = |list: &&[&str]| list.iter().any(|known| known.as_bytes() == word);
+            let known = KNOWN.iter().filter(|(_, list)| in_list(list)).fold(0, |bits, (bit, _)| bits | bit);
+            let ids = ids::all().enumerate().filter(|(_, id)| in_list(&id.words));
+            ids.fold(known, |bits, (index, _)| bits | ids::bit(index))
+        };
+        let pairs = all.windows(2).fold(0, |bits, two| bits | of(&two.concat()));
+        (all.iter().fold(pairs, |bits, word| bits | of(word)), all.last().map_or(0, |word| of(word)))
+    }
+
+    #[test]
+    fn hashes_say_of_words_and_pairs_what_their_letters_do() {
+        let words = Words::new();
+        let lists = KNOWN.iter().map(|(_, list)| *list).chain(ids::all().map(|id| id.words));
+        let all: Vec<&str> = lists.flatten().copied().collect();
+        let mut state = 3_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let mut speaking = 0;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..1 + below(4) {
+                let word = all[below(all.len())];
+                let ends: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
+                let (from, to) = (ends[below(2)], ends[ends.len() - 1 - below(2) % ends.len()]);
+                let part = word.get(from..to).unwrap_or_default();
+                text.push_str(&if below(3) == 0 { part.to_uppercase() } else { part.to_owned() });
+                text.push_str(["", " ", "_", ": ", "1", "P"][below(6)]);
+            }
+            let plain = plain(text.as_bytes());
+            assert_eq!(words.name(text.as_bytes()), plain, "{text}");
+            speaking += usize::from(plain.0 != 0);
+        }
+        assert!(speaking > 5_000, "{speaking} speak of something");
+    }
+}
