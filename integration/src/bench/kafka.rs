@@ -111,7 +111,7 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
         figures.add(Figure { name, value: held, unit: "MB", spread: None, ratio_to: None });
     }
     match artefacts::kafka() {
-        Ok(_) => real(&kinds, rounds, &policy, &progress, &mut figures)?,
+        Ok(_) => cases.extend(real(&kinds, rounds, &policy, &progress, &mut figures)?),
         Err(_) => progress("without Apache Kafka: KAFKA_JARS names no folder"),
     }
     Ok((figures, bounds(&kinds, &cases)))
@@ -223,18 +223,42 @@ fn held(kinds: &[What], policy: &Policy, broker: u16, batch: &[u8]) -> Result<Ve
     Ok(grown)
 }
 
-/// The same before one broker of Apache Kafka, which takes most of the time.
-fn real(kinds: &[What], rounds: usize, policy: &Policy, progress: &dyn Fn(&str), figures: &mut Figures) -> Result<()> {
+/// Of what is asked of a broker that keeps what it gets, and in the same order as `SIZES`.
+const OF_A_BROKER: [Size; 3] = [
+    Size { word: "200 B", bytes: 200, requests: 100, window: 8 },
+    Size { word: "1 KB", bytes: 1 << 10, requests: 100, window: 8 },
+    Size { word: "64 KB", bytes: 64 << 10, requests: 25, window: 4 },
+];
+
+/// The same before one broker of Apache Kafka: what the targets are about.
+fn real(
+    kinds: &[What],
+    rounds: usize,
+    policy: &Policy,
+    progress: &dyn Fn(&str),
+    figures: &mut Figures,
+) -> Result<Vec<(String, Vec<Measured>)>> {
     progress("a broker of Apache Kafka");
     let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
-    brokers.tool("TopicCommand", &["--create", "--topic", AT_BROKER, "--partitions", "1"])?.succeeds()?;
+    let create = |topic: &str| brokers.tool("TopicCommand", &["--create", "--topic", topic, "--partitions", "1"])?.succeeds();
+    create(AT_BROKER)?;
     let mut driven = start(kinds, policy, brokers.port(0, 0), progress)?;
-    let size = Size { word: "1 KB", bytes: 1 << 10, requests: 100, window: 8 };
-    progress(&format!("produce of {}, {rounds} rounds", size.word));
-    let batch = records(size.bytes);
-    let measured = measure(&mut driven, &size, rounds, &|topic| Kind::new(Api::Produce, topic, &batch))?;
-    tell(&format!("kafka/{}", size.word), size.bytes, kinds, &measured, figures);
-    Ok(())
+    let mut cases = Vec::new();
+    for size in &OF_A_BROKER {
+        // A topic of its own: what is fetched is the first batch that was produced.
+        let suffix = format!(".{}", size.bytes);
+        create(&format!("{AT_BROKER}{suffix}"))?;
+        let batch = records(size.bytes);
+        for api in [Api::Produce, Api::Fetch] {
+            progress(&format!("{} of {} before Apache Kafka, {rounds} rounds", api.word(), size.word));
+            let name = format!("kafka/{}/{}", api.word(), size.word);
+            let kind = |topic: &str| Kind::new(api, &format!("{topic}{suffix}"), &batch);
+            let measured = measure(&mut driven, size, rounds, &kind)?;
+            tell(&name, size.bytes, kinds, &measured, figures);
+            cases.push((name, measured));
+        }
+    }
+    Ok(cases)
 }
 
 /// What is to hold, where it was measured.
