@@ -240,7 +240,8 @@ fn real(
 ) -> Result<Vec<(String, Vec<Measured>)>> {
     progress("a broker of Apache Kafka");
     let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
-    let create = |topic: &str| brokers.tool("TopicCommand", &["--create", "--topic", topic, "--partitions", "1"])?.succeeds();
+    let create =
+        |topic: &str| brokers.tool("TopicCommand", &["--create", "--topic", topic, "--partitions", "1"])?.succeeds();
     create(AT_BROKER)?;
     let mut driven = start(kinds, policy, brokers.port(0, 0), progress)?;
     let mut cases = Vec::new();
