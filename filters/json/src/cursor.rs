@@ -66,11 +66,22 @@ impl<'b> Cursor<'b> {
     /// Reads a string; gives it without its quotes, as it is written.
     #[inline]
     pub fn string(&mut self) -> Result<&'b [u8], Fault> {
+        Ok(self.text()?.0)
+    }
+
+    /// Reads a string; gives it likewise, and whether it has escapes: where it has none it means what is written.
+    #[inline]
+    pub fn text(&mut self) -> Result<(&'b [u8], bool), Fault> {
         self.expect(b'"')?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let size = super::text::size(rest)?;
+        let (size, escapes) = super::text::size(rest)?;
         self.at += size + 1;
-        Ok(rest.get(..size).unwrap_or_default())
+        Ok((rest.get(..size).unwrap_or_default(), escapes))
+    }
+
+    /// Passes over what stands there up to `end`, of which it is known that a value ends there.
+    pub fn leap(&mut self, end: usize) {
+        self.at = end.clamp(self.at, self.bytes.len());
     }
 
     /// Reads up to the end of a value, of which no more is seen than where it ends: who goes on to read what is in it

@@ -19,7 +19,7 @@ mod text;
 pub use cursor::Cursor;
 pub use pieces::Pieces;
 pub use rewrite::{Edit, Outcome, Rest, Verdict, rewrite};
-pub use scan::Scan;
+pub use scan::{Leaps, Scan};
 pub use shape::{Field, Shape, field};
 pub use text::{decode, write};
 

@@ -2,53 +2,79 @@
 
 use super::Fault;
 
-/// How long the string is whose opening quote was read, up to the closing one, if it is one that JSON has.
-pub(super) fn size(text: &[u8]) -> Result<usize, Fault> {
-    let (mut at, mut ascii) = (0, true);
+/// How long the string is whose opening quote was read, up to the closing one, if it is one that JSON has, and whether it
+/// has escapes.
+pub(super) fn size(text: &[u8]) -> Result<(usize, bool), Fault> {
+    let (size, ascii) = plain_ascii(text);
+    if ascii && text.get(size) == Some(&b'"') {
+        return Ok((size, false));
+    }
+    long_size(text, size, ascii)
+}
+
+/// Likewise, of one with escapes or beyond ASCII, whose first bytes are plain.
+fn long_size(text: &[u8], mut at: usize, mut ascii: bool) -> Result<(usize, bool), Fault> {
+    let mut escapes = false;
     loop {
-        let (size, is_ascii) = plain_ascii(text.get(at..).unwrap_or_default());
-        ascii &= is_ascii;
-        at += size;
         match text.get(at) {
             Some(b'"') => break,
             Some(b'\\') => at += escape(text.get(at..).unwrap_or_default())?.1,
             Some(_) => return Err(Fault::Invalid("a control character in a string of the JSON")),
             None => return Err(Fault::Cut),
         }
+        escapes = true;
+        let (size, is_ascii) = plain_ascii(text.get(at..).unwrap_or_default());
+        ascii &= is_ascii;
+        at += size;
     }
     if ascii || str::from_utf8(text.get(..at).unwrap_or_default()).is_ok() {
-        return Ok(at);
+        return Ok((at, escapes));
     }
     Err(Fault::Invalid("a string of the JSON is not UTF-8"))
 }
 
-/// How many bytes come before the first quote, backslash or control character.
-pub(super) fn plain(text: &[u8]) -> usize {
-    plain_ascii(text).0
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// How many bytes come before the first of two, both of them ASCII. Eight at a time: this, and the next, is most of what
+/// reading JSON costs.
+#[inline(always)]
+pub(super) fn until<const A: u8, const B: u8>(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        // The high bit of each byte that is one of them, and perhaps of ones behind the first of these.
+        let found = (word ^ (ONES * A as u64)).wrapping_sub(ONES) | (word ^ (ONES * B as u64)).wrapping_sub(ONES);
+        let found = found & !word & HIGH;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| **byte != A && **byte != B).count()
 }
 
-/// The same, and whether all of them are ASCII; where they are it may be told that they are not, if others follow. Eight at a
-/// time: this is most of what reading JSON costs.
-#[inline]
+/// How many bytes come before the first quote, backslash or control character, and whether all of them are ASCII; where they
+/// are it may be told that they are not, if others follow.
+#[inline(always)]
 fn plain_ascii(text: &[u8]) -> (usize, bool) {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    // The high bit of each byte that is zero, and perhaps of ones behind the first of these.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let (mut at, mut high) = (0, 0);
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let word = u64::from_le_bytes(*chunk);
-        high |= word & HIGH;
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = control | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
+        high |= word;
+        let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+        let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+        let control = word.wrapping_sub(ONES * 0x20);
+        let found = (quote | backslash | control) & !word & HIGH;
         if found != 0 {
-            return (at + found.trailing_zeros() as usize / 8, high == 0);
+            return (at + found.trailing_zeros() as usize / 8, high & HIGH == 0);
         }
         at += 8;
     }
     let rest = text.get(at..).unwrap_or_default();
     let size = rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
-    (at + size, high == 0 && rest.get(..size).is_some_and(<[u8]>::is_ascii))
+    (at + size, high & HIGH == 0 && rest.get(..size).is_some_and(<[u8]>::is_ascii))
 }
 
 /// What an escape means, and how long it is.
@@ -89,7 +115,11 @@ fn hex(text: Option<&[u8]>) -> Option<u32> {
 /// Appends what a string means that was read as one, without its quotes.
 pub fn decode(written: &[u8], out: &mut Vec<u8>) {
     let mut rest = written;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+    loop {
+        let at = until::<b'\\', b'\\'>(rest);
+        if at == rest.len() {
+            break;
+        }
         out.extend_from_slice(rest.get(..at).unwrap_or_default());
         rest = rest.get(at..).unwrap_or_default();
         // INVARIANT: it was read as a string, so each escape is one.
@@ -129,7 +159,9 @@ mod tests {
                 let mut text = [b'a'; 20];
                 text[at] = byte;
                 let stops = matches!(byte, b'"' | b'\\' | 0..=0x1f);
-                assert_eq!(plain(&text), if stops { at } else { 20 }, "{byte} at {at}");
+                assert_eq!(plain_ascii(&text).0, if stops { at } else { 20 }, "{byte} at {at}");
+                let ends = matches!(byte, b'"' | b'\\');
+                assert_eq!(until::<b'"', b'\\'>(&text), if ends { at } else { 20 }, "{byte} at {at}");
                 assert_eq!(plain_ascii(&text).1, byte < 128, "{byte} at {at}");
                 // One byte beyond ASCII is no UTF-8 by itself, wherever it stands.
                 let string = [&text[..], b"\""].concat();
@@ -144,7 +176,7 @@ mod tests {
             let (mut text, mut back) = (Vec::new(), Vec::new());
             write(meaning.as_bytes(), &mut text);
             let inner = &text[1..text.len() - 1];
-            assert_eq!(size(&text[1..]), Ok(inner.len()));
+            assert_eq!(size(&text[1..]), Ok((inner.len(), inner.contains(&b'\\'))));
             decode(inner, &mut back);
             assert_eq!(back, meaning.as_bytes());
         }

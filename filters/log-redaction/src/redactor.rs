@@ -7,6 +7,7 @@
 //!
 //! When in doubt it masks or leaves out: a key that is missing, a rule that cannot be read, a unit that never began.
 
+mod attempt;
 mod clean;
 mod counts;
 mod engine;
@@ -26,6 +27,7 @@ use crate::detect::{Finding, Scratch};
 use crate::fields::{Chosen, Decision};
 use crate::replace::{Action, Memo, mark};
 use crate::tenants::{Foreign, Named, Tenant, Unattributed, resolve};
+use attempt::Attempt;
 use clean::Clean;
 use counts::Counters;
 use engine::{CLASSIFICATION, FIELD, FOREIGN, SERVICE};
@@ -103,6 +105,8 @@ pub struct Redactor {
     open: Vec<Open>,
     /// Units that began beyond the deepest.
     beyond: usize,
+    /// The unit that began last is asked about without having been looked at.
+    attempt: Option<Attempt>,
     memo: Memo,
     scratch: Scratch,
     clean: Clean,
@@ -123,6 +127,7 @@ impl Redactor {
             base: Open::default(),
             open: Vec::new(),
             beyond: 0,
+            attempt: None,
             memo: Memo::default(),
             scratch,
             clean: Clean::default(),
@@ -140,6 +145,8 @@ impl Redactor {
         self.counts.carrier = facts.carrier;
         self.open.clear();
         self.beyond = 0;
+        self.attempt = None;
+        self.counts.settle(false);
         self.memo.clear();
         self.base = Open::default();
         self.base.service = facts.service.map(str::to_owned);
@@ -354,7 +361,17 @@ impl Leaves for Redactor {
     }
 
     fn looks_in(&self, written: &[u8]) -> bool {
-        self.engine.looks && self.engine.sight.as_ref().is_none_or(|sight| sight.may_tell(written))
+        // What is asked about at once is not looked through before.
+        let at_once = self.engine.fields.is_empty();
+        self.engine.looks && (at_once || self.engine.sight.as_ref().is_none_or(|sight| sight.may_tell(written)))
+    }
+
+    fn tries(&mut self) -> bool {
+        self.try_at_once()
+    }
+
+    fn holds(&mut self, read: bool) -> bool {
+        self.settle(read)
     }
 
     fn look(&mut self, place: &Place<'_>, text: &[u8]) {
@@ -377,14 +394,41 @@ impl Leaves for Redactor {
         if self.open.is_empty() {
             return self.beside(place, text);
         }
-        if !self.engine.looks {
+        if self.attempt.is_some() {
             self.note(place, text);
         }
-        let owner = self.owner();
+        let change = self.answer(place, text);
+        if let Some(attempt) = &mut self.attempt {
+            attempt.answered(place, &change);
+        }
+        change
+    }
+
+    fn end(&mut self) -> Verdict {
+        if self.beyond > 0 {
+            self.beyond -= 1;
+            return Verdict::Drop;
+        }
+        let Some(open) = self.open.pop() else { return Verdict::Drop };
+        let verdict = self.verdict(&open, open.unit);
+        if let Some(around) = self.open.last_mut() {
+            around.strange_within |= open.foreign || open.mentions || open.strange_within;
+        }
+        verdict
+    }
+}
+
+impl Redactor {
+    /// What becomes of a leaf of the unit that began last.
+    fn answer(&mut self, place: &Place<'_>, text: &[u8]) -> Change {
+        let tag = self.engine.tag.as_ref().is_some_and(|tag| tag.as_bytes() == place.key);
+        if tag && let Some(attempt) = &mut self.attempt {
+            attempt.depends = true;
+        }
         if self.is_own_tag(place, text) {
+            let owned = tag && self.owner().is_some();
             if let Some(open) = self.open.last_mut() {
-                open.tagged |=
-                    self.engine.tag.as_ref().is_some_and(|tag| tag.as_bytes() == place.key) && owner.is_some();
+                open.tagged |= owned;
             }
             return Change::Keep;
         }
@@ -415,18 +459,5 @@ impl Leaves for Redactor {
             Decision::Keep => self.rewrite(place, text, false),
             Decision::Scan => self.rewrite(place, text, true),
         }
-    }
-
-    fn end(&mut self) -> Verdict {
-        if self.beyond > 0 {
-            self.beyond -= 1;
-            return Verdict::Drop;
-        }
-        let Some(open) = self.open.pop() else { return Verdict::Drop };
-        let verdict = self.verdict(&open, open.unit);
-        if let Some(around) = self.open.last_mut() {
-            around.strange_within |= open.foreign || open.mentions || open.strange_within;
-        }
-        verdict
     }
 }

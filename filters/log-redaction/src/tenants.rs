@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use directory::{Directory, Listed};
+pub use directory::{Directory, HostEnds, Listed};
 pub use known::{Known, Making, tenant_of};
 pub(crate) use marks::Marks;
 use template::Template;
@@ -145,6 +145,8 @@ pub(crate) enum Named {
 #[derive(Debug)]
 pub(crate) struct Places {
     attributes: Vec<Box<[u8]>>,
+    /// How these end; none where one is shorter than that.
+    ends: Option<Vec<u32>>,
     paths: Paths,
     templates: Vec<(u32, Template)>,
 }
@@ -161,8 +163,16 @@ impl Places {
             let template = Template::new(&place.template).ok_or_else(wrong)?;
             Ok((mask_of(&place.slots).map_err(TenantError::Place)?, template))
         };
+        let attributes: Vec<Box<[u8]>> =
+            rules.attributes.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect();
+        let mut ends: Option<Vec<u32>> = attributes.iter().map(|name| end(name)).collect();
+        if let Some(ends) = &mut ends {
+            ends.sort_unstable();
+            ends.dedup();
+        }
         Ok(Self {
-            attributes: rules.attributes.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect(),
+            attributes,
+            ends,
             paths: paths.map_err(TenantError::Place)?,
             templates: rules.templates.iter().map(template).collect::<Result<_, _>>()?,
         })
@@ -179,7 +189,9 @@ impl Places {
             return Named::Nobody;
         }
         let path = place.path.strip_suffix(b".[]").unwrap_or(place.path);
-        if self.attributes.iter().any(|name| ends(path, name)) {
+        // Which tells nearly all apart.
+        let may = self.ends.as_ref().is_none_or(|ends| end(path).is_some_and(|end| ends.contains(&end)));
+        if may && self.attributes.iter().any(|name| ends(path, name)) {
             let name = text.trim_ascii();
             return if name.is_empty() {
                 Named::Nobody
@@ -204,6 +216,11 @@ impl Places {
             None => Named::Unknown,
         }
     }
+}
+
+/// The last bytes of a name: alike where names are alike in whatever case.
+fn end(name: &[u8]) -> Option<u32> {
+    name.last_chunk().map(|end| u32::from_le_bytes(*end) | 0x2020_2020)
 }
 
 /// Whether a path is, or ends with, a name.

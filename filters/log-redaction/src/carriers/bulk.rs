@@ -3,7 +3,7 @@
 
 use partywall_json::Fault;
 
-use super::document::{Document, Node, To, Treat, meaning, tag};
+use super::document::{Document, Node, To, Treat, tag};
 use super::leaves::{Leaves, Slot, Unit, Verdict};
 use super::lines::{Line, Lines};
 use super::refusal::{Cause, Refusal};
@@ -178,7 +178,7 @@ fn action_of(text: &[u8]) -> Result<Action, Refusal> {
     if !document.cursor.take(b'{') {
         return Err(NO_ACTION);
     }
-    let key = meaning(document.cursor.string().map_err(|_| NO_ACTION)?);
+    let key = document.text().map_err(|_| NO_ACTION)?;
     document.cursor.expect(b':')?;
     if document.cursor.peek() != Some(b'{') {
         return Err(NO_ACTION);

@@ -7,7 +7,7 @@ mod tags;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use partywall_json::{Cursor, Fault, decode, write};
+use partywall_json::{Cursor, Fault, Leaps, decode, write};
 
 use super::leaves::{Change, Part, Slot, Unit, Verdict};
 use super::refusal::Refusal;
@@ -103,12 +103,35 @@ pub(crate) struct Document<'t> {
     pub(crate) cursor: Cursor<'t>,
     /// Where the text of the cursor begins in the text that is edited.
     base: usize,
+    /// Where what is in it ends, as far as that was seen when it came.
+    leaps: Option<&'t Leaps>,
 }
 
 impl<'t> Document<'t> {
     pub(crate) fn at(text: &'t [u8], range: Range<usize>) -> Self {
         let base = range.start;
-        Self { cursor: Cursor::new(text.get(range).unwrap_or_default()), base }
+        Self { cursor: Cursor::new(text.get(range).unwrap_or_default()), base, leaps: None }
+    }
+
+    /// All of a text, of which it was seen where what is in it ends.
+    pub(crate) fn seen(text: &'t [u8], leaps: &'t Leaps) -> Self {
+        Self { cursor: Cursor::new(text), base: 0, leaps: Some(leaps) }
+    }
+
+    /// Reads a string; gives what it means.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Cow<'t, [u8]>, Fault> {
+        self.cursor.text().map(meaning)
+    }
+
+    /// Passes over a value, of which no more is seen than where it ends.
+    pub(crate) fn skip(&mut self) -> Result<(), Fault> {
+        self.cursor.peek();
+        match self.leaps.and_then(|leaps| leaps.end(self.cursor.at())) {
+            Some(end) => self.cursor.leap(end),
+            None => drop(self.cursor.skip()?),
+        }
+        Ok(())
     }
 
     /// Where it is, in the text that is edited.
@@ -133,7 +156,7 @@ impl<'t> Document<'t> {
         let fate = match self.cursor.peek().ok_or(Fault::Cut)? {
             b'"' => {
                 let start = self.here();
-                let text = meaning(self.cursor.string()?);
+                let text = self.text()?;
                 if let Treat::Id(most) = node.treat
                     && text.len() <= most
                     && text.iter().all(u8::is_ascii_hexdigit)
@@ -193,7 +216,7 @@ impl<'t> Document<'t> {
         if !self.cursor.take(b'}') {
             loop {
                 let start = self.next();
-                let key = meaning(self.cursor.string()?);
+                let key = self.text()?;
                 let key_end = self.here();
                 self.cursor.expect(b':')?;
                 walk.desk.keys.push(crate::hash::of(&key));
@@ -265,12 +288,13 @@ impl<'t> Document<'t> {
     }
 }
 
-/// What a string means.
+/// What a string means that is written so, and has escapes or none.
 #[inline]
-pub(crate) fn meaning(written: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\\', written).is_none() {
-        return Cow::Borrowed(written);
-    }
+pub(crate) fn meaning((written, escapes): (&[u8], bool)) -> Cow<'_, [u8]> {
+    if escapes { unescaped(written) } else { Cow::Borrowed(written) }
+}
+
+fn unescaped(written: &[u8]) -> Cow<'_, [u8]> {
     let mut text = Vec::with_capacity(written.len());
     decode(written, &mut text);
     Cow::Owned(text)

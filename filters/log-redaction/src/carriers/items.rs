@@ -2,7 +2,7 @@
 //! behind the other, or items of an array that is a member of the outermost object. What stands between them goes on as
 //! it came.
 
-use partywall_json::{Cursor, Fault, Scan};
+use partywall_json::{Cursor, Fault, Leaps, Scan};
 
 use super::document::meaning;
 use super::refusal::{Cause, Refusal};
@@ -27,10 +27,10 @@ pub(crate) enum Root {
 }
 
 /// What is handed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum What<'k> {
-    /// One of the values.
-    Item,
+    /// One of the values, and where what is in it ends.
+    Item(&'k Leaps),
     /// The value of another member of the outermost object, with its key, which stays.
     Other(&'k [u8]),
 }
@@ -48,6 +48,7 @@ pub(crate) struct Items {
     /// The key of the member that is read.
     key: Vec<u8>,
     scan: Scan,
+    leaps: Leaps,
     state: State,
     /// Whether the member was there.
     seen: bool,
@@ -72,7 +73,8 @@ impl Items {
     pub(crate) fn new(root: Root, cap: usize) -> Self {
         let state = if root == Root::Sequence { State::Item { may_end: true } } else { State::Begin };
         let (held, key, between, scan) = (Vec::new(), Vec::new(), Vec::new(), Scan::default());
-        Self { root, cap, held, key, scan, state, seen: false, between, left: false, gone: false }
+        let leaps = Leaps::default();
+        Self { root, cap, held, key, scan, leaps, state, seen: false, between, left: false, gone: false }
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -182,7 +184,7 @@ impl Items {
             out.extend_from_slice(&self.between);
         }
         self.between.clear();
-        if take(What::Item, value, out)? {
+        if take(What::Item(&self.leaps), value, out)? {
             self.left = true;
         } else {
             self.gone = true;
@@ -207,7 +209,7 @@ impl Items {
             None => return Ok(None),
         }
         let mut cursor = Cursor::new(rest.get(..size).unwrap_or_default());
-        let key = meaning(cursor.string()?);
+        let key = meaning(cursor.text()?);
         let ours = matches!(self.root, Root::Member(a, b) if [a.as_bytes(), b.as_bytes()].contains(&&*key));
         if ours && std::mem::replace(&mut self.seen, true) {
             return Err(Fault::Twice.into());
@@ -222,7 +224,10 @@ impl Items {
 
     /// The value that `rest` begins with, if it is there whole.
     fn value<'r>(&mut self, rest: &'r [u8]) -> Result<Option<&'r [u8]>, Refusal> {
-        let Some(size) = self.scan.end(rest)? else { return Ok(None) };
+        if self.scan.at() == 0 {
+            self.leaps.clear();
+        }
+        let Some(size) = self.scan.end_with(rest, Some(&mut self.leaps))? else { return Ok(None) };
         if size > self.cap {
             return Err(LARGE);
         }

@@ -23,6 +23,18 @@ pub trait Leaves {
         let _ = (place, text);
     }
 
+    /// Whether the unit that began last may be asked about at once, though it is to be looked at: mostly what its last leaf
+    /// says changes nothing about its first.
+    fn tries(&mut self) -> bool {
+        false
+    }
+
+    /// All of its leaves were asked about at once, if all could be `read`. Whether what was answered holds: where it does not,
+    /// it is as if nothing had been asked, and they are looked at first. What was not read never holds.
+    fn holds(&mut self, read: bool) -> bool {
+        read
+    }
+
     /// A unit begins, in those that began and did not end.
     fn begin(&mut self, unit: Unit);
 

@@ -35,6 +35,11 @@ impl Path {
         level
     }
 
+    /// Where it is.
+    pub(crate) fn level(&self) -> Level {
+        Level(self.text.len())
+    }
+
     pub(crate) fn up(&mut self, level: Level) {
         self.text.truncate(level.0);
     }

@@ -100,10 +100,10 @@ impl Values {
         self.items.push(bytes, end, out, &mut |what, text, out| {
             let mut walk = Walk::new(leaves, desk);
             let stays = match what {
-                What::Item => match form {
+                What::Item(leaps) => match form {
                     Form::Document(node, to) => record(&mut walk, node, text, 0..text.len(), to)?,
-                    Form::Resource(schema) => resource(&mut walk, schema, text)?,
-                    Form::Stream => stream(&mut walk, text)?,
+                    Form::Resource(schema) => resource(&mut walk, schema, text, leaps)?,
+                    Form::Stream => stream(&mut walk, text, leaps)?,
                 },
                 What::Other(key) => {
                     other(&mut walk, key, text)?;

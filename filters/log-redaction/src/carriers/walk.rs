@@ -109,13 +109,16 @@ impl<'w> Walk<'w> {
         self.leaves.begin(unit);
         let level = self.desk.path.down(b"");
         let outer = std::mem::take(&mut self.tally);
-        let mut read = Ok(());
-        if looks {
-            self.looking = true;
-            read = own(self);
-            self.looking = false;
-        }
-        let read = read.and_then(|()| own(self));
+        let at_once = if looks { self.at_once(&mut own) } else { None };
+        let read = at_once.unwrap_or_else(|| {
+            let mut read = Ok(());
+            if looks {
+                self.looking = true;
+                read = own(self);
+                self.looking = false;
+            }
+            read.and_then(|()| own(self))
+        });
         let read = read.and_then(|()| self.paths_were_bounded());
         let condemned = std::mem::take(&mut self.condemned);
         let read = read.and_then(|()| inner(self));
@@ -139,6 +142,28 @@ impl<'w> Walk<'w> {
         }
         self.desk.counts.tagged += u64::from(matches!(verdict, Verdict::Tag(_)));
         Ok(verdict)
+    }
+}
+
+impl Walk<'_> {
+    /// Asks about what is a unit's own without having looked at it. `None` where what was answered does not hold: then it is as
+    /// if nothing had been asked.
+    fn at_once(&mut self, own: &mut impl FnMut(&mut Self) -> Result<(), Refusal>) -> Option<Result<(), Refusal>> {
+        if !self.leaves.tries() {
+            return None;
+        }
+        let (level, keys, mark) = (self.desk.path.level(), self.desk.keys.len(), self.desk.splice.mark());
+        let changed = self.desk.counts.changed;
+        let read = own(self);
+        if self.leaves.holds(read.is_ok()) {
+            return Some(read);
+        }
+        self.desk.path.up(level);
+        self.desk.keys.truncate(keys);
+        self.desk.splice.back_to(mark);
+        self.desk.counts.changed = changed;
+        self.condemned = false;
+        None
     }
 }
 

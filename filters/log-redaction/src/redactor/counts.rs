@@ -21,6 +21,8 @@ pub struct Count {
 pub(super) struct Counters {
     pub(super) carrier: &'static str,
     done: Vec<[u64; Action::ALL.len()]>,
+    /// What was done and may be taken back; none where all counts at once.
+    held: Option<Vec<(u16, Action)>>,
     dropped: u64,
     quarantined: u64,
     pub(super) unattributed: u64,
@@ -28,10 +30,38 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn new(detectors: usize) -> Self {
-        Self { carrier: "", done: vec![[0; Action::ALL.len()]; detectors], dropped: 0, quarantined: 0, unattributed: 0 }
+        Self {
+            carrier: "",
+            done: vec![[0; Action::ALL.len()]; detectors],
+            held: None,
+            dropped: 0,
+            quarantined: 0,
+            unattributed: 0,
+        }
     }
 
     pub(super) fn add(&mut self, what: u16, action: Action) {
+        match &mut self.held {
+            Some(held) => held.push((what, action)),
+            None => self.count(what, action),
+        }
+    }
+
+    /// What is added from now on counts once it is settled.
+    pub(super) fn hold(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// What was held counts, if it is to.
+    pub(super) fn settle(&mut self, counts: bool) {
+        for (what, action) in self.held.take().unwrap_or_default() {
+            if counts {
+                self.count(what, action);
+            }
+        }
+    }
+
+    fn count(&mut self, what: u16, action: Action) {
         let place = self.done.get_mut(usize::from(what)).and_then(|all| all.get_mut(action as usize));
         if let Some(place) = place {
             *place += 1;

@@ -106,6 +106,9 @@ impl Redactor {
                 }
             }
         });
+        if any && let Some(attempt) = &mut self.attempt {
+            attempt.depends = true;
+        }
         if let Some(open) = self.open.last_mut() {
             open.mentions |= others && own.is_some() && engine.foreign != Foreign::Mask;
         }

@@ -89,6 +89,11 @@ impl Open {
         }
     }
 
+    /// Whether it is whose the unit around it is.
+    pub(super) fn says_as(&self, around: &Self) -> bool {
+        (self.named, self.unknown, self.foreign) == (around.named, around.unknown, around.foreign)
+    }
+
     /// A structural place names somebody.
     pub(super) fn name(&mut self, named: Named, own: Own, unknown_is_foreign: bool) {
         match (named, own) {

@@ -23,11 +23,52 @@ pub trait Directory {
         true
     }
 
+    /// How hosts may end: asked before [`may_be_host`](Self::may_be_host), of each name behind a dot.
+    fn host_ends(&self) -> HostEnds {
+        HostEnds::ANY
+    }
+
     /// How many labels hosts have, at least and at most.
     fn labels(&self) -> RangeInclusive<usize>;
 
     /// The fingerprint of a tenant, of the current epoch.
     fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>>;
+}
+
+/// The last two bytes of hosts, in any case, a bit for each by its hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostEnds([u64; 4]);
+
+impl HostEnds {
+    /// However they end.
+    pub const ANY: Self = Self([u64::MAX; 4]);
+
+    /// Adds a host, or how some end, in whatever case.
+    pub fn add(&mut self, end: &[u8]) {
+        match end {
+            [.., before, last] => {
+                let (word, bit) = Self::place([*last, *before]);
+                if let Some(word) = self.0.get_mut(word) {
+                    *word |= 1 << bit;
+                }
+            }
+            // Before so little there stands something else.
+            _ => *self = Self::ANY,
+        }
+    }
+
+    /// Whether one may end with these, the last byte first.
+    #[inline]
+    pub(crate) fn has(&self, last: [u8; 2]) -> bool {
+        let (word, bit) = Self::place(last);
+        self.0.get(word).is_some_and(|word| word >> bit & 1 == 1)
+    }
+
+    fn place([last, before]: [u8; 2]) -> (usize, u32) {
+        // Letters of either case are alike, and so is some of the rest.
+        let hash = usize::from(last | 0x20).wrapping_mul(29) ^ usize::from(before | 0x20);
+        (hash / 64 % 4, hash as u32 % 64)
+    }
 }
 
 /// A directory that is a table.
@@ -39,6 +80,7 @@ pub struct Listed {
     current: Vec<Rc<str>>,
     labels: Option<(usize, usize)>,
     ends: Ends,
+    host_ends: HostEnds,
 }
 
 /// How hosts end, and how long they are, a bit for each by its hash: the hosts of a mesh end alike, and all else that has dots in
@@ -88,6 +130,7 @@ impl Listed {
             let (least, most) = self.labels.unwrap_or((labels, labels));
             self.labels = Some((least.min(labels), most.max(labels)));
             self.ends.add(host.as_bytes());
+            self.host_ends.add(host.as_bytes());
             self.hosts.insert(lower(host), tenant);
         }
         self.current.push(prints.first().copied().unwrap_or_default().into());
@@ -110,6 +153,10 @@ impl Directory for Listed {
 
     fn may_be_host(&self, host: &[u8]) -> bool {
         self.ends.has(host)
+    }
+
+    fn host_ends(&self) -> HostEnds {
+        self.host_ends
     }
 
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use partywall_tenancy::{Bundle, FingerprintKeys, Fingerprints, Secrets, Source, TenantId};
 
-use super::{Directory, Tenant};
+use super::{Directory, HostEnds, Tenant};
 
 /// The tenants of a bundle, each by its place in the order of ids.
 pub struct Known {
@@ -15,6 +15,9 @@ pub struct Known {
     epochs: Vec<Epoch>,
     current: Fingerprints,
     hosts: Vec<Around>,
+    host_ends: HostEnds,
+    /// How many labels hosts have, at least and at most.
+    labels: Option<(usize, usize)>,
 }
 
 /// What stands before a tenant's id in its host, and behind it.
@@ -90,8 +93,15 @@ impl Making {
             }
             _ => None,
         };
-        let hosts = self.bundle.body().sources.edge.iter().filter_map(host).collect();
-        Known { bundle: self.bundle, epochs: self.epochs, current: self.current, hosts }
+        let hosts: Vec<Around> = self.bundle.body().sources.edge.iter().filter_map(host).collect();
+        let mut host_ends = HostEnds::default();
+        hosts.iter().for_each(|(_, after)| host_ends.add(after));
+        let labels = hosts.iter().map(|(before, after)| {
+            // An id has no dot in it, so a host has as many labels as its template.
+            [before, after].iter().flat_map(|part| part.iter()).filter(|byte| **byte == b'.').count() + 1
+        });
+        let labels = labels.clone().min().zip(labels.max());
+        Known { bundle: self.bundle, epochs: self.epochs, current: self.current, hosts, host_ends, labels }
     }
 }
 
@@ -142,14 +152,13 @@ impl Directory for Known {
         })
     }
 
+    fn host_ends(&self) -> HostEnds {
+        self.host_ends
+    }
+
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]
     fn labels(&self) -> RangeInclusive<usize> {
-        let labels = self.hosts.iter().map(|(before, after)| {
-            // An id has no dot in it, so a host has as many labels as its template.
-            [before, after].iter().flat_map(|part| part.iter()).filter(|byte| **byte == b'.').count() + 1
-        });
-        let (least, most) = (labels.clone().min(), labels.max());
-        least.zip(most).map_or(1..=0, |(least, most)| least..=most)
+        self.labels.map_or(1..=0, |(least, most)| least..=most)
     }
 
     fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>> {

@@ -19,41 +19,108 @@ const ID: usize = 64;
 /// Looks for names of tenants.
 #[derive(Debug)]
 pub(crate) struct Marks {
-    /// Names of attributes, each with those behind it that it is a part of: where it does not stand none of them does.
-    names: Vec<Vec<Finder<'static>>>,
+    /// Names of attributes, and the bytes that they end with.
+    names: Vec<Box<[u8]>>,
+    ends: [u64; 4],
+    /// Those that end with what may stand between a name and an id: where such a one ends is seen by looking for it.
+    odd: Vec<Finder<'static>>,
 }
 
 impl Marks {
     pub(crate) fn new(places: &Places) -> Self {
-        let mut all: Vec<&[u8]> = places.attributes().iter().map(|name| &**name).collect();
-        all.sort_by_key(|name| name.len());
-        let mut names: Vec<Vec<Finder<'static>>> = Vec::new();
-        for name in all {
-            let part = |of: &&mut Vec<Finder<'static>>| of.first().is_some_and(|first| first.find(name).is_some());
-            let finder = Finder::new(name).into_owned();
-            match names.iter_mut().find(part) {
-                Some(of) => of.push(finder),
-                None => names.push(vec![finder]),
-            }
+        let is_odd = |name: &&Box<[u8]>| name.last().is_none_or(|last| is_between(*last));
+        let (odd, names): (Vec<_>, Vec<_>) = places.attributes().iter().partition(is_odd);
+        let names: Vec<Box<[u8]>> = names.into_iter().cloned().collect();
+        let mut ends = [0; 4];
+        for last in names.iter().filter_map(|name| name.last()) {
+            set(&mut ends, *last);
         }
-        Self { names }
+        let odd = odd.into_iter().map(|name| Finder::new(name).into_owned()).collect();
+        Self { names, ends, odd }
     }
 
     /// Tells every mark in `text`, in no order.
     pub(crate) fn find(&self, directory: &dyn Directory, text: &[u8], mut found: impl FnMut(Range<usize>, Tenant)) {
-        for at in memchr::memchr_iter(b'_', text) {
-            print(directory, text, at, &mut found);
+        let (least, most) = directory.labels().into_inner();
+        let hosts = most > 0 && least >= 2;
+        if most > 0 && !hosts {
+            single(directory, text, (least, most), &mut found);
         }
-        hosts(directory, text, &mut found);
-        for names in &self.names {
-            let Some(first) = names.first().and_then(|first| first.find(text)) else { continue };
-            for (nth, name) in names.iter().enumerate() {
-                let from = if nth == 0 { first } else { 0 };
-                for at in name.find_iter(text.get(from..).unwrap_or_default()) {
-                    behind(directory, text, from + at + name.needle().len(), &mut found);
-                }
+        for name in &self.odd {
+            for at in name.find_iter(text) {
+                behind(directory, text, at + name.needle().len(), &mut found);
             }
         }
+        let mut run = 0;
+        signs(text, |at, sign| match sign {
+            b'_' => print(directory, text, at, &mut found),
+            b'.' if hosts && at >= run => run = host(directory, text, at, (least, most), &mut found),
+            b'=' | b':' => {
+                if let Some(end) = self.name_before(text, at) {
+                    behind(directory, text, end, &mut found);
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// Where the name of an attribute ends behind which this is the first equals sign or colon.
+    fn name_before(&self, text: &[u8], at: usize) -> Option<usize> {
+        let before = text.get(..at)?;
+        let gap = before.iter().rev().take(GAP).take_while(|byte| is_between(**byte) && !is_sign(**byte)).count();
+        let before = before.get(..at - gap)?;
+        let last = *before.last()?;
+        let may = gap < GAP && has(&self.ends, last);
+        (may && self.names.iter().any(|name| before.ends_with(name))).then_some(before.len())
+    }
+}
+
+/// How many bytes may stand between a name and an id.
+const GAP: usize = 8;
+
+fn is_between(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b' ' | b'\\') || is_sign(byte)
+}
+
+fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'=' | b':')
+}
+
+fn set(bits: &mut [u64; 4], byte: u8) {
+    if let Some(word) = bits.get_mut(usize::from(byte / 64)) {
+        *word |= 1 << (byte % 64);
+    }
+}
+
+fn has(bits: &[u64; 4], byte: u8) -> bool {
+    bits.get(usize::from(byte / 64)).is_some_and(|word| word >> (byte % 64) & 1 == 1)
+}
+
+/// Every underscore, dot, equals sign and colon, one of which each mark has, in order. Eight bytes at a time.
+#[inline(always)]
+fn signs(text: &[u8], mut sign: impl FnMut(usize, u8)) {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (chunk, behind) = match rest.split_first_chunk::<8>() {
+            Some((chunk, behind)) => (*chunk, behind),
+            None => {
+                let mut chunk = [0; 8];
+                chunk.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+                (chunk, &[][..])
+            }
+        };
+        let word = u64::from_le_bytes(chunk);
+        // The high bit of each byte that is one, and perhaps of one behind the first.
+        let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
+        let mut here = (is(b'_') | is(b'.') | is(b'=') | is(b':')) & !word & (ONES << 7);
+        while here != 0 {
+            let nth = here.trailing_zeros() as usize / 8;
+            here &= here - 1;
+            sign(at + nth, (word >> (8 * nth)) as u8);
+        }
+        (at, rest) = (at + 8, behind);
     }
 }
 
@@ -82,28 +149,47 @@ fn is_label(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-/// Hosts, label by label: `a.shop.example.com.` holds `shop.example.com`.
-fn hosts(directory: &dyn Directory, text: &[u8], found: &mut impl FnMut(Range<usize>, Tenant)) {
-    let (least, most) = directory.labels().into_inner();
-    if most == 0 {
-        return;
-    }
+/// Hosts among names without a dot as well, of which a directory may have some.
+fn single(directory: &dyn Directory, text: &[u8], most: (usize, usize), found: &mut impl FnMut(Range<usize>, Tenant)) {
     let mut at = 0;
-    let dot = |from: usize| {
-        if least < 2 {
-            (from < text.len()).then_some(from)
-        } else {
-            text.get(from..).and_then(|rest| memchr::memchr(b'.', rest)).map(|next| from + next)
-        }
-    };
-    while let Some(dot) = dot(at) {
-        let before = text.get(at..dot).unwrap_or_default();
-        let start = dot - before.iter().rev().take_while(|byte| is_label(**byte)).count();
-        let run = text.get(start..).unwrap_or_default();
+    while at < text.len() {
+        let run = text.get(at..).unwrap_or_default();
         let size = run.iter().take_while(|byte| is_label(**byte) || **byte == b'.').count();
-        labels(directory, text, start..start + size, (least, most), found);
-        at = start + size.max(dot + 1 - start);
+        labels(directory, text, at..at + size, most, found);
+        at += size.max(1);
     }
+}
+
+/// Hosts among the names around a dot, label by label: `a.shop.example.com.` holds `shop.example.com`. Says where the names end.
+fn host(
+    directory: &dyn Directory,
+    text: &[u8],
+    dot: usize,
+    (least, most): (usize, usize),
+    found: &mut impl FnMut(Range<usize>, Tenant),
+) -> usize {
+    let (before, behind) = text.split_at_checked(dot).unwrap_or_default();
+    let start = dot - before.iter().rev().take_while(|byte| is_label(**byte)).count();
+    // Before anything is compared: whether one of the names, with enough of them before it, ends as a host does.
+    let ends = directory.host_ends();
+    let mut last = [before.last().copied().unwrap_or_default(), 0];
+    let (mut names, mut may, mut size) = (1, false, 0);
+    for byte in behind {
+        if *byte == b'.' {
+            may |= names >= least && ends.has(last);
+            names += 1;
+        } else if !is_label(*byte) {
+            break;
+        }
+        last = [*byte, last[0]];
+        size += 1;
+    }
+    may |= names >= least && ends.has(last);
+    let end = dot + size;
+    if may {
+        labels(directory, text, start..end, (least, most), found);
+    }
+    end
 }
 
 fn labels(
@@ -146,9 +232,9 @@ fn labels(
 /// An id behind the name of an attribute, as in `tenant=acme` or `\"tenant\": \"acme\"`.
 fn behind(directory: &dyn Directory, text: &[u8], at: usize, found: &mut impl FnMut(Range<usize>, Tenant)) {
     let rest = text.get(at..).unwrap_or_default();
-    let gap = rest.iter().take(8).take_while(|byte| matches!(byte, b'"' | b'\'' | b' ' | b'=' | b':' | b'\\')).count();
+    let gap = rest.iter().take(GAP).take_while(|byte| is_between(**byte)).count();
     let (gap, rest) = rest.split_at_checked(gap).unwrap_or_default();
-    if !gap.iter().any(|byte| matches!(byte, b'=' | b':')) {
+    if !gap.iter().any(|byte| is_sign(*byte)) {
         return;
     }
     let word = |byte: &u8| is_label(*byte) || *byte == b'_';
@@ -202,11 +288,11 @@ mod tests {
         let attributes = ["tenant", "my.tenant.id", "tenant.id", "tenant_id", "customer"].map(str::to_owned).to_vec();
         let places = Places::new(&TenantRules { attributes, ..TenantRules::default() }).unwrap();
         let marks = Marks::new(&places);
-        assert_eq!(marks.names.iter().map(Vec::len).collect::<Vec<_>>(), [4, 1]);
+        assert!(marks.names.len() == 5 && marks.odd.is_empty());
         let alone: Vec<Marks> = places
             .attributes()
             .iter()
-            .map(|name| Marks { names: vec![vec![Finder::new(name).into_owned()]] })
+            .map(|name| Marks { names: vec![], ends: [0; 4], odd: vec![Finder::new(name).into_owned()] })
             .collect();
         const PIECES: &[&str] = &[
             "tenant",

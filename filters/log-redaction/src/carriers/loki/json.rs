@@ -1,8 +1,8 @@
 //! The JSON form: `{"streams": [{"stream": {"app": "a"}, "values": [["1700000000000000000", "a line", {"k": "v"}]]}]}`.
 
-use partywall_json::Fault;
+use partywall_json::{Fault, Leaps};
 
-use super::super::document::{Document, Members, Node, To, Treat, meaning, tag, unique};
+use super::super::document::{Document, Members, Node, To, Treat, tag, unique};
 use super::super::leaves::{Change, Part, Slot, Unit, Verdict};
 use super::super::refusal::Refusal;
 use super::super::walk::{Fate, Walk};
@@ -10,9 +10,10 @@ use super::super::walk::{Fate, Walk};
 const NO_ENTRY: Refusal = Refusal::undecodable("an entry of a stream is none that Loki reads");
 
 /// A stream; `false` where it is left out.
-pub(crate) fn stream(walk: &mut Walk<'_>, text: &[u8]) -> Result<bool, Refusal> {
+pub(crate) fn stream(walk: &mut Walk<'_>, text: &[u8], leaps: &Leaps) -> Result<bool, Refusal> {
     let mark = walk.desk.splice.mark();
-    let verdict = walk.unit(Unit::Resource, |walk| object(walk, text, false), |walk| object(walk, text, true))?;
+    let verdict =
+        walk.unit(Unit::Resource, |walk| object(walk, text, leaps, false), |walk| object(walk, text, leaps, true))?;
     if verdict == Verdict::Drop {
         walk.desk.splice.back_to(mark);
         return Ok(false);
@@ -21,8 +22,8 @@ pub(crate) fn stream(walk: &mut Walk<'_>, text: &[u8]) -> Result<bool, Refusal> 
 }
 
 /// The members of a stream: its entries, or all else.
-fn object(walk: &mut Walk<'_>, text: &[u8], entries: bool) -> Result<(), Refusal> {
-    let mut document = Document::at(text, 0..text.len());
+fn object(walk: &mut Walk<'_>, text: &[u8], leaps: &Leaps, entries: bool) -> Result<(), Refusal> {
+    let mut document = Document::seen(text, leaps);
     if document.cursor.peek() != Some(b'{') {
         return Err(Fault::Kind.into());
     }
@@ -32,7 +33,7 @@ fn object(walk: &mut Walk<'_>, text: &[u8], entries: bool) -> Result<(), Refusal
     if !document.cursor.take(b'}') {
         loop {
             let start = document.next();
-            let key = meaning(document.cursor.string()?);
+            let key = document.text()?;
             document.cursor.expect(b':')?;
             walk.desk.keys.push(crate::hash::of(&key));
             let mark = walk.desk.splice.mark();
@@ -41,9 +42,9 @@ fn object(walk: &mut Walk<'_>, text: &[u8], entries: bool) -> Result<(), Refusal
                 (b"values", true) if document.cursor.peek() == Some(b'[') => {
                     document.items(walk, 1, |document, walk, below| entry(document, walk, text, below))?;
                 }
-                (b"values", false) => drop(document.cursor.skip()?),
+                (b"values", false) => document.skip()?,
                 (b"values", true) if document.cursor.peek() != Some(b'n') => return Err(Fault::Kind.into()),
-                (_, true) => drop(document.cursor.skip()?),
+                (_, true) => document.skip()?,
                 (b"stream", false) => {
                     let level = walk.desk.path.down(b"labels");
                     document.value(walk, &Node::of(Slot::Label), &key, 1)?;

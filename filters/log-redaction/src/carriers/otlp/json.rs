@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use partywall_json::{Fault, write};
+use partywall_json::{Fault, Leaps, write};
 
 use super::super::document::{Document, Members, Node, To, Treat, meaning, tag, write_text};
 use super::super::leaves::{Change, Part, Slot, Unit, Verdict};
@@ -24,9 +24,14 @@ enum Which {
 }
 
 /// An item of the outermost list, which is a unit; `false` where it is left out.
-pub(crate) fn resource(walk: &mut Walk<'_>, schema: &'static Schema, text: &[u8]) -> Result<bool, Refusal> {
+pub(crate) fn resource(
+    walk: &mut Walk<'_>,
+    schema: &'static Schema,
+    text: &[u8],
+    leaps: &Leaps,
+) -> Result<bool, Refusal> {
     let Some(Known { what: What::Unit(unit, inner), .. }) = schema.fields.first() else { return Ok(false) };
-    let mut document = Document::at(text, 0..text.len());
+    let mut document = Document::seen(text, leaps);
     let fate = item(&mut document, walk, text, *unit, inner, 0)?;
     document.cursor.end()?;
     Ok(fate == Fate::Stays)
@@ -108,7 +113,7 @@ fn object(
     }
     loop {
         let start = document.next();
-        let key = meaning(document.cursor.string()?);
+        let key = document.text()?;
         document.cursor.expect(b':')?;
         let mark = walk.desk.splice.mark();
         let at = schema.fields.iter().position(|known| is_name(&key, known.name));
@@ -121,7 +126,7 @@ fn object(
                 }
                 seen |= bit;
                 if known.has_units() != (which == Which::Units) {
-                    document.cursor.skip()?;
+                    document.skip()?;
                 } else {
                     let level = walk.desk.path.down(known.step.as_bytes());
                     fate = repeated(document, walk, text, known, below)?;
@@ -129,7 +134,7 @@ fn object(
                 }
             }
             None if which == Which::Units => {
-                document.cursor.skip()?;
+                document.skip()?;
             }
             None => fate = unknown(document, walk, &key, below)?,
         }
@@ -221,7 +226,13 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
         return document.value(walk, &Node::of(slot), b"", depth);
     }
     let below = document.deeper(depth)?;
-    let key = key(*document)?;
+    document.cursor.expect(b'{')?;
+    let mut members = Members::new(document.here());
+    let start = document.next();
+    let first = first(document)?;
+    let is_first = first.is_some();
+    let before = document.here();
+    let key = if is_first { first } else { key(*document)? };
     let name = key.as_ref().map_or(&[][..], |(name, _)| name);
     let level = walk.desk.path.down(name);
     let mut fate = Fate::Stays;
@@ -232,33 +243,38 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
             Change::DropField => fate = Fate::Goes,
         }
     }
-    document.cursor.expect(b'{')?;
-    let (mut members, mut keys, mut values) = (Members::new(document.here()), false, false);
-    if !document.cursor.take(b'}') {
-        loop {
-            let start = document.next();
-            let member = meaning(document.cursor.string()?);
-            document.cursor.expect(b':')?;
-            let mark = walk.desk.splice.mark();
-            let mut inner = Fate::Stays;
-            let place = match &*member {
-                b"key" => Some(&mut keys),
-                b"value" => Some(&mut values),
-                _ => None,
-            };
-            if place.is_some_and(|seen| std::mem::replace(seen, true)) {
-                return Err(Fault::Twice.into());
-            }
-            match &*member {
-                b"key" => drop(document.cursor.value(below)?),
-                _ if fate == Fate::Goes => drop(document.cursor.value(below)?),
-                b"value" => fate = any(document, walk, slot, name, below)?,
-                other => inner = unknown(document, walk, other, below)?,
-            }
-            members.next(walk, mark, inner, start..document.here());
-            if document.cursor.take(b'}') {
-                break;
-            }
+    let (mut keys, mut values) = (is_first, false);
+    let mut more = !document.cursor.take(b'}');
+    if is_first {
+        let mark = walk.desk.splice.mark();
+        members.next(walk, mark, Fate::Stays, start..before);
+        if more {
+            document.cursor.expect(b',')?;
+        }
+    }
+    while more {
+        let start = document.next();
+        let member = document.text()?;
+        document.cursor.expect(b':')?;
+        let mark = walk.desk.splice.mark();
+        let mut inner = Fate::Stays;
+        let place = match &*member {
+            b"key" => Some(&mut keys),
+            b"value" => Some(&mut values),
+            _ => None,
+        };
+        if place.is_some_and(|seen| std::mem::replace(seen, true)) {
+            return Err(Fault::Twice.into());
+        }
+        match &*member {
+            b"key" => drop(document.cursor.value(below)?),
+            _ if fate == Fate::Goes => drop(document.cursor.value(below)?),
+            b"value" => fate = any(document, walk, slot, name, below)?,
+            other => inner = unknown(document, walk, other, below)?,
+        }
+        members.next(walk, mark, inner, start..document.here());
+        more = !document.cursor.take(b'}');
+        if more {
             document.cursor.expect(b',')?;
         }
     }
@@ -270,21 +286,33 @@ fn attribute(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, depth
 /// A text, and where it stands.
 type Found<'t> = (Cow<'t, [u8]>, Range<usize>);
 
-/// The key of an attribute. It mostly stands first; where it does not, what stands before it is gone through twice.
-fn key<'t>(mut document: Document<'t>) -> Result<Option<Found<'t>>, Refusal> {
-    document.cursor.expect(b'{')?;
+/// The key of an attribute, where it stands first, as it mostly does; elsewhere nothing is read.
+fn first<'t>(document: &mut Document<'t>) -> Result<Option<Found<'t>>, Refusal> {
+    let mut ahead = *document;
+    if ahead.cursor.take(b'}') || &*ahead.text()? != b"key" {
+        return Ok(None);
+    }
+    ahead.cursor.expect(b':')?;
+    let start = ahead.next();
+    let text = ahead.text()?;
+    *document = ahead;
+    Ok(Some((text, start..document.here())))
+}
+
+/// The key of an attribute whose first member it is not: what stands before it is gone through twice.
+fn key(mut document: Document<'_>) -> Result<Option<Found<'_>>, Refusal> {
     if document.cursor.take(b'}') {
         return Ok(None);
     }
     loop {
-        let member = meaning(document.cursor.string()?);
+        let member = document.text()?;
         document.cursor.expect(b':')?;
         if &*member == b"key" {
             let start = document.next();
-            let text = meaning(document.cursor.string()?);
+            let text = document.text()?;
             return Ok(Some((text, start..document.here())));
         }
-        document.cursor.skip()?;
+        document.skip()?;
         if document.cursor.take(b'}') {
             return Ok(None);
         }
@@ -311,7 +339,7 @@ fn any(
     let mut seen = false;
     loop {
         let start = document.next();
-        let kind = meaning(document.cursor.string()?);
+        let kind = document.text()?;
         document.cursor.expect(b':')?;
         let first = document.cursor.peek();
         if std::mem::replace(&mut seen, true) {
@@ -357,7 +385,8 @@ fn scalar(
 ) -> Result<Fate, Refusal> {
     let written = document.cursor.value(0)?;
     let quoted = written.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let text = meaning(quoted.unwrap_or(written));
+    let text = quoted.unwrap_or(written);
+    let text = meaning((text, text.contains(&b'\\')));
     let change = walk.leaf(slot, Part::Number, key, &text);
     Ok(document.change(walk, start, change, |new, arena| {
         let number = str::from_utf8(new).is_ok_and(|new| new.parse::<i64>().is_ok());
@@ -374,7 +403,7 @@ fn bytes(document: &mut Document<'_>, walk: &mut Walk<'_>, slot: Slot, key: &[u8
     const EITHER: [GeneralPurpose; 2] =
         [GeneralPurpose::new(&alphabet::STANDARD, CONFIG), GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG)];
     let start = document.next();
-    let text = meaning(document.cursor.string()?);
+    let text = document.text()?;
     let bytes = EITHER.iter().find_map(|engine| engine.decode(&*text).ok());
     let bytes = bytes.ok_or(Refusal::undecodable("bytes in the JSON are no base64"))?;
     let change = walk.leaf(slot, Part::Bytes, key, &bytes);
@@ -395,7 +424,7 @@ fn list(
     }
     let (mut fate, mut seen) = (Fate::Stays, false);
     loop {
-        let member = meaning(document.cursor.string()?);
+        let member = document.text()?;
         document.cursor.expect(b':')?;
         if &*member == b"values" && document.cursor.peek() == Some(b'[') {
             if std::mem::replace(&mut seen, true) {
@@ -414,6 +443,10 @@ fn list(
 
 /// Whether a key is the name of a field, in either form.
 pub(crate) fn is_name(key: &[u8], name: &str) -> bool {
+    // Which tells nearly all apart.
+    if key.first() != name.as_bytes().first() {
+        return false;
+    }
     if key == name.as_bytes() {
         return true;
     }
