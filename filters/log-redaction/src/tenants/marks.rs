@@ -28,8 +28,8 @@ pub(crate) struct Marks {
 
 impl Marks {
     pub(crate) fn new(places: &Places) -> Self {
-        let is_odd = |name: &&Box<[u8]>| name.last().is_none_or(|last| is_between(*last));
-        let (odd, names): (Vec<_>, Vec<_>) = places.attributes().iter().partition(is_odd);
+        let is_odd = |name: &[u8]| name.last().is_none_or(|last| is_between(*last));
+        let (odd, names): (Vec<_>, Vec<_>) = places.attributes().iter().partition(|name| is_odd(name));
         let names: Vec<Box<[u8]>> = names.into_iter().cloned().collect();
         let mut ends = [0; 4];
         for last in names.iter().filter_map(|name| name.last()) {
