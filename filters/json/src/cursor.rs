@@ -81,7 +81,7 @@ impl<'b> Cursor<'b> {
 
     /// Passes over what stands there up to `end`, of which it is known that a value ends there.
     pub fn leap(&mut self, end: usize) {
-        self.at = end.clamp(self.at, self.bytes.len());
+        self.at = self.at.max(end.min(self.bytes.len()));
     }
 
     /// Reads up to the end of a value, of which no more is seen than where it ends: who goes on to read what is in it

@@ -223,14 +223,14 @@ fn held(kinds: &[What], policy: &Policy, broker: u16, batch: &[u8]) -> Result<Ve
     Ok(grown)
 }
 
-/// Of what is asked of a broker that keeps what it gets, and in the same order as `SIZES`.
+/// What is asked of a broker that keeps what it gets: less, since it writes all of it to disk.
 const OF_A_BROKER: [Size; 3] = [
     Size { word: "200 B", bytes: 200, requests: 100, window: 8 },
     Size { word: "1 KB", bytes: 1 << 10, requests: 100, window: 8 },
     Size { word: "64 KB", bytes: 64 << 10, requests: 25, window: 4 },
 ];
 
-/// The same before one broker of Apache Kafka: what the targets are about.
+/// The same before one broker of Apache Kafka.
 fn real(
     kinds: &[What],
     rounds: usize,

@@ -6,7 +6,7 @@
 /// the unit: nothing of it left before. Leaves come in the order of the text, but for one thing: a resource's and a
 /// scope's own come before those of its records, wherever they stand.
 pub trait Leaves {
-    /// Whether [`look`](Self::look) is to be asked: a unit is gone through twice then.
+    /// Whether [`look`](Self::look) is to be asked: a unit is gone through twice then, if it is not [tried](Self::tries) at once.
     fn looks(&self) -> bool {
         false
     }

@@ -252,7 +252,8 @@ mod tests {
     use super::*;
     use crate::tenants::{Listed, TenantRules};
 
-    /// A directory of which it is not known how its hosts end.
+    /// A directory of which neither how its hosts end is known nor how many labels they have at least, so that every name is
+    /// looked up.
     struct Plain(Listed);
 
     impl Directory for Plain {
@@ -266,24 +267,47 @@ mod tests {
             self.0.by_host(host)
         }
         fn labels(&self) -> RangeInclusive<usize> {
-            self.0.labels()
+            1..=*self.0.labels().end()
         }
         fn fingerprint(&self, tenant: Tenant) -> Option<std::rc::Rc<str>> {
             self.0.fingerprint(tenant)
         }
     }
 
-    #[test]
-    fn marks_are_those_that_are_found_without_asking_first_where_none_can_be() {
+    /// Forty tenants, with hosts of one label among theirs or none.
+    fn listed(single: bool) -> Listed {
         let mut listed = Listed::default();
         for nth in 0..40 {
             let (id, print) = (format!("tenant-{nth}"), format!("t1_{nth:016x}"));
-            listed.add(
-                &id,
-                &[&print],
-                &[&format!("{id}.shop.example"), &format!("T{nth}.Example.net"), &format!("h{nth}")],
-            );
+            let hosts = [format!("{id}.shop.example"), format!("T{nth}.Example.net"), format!("h{nth}")];
+            let hosts: Vec<&str> = hosts.iter().map(String::as_str).take(if single { 3 } else { 2 }).collect();
+            listed.add(&id, &[&print], &hosts);
         }
+        listed
+    }
+
+    #[test]
+    fn a_name_that_overlaps_itself_is_seen_where_it_ends() {
+        let rules = TenantRules { attributes: vec!["id.id".to_owned()], ..TenantRules::default() };
+        let marks = Marks::new(&Places::new(&rules).unwrap());
+        let mut found = Vec::new();
+        marks.find(&listed(false), b"id.id.id=tenant-3 id.id=tenant-4", |range, _| found.push(range));
+        assert_eq!(found, [9..17, 24..32]);
+    }
+
+    #[test]
+    fn marks_are_those_that_are_found_without_asking_first_where_none_can_be() {
+        marks_are_found(&listed(true));
+    }
+
+    #[test]
+    fn so_are_those_of_hosts_that_all_have_dots() {
+        let listed = listed(false);
+        assert_eq!(listed.labels(), 3..=3);
+        marks_are_found(&listed);
+    }
+
+    fn marks_are_found(listed: &Listed) {
         let plain = Plain(listed.clone());
         let attributes = ["tenant", "my.tenant.id", "tenant.id", "tenant_id", "customer"].map(str::to_owned).to_vec();
         let places = Places::new(&TenantRules { attributes, ..TenantRules::default() }).unwrap();
@@ -334,7 +358,7 @@ mod tests {
                 marks.find(directory, text.as_bytes(), |range, tenant| all.push((range.start, range.end, tenant)));
                 all
             };
-            let mut found = all(&marks, &listed);
+            let mut found = all(&marks, listed);
             let mut expected: Vec<_> = alone.iter().flat_map(|marks| all(marks, &plain)).collect();
             for list in [&mut found, &mut expected] {
                 list.sort_unstable();
