@@ -34,9 +34,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use partywall_log_redaction::carriers::{Carrier, Change, Kind, Leaves, Limits, Place, Unit, Verdict};
 use partywall_log_redaction::detect::{Detectors, Selection};
+use partywall_log_redaction::fields::{FieldAction, FieldRule, FieldSet};
 use partywall_log_redaction::redactor::{Engine, Facts, Own, Redactor, Rules};
 use partywall_log_redaction::replace::{Keys, TenantKeys};
-use partywall_log_redaction::tenants::{Listed, Tenant, TenantRules};
+use partywall_log_redaction::tenants::{Listed, Templated, Tenant, TenantRules};
 use texts::{Text, attributes, lines};
 
 /// As Envoy hands them on.
@@ -123,12 +124,37 @@ impl Mesh {
         Self { detectors, directory: Rc::new(directory), keys: Rc::new(keys), own: Tenant(0) }
     }
 
-    fn redactor(&self, carrier: &'static str, tenants: bool) -> (Redactor, Facts<'static>) {
-        let rules = Rules { tenants: tenants.then(TenantRules::default), summary: tenants, ..Rules::default() };
-        let engine = Engine::new(&rules, self.detectors.clone(), self.directory.clone(), self.keys.clone()).unwrap();
+    fn redactor(&self, carrier: &'static str, rules: &Rules) -> (Redactor, Facts<'static>) {
+        let engine = Engine::new(rules, self.detectors.clone(), self.directory.clone(), self.keys.clone()).unwrap();
         let facts = Facts::new(carrier, Own::Tenant(self.own));
         (Redactor::new(Rc::new(engine), &facts), facts)
     }
+}
+
+/// What is done, from nothing but detection to all that the sample's `redaction.yaml` says, which is what Envoy is asked for.
+fn rules() -> [(&'static str, Rules); 3] {
+    let tenants = Rules { tenants: Some(TenantRules::default()), ..Rules::default() };
+    let templates = vec![Templated {
+        path: "**".to_owned(),
+        slots: vec!["index".to_owned()],
+        template: "logs-{tenant}-*".to_owned(),
+    }];
+    let rule = |path: &str, action| FieldRule { path: path.to_owned(), slots: Vec::new(), action };
+    let fields = vec![
+        rule("attributes.http.route", FieldAction::Keep),
+        rule("**.cookie", FieldAction::Drop),
+        rule("**.authorization", FieldAction::Drop),
+    ];
+    let sample = Rules {
+        tenants: Some(TenantRules { templates, ..TenantRules::default() }),
+        fields: vec![FieldSet { rules: fields, ..FieldSet::default() }],
+        ..Rules::default()
+    };
+    [
+        ("redacted", Rules { summary: false, ..Rules::default() }),
+        ("redacted, tenants", tenants),
+        ("redacted, sample", sample),
+    ]
 }
 
 /// Goes once over what each line of standard input names, and answers with its bytes and how much there was: who asks
@@ -184,8 +210,8 @@ fn main() {
             body.len(),
             Box::new(move || carry(*kind, &mut Keep, body, &mut out)),
         );
-        for (tenants, what) in [(false, "redacted"), (true, "redacted, tenants")] {
-            let (mut redactor, facts) = mesh.redactor(name, tenants);
+        for (what, rules) in rules() {
+            let (mut redactor, facts) = mesh.redactor(name, &rules);
             let mut out = Vec::with_capacity(2 * body.len());
             let pass = move || {
                 redactor.next(&facts);

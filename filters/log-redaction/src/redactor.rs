@@ -10,6 +10,7 @@
 mod attempt;
 mod clean;
 mod counts;
+mod decided;
 mod engine;
 mod rewrite;
 mod sight;
@@ -30,6 +31,7 @@ use crate::tenants::{Foreign, Named, Tenant, Unattributed, resolve};
 use attempt::Attempt;
 use clean::Clean;
 use counts::Counters;
+use decided::Decided;
 use engine::{CLASSIFICATION, FIELD, FOREIGN, SERVICE};
 use rewrite::Span;
 use unit::Open;
@@ -110,6 +112,7 @@ pub struct Redactor {
     memo: Memo,
     scratch: Scratch,
     clean: Clean,
+    decided: Decided,
     found: Vec<Finding>,
     spans: Vec<Span>,
     counts: Counters,
@@ -131,6 +134,7 @@ impl Redactor {
             memo: Memo::default(),
             scratch,
             clean: Clean::default(),
+            decided: Decided::default(),
             found: Vec::new(),
             spans: Vec::new(),
             counts,
@@ -362,7 +366,7 @@ impl Leaves for Redactor {
 
     fn looks_in(&self, written: &[u8]) -> bool {
         // What is asked about at once is not looked through before.
-        let at_once = self.engine.fields.is_empty();
+        let at_once = self.engine.fields.is_one();
         self.engine.looks && (at_once || self.engine.sight.as_ref().is_none_or(|sight| sight.may_tell(written)))
     }
 
@@ -442,7 +446,7 @@ impl Redactor {
         }
         let chosen = self.chosen();
         let engine = self.engine.clone();
-        match engine.fields.decide(chosen, place) {
+        match self.decided.decide(&engine.fields, chosen, place) {
             Decision::Drop => {
                 self.counts.add(FIELD, Action::DropField);
                 Change::DropField

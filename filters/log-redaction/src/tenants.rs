@@ -149,6 +149,8 @@ pub(crate) struct Places {
     ends: Option<Vec<u32>>,
     paths: Paths,
     templates: Vec<(u32, Template)>,
+    /// What templates are for, all together.
+    slots: u32,
 }
 
 impl Places {
@@ -170,12 +172,9 @@ impl Places {
             ends.sort_unstable();
             ends.dedup();
         }
-        Ok(Self {
-            attributes,
-            ends,
-            paths: paths.map_err(TenantError::Place)?,
-            templates: rules.templates.iter().map(template).collect::<Result<_, _>>()?,
-        })
+        let templates: Vec<_> = rules.templates.iter().map(template).collect::<Result<_, _>>()?;
+        let slots = templates.iter().fold(0, |all, (slots, _)| all | slots);
+        Ok(Self { attributes, ends, paths: paths.map_err(TenantError::Place)?, templates, slots })
     }
 
     /// The names of attributes, in lower case.
@@ -199,10 +198,10 @@ impl Places {
                 resolve(directory, name).map_or(Named::Unknown, Named::Tenant)
             };
         }
-        if self.templates.is_empty() {
+        let bit = 1 << place.slot as u32;
+        if self.slots & bit == 0 {
             return Named::Nobody;
         }
-        let bit = 1 << place.slot as u32;
         let found = std::cell::Cell::new(None);
         // Of several templates for a place the first counts that finds a tenant.
         let fits = |nth: usize| {

@@ -65,6 +65,12 @@ impl Sets {
         (self.by_service, self.by_classification)
     }
 
+    /// Whether the same holds for every record: the first set is for all, or nothing is said of fields.
+    pub(crate) fn is_one(&self) -> bool {
+        let all = |set: &Set| set.tenants.is_empty() && set.services.is_empty() && set.classifications.is_empty();
+        self.all.first().is_none_or(all)
+    }
+
     /// Whether nothing is said of fields at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()

@@ -27,9 +27,9 @@ impl Attempt {
 }
 
 impl Redactor {
-    /// Begins one, where rules of fields do not ask first whose the unit is.
+    /// Begins one, where which rules of fields hold does not depend on whose the unit is.
     pub(super) fn try_at_once(&mut self) -> bool {
-        let tries = self.engine.fields.is_empty() && self.beyond == 0 && !self.open.is_empty();
+        let tries = self.engine.fields.is_one() && self.beyond == 0 && !self.open.is_empty();
         if tries {
             self.attempt = Some(Attempt::default());
             self.counts.hold();

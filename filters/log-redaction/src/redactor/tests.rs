@@ -11,7 +11,7 @@ use crate::carriers::{Carrier, Kind, Limits, Signal};
 use crate::detect::{Detectors, Selection};
 use crate::fields::{FieldAction, FieldRule, FieldSet, Unlisted};
 use crate::replace::{Keys, Replace, TenantKeys};
-use crate::tenants::{Listed, TenantRules};
+use crate::tenants::{Listed, Templated, TenantRules};
 use labelled::random::Random;
 
 /// The redactor without any of it.
@@ -31,7 +31,7 @@ impl Leaves for Slow {
         self.0.begin(unit);
     }
     fn leaf(&mut self, place: &Place<'_>, text: &[u8]) -> Change {
-        self.0.clean = Clean::default();
+        (self.0.clean, self.0.decided) = (Clean::default(), Decided::default());
         self.0.leaf(place, text)
     }
     fn end(&mut self) -> Verdict {
@@ -57,6 +57,27 @@ fn engines() -> Vec<(Rc<Engine>, Own)> {
         rules: ["message", "**.host", "level"].map(scan).to_vec(),
         ..FieldSet::default()
     };
+    // For all records, so that none is looked at first for them.
+    let rule = |path: &str, action| FieldRule { path: path.to_owned(), slots: Vec::new(), action };
+    let of_all = |unlisted| FieldSet {
+        unlisted,
+        rules: vec![
+            rule("**.user", FieldAction::Keep),
+            rule("**.a", FieldAction::Drop),
+            rule("**.host", FieldAction::Pseudonym),
+            rule("**.name", FieldAction::DropRecord),
+            rule("b.**", FieldAction::Mask),
+            rule("message", FieldAction::Scan),
+            rule("body", FieldAction::Scan),
+        ],
+        ..FieldSet::default()
+    };
+    let fields = |unlisted| vec![of_all(unlisted), listed.clone()];
+    let templated = |foreign| {
+        let template = "logs-{tenant}".to_owned();
+        let templates = vec![Templated { path: "**".to_owned(), slots: vec!["index".to_owned()], template }];
+        Some(TenantRules { foreign, templates, ..TenantRules::default() })
+    };
     let own = Own::Tenant(Tenant(1));
     let tagged = |foreign| Some(TenantRules { foreign, tag: Some("tag".to_owned()), ..TenantRules::default() });
     let by = |name: &str, action| Replace { by: [(name.to_owned(), action)].into(), ..Replace::default() };
@@ -65,13 +86,16 @@ fn engines() -> Vec<(Rc<Engine>, Own)> {
         (Rules { tenants: tenants(Foreign::Drop), ..Rules::default() }, own),
         (Rules { tenants: tenants(Foreign::Mask), ..Rules::default() }, Own::Record),
         (Rules { tenants: tenants(Foreign::Quarantine), fields: vec![listed.clone()], ..Rules::default() }, own),
-        (Rules { fields: vec![listed], ..Rules::default() }, own),
+        (Rules { fields: vec![listed.clone()], ..Rules::default() }, own),
         (
             Rules { tenants: tagged(Foreign::Drop), replace: by("email", Action::Pseudonym), ..Rules::default() },
             Own::Record,
         ),
         (Rules { tenants: tagged(Foreign::Mask), replace: by("email", Action::DropField), ..Rules::default() }, own),
         (Rules { tenants: tagged(Foreign::Drop), replace: by("email", Action::DropRecord), ..Rules::default() }, own),
+        (Rules { tenants: templated(Foreign::Drop), fields: fields(Unlisted::Scan), ..Rules::default() }, own),
+        (Rules { tenants: templated(Foreign::Mask), fields: fields(Unlisted::Mask), ..Rules::default() }, Own::Record),
+        (Rules { fields: fields(Unlisted::Drop), ..Rules::default() }, own),
     ];
     let engine = |rules| Engine::new(rules, detectors.clone(), directory.clone(), keys.clone()).unwrap();
     all.iter().map(|(rules, own)| (Rc::new(engine(rules)), *own)).collect()
