@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::step::{cargo, command, output, run, step};
+use crate::step::{cargo, command, output, step};
 
 /// Every package that is built natively. What leaves out some of them builds their dependencies anew.
 #[rustfmt::skip]
@@ -30,48 +30,61 @@ struct Program {
     folder: PathBuf,
 }
 
-/// How many programs that bring a mesh run at once: most of their time they wait for it.
+/// How many programs run at once: those that bring a mesh wait for it most of their time, others end with one long test.
 const AT_ONCE: usize = 2;
 
-/// Builds all test programs, and the programs that they start, then runs all but those of `package`, each by itself.
-/// `environment` is what they are told.
+/// Builds all test programs, and the programs that they start, then runs all but those of `package`, a few at once.
+/// `environment` is what they are told. What each prints is shown when it ended.
 pub(crate) fn run_all_but(package: &str, environment: &[(&str, &Path)]) -> Result<()> {
     let (_, programs) = parted(package)?;
-    programs.iter().try_for_each(|program| {
-        println!("     Running {}", program.what);
-        run(program.command(environment)).with_context(|| format!("`{}` failed", program.what))
-    })
+    let run = |program: &Program| program.run_whole(environment);
+    in_lanes(&[(programs.iter().collect(), AT_ONCE)], &run)
 }
 
-/// Builds all test programs, and the programs that they start, then runs those of `package`, a few at once, and after
-/// them those whose names are in `alone`, one after the other. What each prints is shown when it ended.
-pub(crate) fn run_side_by_side(package: &str, alone: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+/// Builds all test programs, and the programs that they start, then runs those of `package`: a few at once, and one after the
+/// other beside them those whose names are in `waiting`; after them, by themselves, those in `alone`. What each prints is shown
+/// when it ended.
+pub(crate) fn run_side_by_side(
+    package: &str,
+    waiting: &[&str],
+    alone: &[&str],
+    environment: &[(&str, &Path)],
+) -> Result<()> {
     let (programs, _) = parted(package)?;
-    if let Some(unknown) = alone.iter().find(|name| !programs.iter().any(|program| program.is(name))) {
+    if let Some(unknown) = waiting.iter().chain(alone).find(|name| !programs.iter().any(|program| program.is(name))) {
         bail!("there is no test `{unknown}` of {package}");
     }
-    let (apart, together): (Vec<_>, Vec<_>) = programs.iter().partition(|p| alone.iter().any(|name| p.is(name)));
-    let (queue, failed) = (Mutex::new(together.into_iter()), Mutex::new(None));
-    let next = || {
-        let stop = failed.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        if stop { None } else { queue.lock().unwrap_or_else(PoisonError::into_inner).next() }
-    };
-    let work = || {
+    let is = |program: &&Program, names: &[&str]| names.iter().any(|name| program.is(name));
+    let (apart, together): (Vec<_>, Vec<_>) = programs.iter().partition(|program| is(program, alone));
+    let (waiting, together): (Vec<_>, Vec<_>) = together.into_iter().partition(|program| is(program, waiting));
+    let run = |program: &Program| program.run_whole(environment);
+    in_lanes(&[(together, AT_ONCE), (waiting, 1)], &run)?;
+    apart.into_iter().try_for_each(run)
+}
+
+/// Runs each list of programs, so many of it at once. After one that fails no other begins.
+fn in_lanes(lists: &[(Vec<&Program>, usize)], run: &(dyn Fn(&Program) -> Result<()> + Sync)) -> Result<()> {
+    let failed = Mutex::new(None);
+    let work = |queue: &Mutex<std::slice::Iter<'_, &Program>>| {
+        let next = || {
+            let stop = failed.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            if stop { None } else { queue.lock().unwrap_or_else(PoisonError::into_inner).next() }
+        };
         while let Some(program) = next() {
-            if let Err(error) = program.run_whole(environment) {
+            if let Err(error) = run(program) {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         }
     };
+    let queues: Vec<_> = lists.iter().map(|(programs, at_once)| (Mutex::new(programs.iter()), *at_once)).collect();
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(work);
+        for (queue, at_once) in &queues {
+            for _ in 0..*at_once {
+                scope.spawn(|| work(queue));
+            }
         }
     });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => apart.into_iter().try_for_each(|program| program.run_whole(environment)),
-    }
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
 impl Program {

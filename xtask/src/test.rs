@@ -100,6 +100,7 @@ fn integration() -> Result<()> {
     let cli = root().join("target/debug/partywall");
     suite::run_side_by_side(
         INTEGRATION,
+        WAITING,
         ALONE,
         &[
             ("ENVOY", &envoy),
@@ -116,6 +117,9 @@ fn integration() -> Result<()> {
         ],
     )
 }
+
+/// Tests of [`INTEGRATION`] that wait until something has grown old, minutes with next to nothing to do.
+const WAITING: &[&str] = &["bad_bundles", "key_sets"];
 
 /// Tests of [`INTEGRATION`] that say how soon something is to come, or how much of it: another one beside them would
 /// count.
