@@ -6,7 +6,7 @@ use std::time::Duration;
 use partywall_integration::certificates::{Identity, Workload, uri};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::telemetry::proxy::Options;
+use partywall_integration::telemetry::proxy::{Options, Quarantine};
 use partywall_integration::telemetry::{Collector, Proxy};
 use partywall_integration::wait;
 use serde_json::{Value, json};
@@ -28,8 +28,13 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let (collector, quarantine) = (Collector::start().unwrap(), Collector::start().unwrap());
-    let options =
-        Options { name: "redaction-filter", redaction: REDACTION, quarantine: Some(quarantine.http), access_log: true };
+    let options = Options {
+        name: "redaction-filter",
+        redaction: REDACTION,
+        quarantine: Some(Quarantine::Http(quarantine.http)),
+        access_log: true,
+        ..Options::default()
+    };
     let proxy = Proxy::start(&options, &collector).unwrap();
     let issue = |id: &str| proxy.site.certificates.issue(vec![uri(id).unwrap()]).unwrap();
     let acme = issue("spiffe://mesh.example/tenant/acme/sa/web");
