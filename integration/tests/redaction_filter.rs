@@ -95,8 +95,13 @@ fn what_is_no_telemetry_goes_no_further() {
         assert_eq!(STAGE.ask(&STAGE.acme, request, "").status, status, "{method} {path}");
     }
     let lines = wait::until(Duration::from_secs(10), || Some(STAGE.proxy.lines(&run)).filter(|lines| lines.len() == 4));
-    let went = lines.unwrap().into_iter().filter(|line| line["details"] == "via_upstream");
-    assert_eq!(went.map(|line| line["path"].clone()).collect::<Vec<_>>(), ["/"]);
+    for line in lines.unwrap() {
+        let went = line["details"] == "via_upstream";
+        assert_eq!(went, line["path"] == "/", "{line}");
+        // What passes was decided about as well.
+        let decided = if went { (json!("allow"), Value::Null) } else { (json!("deny"), json!("resource_unmapped")) };
+        assert_eq!((&line["decision"], &line["reason"]), (&decided.0, &decided.1), "{line}");
+    }
 }
 
 #[test]
