@@ -212,7 +212,7 @@ fn what_cannot_be_rendered_is_told() {
             "  - collector: otel\n    memory: 2048 MiB\n",
             "`memory` of a proxy is 64 MiB to 2047 MiB",
         ),
-        ("  - collector: otel\n", "  - collector: otel\n    memory: 268435456\n", "`memory` is never `268435456`"),
+        ("  - collector: otel\n", "  - collector: otel\n    memory: 268435456\n", "`memory` is a text"),
         ("  - collector: otel\n", "  - collector: otel\n    listeners: []\n  - collector: otel-2\n", "empty list"),
         (
             "  - collector: otel\n",
