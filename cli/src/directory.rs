@@ -75,7 +75,7 @@ pub(crate) use fields::asked;
 pub(crate) use fields::{Fields, Report as Mistakes, choice, flag, list, once_read, text, texts};
 pub(crate) use limits::Limits;
 pub(crate) use operation::{METHODS, path_problem, shape};
-pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS};
+pub(crate) use response::{ELEMENT_CAP, ERRORS, FOREIGN, FORMATS, size};
 pub(crate) use service::RECOVER;
 pub(crate) use service_events::VERSIONS;
 pub(crate) use settings::{LIMITS, MAX_LIMIT, Origin, Record};

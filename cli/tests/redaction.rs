@@ -171,12 +171,36 @@ fn what_was_encrypted_opens_for_who_has_the_master_key_and_goes_with_the_tenants
     let later = redacted(&desk, "acme", &master);
     assert_ne!(later, out);
     assert_eq!(revealed(&desk, &master, &[], &format!("{out}{later}")).0, format!("{INPUT}{INPUT}"));
+    // The bundle holds the former key, too.
+    desk.compile(&[]).succeeds();
+    assert_eq!(piped(&by_bundle, &format!("{out}{later}")), (format!("{INPUT}{INPUT}"), 0, String::new()));
     shred(&desk, "acme").succeeds().says("keys DESTROYED of acme").says("in version control").says("`history`");
     kept(revealed(&desk, &master, &[], &out), "destroyed or is held by others");
     let (_, status, said) = revealed(&desk, &master, &["--tenant", "acme"], &out);
     assert_eq!(status, 3, "{said}");
     // What is redacted now is masked, and tells nothing.
     assert!(!redacted(&desk, "acme", &master).contains("enc:"));
+}
+
+/// Under one master key two directories have keys of their own.
+#[test]
+fn keys_of_another_directory_open_nothing() {
+    let ((desk, master), (other, _)) = (desk("redaction-reveal-ours"), self::desk("redaction-reveal-theirs"));
+    mint(&desk, &master, &[]).succeeds();
+    mint(&other, &master, &[]).succeeds();
+    let out = redacted(&desk, "acme", &master);
+    let (text, status, said) = revealed(&other, &master, &[], &out);
+    assert_eq!((text.as_str(), status), (out.as_str(), 1), "{said}");
+    assert!(said.contains("3 stay as they are: their key is not here"), "{said}");
+    // Theirs under the id of ours: it was sealed for another id.
+    let file = other.tenancy.join("redaction-keys.ndjson");
+    let text = fs::read_to_string(&file).unwrap();
+    let id = |desk: &Desk| lines(desk)[0]["data"][0]["id"].as_str().unwrap().to_owned();
+    fs::write(&file, text.replace(&id(&other), &id(&desk))).unwrap();
+    let (text, status, said) = revealed(&other, &master, &[], &out);
+    assert_eq!((text.as_str(), status), (out.as_str(), 1), "{said}");
+    assert!(said.contains("a key of acme does not open"), "{said}");
+    assert_eq!(revealed(&desk, &master, &[], &out).0, INPUT);
 }
 
 #[test]
@@ -352,7 +376,11 @@ fn what_is_no_key_file_is_told_with_its_place() {
     let first = good.lines().next().unwrap();
     let sealed = lines(&desk)[0]["pseudonym"].as_str().unwrap().to_owned();
     let short = first.replacen(&sealed, &sealed[..sealed.len() - 4], 1);
+    let id = |nth: usize| lines(&desk)[nth]["data"][0]["id"].as_str().unwrap().to_owned();
+    let (twice, words) =
+        (good.replace(&id(1), &id(0)), format!(":2:1: error: the data key `{}` is there twice", id(0)));
     let cases = [
+        (twice, words.as_str()),
         (format!("{good}{{\"tenant\":\"acme\"}}\n"), ":4:17: error: these are no keys of a tenant: missing field"),
         (format!("{good}{first}\n"), ":4:1: error: the tenant `acme` is there twice"),
         (format!("{short}\n"), ":1:47: error: this is no sealed key"),

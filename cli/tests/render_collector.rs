@@ -161,6 +161,31 @@ fn what_is_not_said_is_not_there() {
 }
 
 #[test]
+fn what_bodies_may_hold_is_told_to_each_filter_in_bytes() {
+    let memory = |name: &str, written: &str| {
+        let with = |text: String| text.replace("  - collector: otel\n", &format!("  - collector: otel\n{written}"));
+        let document = read(&render(&copied(name, |text| text, with)).succeeds());
+        let filters = all(&document, "root_id", "log_redaction");
+        let told: Vec<Value> = filters.iter().map(|one| one["configuration"]["value"]["memory"].clone()).collect();
+        assert_eq!(told.len(), 4, "one for each listener");
+        told
+    };
+    assert_eq!(memory("render-collector-usual", ""), [const { Value::Null }; 4]);
+    for (nth, (size, bytes)) in
+        [("64 MiB", 67_108_864), ("131072 KiB", 134_217_728), ("2047 MiB", 2_146_435_072_u32)].into_iter().enumerate()
+    {
+        let told = memory(&format!("render-collector-memory-{nth}"), &format!("    memory: {size}\n"));
+        assert!(told.iter().all(|one| *one == bytes), "{size}: {told:?}");
+        // The module takes it.
+        let schema = partywall(&["schema", "log-redaction"]).succeeds().stdout().to_owned();
+        let schema: Value = serde_json::from_str(&schema).unwrap();
+        let memory = &schema["properties"]["memory"];
+        let (least, most) = (memory["minimum"].as_f64().unwrap(), memory["maximum"].as_f64().unwrap());
+        assert!((least..=most).contains(&f64::from(bytes)), "{size}");
+    }
+}
+
+#[test]
 fn what_cannot_be_rendered_is_told() {
     let directory = copied("render-collector-mistakes", |text| text, |text| text);
     let arguments = |more: &[&str]| partywall(&[&["render", "envoy", path(&directory)], more].concat());
@@ -177,6 +202,17 @@ fn what_cannot_be_rendered_is_told() {
         ("name: loki", "name: Loki", "name of a listener"),
         ("        http: { address: loki, port: 3100 }\n", "", "nothing is behind this listener"),
         ("{ http: { address: quarantine, port: 4318 } }", "{}", "a quarantine is reached in one way"),
+        (
+            "  - collector: otel\n",
+            "  - collector: otel\n    memory: 63 MiB\n",
+            "`memory` of a proxy is 64 MiB to 2047 MiB",
+        ),
+        (
+            "  - collector: otel\n",
+            "  - collector: otel\n    memory: 2048 MiB\n",
+            "`memory` of a proxy is 64 MiB to 2047 MiB",
+        ),
+        ("  - collector: otel\n", "  - collector: otel\n    memory: 268435456\n", "`memory` is a text"),
         ("  - collector: otel\n", "  - collector: otel\n    listeners: []\n  - collector: otel-2\n", "empty list"),
         (
             "  - collector: otel\n",

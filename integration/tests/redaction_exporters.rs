@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use partywall_integration::telemetry::proxy::Options;
+use partywall_integration::telemetry::proxy::{Options, Quarantine};
 use partywall_integration::telemetry::sent::{send, told};
 use partywall_integration::telemetry::{Collector, Listener, Proxy};
 use partywall_integration::wait;
@@ -39,7 +39,7 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let collector = Collector::start().unwrap();
-    let options = Options { name: "redaction-exporters", redaction: REDACTION, quarantine: None, access_log: false };
+    let options = Options { name: "redaction-exporters", redaction: REDACTION, ..Options::default() };
     Stage { proxy: Proxy::start(&options, &collector).unwrap(), collector }
 });
 
@@ -171,8 +171,8 @@ fn quarantined_records_reach_a_collector_of_their_own() {
     let options = Options {
         name: "redaction-quarantine",
         redaction: &redaction,
-        quarantine: Some(apart.http),
-        access_log: false,
+        quarantine: Some(Quarantine::Http(apart.http)),
+        ..Options::default()
     };
     let proxy = Proxy::start(&options, &collector).unwrap();
     let mut wrong = Vec::new();

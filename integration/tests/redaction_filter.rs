@@ -6,7 +6,7 @@ use std::time::Duration;
 use partywall_integration::certificates::{Identity, Workload, uri};
 use partywall_integration::mesh::unique;
 use partywall_integration::raw::{Request, Response};
-use partywall_integration::telemetry::proxy::Options;
+use partywall_integration::telemetry::proxy::{Options, Quarantine};
 use partywall_integration::telemetry::{Collector, Proxy};
 use partywall_integration::wait;
 use serde_json::{Value, json};
@@ -28,8 +28,13 @@ struct Stage {
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     let (collector, quarantine) = (Collector::start().unwrap(), Collector::start().unwrap());
-    let options =
-        Options { name: "redaction-filter", redaction: REDACTION, quarantine: Some(quarantine.http), access_log: true };
+    let options = Options {
+        name: "redaction-filter",
+        redaction: REDACTION,
+        quarantine: Some(Quarantine::Http(quarantine.http)),
+        access_log: true,
+        ..Options::default()
+    };
     let proxy = Proxy::start(&options, &collector).unwrap();
     let issue = |id: &str| proxy.site.certificates.issue(vec![uri(id).unwrap()]).unwrap();
     let acme = issue("spiffe://mesh.example/tenant/acme/sa/web");
@@ -90,8 +95,13 @@ fn what_is_no_telemetry_goes_no_further() {
         assert_eq!(STAGE.ask(&STAGE.acme, request, "").status, status, "{method} {path}");
     }
     let lines = wait::until(Duration::from_secs(10), || Some(STAGE.proxy.lines(&run)).filter(|lines| lines.len() == 4));
-    let went = lines.unwrap().into_iter().filter(|line| line["details"] == "via_upstream");
-    assert_eq!(went.map(|line| line["path"].clone()).collect::<Vec<_>>(), ["/"]);
+    for line in lines.unwrap() {
+        let went = line["details"] == "via_upstream";
+        assert_eq!(went, line["path"] == "/", "{line}");
+        // What passes was decided about as well.
+        let decided = if went { (json!("allow"), Value::Null) } else { (json!("deny"), json!("resource_unmapped")) };
+        assert_eq!((&line["decision"], &line["reason"]), (&decided.0, &decided.1), "{line}");
+    }
 }
 
 #[test]

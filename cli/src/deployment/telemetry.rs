@@ -1,7 +1,12 @@
 //! `telemetry` of `deployment.yaml`: the proxies before collectors.
 
+use std::ops::RangeInclusive;
+
 use super::{Address, address};
-use crate::directory::{Fields, Mistakes, Node, Value, list, once_read, word};
+use crate::directory::{Fields, Mistakes, Node, Value, list, once_read, size, word};
+
+/// What bodies may hold at least and at most, in bytes, as the filter has it.
+const MEMORY: RangeInclusive<u32> = 67_108_864..=2_147_483_647;
 
 /// Where the proxy before a collector is, and where the collector is.
 #[derive(Debug)]
@@ -12,6 +17,8 @@ pub(crate) struct TelemetryPlace {
     pub(crate) listeners: Vec<Intake>,
     /// Who gets records of other tenants, where `redaction.yaml` keeps them back.
     pub(crate) quarantine: Option<Quarantine>,
+    /// What all bodies of a worker may hold, in bytes; the filter's own bound where it is not said.
+    pub(crate) memory: Option<u32>,
 }
 
 /// Who gets records of other tenants. They are written as they came, so what speaks HTTP/1.1 can make nothing of gRPC.
@@ -56,6 +63,7 @@ pub(super) fn place(node: Node<'_>, report: &mut Mistakes) -> Option<TelemetryPl
             list(node, "`listeners`", report, intake)
         });
     let quarantine = fields.optional("quarantine").map(|node| quarantine_of(node, report));
+    let memory = fields.optional("memory").map(|node| memory_of(node, report));
     fields.finish(report);
     for (nth, one) in listeners.iter().enumerate() {
         if listeners.iter().take(nth).any(|other| other.name == one.name) {
@@ -63,8 +71,18 @@ pub(super) fn place(node: Node<'_>, report: &mut Mistakes) -> Option<TelemetryPl
             report.push(diagnostic.help("write another name: Envoy calls listener and clusters by it"));
         }
     }
-    let quarantine = once_read(quarantine)?;
-    Some(TelemetryPlace { collector: collector?.value, listeners, quarantine })
+    let (quarantine, memory) = (once_read(quarantine)?, once_read(memory)?);
+    Some(TelemetryPlace { collector: collector?.value, listeners, quarantine, memory })
+}
+
+fn memory_of(node: Node<'_>, report: &mut Mistakes) -> Option<u32> {
+    let at = node.at;
+    let bytes = size(node, "`memory`", report)?;
+    if MEMORY.contains(&bytes) {
+        return Some(bytes);
+    }
+    let diagnostic = at.error("`memory` of a proxy is 64 MiB to 2047 MiB");
+    report.add(diagnostic.help("write what all bodies of one worker may hold, as `256 MiB`"))
 }
 
 fn quarantine_of(node: Node<'_>, report: &mut Mistakes) -> Option<Quarantine> {

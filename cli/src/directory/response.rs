@@ -106,7 +106,7 @@ fn owner(found: Located<'_, String>, report: &mut Report) -> Option<ResponseOwne
 }
 
 /// A number of bytes, as `64 KiB`.
-pub(super) fn size(node: Node<'_>, what: &str, report: &mut Report) -> Option<u32> {
+pub(crate) fn size(node: Node<'_>, what: &str, report: &mut Report) -> Option<u32> {
     let found = text(node, what, report)?;
     let bytes = found.value.split_once(' ').and_then(|(number, unit)| {
         let unit = match unit {

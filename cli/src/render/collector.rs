@@ -170,6 +170,7 @@ fn filter(given: Given<'_>, place: &TelemetryPlace, keys: bool) -> String {
         several => format!("approvals: {several}"),
     };
     let quarantine = place.quarantine.as_ref().map(|_| format!("quarantine: {{ cluster: {QUARANTINE} }}"));
+    let memory = place.memory.map_or_else(String::new, |bytes| format!("memory: {bytes}"));
     fill(
         FILTER,
         &[
@@ -179,6 +180,7 @@ fn filter(given: Given<'_>, place: &TelemetryPlace, keys: bool) -> String {
             ("approvals", approvals),
             ("secrets", by_purpose.join(", ")),
             ("quarantine", quarantine.unwrap_or_default()),
+            ("memory", memory),
         ],
     )
 }

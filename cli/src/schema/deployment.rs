@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::redaction::SIZE;
 use super::shape::{list, may, must, object, or_else, text, word};
 use super::values::{label, spiffe_id, tenant_id};
 use crate::directory::METHODS;
@@ -136,6 +137,13 @@ fn telemetry_place() -> Value {
             must("collector", label("Its name, which certificate and key of the proxy have as well", &["otel"])),
             must("listeners", list("Where telemetry comes in", listener, 1)),
             may("quarantine", quarantine),
+            may(
+                "memory",
+                or_else(
+                    "512 MiB",
+                    text("What all bodies of a worker may hold: 64 MiB to 2047 MiB", SIZE, &["256 MiB"]),
+                ),
+            ),
         ],
     )
 }

@@ -11,7 +11,7 @@ use crate::directory::redaction::{
 };
 
 /// A number of bytes.
-const SIZE: &str = "^[1-9][0-9]* (KiB|MiB)$";
+pub(super) const SIZE: &str = "^[1-9][0-9]* (KiB|MiB)$";
 /// The name of a field that holds a tenant.
 const FIELD: &str = r#"^[!#-)+-\[\]-~]{1,64}$"#;
 

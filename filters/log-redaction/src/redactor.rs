@@ -168,6 +168,7 @@ impl Redactor {
                 let place = Place { slot: Slot::Index, part: Part::Text, key: b"_index", path: b"_index" };
                 let named = places.named(&*engine.directory, &place, index);
                 self.base.name(named, self.own, engine.unknown_is_foreign);
+                self.base.index(engine.indexed(&place, index), self.own, engine.unknown_is_foreign);
             }
         }
     }
@@ -193,6 +194,7 @@ impl Redactor {
             named => named,
         };
         self.base.name(named, self.own, engine.unknown_is_foreign);
+        self.base.index(engine.indexed(place, text), self.own, engine.unknown_is_foreign);
     }
 
     /// Whether the unit that began last is another tenant's, or mentions one.
@@ -210,6 +212,7 @@ impl Redactor {
         if let Some(places) = &engine.places {
             let named = places.named(&*engine.directory, place, text);
             open.name(named, self.own, engine.unknown_is_foreign);
+            open.index(engine.indexed(place, text), self.own, engine.unknown_is_foreign);
         }
         let (by_service, by_classification) = engine.fields.asks();
         let word = || std::str::from_utf8(text).ok().filter(|text| text.len() <= NAME).map(str::to_owned);
@@ -239,6 +242,7 @@ impl Redactor {
             None | Some(Named::Nobody) => true,
             Some(Named::Tenant(tenant)) => self.owner() == Some(tenant),
             Some(Named::Unknown) => !engine.unknown_is_foreign,
+            Some(Named::Several) => false,
         };
         if self.base.foreign || !ours {
             return self.whole(place, FOREIGN, Action::Mask, text);

@@ -23,7 +23,7 @@ pub use keys::{DataKey, KeyError, Keys, PseudonymKey, TenantKeys, Unopened};
 pub(crate) use memo::Memo;
 pub(crate) use partial::partial;
 pub use seal::{Nonce, RevealError, encrypt, reveal, reveal_all, reveal_each};
-pub(crate) use written::mark;
+pub(crate) use written::{OPEN, mark};
 
 /// What becomes of a value that was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,11 +4,13 @@
 //! index. It *mentions* one where a fingerprint or a full host of it stands in any text.
 
 mod directory;
+mod index;
 mod known;
 mod marks;
 mod template;
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +19,7 @@ pub use known::{Known, Making, tenant_of};
 pub(crate) use marks::Marks;
 use template::Template;
 
-use crate::carriers::{Part, Place};
+use crate::carriers::{Part, Place, Slot};
 use crate::fields::{FieldError, Paths, mask_of};
 
 /// A tenant of a [`Directory`], by a number that means nothing elsewhere.
@@ -30,7 +32,8 @@ pub struct Tenant(pub u32);
 pub struct TenantRules {
     /// Names of attributes, fields, labels that hold a tenant's id or fingerprint; with dots they may be nested. At most 16.
     pub attributes: Vec<String>,
-    /// Other places that hold one.
+    /// Other places that hold one. Without one for the slot `index` another tenant's id counts wherever it stands in the name
+    /// of an index, joined by hyphens, dots or underscores.
     pub templates: Vec<Templated>,
     /// Whether a name in `attributes` that is no tenant's is another tenant's: one that this directory does not know yet.
     pub unknown_is_foreign: bool,
@@ -129,6 +132,8 @@ impl fmt::Display for TenantError {
 impl std::error::Error for TenantError {}
 
 const ATTRIBUTES: usize = 16;
+/// The slot of names of indices, as rules call it.
+const INDEX: &str = "index";
 
 /// What a structural place says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +144,8 @@ pub(crate) enum Named {
     Tenant(Tenant),
     /// Somebody that the directory does not know.
     Unknown,
+    /// More than one tenant.
+    Several,
 }
 
 /// Rules, ready.
@@ -151,6 +158,9 @@ pub(crate) struct Places {
     templates: Vec<(u32, Template)>,
     /// What templates are for, all together.
     slots: u32,
+    /// Whether another tenant's id counts wherever it stands in the name of an index: ids may be words that stand there anyway,
+    /// so a template for indices is the last word on them.
+    indices: bool,
 }
 
 impl Places {
@@ -174,7 +184,8 @@ impl Places {
         }
         let templates: Vec<_> = rules.templates.iter().map(template).collect::<Result<_, _>>()?;
         let slots = templates.iter().fold(0, |all, (slots, _)| all | slots);
-        Ok(Self { attributes, ends, paths: paths.map_err(TenantError::Place)?, templates, slots })
+        let indices = !rules.templates.iter().any(|place| place.slots.iter().any(|slot| slot == INDEX));
+        Ok(Self { attributes, ends, paths: paths.map_err(TenantError::Place)?, templates, slots, indices })
     }
 
     /// The names of attributes, in lower case.
@@ -214,6 +225,26 @@ impl Places {
             Some(_) => Named::Nobody,
             None => Named::Unknown,
         }
+    }
+
+    /// Whom the name of an index names by the words in it; `Nobody` where it is no such name, or templates say that.
+    pub(crate) fn indexed(&self, directory: &dyn Directory, place: &Place<'_>, text: &[u8]) -> Named {
+        if self.is_index(place) { index::named(directory, text) } else { Named::Nobody }
+    }
+
+    /// Tells each name in that of an index. `false` where it could not be read.
+    pub(crate) fn find_in_index(
+        &self,
+        directory: &dyn Directory,
+        place: &Place<'_>,
+        text: &[u8],
+        found: impl FnMut(Range<usize>, Tenant),
+    ) -> bool {
+        !self.is_index(place) || index::find(directory, text, found)
+    }
+
+    fn is_index(&self, place: &Place<'_>) -> bool {
+        self.indices && place.slot == Slot::Index && place.part == Part::Text
     }
 }
 

@@ -77,6 +77,38 @@ fn a_body_is_revealed_as_it_was() {
 }
 
 #[test]
+fn what_a_former_key_encrypted_opens_as_well() {
+    let ring = keys();
+    for (kid, byte) in [("k1", 11), ("k1-old", 21), ("k2", 12), ("k2-old", 22)] {
+        let sealed = encrypt(&key(kid, byte), b"ada@example.com", Nonce::Derived).unwrap();
+        assert_eq!(reveal(&sealed, |kid| ring.data(kid)).unwrap(), b"ada@example.com", "{kid}");
+    }
+}
+
+/// Anybody writes what looks like an encrypted value: it is left as it is where it opens, and nowhere else.
+#[test]
+fn the_form_of_an_encrypted_value_hides_nothing() {
+    let body = |value: &str| format!("{{\"password\":\"{value}\"}}\n");
+    let after = |value: &str| {
+        let out =
+            run(&engine(Action::Encrypt, keys()), &of(Own::Tenant(ACME)), Kind::Ndjson, &[body(value).as_bytes()]);
+        String::from_utf8(out.unwrap().0).unwrap()
+    };
+    let sealed = |kid: &str, byte: u8| {
+        String::from_utf8(encrypt(&key(kid, byte), b"hunter2hunter2", Nonce::Derived).unwrap()).unwrap()
+    };
+    for ours in [sealed("k1", 11), sealed("k1-old", 21)] {
+        assert_eq!(after(&ours), body(&ours));
+    }
+    let plain = format!("enc:v1:k1:{}", "correct-horse-battery-staple".repeat(3));
+    for theirs in [plain, sealed("k1", 12), sealed("k9", 11)] {
+        let out = after(&theirs);
+        assert!(!out.contains(&theirs) && out.starts_with("{\"password\":\"enc:v1:k1:"), "{theirs}: {out}");
+        assert_eq!(after(out.trim_start_matches("{\"password\":\"").trim_end_matches("\"}\n")), out);
+    }
+}
+
+#[test]
 fn what_stands_for_a_value_differs_by_tenant_and_by_key() {
     for action in [Action::Mask, Action::Pseudonym, Action::Encrypt] {
         let of = |own| redacted(action, keys(), own);

@@ -74,6 +74,59 @@ fn sealed_keys_write_what_open_ones_do() {
     assert_eq!(sealed.take_unopened(), None, "what is not there is not damaged");
 }
 
+/// They stand among the others, and move nobody's place.
+#[test]
+fn keys_of_tenants_that_the_directory_does_not_know_are_nobodys() {
+    let all = vec![sealed("aaa", 3, 1), sealed("acme", 1, 1), sealed("globex", 2, 1), sealed("zzz", 4, 1)];
+    let (sealed, opened) = (Rc::new(keys(all, M1)), Rc::new(redact::keys()));
+    for action in ACTIONS {
+        for own in [ACME, GLOBEX, Tenant(2), Tenant(3), Tenant(9)].map(Own::Tenant).into_iter().chain([Own::Record]) {
+            assert_eq!(written(&sealed, action, own), written(&opened, action, own), "{action:?} {own:?}");
+        }
+    }
+    assert_eq!(sealed.take_unopened(), None);
+}
+
+#[test]
+fn a_slice_has_each_tenants_keys_once_and_in_order() {
+    for all in [vec![sealed("globex", 2, 1), sealed("acme", 1, 1)], vec![sealed("acme", 1, 1), sealed("acme", 2, 1)]] {
+        let slice = Slice { keys: all, ..Slice::default() };
+        let why = Slice::read(&slice.write().unwrap()).unwrap_err();
+        assert!(why.to_string().contains("not sorted by tenant, or a tenant is there twice"), "{why}");
+    }
+}
+
+/// The id of a key is not what makes it that key.
+#[test]
+fn what_one_slice_encrypted_does_not_open_with_the_keys_of_another() {
+    let ours = Rc::new(keys(vec![sealed("acme", 1, 1)], M1));
+    let out = written(&ours, Action::Encrypt, Own::Tenant(ACME));
+    let renamed = |mut keys: SealedKeys, from: u8| {
+        keys.data[0].0 = format!("k{from}");
+        keys
+    };
+    let made_so = |tenant: &str, byte: u8| {
+        let key = DataKey::new("k1", &[byte; 32]).unwrap().wrap(&[1; 32], tenant, [byte; 24]).unwrap();
+        let mut keys = sealed(tenant, byte, 1);
+        keys.data = vec![("k1".to_owned(), Sealed { master: "m1".into(), bytes: key })];
+        keys
+    };
+    for (other, unopened) in [
+        (sealed("acme", 2, 1), false),
+        // Called so, and sealed for another id; and made under that id.
+        (renamed(sealed("acme", 2, 1), 1), true),
+        (made_so("acme", 2), false),
+        (made_so("globex", 2), false),
+        // The same key, sealed for a tenant and said to be another's.
+        (SealedKeys { tenant: TenantId::parse("globex").unwrap(), ..sealed("acme", 1, 1) }, true),
+    ] {
+        let theirs = keys(vec![other], M1);
+        assert_eq!(reveal_all(out.as_bytes(), |kid| theirs.data(kid)), (out.clone().into_bytes(), 0));
+        assert_eq!(theirs.take_unopened().is_some(), unopened);
+    }
+    assert_eq!(reveal_all(out.as_bytes(), |kid| ours.data(kid)), (BODY.to_vec(), 2));
+}
+
 #[test]
 fn what_was_encrypted_opens_by_the_id_of_its_key_current_or_former() {
     let keys = Rc::new(keys(vec![sealed("acme", 1, 1), sealed("globex", 2, 1)], M1));

@@ -7,18 +7,23 @@ use partywall_log_redaction::detect::{Detectors, Selection};
 use partywall_log_redaction::fields::{FieldAction, FieldRule, FieldSet};
 use partywall_log_redaction::redactor::{Engine, Facts, Own, Redactor, Rules};
 use partywall_log_redaction::replace::Keys;
-use partywall_log_redaction::tenants::{Listed, Templated, TenantRules};
+use partywall_log_redaction::tenants::{Foreign, Listed, Templated, Tenant, TenantRules};
 
 const GLOBEX: &str = "t1_0000000000000002";
 
 fn redactor(known: bool) -> Redactor {
+    let index = Templated { path: "**".into(), slots: vec!["index".into()], template: "logs-{tenant}-*".into() };
+    with(known, TenantRules { templates: vec![index], ..TenantRules::default() })
+}
+
+/// By these rules of tenants.
+fn with(known: bool, tenants: TenantRules) -> Redactor {
     let mut directory = Listed::default();
     let acme = directory.add("acme", &["t1_0000000000000001"], &["acme.shop.example"]);
     directory.add("globex", &[GLOBEX], &["globex.shop.example"]);
-    let index = Templated { path: "**".into(), slots: vec!["index".into()], template: "logs-{tenant}-*".into() };
     let keep = FieldRule { path: "query.token".into(), slots: vec![], action: FieldAction::Keep };
     let rules = Rules {
-        tenants: Some(TenantRules { templates: vec![index], ..TenantRules::default() }),
+        tenants: Some(tenants),
         fields: vec![FieldSet { rules: vec![keep], ..FieldSet::default() }],
         ..Rules::default()
     };
@@ -91,6 +96,45 @@ fn what_a_route_leaves_open_is_looked_through() {
     {
         assert!(matches!(open(rest), Target::Deny(_)), "{rest}");
     }
+}
+
+/// Without a template the words of an index count.
+#[test]
+fn an_index_in_the_path_or_the_query_counts_against_other_tenants() {
+    use partywall_log_redaction::carriers::{Carrier, Kind, Limits};
+    let sent = |known: bool, [path, index]: [&str; 2], body: &str| {
+        let index = Some(index.as_bytes()).filter(|index| !index.is_empty());
+        let mut redactor = with(known, TenantRules::default());
+        redactor.next(&Facts { index, ..Facts::new("bulk", if known { Own::Tenant(Tenant(0)) } else { Own::Record }) });
+        if redactor.target(path.as_bytes(), [index, None]) != Target::Keep {
+            return None;
+        }
+        let (mut carrier, mut out) = (Carrier::new(Kind::Bulk, Limits::default()), Vec::new());
+        carrier.push(body.as_bytes(), true, &mut redactor, &mut out).unwrap();
+        Some(String::from_utf8(out).unwrap())
+    };
+    let (nobody, acme) = ("{\"index\":{}}\n{\"a\":1}\n", "{\"index\":{}}\n{\"tenant\":\"acme\"}\n");
+    let of = |tenant: &str| [format!("/logs-{tenant}-prod/_bulk"), format!("logs-{tenant}-prod")];
+    for (known, tenant, body, goes) in [
+        (true, "acme", nobody, true),
+        (true, "system", nobody, true),
+        (true, "globex", nobody, false),
+        // Of what tenants share the records say whose they are.
+        (false, "globex", nobody, true),
+        (false, "globex", acme, false),
+        (false, "acme", acme, true),
+    ] {
+        let [path, index] = of(tenant);
+        let expected = if goes { body } else { "" };
+        assert_eq!(sent(known, [&path, &index], body).as_deref(), Some(expected), "{known} {tenant} {body}");
+        let query = format!("/_bulk?index={index}");
+        let out = sent(known, [&query, ""], body);
+        assert_eq!(out.filter(|out| !out.is_empty()).is_some(), goes, "{query} {known} {body}");
+    }
+    // Where names are masked there is no writing of an index in the path.
+    let mut masks = with(true, TenantRules { foreign: Foreign::Mask, ..TenantRules::default() });
+    let [path, index] = of("globex");
+    assert!(matches!(masks.target(path.as_bytes(), [Some(index.as_bytes()), None]), Target::Deny(_)));
 }
 
 #[test]

@@ -211,6 +211,10 @@ pub(crate) fn call_response_headers() -> Map {
     hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default()
 }
 
+pub(crate) fn call_response_trailers() -> Map {
+    hostcalls::get_map_bytes(MapType::HttpCallResponseTrailers).unwrap_or_default()
+}
+
 pub(crate) fn call_response_body(size: usize) -> Vec<u8> {
     hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten().unwrap_or_default()
 }

@@ -40,15 +40,26 @@ pub enum Listener {
     Open,
 }
 
-/// What is started.
+/// Who gets records of other tenants that are kept back: a port of loopback.
 #[derive(Clone, Copy, Debug)]
+pub enum Quarantine {
+    /// That speaks HTTP/1.1.
+    Http(u16),
+    /// That speaks HTTP/2, as gRPC has it.
+    Grpc(u16),
+}
+
+/// What is started.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// Names the folder under `target/mesh`, which is made anew.
     pub name: &'a str,
     /// `redaction.yaml` of the tenancy directory.
     pub redaction: &'a str,
     /// Where records of other tenants go that are kept back.
-    pub quarantine: Option<u16>,
+    pub quarantine: Option<Quarantine>,
+    /// The service whose app sends to a listener of its own sidecar, in the clear.
+    pub workload: Option<&'a str>,
     /// Whether a filter `access_log` stands before it; the log has what it says.
     pub access_log: bool,
 }
@@ -60,6 +71,7 @@ pub struct Proxy {
     /// Keys, certificates and the compiled directory.
     pub site: Site,
     guarded: u16,
+    outbound: u16,
     open: u16,
     names: BTreeMap<String, Names>,
     _bundles: Process,
@@ -89,9 +101,10 @@ impl Proxy {
             let id = format!("spiffe://mesh.example/tenant/{tenant}/sa/web");
             site.certificates.issue(vec![uri(&id)?])?.write(&tls, tenant)?;
         }
-        let [guarded, open, admin] = free()?;
-        let ports = [guarded, open, admin, collector.http, collector.grpc, site.ports.bundles];
-        let all = ports.into_iter().chain(options.quarantine).collect();
+        let [guarded, open, outbound, admin] = free()?;
+        let ports = [guarded, open, outbound, admin, collector.http, collector.grpc, site.ports.bundles];
+        let apart = options.quarantine.map(|(Quarantine::Http(port) | Quarantine::Grpc(port))| port);
+        let all = ports.into_iter().chain(apart).collect();
         let mut serving = cli::serve(&site.bundles(), &site.keys(), site.ports.bundles)?;
         let bundles = Process::start("bundles", &mut serving, &site.directory.join("logs"))?;
         let names = names(&site)?;
@@ -103,7 +116,7 @@ impl Proxy {
             directory: &site.directory,
         })?;
         envoy.wait_until_ready()?;
-        let mut proxy = Self { envoy, site, guarded, open, names, _bundles: bundles };
+        let mut proxy = Self { envoy, site, guarded, outbound, open, names, _bundles: bundles };
         proxy.wait_for_policy()?;
         Ok(proxy)
     }
@@ -136,6 +149,11 @@ impl Proxy {
     /// Where the listener with the filter is.
     pub fn guarded(&self) -> SocketAddr {
         local(self.guarded)
+    }
+
+    /// Where the app sends to whose sidecar has the filter.
+    pub fn outbound(&self) -> SocketAddr {
+        local(self.outbound)
     }
 
     fn log(&self) -> PathBuf {
@@ -183,11 +201,21 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
-fn bootstrap([guarded, open, admin, http, grpc, bundles]: [u16; 6], options: &Options<'_>) -> String {
+fn bootstrap([guarded, open, outbound, admin, http, grpc, bundles]: [u16; 7], options: &Options<'_>) -> String {
     let access_log = if options.access_log { access_log() } else { String::new() };
-    let filters = access_log + &filter(options.quarantine.is_some());
-    let listeners = listener("guarded", guarded, &filters) + &listener("open", open, "");
-    let clusters = options.quarantine.map_or(String::new(), |port| cluster("quarantine", port, ""))
+    let filters = access_log + &filter("role: inbound", options.quarantine.is_some());
+    let of_app = options.workload.map_or(String::new(), |service| {
+        let filter = filter(&format!("role: outbound\n{OWN}service: {service}"), options.quarantine.is_some());
+        listener("outbound", outbound, "OUTBOUND", "", &filter)
+    });
+    let listeners = listener("guarded", guarded, "INBOUND", MUTUAL_TLS, &filters)
+        + &listener("open", open, "INBOUND", MUTUAL_TLS, "")
+        + &of_app;
+    let quarantine = options.quarantine.map_or(String::new(), |quarantine| match quarantine {
+        Quarantine::Http(port) => cluster("quarantine", port, ""),
+        Quarantine::Grpc(port) => cluster("quarantine", port, OVER_HTTP2),
+    });
+    let clusters = quarantine
         + &cluster("collector", http, "")
         + &cluster("collector-grpc", grpc, OVER_HTTP2)
         + &cluster("partywall-bundles", bundles, "");
@@ -209,9 +237,9 @@ const STATS: &str = r#"stats_config:
 /// Its place in the filter, by spaces: what a `log_redaction` has that others have not.
 const OWN: &str = "                            ";
 
-fn filter(quarantines: bool) -> String {
+fn filter(place: &str, quarantines: bool) -> String {
     let quarantine = if quarantines { format!("{OWN}quarantine: {{ cluster: quarantine }}\n") } else { String::new() };
-    wasm("log_redaction", &format!("{OWN}role: inbound\n{quarantine}"))
+    wasm("log_redaction", &format!("{OWN}{place}\n{quarantine}"))
 }
 
 fn access_log() -> String {
@@ -244,15 +272,8 @@ fn wasm(root_id: &str, own: &str) -> String {
     )
 }
 
-fn listener(name: &str, port: u16, filter: &str) -> String {
-    format!(
-        r#"    - name: {name}
-      address:
-        socket_address: {{ address: 127.0.0.1, port_value: {port} }}
-      traffic_direction: INBOUND
-      per_connection_buffer_limit_bytes: 1048576
-      filter_chains:
-        - transport_socket:
+/// Who comes in shows a certificate.
+const MUTUAL_TLS: &str = r#"        - transport_socket:
             name: envoy.transport_sockets.tls
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
@@ -260,12 +281,23 @@ fn listener(name: &str, port: u16, filter: &str) -> String {
               common_tls_context:
                 alpn_protocols: [h2, http/1.1]
                 tls_certificates:
-                  - certificate_chain: {{ filename: /etc/partywall/tls/collector.pem }}
-                    private_key: {{ filename: /etc/partywall/tls/collector.key }}
+                  - certificate_chain: { filename: /etc/partywall/tls/collector.pem }
+                    private_key: { filename: /etc/partywall/tls/collector.key }
                 validation_context:
-                  trusted_ca: {{ filename: /etc/partywall/tls/ca.pem }}
+                  trusted_ca: { filename: /etc/partywall/tls/ca.pem }
           filters:
-            - name: envoy.filters.network.http_connection_manager
+"#;
+
+fn listener(name: &str, port: u16, direction: &str, tls: &str, filter: &str) -> String {
+    let chain = if tls.is_empty() { "        - filters:\n" } else { tls };
+    format!(
+        r#"    - name: {name}
+      address:
+        socket_address: {{ address: 127.0.0.1, port_value: {port} }}
+      traffic_direction: {direction}
+      per_connection_buffer_limit_bytes: 1048576
+      filter_chains:
+{chain}            - name: envoy.filters.network.http_connection_manager
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                 stat_prefix: {name}

@@ -50,7 +50,7 @@ impl Stage {
     /// Starts both.
     pub fn start(name: &str) -> Result<Self> {
         let collector = Collector::start()?;
-        let options = Options { name, redaction: REDACTION, quarantine: None, access_log: false };
+        let options = Options { name, redaction: REDACTION, ..Options::default() };
         Ok(Self { proxy: Proxy::start(&options, &collector)?, collector })
     }
 

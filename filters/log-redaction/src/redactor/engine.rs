@@ -7,10 +7,11 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::sight::Sight;
+use crate::carriers::Place;
 use crate::detect::{DetectorId, Detectors, catalog};
 use crate::fields::{FieldError, FieldSet, Sets};
 use crate::replace::{Action, Keys, Replace};
-use crate::tenants::{Directory, Foreign, Marks, Places, TenantError, TenantRules, Unattributed};
+use crate::tenants::{Directory, Foreign, Marks, Named, Places, TenantError, TenantRules, Unattributed};
 
 /// What is to be done, as a bundle says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +152,15 @@ impl Engine {
             looks,
             sight,
         })
+    }
+
+    /// Whom the name of an index names by the words in it, where that leaves a record out. Where others' names are masked, words
+    /// are no more than that.
+    pub(super) fn indexed(&self, place: &Place<'_>, text: &[u8]) -> Named {
+        match &self.places {
+            Some(places) if self.foreign != Foreign::Mask => places.indexed(&*self.directory, place, text),
+            _ => Named::Nobody,
+        }
     }
 
     /// What is called so.

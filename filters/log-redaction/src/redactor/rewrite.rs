@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use crate::carriers::{Change, Part, Place};
+use memchr::memmem;
+
+use crate::carriers::{Change, Part, Place, Slot};
 use crate::detect::Hint;
-use crate::replace::Action;
+use crate::replace::{Action, OPEN, mark};
 use crate::tenants::Foreign;
 
 use super::engine::{Engine, FOREIGN};
@@ -59,7 +61,8 @@ impl Redactor {
         let key = place.part == Part::Key;
         // The names in a summary are no values of a field that is called after keys.
         let hint = if key || place.key == KEYS.as_bytes() { b"" } else { place.key };
-        if self.clean.has(place.part, hint, text) {
+        // The words in the name of an index say more than they do elsewhere.
+        if place.slot != Slot::Index && self.clean.has(place.part, hint, text) {
             return;
         }
         let engine = self.engine.clone();
@@ -106,6 +109,7 @@ impl Redactor {
                 }
             }
         });
+        any |= self.names_in_index(engine, place, text);
         if any && let Some(attempt) = &mut self.attempt {
             attempt.depends = true;
         }
@@ -113,6 +117,34 @@ impl Redactor {
             open.mentions |= others && own.is_some() && engine.foreign != Foreign::Mask;
         }
         any
+    }
+
+    /// Other tenants' names among the words of that of an index, where they are masked and leave nothing out; of what nobody's is,
+    /// such words are no more than words. Says whether there is any name.
+    fn names_in_index(&mut self, engine: &Engine, place: &Place<'_>, text: &[u8]) -> bool {
+        let masks = engine.foreign == Foreign::Mask && !self.quarantines();
+        let (Some(places), true) = (&engine.places, masks) else { return false };
+        let own = self.owner();
+        let spans = &mut self.spans;
+        let mut any = false;
+        let mut mask = |range| spans.push(Span { range, what: FOREIGN, action: Action::Mask });
+        // What stands in a mask names nobody.
+        let masked = |at: usize| {
+            memmem::find_iter(text, OPEN).any(|open| {
+                let end = text.get(open..).and_then(|rest| mark(rest, |name| engine.is_detector(name)));
+                end.is_some_and(|end| (open..open + end).contains(&at))
+            })
+        };
+        let whole = places.find_in_index(&*engine.directory, place, text, |range, tenant| {
+            any = true;
+            if own.is_some_and(|own| own != tenant) && !masked(range.start) {
+                mask(range);
+            }
+        });
+        if !whole && engine.unknown_is_foreign && own.is_some() {
+            mask(0..text.len());
+        }
+        any || !whole
     }
 
     /// Of what overlaps all is masked, as another tenant's where a part is: nothing of its name may be left over.

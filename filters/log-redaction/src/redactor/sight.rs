@@ -20,6 +20,9 @@ struct Word {
 /// From frequent to rare, in logs.
 const LETTERS: &[u8] = b"etaoinsrldcuhmpfgbywvkxjqz";
 
+/// What stands in the name of each field that holds that of an index.
+const INDEX: &str = "index";
+
 impl Sight {
     /// For these rules of tenants, and these names of fields. `None` where that cannot be told from a word.
     pub(super) fn new(rules: Option<&TenantRules>, names: &[&str]) -> Option<Self> {
@@ -27,6 +30,10 @@ impl Sight {
             return None;
         }
         let mut words: Vec<Word> = names.iter().map(|name| Word::new(name)).collect();
+        if rules.is_some() {
+            // What has an index says `index` or `_index` before it.
+            words.push(Word::new(INDEX));
+        }
         for name in rules.iter().flat_map(|rules| &rules.attributes) {
             // A name with dots may be several keys within each other: each of its parts stands in one of them.
             let plain = |part: &str| {
@@ -78,7 +85,7 @@ mod tests {
     #[test]
     fn a_record_may_tell_where_a_word_or_an_escape_stands() {
         let sight = Sight::new(Some(&TenantRules::default()), &["service.name"]).unwrap();
-        assert_eq!(sight.words.len(), 2);
+        assert_eq!(sight.words.len(), 3);
         for may in [
             "{\"tenant\":1}",
             "{\"TenAnt\":{\"id\":2}}",
@@ -86,6 +93,8 @@ mod tests {
             "tenant",
             "a\\u0020",
             "SERVICE.name",
+            "{\"create\":{\"_index\":\"x\"}}",
+            "{\"index\":\"x\",\"event\":1}",
         ] {
             assert!(sight.may_tell(may.as_bytes()), "{may}");
         }
@@ -93,7 +102,7 @@ mod tests {
             assert!(!sight.may_tell(not.as_bytes()), "{not}");
         }
         assert!(of(&["customer.x", "y"]).unwrap().may_tell(b"{\"CUSTOMER\":{}}"));
-        assert!(of(&["id", "tenant-id"]).unwrap().words.len() == 1);
+        assert!(of(&["id", "tenant-id"]).unwrap().words.len() == 2);
         // What is no plain name is not looked for.
         assert!(of(&["a..b"]).is_none() && of(&["a.[]"]).is_none() && of(&["ü"]).is_none());
     }

@@ -25,6 +25,8 @@ pub(super) struct Open {
     pub(super) unit: Unit,
     /// The tenant that a structural place names, here or around.
     named: Option<Tenant>,
+    /// The tenant whose name stands in that of an index, here or around.
+    indexed: Option<Tenant>,
     /// One names somebody who is not known.
     unknown: bool,
     /// It is another tenant's, or two tenants'.
@@ -54,6 +56,7 @@ impl Default for Open {
         Self {
             unit: Unit::Record,
             named: None,
+            indexed: None,
             unknown: false,
             foreign: false,
             mentions: false,
@@ -77,6 +80,7 @@ impl Open {
         Self {
             unit,
             named: self.named,
+            indexed: self.indexed,
             unknown: self.unknown,
             foreign: self.foreign,
             // Of a unit that is left out nothing goes on, whatever becomes of what is in it; where it is kept apart all of it is.
@@ -98,13 +102,29 @@ impl Open {
     pub(super) fn name(&mut self, named: Named, own: Own, unknown_is_foreign: bool) {
         match (named, own) {
             (Named::Nobody, _) => {}
+            (Named::Several, _) => self.foreign = true,
             (Named::Tenant(tenant), Own::Tenant(own)) => self.foreign |= tenant != own,
             (Named::Unknown, Own::Tenant(_)) => self.foreign |= unknown_is_foreign,
             (Named::Tenant(tenant), Own::Record) => match self.named {
-                None => self.named = Some(tenant),
+                None => {
+                    self.named = Some(tenant);
+                    self.foreign |= self.indexed.is_some_and(|index| index != tenant);
+                }
                 Some(known) => self.foreign |= known != tenant,
             },
             (Named::Unknown, Own::Record) => self.unknown |= unknown_is_foreign,
+        }
+    }
+
+    /// The name of an index has somebody's in it. Words there make nobody's record anyone's: they speak against others alone.
+    pub(super) fn index(&mut self, named: Named, own: Own, unknown_is_foreign: bool) {
+        match (named, own) {
+            (Named::Tenant(tenant), Own::Record) => {
+                let known = [self.named, self.indexed];
+                self.foreign |= known.into_iter().flatten().any(|known| known != tenant);
+                self.indexed = Some(tenant);
+            }
+            (named, own) => self.name(named, own, unknown_is_foreign),
         }
     }
 

@@ -10,7 +10,8 @@ use sha2::Sha256;
 use super::keys::digest;
 use super::{Action, Keys, partial, seal};
 
-const OPEN: &[u8] = b"[REDACTED:";
+/// What a mask begins with.
+pub(crate) const OPEN: &[u8] = b"[REDACTED:";
 /// What stands in a mask for the fingerprint, where there is no key to make one.
 const NO_KEY: &[u8] = b"no_key";
 /// The longest name of a detector.

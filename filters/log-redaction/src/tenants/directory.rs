@@ -31,6 +31,11 @@ pub trait Directory {
     /// How many labels hosts have, at least and at most.
     fn labels(&self) -> RangeInclusive<usize>;
 
+    /// How many hyphens an id has at most: asked before ids are looked for in names that have hyphens themselves.
+    fn hyphens(&self) -> usize {
+        usize::MAX
+    }
+
     /// The fingerprint of a tenant, of the current epoch.
     fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>>;
 }
@@ -79,8 +84,14 @@ pub struct Listed {
     hosts: HashMap<Box<[u8]>, Tenant>,
     current: Vec<Rc<str>>,
     labels: Option<(usize, usize)>,
+    hyphens: usize,
     ends: Ends,
     host_ends: HostEnds,
+}
+
+/// How many hyphens an id has.
+pub(super) fn hyphens(id: &str) -> usize {
+    id.bytes().filter(|byte| *byte == b'-').count()
 }
 
 /// How hosts end, and how long they are, a bit for each by its hash: the hosts of a mesh end alike, and all else that has dots in
@@ -124,6 +135,7 @@ impl Listed {
         let tenant = Tenant(u32::try_from(self.current.len()).unwrap_or(u32::MAX));
         let lower = |name: &str| -> Box<[u8]> { name.to_ascii_lowercase().into_bytes().into() };
         self.ids.insert(lower(id), tenant);
+        self.hyphens = self.hyphens.max(hyphens(id));
         self.prints.extend(prints.iter().map(|print| (lower(print), tenant)));
         for host in hosts {
             let labels = host.split('.').count();
@@ -162,6 +174,10 @@ impl Directory for Listed {
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]
     fn labels(&self) -> RangeInclusive<usize> {
         self.labels.map_or(1..=0, |(least, most)| least..=most)
+    }
+
+    fn hyphens(&self) -> usize {
+        self.hyphens
     }
 
     fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use partywall_tenancy::{Bundle, FingerprintKeys, Fingerprints, Secrets, Source, TenantId};
 
+use super::directory::hyphens;
 use super::{Directory, HostEnds, Tenant};
 
 /// The tenants of a bundle, each by its place in the order of ids.
@@ -18,6 +19,8 @@ pub struct Known {
     host_ends: HostEnds,
     /// How many labels hosts have, at least and at most.
     labels: Option<(usize, usize)>,
+    /// How many hyphens ids have at most.
+    hyphens: usize,
 }
 
 /// What stands before a tenant's id in its host, and behind it.
@@ -38,6 +41,7 @@ pub struct Making {
     epochs: Vec<Epoch>,
     /// The epoch, and the tenant in it, that come next.
     next: (usize, usize),
+    hyphens: usize,
 }
 
 impl Making {
@@ -45,7 +49,7 @@ impl Making {
     pub fn new(bundle: Arc<Bundle>, fingerprints: &Secrets) -> Self {
         let keys = fingerprints.all().map(FingerprintKeys::with).collect();
         let current = Fingerprints::new(FingerprintKeys::new(fingerprints));
-        Self { bundle, keys, current, epochs: Vec::new(), next: (0, 0) }
+        Self { bundle, keys, current, epochs: Vec::new(), next: (0, 0), hyphens: 0 }
     }
 
     /// Makes up to `count` fingerprints more. Says whether there is more to do.
@@ -61,6 +65,7 @@ impl Making {
                 self.next = (epoch + 1, 0);
                 continue;
             };
+            self.hyphens = self.hyphens.max(hyphens(id));
             let print = keys.of_owner(id);
             let split = print.rfind('_').map_or(0, |at| at + 1);
             let (prefix, digits) = print.split_at_checked(split).unwrap_or_default();
@@ -101,7 +106,8 @@ impl Making {
             [before, after].iter().flat_map(|part| part.iter()).filter(|byte| **byte == b'.').count() + 1
         });
         let labels = labels.clone().min().zip(labels.max());
-        Known { bundle: self.bundle, epochs: self.epochs, current: self.current, hosts, host_ends, labels }
+        let (hyphens, current) = (self.hyphens, self.current);
+        Known { bundle: self.bundle, epochs: self.epochs, current, hosts, host_ends, labels, hyphens }
     }
 }
 
@@ -159,6 +165,10 @@ impl Directory for Known {
     #[expect(clippy::reversed_empty_ranges, reason = "no hosts, no labels")]
     fn labels(&self) -> RangeInclusive<usize> {
         self.labels.map_or(1..=0, |(least, most)| least..=most)
+    }
+
+    fn hyphens(&self) -> usize {
+        self.hyphens
     }
 
     fn fingerprint(&self, tenant: Tenant) -> Option<Rc<str>> {

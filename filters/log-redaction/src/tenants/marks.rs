@@ -9,7 +9,7 @@ use memchr::memmem::Finder;
 use super::{Directory, Places, Tenant, resolve};
 
 /// Bytes of an epoch at most.
-const EPOCH: usize = 32;
+pub(super) const EPOCH: usize = 32;
 const PRINT: usize = 16;
 /// The longest host (RFC 1035).
 const HOST: usize = 253;

@@ -22,6 +22,8 @@ const MOST: usize = 1 << 20;
 /// The most bytes that wait to be sent, and the most requests to it that have no answer.
 const WAITING: usize = 16 << 20;
 const UNANSWERED: usize = 256;
+/// What became of a call of gRPC.
+const STATUS: &str = "grpc-status";
 
 /// What is kept back of one body: it is gone through a second time.
 pub(super) struct Quarantine {
@@ -43,18 +45,26 @@ pub(super) struct Like<'l> {
 
 /// What is to be sent.
 struct Letter {
+    what: What,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+/// What a letter is.
+#[derive(Clone, Copy)]
+struct What {
     form: Form,
     /// How many records are in it.
     number: u64,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+    /// Whether it is a call of gRPC.
+    grpc: bool,
 }
 
 /// What waits to be sent, and for its answer.
 #[derive(Default)]
 pub(super) struct Outbox {
     waiting: RefCell<Vec<Letter>>,
-    sent: RefCell<HashMap<u32, (Form, u64)>>,
+    sent: RefCell<HashMap<u32, What>>,
 }
 
 impl Outbox {
@@ -62,7 +72,7 @@ impl Outbox {
         let mut waiting = self.waiting.borrow_mut();
         let held: usize = waiting.iter().map(|one| one.body.len()).sum();
         if held + letter.body.len() > WAITING || self.sent.borrow().len() >= UNANSWERED {
-            setup.tell_quarantine(letter.form, "full", letter.number);
+            letter.what.tell(setup, "full");
             return;
         }
         waiting.push(letter);
@@ -75,21 +85,32 @@ impl Outbox {
             let headers = letter.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             match host::post(cluster, headers, &letter.body, TIMEOUT) {
                 Some(token) => {
-                    self.sent.borrow_mut().insert(token, (letter.form, letter.number));
+                    self.sent.borrow_mut().insert(token, letter.what);
                 }
-                None => setup.tell_quarantine(letter.form, "failed", letter.number),
+                None => letter.what.tell(setup, "failed"),
             }
         }
     }
 
     /// Takes an answer; says whether it is to something of its own.
     pub(super) fn answered(&self, setup: &Setup, token: u32) -> bool {
-        let Some((form, number)) = self.sent.borrow_mut().remove(&token) else { return false };
+        let Some(what) = self.sent.borrow_mut().remove(&token) else { return false };
         let headers = host::call_response_headers();
-        let status = headers.iter().find(|(name, _)| name == ":status").map(|(_, value)| value.as_slice());
-        let good = status.is_some_and(|status| status.starts_with(b"2"));
-        setup.tell_quarantine(form, if good { "sent" } else { "failed" }, number);
+        let of = |name: &str, map: &host::Map| map.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone());
+        let mut good = of(":status", &headers).is_some_and(|status| status.starts_with(b"2"));
+        if what.grpc {
+            // Of a call HTTP says nothing: its status stands behind the answer, or where there is none in its head.
+            let status = of(STATUS, &headers).or_else(|| of(STATUS, &host::call_response_trailers()));
+            good &= status.is_some_and(|status| status == b"0");
+        }
+        what.tell(setup, if good { "sent" } else { "failed" });
         true
+    }
+}
+
+impl What {
+    fn tell(self, setup: &Setup, outcome: &'static str) {
+        setup.tell_quarantine(self.form, outcome, self.number);
     }
 }
 
@@ -156,7 +177,8 @@ impl Quarantine {
             _ => headers.extend(like.encoding.written().name().map(|name| ("content-encoding", name))),
         }
         let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        let letter = Letter { form: self.form, number: counts.left(), headers, body: std::mem::take(&mut self.out) };
+        let what = What { form: self.form, number: counts.left(), grpc: matches!(like.kind, Kind::OtlpGrpc(..)) };
+        let letter = Letter { what, headers, body: std::mem::take(&mut self.out) };
         setup.outbox.put(setup, letter);
     }
 }

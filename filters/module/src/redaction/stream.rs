@@ -116,7 +116,10 @@ impl Stream {
                 answer(&kind.refused(&refusal));
                 return Ok(What::Over);
             }
-            Arrival::Passes => return Ok(What::Passes),
+            Arrival::Passes => {
+                self.setup.tell_passes(&sender);
+                return Ok(What::Passes);
+            }
             Arrival::Unknown => {
                 let why = "this is no telemetry, and not listed under `passing` of `redaction.yaml`";
                 return Err(Rejection::new(Reason::ResourceUnmapped, why));

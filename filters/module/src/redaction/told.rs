@@ -58,8 +58,13 @@ impl Setup {
 
     /// Telemetry of `sender` comes in.
     pub(super) fn tell_let_in(&self, fingerprint: &str, sender: &Sender) {
-        host::set_property(DECISION, b"allow");
+        self.tell_passes(sender);
         host::set_property(TENANT, fingerprint.as_bytes());
+    }
+
+    /// A request of `sender` goes on as it came.
+    pub(super) fn tell_passes(&self, sender: &Sender) {
+        host::set_property(DECISION, b"allow");
         if let Sender::Shared { service } | Sender::Tenant { service: Some(service), .. } = sender {
             host::set_property("partywall.service", service.as_bytes());
         }

@@ -166,11 +166,16 @@ mod tests {
     const TENANTS: u32 = 3_000;
 
     fn store() -> Store {
+        with((0..TENANTS).map(|nth| format!("k{nth}")))
+    }
+
+    /// Of as many tenants, each with a data key of that id.
+    fn with(kids: impl IntoIterator<Item = String>) -> Store {
         let (master, nonce) = ([1; 32], [2; 24]);
-        let keys = (0..TENANTS).map(|nth| {
+        let keys = kids.into_iter().enumerate().map(|(nth, kid)| {
             let tenant = TenantId::parse(&format!("t-{nth:05}")).unwrap();
             let sealed = |bytes| Sealed { master: "m1".into(), bytes };
-            let (pseudonym, kid) = (PseudonymKey::new("1", &[3; 32]).unwrap(), format!("k{nth}"));
+            let pseudonym = PseudonymKey::new("1", &[3; 32]).unwrap();
             let data = DataKey::new(&kid, &[4; 32]).unwrap().wrap(&master, tenant.as_str(), nonce).unwrap();
             let pseudonym = sealed(pseudonym.wrap(&master, tenant.as_str(), nonce).unwrap());
             SealedKeys { tenant, epoch: "1".into(), pseudonym, data: vec![(kid, sealed(data))] }
@@ -179,6 +184,22 @@ mod tests {
         let masters = Secrets::parse("m1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE").unwrap();
         let id = |tenant: Tenant| TenantId::parse(&format!("t-{:05}", tenant.0)).ok();
         Store::new(Rc::new(slice), &masters, Box::new(id)).unwrap()
+    }
+
+    #[test]
+    fn ids_of_one_hash_are_told_apart() {
+        let mut seen = std::collections::HashMap::new();
+        let (one, other) = (0..1 << 20)
+            .map(|nth| format!("k{nth}"))
+            .find_map(|kid| seen.insert(hash(&kid), kid.clone()).map(|known| (known, kid)))
+            .unwrap();
+        let both = with([one.clone(), other.clone()]);
+        for kid in [&one, &other] {
+            assert_eq!(both.data(kid).unwrap().kid(), kid);
+        }
+        let alone = with([one.clone()]);
+        assert!(alone.data(&other).is_none() && alone.take_unopened().is_none());
+        assert_eq!(alone.data(&one).unwrap().kid(), one);
     }
 
     #[test]
