@@ -152,32 +152,20 @@ impl<'f> Input<'f> {
     }
 
     #[inline]
-    pub(crate) fn u16(&mut self) -> Result<u16, Problem> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, Problem> {
         self.array().map(i32::from_be_bytes)
     }
 
-    #[inline]
-    pub(crate) fn i64(&mut self) -> Result<i64, Problem> {
-        self.array().map(i64::from_be_bytes)
-    }
-
     /// A value whose size is always the same; null for any other.
-    #[inline]
     pub(crate) fn fixed(&mut self, kind: Kind) -> Result<Value<'f>, Problem> {
-        Ok(match kind {
-            Kind::Int8 => Value::Number(self.i8()?.into()),
-            Kind::Int16 => Value::Number(self.i16()?.into()),
-            Kind::UInt16 => Value::Number(self.u16()?.into()),
-            Kind::Int32 => Value::Number(self.i32()?.into()),
-            Kind::Int64 => Value::Number(self.i64()?),
-            Kind::Uuid => Value::Bytes(self.take(16)?),
-            Kind::Text | Kind::Bytes | Kind::Struct => Value::Null,
-        })
+        let Some(size) = kind.size() else { return Ok(Value::Null) };
+        let bytes = self.take(size)?;
+        if kind == Kind::Uuid {
+            return Ok(Value::Bytes(bytes));
+        }
+        let signed = kind != Kind::UInt16 && bytes.first().is_some_and(|first| *first >= 0x80);
+        let begin = if signed { -1 } else { 0 };
+        Ok(Value::Number(bytes.iter().fold(begin, |number, byte| number << 8 | i64::from(*byte))))
     }
 
     /// An unsigned varint: seven bits a byte, lowest first.
