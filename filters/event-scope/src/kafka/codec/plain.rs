@@ -167,32 +167,37 @@ impl Program {
     }
 
     /// Writes what goes on of a frame, given without its length, with its length. What is edited may take `largest` bytes.
-    pub(crate) fn run(&self, frame: &[u8], names: &mut dyn Names, largest: usize, sink: &mut impl Sink) -> Option<()> {
-        let mut input = Input::new(frame);
+    pub(crate) fn run(
+        &self,
+        frame: &[u8],
+        names: &mut dyn Names,
+        largest: usize,
+        sink: &mut impl Sink,
+    ) -> Option<()> {
         let prefix = sink.out().len();
         sink.out().extend_from_slice(&[0; PREFIX]);
         let mut edits = Edits { frame, from: 0, size: frame.len(), left: largest };
+        let mut rest;
         if self.is_request {
             // API, version and correlation.
-            input.skip(8).ok()?;
-            let start = input.pos();
-            let id = input.text(false).ok()?;
-            edits.begin(start, sink)?;
+            rest = Rest(frame.get(8..)?);
+            let start = edits.begin(rest, sink)?;
+            let id = rest.text(false)?;
             let out = sink.out();
             let at = out.len();
             out.extend_from_slice(&[0; 2]);
             names.client(id, out);
-            let length = out.len().saturating_sub(at).saturating_sub(2);
-            let length = i16::try_from(length).ok()?.to_be_bytes();
+            let written = out.len().saturating_sub(at);
+            let length = i16::try_from(written.saturating_sub(2)).ok()?.to_be_bytes();
             out.get_mut(at..)?.first_chunk_mut().map(|place| *place = length)?;
-            edits.end(start, input.pos(), out.len() - at)?;
+            edits.end(start, rest, written)?;
         } else {
-            input.skip(4).ok()?;
+            rest = Rest(frame.get(4..)?);
         }
-        if self.tags && !input.skip_no_tags() {
-            return None;
+        if self.tags {
+            rest.no_tags()?;
         }
-        self.body(&mut input, names, &mut edits, sink)?;
+        self.body(rest, names, &mut edits, sink)?;
         sink.put(frame.get(edits.from..)?);
         let size = i32::try_from(edits.size).ok()?.to_be_bytes();
         sink.out().get_mut(prefix..)?.first_chunk_mut().map(|place| *place = size)
@@ -200,11 +205,12 @@ impl Program {
 
     fn body<'f>(
         &self,
-        input: &mut Input<'f>,
+        mut rest: Rest<'f>,
         names: &mut dyn Names,
         edits: &mut Edits<'f>,
         sink: &mut impl Sink,
     ) -> Option<()> {
+        let flexible = self.flexible;
         // Of each list around, its first step, and how many elements are left.
         let mut around = [(0, 0); DEPTH];
         let mut depth = 0;
@@ -212,49 +218,52 @@ impl Program {
         while let Some(op) = self.ops.get(at) {
             at += 1;
             match *op {
-                Op::Skip(size) => input.skip(size.into()).ok()?,
+                Op::Skip(size) => {
+                    rest.take(size.into())?;
+                }
                 Op::Text { nullable } => {
-                    if input.text(self.flexible).ok()?.is_none() && !nullable {
+                    if rest.text(flexible)?.is_none() && !nullable {
                         return None;
                     }
                 }
-                Op::Bytes { nullable, told } => match input.bytes(self.flexible).ok()? {
+                Op::Bytes { nullable, told } => match rest.bytes(flexible)? {
                     None if !nullable => return None,
                     Some([_, ..]) if told => names.records(),
                     _ => {}
                 },
                 Op::Null => {
-                    if input.text(self.flexible).ok()?.is_some() {
+                    if rest.text(flexible)?.is_some() {
                         return None;
                     }
                 }
                 Op::Topic => {
-                    let start = input.pos();
-                    let new = names.topic(input.text(self.flexible).ok()??)?;
+                    let here = rest;
+                    let new = names.topic(rest.text(flexible)??)?;
                     if new.len() > LONGEST_TEXT {
                         return None;
                     }
-                    edits.begin(start, sink)?;
+                    let start = edits.begin(here, sink)?;
                     let out = sink.out();
                     let before = out.len();
-                    put_length(out, Some(new.len()), self.flexible, false).ok()?;
+                    put_length(out, Some(new.len()), flexible, false).ok()?;
                     out.extend_from_slice(new);
-                    edits.end(start, input.pos(), out.len() - before)?;
+                    edits.end(start, rest, out.len() - before)?;
                 }
                 Op::Id => {
-                    if !names.topic_id(input.take(16).ok()?.try_into().ok()?) {
+                    if !names.topic_id(rest.take(16)?.try_into().ok()?) {
                         return None;
                     }
                 }
                 Op::Number(mark, kind) => {
-                    if !names.number(mark, input.fixed(kind).ok()?.number()?) {
+                    let bytes = rest.take(kind.size()?)?;
+                    if !names.number(mark, Input::new(bytes).fixed(kind).ok()?.number()?) {
                         return None;
                     }
                 }
-                Op::List { nullable, least, behind } => match input.count(self.flexible).ok()? {
+                Op::List { nullable, least, behind } => match rest.length(flexible, true)? {
                     None if !nullable => return None,
                     None | Some(0) => at = behind.into(),
-                    Some(count) if count.saturating_mul(least.into()) > input.left() => return None,
+                    Some(count) if count.saturating_mul(least.into()) > rest.0.len() => return None,
                     Some(count) => {
                         *around.get_mut(depth)? = (at, count);
                         depth += 1;
@@ -270,19 +279,76 @@ impl Program {
                     }
                 }
                 Op::Empty => {
-                    if input.count(self.flexible).ok()? != Some(0) {
+                    if rest.length(flexible, true)? != Some(0) {
                         return None;
                     }
                 }
-                Op::Tags => {
-                    if !input.skip_no_tags() {
-                        return None;
-                    }
-                }
+                Op::Tags => rest.no_tags()?,
             }
         }
-        (input.left() == 0).then_some(())
+        rest.0.is_empty().then_some(())
     }
+}
+
+/// What is yet to be read of a frame: an [`Input`] in two registers, of which every problem is `None`.
+#[derive(Clone, Copy)]
+struct Rest<'f>(&'f [u8]);
+
+impl<'f> Rest<'f> {
+    #[inline]
+    fn take(&mut self, size: usize) -> Option<&'f [u8]> {
+        let (taken, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// An empty list of tags.
+    #[inline]
+    fn no_tags(&mut self) -> Option<()> {
+        let (0, rest) = self.0.split_first()? else { return None };
+        self.0 = rest;
+        Some(())
+    }
+
+    /// As an [`Input`] reads the length of a string, or of bytes and lists, which are `wide`.
+    #[inline]
+    fn length(&mut self, compact: bool, wide: bool) -> Option<Option<usize>> {
+        let (length, rest) = match (compact, self.0) {
+            (true, [byte @ ..0x80, rest @ ..]) => (i64::from(*byte) - 1, rest),
+            (true, long) => {
+                let (length, size) = varint(long)?;
+                (i64::from(length) - 1, long.get(size..)?)
+            }
+            (false, [a, b, c, d, rest @ ..]) if wide => (i32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
+            (false, [a, b, rest @ ..]) if !wide => (i16::from_be_bytes([*a, *b]).into(), rest),
+            _ => return None,
+        };
+        self.0 = rest;
+        if length == -1 { Some(None) } else { usize::try_from(length).ok().map(Some) }
+    }
+
+    #[inline]
+    fn text(&mut self, compact: bool) -> Option<Option<&'f [u8]>> {
+        match self.length(compact, false)? {
+            Some(length) if length > LONGEST_TEXT => None,
+            Some(length) => self.take(length).map(Some),
+            None => Some(None),
+        }
+    }
+
+    #[inline]
+    fn bytes(&mut self, compact: bool) -> Option<Option<&'f [u8]>> {
+        match self.length(compact, true)? {
+            Some(length) => self.take(length).map(Some),
+            None => Some(None),
+        }
+    }
+}
+
+/// A varint that begins here, and its size.
+fn varint(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut input = Input::new(bytes);
+    input.varint().ok().map(|value| (value, input.pos()))
 }
 
 /// How far a frame was written, and how long what was written is.
@@ -295,16 +361,19 @@ struct Edits<'f> {
 }
 
 impl Edits<'_> {
-    /// Something else is written next for what begins at `start`.
-    fn begin(&self, start: usize, sink: &mut impl Sink) -> Option<()> {
+    /// Something else is written next for what begins at `rest`; where that is.
+    #[inline]
+    fn begin(&self, rest: Rest<'_>, sink: &mut impl Sink) -> Option<usize> {
+        let start = self.frame.len().checked_sub(rest.0.len())?;
         sink.put(self.frame.get(self.from..start)?);
-        Some(())
+        Some(start)
     }
 
-    /// It was: so many bytes for those from `start` to `end`.
-    fn end(&mut self, start: usize, end: usize, written: usize) -> Option<()> {
-        self.from = end;
-        self.size = self.size.checked_add(written)?.checked_sub(end.checked_sub(start)?)?;
+    /// It was: so many bytes for those from `start` to `rest`.
+    #[inline]
+    fn end(&mut self, start: usize, rest: Rest<'_>, written: usize) -> Option<()> {
+        self.from = self.frame.len().checked_sub(rest.0.len())?;
+        self.size = self.size.checked_add(written)?.checked_sub(self.from.checked_sub(start)?)?;
         self.left = self.left.checked_sub(written.checked_add(EDIT)?)?;
         Some(())
     }

@@ -156,8 +156,8 @@ impl Core {
                 Some((session, _, Fetch::Incremental)) => session,
                 _ => 0,
             };
-            let found = std::mem::take(&mut editor.found);
-            let asked = Asked { frame, header, world, found, consumer: false, sessions: false, goes_on };
+            let found = &mut editor.found;
+            let asked = Asked { frame, header, world: &world, found, consumer: false, sessions: false, goes_on };
             return self.told(asked, start, step);
         }
         editor.groups = header.api == DESCRIBE_SHARE_OFFSETS
@@ -205,20 +205,20 @@ impl Core {
         }
         let start = step.mark();
         step.splice(&codec::request(frame, &mut editor, &mut self.scratch)?);
-        let (consumer, found) = (editor.consumer, editor.found);
+        let (consumer, found) = (editor.consumer, &mut editor.found);
         if let (JOIN_GROUP, Some(group)) = (header.api, group) {
             self.join(group, consumer);
         }
-        self.told(Asked { frame, header, world, found, consumer, sessions, goes_on }, start, step)
+        self.told(Asked { frame, header, world: &world, found, consumer, sessions, goes_on }, start, step)
     }
 
     /// What was decided is told, and what was mapped goes on or not.
-    fn told(&mut self, mut asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
+    fn told(&mut self, asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
         if asked.header.api == PRODUCE {
             self.trace(asked.frame, &mut asked.found.decisions);
         }
-        self.note(&mut asked.found, step);
-        let outcome = self.settle(&mut asked, start, step);
+        self.note(asked.found, step);
+        let outcome = self.settle(asked, start, step);
         if outcome.is_err() {
             step.back_to(start);
         }
@@ -271,16 +271,19 @@ impl Core {
 
     /// Hands over what was decided, and keeps the room.
     pub(super) fn note(&mut self, found: &mut Found, step: &mut Step) {
-        step.decisions.append(&mut found.decisions);
+        if step.decisions.is_empty() {
+            std::mem::swap(&mut step.decisions, &mut found.decisions);
+        } else {
+            step.decisions.append(&mut found.decisions);
+        }
         if found.decisions.capacity() <= DECIDED {
             self.decided = std::mem::take(&mut found.decisions);
         }
     }
 
     /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.
-    fn settle(&mut self, asked: &mut Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
+    fn settle(&mut self, asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
         let Asked { frame, header, world, found, consumer, sessions, goes_on } = asked;
-        let (frame, header, goes_on) = (*frame, *header, *goes_on);
         let unheard = found.acks == Some(0);
         let missing = self.fetches.ask(std::mem::take(&mut found.missing));
         // Without topics, Metadata tells where the brokers are, and a fetch what its session has.
@@ -296,7 +299,7 @@ impl Core {
             step.back_to(start);
             return self.deny(frame, header, code, Reach::Whole, step);
         }
-        if *sessions && !missing.is_empty() {
+        if sessions && !missing.is_empty() {
             step.back_to(start);
             let mut told = Vec::new();
             answer(frame, code::UNKNOWN_TOPIC_ID, Reach::Whole, self.options.largest_answers, &mut told)?;
@@ -325,7 +328,7 @@ impl Core {
             world: Rc::clone(world),
             more,
             key_type: found.key_type,
-            consumer: *consumer,
+            consumer,
             all_topics: found.all_topics,
             session: goes_on,
             generation: self.generation,
@@ -409,8 +412,8 @@ impl Core {
 struct Asked<'f> {
     frame: &'f [u8],
     header: RequestHeader<'f>,
-    world: Rc<dyn World>,
-    found: Found,
+    world: &'f Rc<dyn World>,
+    found: &'f mut Found,
     consumer: bool,
     sessions: bool,
     goes_on: i64,
