@@ -167,13 +167,7 @@ impl Program {
     }
 
     /// Writes what goes on of a frame, given without its length, with its length. What is edited may take `largest` bytes.
-    pub(crate) fn run(
-        &self,
-        frame: &[u8],
-        names: &mut dyn Names,
-        largest: usize,
-        sink: &mut impl Sink,
-    ) -> Option<()> {
+    pub(crate) fn run(&self, frame: &[u8], names: &mut dyn Names, largest: usize, sink: &mut impl Sink) -> Option<()> {
         let prefix = sink.out().len();
         sink.out().extend_from_slice(&[0; PREFIX]);
         let mut edits = Edits { frame, from: 0, size: frame.len(), left: largest };
