@@ -52,6 +52,8 @@ pub(crate) struct Setup {
     clock: Cell<u64>,
     /// Tells whose records are fetched, where somebody is to know.
     teller: Option<Teller>,
+    /// Room for what goes on next, whatever connection it is of.
+    room: Cell<Vec<u8>>,
 }
 
 impl Setup {
@@ -75,7 +77,7 @@ impl Setup {
         let told = Told::new(config.allows);
         let vm = config.fetched_to.clone();
         let teller = vm.map(|vm| Teller::new(FetchedKeys::new(&config.shared_state), vm));
-        Ok(Self { config, policy, shared, ids, told, chain, clock: Cell::new(0), teller })
+        Ok(Self { config, policy, shared, ids, told, chain, clock: Cell::new(0), teller, room: Cell::default() })
     }
 
     /// Looks after policy and metrics.

@@ -21,6 +21,9 @@
 //! A frame that ends with records, as a Produce or a Fetch of one partition, need not be there as a whole: it is walked to
 //! its records, and the [`Rest`] goes on as it comes.
 //!
+//! Plain frames of producers and consumers, nearly all that there are, need no walk: a `Program`, made from the same table
+//! once, skips what lies between names and writes what goes on at once. Whatever is not plain is walked.
+//!
 //! Strings are bytes here: whether a name is one that a tenant may have is the editor's to say.
 
 mod answer;
@@ -32,6 +35,7 @@ mod layout;
 #[allow(dead_code, reason = "the build script uses the names and shapes")]
 mod mark;
 mod merge;
+mod plain;
 mod problem;
 mod rest;
 mod splice;
@@ -46,6 +50,7 @@ pub(crate) use input::Input;
 pub use layout::Api;
 pub use mark::{Mark, Marks};
 pub use merge::merge;
+pub(crate) use plain::{Names, Program, Sink};
 pub use problem::{Problem, WalkError};
 pub use rest::Rest;
 pub use splice::{Scratch, Splice};

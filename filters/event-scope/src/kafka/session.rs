@@ -22,6 +22,7 @@ mod login;
 mod parts;
 mod peers;
 mod pending;
+mod plain;
 mod regex;
 mod request;
 mod response;
@@ -46,6 +47,7 @@ pub use step::{Kept, Step};
 use crate::kafka::codec::{self, FrameError, Frames, Rest, Scratch, WalkError};
 use fetches::Fetches;
 use pending::{Queue, What};
+use plain::Programs;
 use sasl::Exchange;
 
 const PRODUCE: i16 = 0;
@@ -177,6 +179,15 @@ impl From<FrameError> for Trouble {
     }
 }
 
+/// A way through a connection.
+#[derive(Clone, Copy)]
+enum Way {
+    /// From the client.
+    In,
+    /// To the client.
+    Out,
+}
+
 /// A connection.
 pub struct Session {
     client: Frames,
@@ -188,8 +199,12 @@ pub struct Session {
 struct Core {
     options: Options,
     scratch: Scratch,
+    /// How plain frames go.
+    programs: Programs,
     /// Room for what the next request is decided.
     decided: Vec<Decision>,
+    /// Room for a topic's name.
+    name: Vec<u8>,
     queue: Queue,
     /// Who it is: proved, or bound to the listener.
     tenant: Option<Rc<str>>,
@@ -217,7 +232,9 @@ impl Session {
             broker: Frames::new(options.largest_response),
             core: Core {
                 scratch: Scratch::new(options.largest_edits),
+                programs: Programs::default(),
                 decided: Vec::new(),
+                name: Vec::new(),
                 queue: Queue::new(options.outstanding, options.largest_answers),
                 tenant: None,
                 world: None,
@@ -279,9 +296,7 @@ impl Session {
         let largest = core.options.largest_request;
         let largest = if core.tenant.is_some() { largest } else { largest.min(NOBODYS) };
         client.bound(largest);
-        let whole = |core: &mut Core, frame: &[u8], step: &mut Step| core.request(frame, peers, step);
-        let begun = |core: &mut Core, begin: (&[u8], usize), step: &mut Step| core.request_begun(begin, peers, step);
-        core.run(step, bytes, (client, largest), whole, begun);
+        core.run(step, bytes, (client, largest), Way::In, peers);
         // What stands behind a message of SASL was written before its writer could know who it is.
         if core.exchange == Exchange::Waiting && client.is_partial() && !core.ended {
             core.end(step, Trouble::Sasl);
@@ -292,9 +307,7 @@ impl Session {
     pub fn from_broker(&mut self, bytes: &[u8], peers: &Peers<'_>, step: &mut Step) {
         let Self { broker, core, .. } = self;
         let largest = core.options.largest_response;
-        let whole = |core: &mut Core, frame: &[u8], step: &mut Step| core.response(frame, peers, step);
-        let begun = |core: &mut Core, begin: (&[u8], usize), step: &mut Step| core.response_begun(begin, peers, step);
-        core.run(step, bytes, (broker, largest), whole, begun);
+        core.run(step, bytes, (broker, largest), Way::Out, peers);
     }
 
     /// Whether the next `size` bytes from the client go on whatever they are, as records do; then they have come.
@@ -311,7 +324,12 @@ impl Session {
     #[must_use]
     pub fn held(&self) -> usize {
         let joined: usize = self.core.joined.iter().map(|(name, _)| name.len()).sum();
-        self.client.room() + self.broker.room() + self.core.scratch.held() + self.core.queue.held() + joined
+        self.client.room()
+            + self.broker.room()
+            + self.core.scratch.held()
+            + self.core.queue.held()
+            + self.core.name.capacity()
+            + joined
     }
 
     /// How many requests are outstanding, or on their way.
@@ -330,15 +348,15 @@ fn passes(frames: &mut Frames, size: usize) -> bool {
 }
 
 impl Core {
-    /// Hands each whole frame to `take`. Those that came in one piece are not copied before. A large one that is not there
-    /// as a whole is shown to `open`, which may let it go on as far as it is.
+    /// Takes each whole frame. Those that came in one piece are not copied before. A large one that is not there as a whole
+    /// is opened, which may let it go on as far as it is.
     fn run(
         &mut self,
         step: &mut Step,
         bytes: &[u8],
         (frames, largest): (&mut Frames, usize),
-        take: impl Fn(&mut Self, &[u8], &mut Step) -> Result<(), Trouble>,
-        open: impl Fn(&mut Self, (&[u8], usize), &mut Step) -> Option<Rest>,
+        way: Way,
+        peers: &Peers<'_>,
     ) {
         if self.ended {
             return self.end(step, Trouble::Ended);
@@ -355,17 +373,21 @@ impl Core {
                 rest = behind;
             }
             if frames.held() == 0 {
+                // Nearly always: what came were whole frames.
+                if rest.is_empty() {
+                    break Ok(());
+                }
                 if let Some((frame, behind)) = whole(rest, largest.min(IN_PLACE)) {
                     rest = behind;
                     frames.passed(frame.len());
-                    match take(self, frame, step) {
+                    match self.take(way, frame, peers, step) {
                         Ok(()) => continue,
                         Err(trouble) => break Err(trouble),
                     }
                 }
                 if let Some(begun) = self.large(codec::begun(rest, largest))
                     && frames.may_look()
-                    && let Some(open) = open(self, begun, step)
+                    && let Some(open) = self.open(way, begun, peers, step)
                 {
                     frames.opened(open);
                     break Ok(());
@@ -381,7 +403,7 @@ impl Core {
                     if !is_new
                         && frames.may_look()
                         && let Some(begun) = self.large(frames.begun())
-                        && let Some(open) = open(self, begun, step)
+                        && let Some(open) = self.open(way, begun, peers, step)
                     {
                         frames.opened(open);
                     }
@@ -389,7 +411,7 @@ impl Core {
                 }
                 Ok(None) => {}
                 Ok(Some(frame)) => {
-                    if let Err(trouble) = take(self, frame, step) {
+                    if let Err(trouble) = self.take(way, frame, peers, step) {
                         break Err(trouble);
                     }
                 }
@@ -398,6 +420,20 @@ impl Core {
         };
         if let Err(trouble) = outcome {
             self.end(step, trouble);
+        }
+    }
+
+    fn take(&mut self, way: Way, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
+        match way {
+            Way::In => self.request(frame, peers, step),
+            Way::Out => self.response(frame, peers, step),
+        }
+    }
+
+    fn open(&mut self, way: Way, begun: (&[u8], usize), peers: &Peers<'_>, step: &mut Step) -> Option<Rest> {
+        match way {
+            Way::In => self.request_begun(begun, peers, step),
+            Way::Out => self.response_begun(begun, peers, step),
         }
     }
 

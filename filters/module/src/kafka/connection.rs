@@ -23,6 +23,8 @@ const DECIDED: usize = 32;
 const ROOM: usize = 128;
 /// For how many bytes there is room at once; of more, most are in long runs.
 const SHORT: usize = 16 << 10;
+/// How much of that room is kept for what comes next, in bytes: one for all connections of a plugin.
+const KEPT: usize = 64 << 10;
 
 /// The proxy-wasm context of a connection.
 pub(crate) struct Connection {
@@ -109,6 +111,7 @@ impl Connection {
         };
         let mut step = Step::over(&bytes);
         step.decisions = std::mem::take(&mut self.decided);
+        step.out = self.client.setup.room.take();
         // Names grow by a prefix, and long runs are not copied.
         step.out.reserve(size.min(SHORT).saturating_add(ROOM));
         match self.walk(way, &bytes, &mut step) {
@@ -124,6 +127,10 @@ impl Connection {
                 });
             }
             Err(end) => self.end(&end),
+        }
+        step.out.clear();
+        if step.out.capacity() <= KEPT {
+            self.client.setup.room.set(step.out);
         }
         step.decisions.clear();
         if step.decisions.capacity() <= DECIDED {

@@ -1,5 +1,7 @@
 //! Reads the primitives of the wire, each within the bytes that are there.
 
+use super::edit::Value;
+use super::layout::Kind;
 use super::problem::Problem;
 
 /// The longest string that Kafka reads, whatever its length is written as.
@@ -16,6 +18,20 @@ pub(crate) struct Input<'f> {
     ahead: usize,
     /// How many of those belong to the bytes that were read last.
     records: usize,
+}
+
+/// A place in a frame to come back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pos: usize,
+    ahead: usize,
+    records: usize,
+}
+
+impl Start {
+    pub(crate) fn pos(self) -> usize {
+        self.pos
+    }
 }
 
 /// How many empty lists of tags may stand behind records: one for each struct around them.
@@ -77,6 +93,16 @@ impl<'f> Input<'f> {
         self.pos = pos.min(self.end);
     }
 
+    /// Where [`Input::back_to`] comes back to, before the end that holds now moves.
+    #[inline]
+    pub(crate) fn place(&self) -> Start {
+        Start { pos: self.pos, ahead: self.ahead, records: self.records }
+    }
+
+    pub(crate) fn back_to(&mut self, start: Start) {
+        (self.pos, self.ahead, self.records) = (start.pos.min(self.end), start.ahead, start.records);
+    }
+
     #[inline]
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'f [u8] {
         self.frame.get(from..to).unwrap_or_default()
@@ -90,6 +116,24 @@ impl<'f> Input<'f> {
         let taken = self.slice(self.pos, self.pos + size);
         self.pos += size;
         Ok(taken)
+    }
+
+    /// As [`Input::take`], of what nobody looks at.
+    #[inline]
+    pub(crate) fn skip(&mut self, size: usize) -> Result<(), Problem> {
+        if size > self.left() {
+            return Err(Problem::Truncated);
+        }
+        self.pos += size;
+        Ok(())
+    }
+
+    /// Whether an empty list of tags stands here, which is read then.
+    #[inline]
+    pub(crate) fn skip_no_tags(&mut self) -> bool {
+        let none = self.pos < self.end && self.frame.get(self.pos) == Some(&0);
+        self.pos += usize::from(none);
+        none
     }
 
     #[inline]
@@ -108,18 +152,20 @@ impl<'f> Input<'f> {
     }
 
     #[inline]
-    pub(crate) fn u16(&mut self) -> Result<u16, Problem> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, Problem> {
         self.array().map(i32::from_be_bytes)
     }
 
-    #[inline]
-    pub(crate) fn i64(&mut self) -> Result<i64, Problem> {
-        self.array().map(i64::from_be_bytes)
+    /// A value whose size is always the same; null for any other.
+    pub(crate) fn fixed(&mut self, kind: Kind) -> Result<Value<'f>, Problem> {
+        let Some(size) = kind.size() else { return Ok(Value::Null) };
+        let bytes = self.take(size)?;
+        if kind == Kind::Uuid {
+            return Ok(Value::Bytes(bytes));
+        }
+        let signed = kind != Kind::UInt16 && bytes.first().is_some_and(|first| *first >= 0x80);
+        let begin = if signed { -1 } else { 0 };
+        Ok(Value::Number(bytes.iter().fold(begin, |number, byte| number << 8 | i64::from(*byte))))
     }
 
     /// An unsigned varint: seven bits a byte, lowest first.
@@ -220,8 +266,8 @@ pub(crate) fn put_length(out: &mut Vec<u8>, length: Option<usize>, compact: bool
     let length = length.map(|length| i32::try_from(length).map_err(|_| Problem::TooLong)).transpose()?.unwrap_or(-1);
     match (compact, wide) {
         (true, _) => put_varint(out, length.wrapping_add(1) as u32),
-        (false, true) => out.extend(length.to_be_bytes()),
-        (false, false) => out.extend(i16::try_from(length).map_err(|_| Problem::Edit)?.to_be_bytes()),
+        (false, true) => out.extend_from_slice(&length.to_be_bytes()),
+        (false, false) => out.extend_from_slice(&i16::try_from(length).map_err(|_| Problem::Edit)?.to_be_bytes()),
     }
     Ok(())
 }

@@ -53,6 +53,9 @@ impl Marks {
         Marks(bits)
     }
 
+    /// None of them.
+    pub(crate) const NONE: Marks = Marks(0);
+
     /// These and one more.
     #[must_use]
     pub const fn and(self, mark: Mark) -> Marks {

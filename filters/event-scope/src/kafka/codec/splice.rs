@@ -92,6 +92,14 @@ impl Scratch {
         self.bounded()
     }
 
+    /// As [`Scratch::put`], behind all edits so far.
+    #[inline]
+    pub(crate) fn push(&mut self, from: usize, to: usize, put: usize) -> Result<(), Problem> {
+        let put = (offset(put)?, offset(self.owned.len())?);
+        self.edits.push(Edit { from: offset(from)?, to: offset(to)?, put });
+        self.bounded()
+    }
+
     /// How much longer the edits since `n` make the frame.
     pub(crate) fn growth(&self, n: usize) -> i64 {
         self.edits.get(n..).unwrap_or_default().iter().map(Edit::growth).sum()
@@ -160,10 +168,18 @@ impl<'f, 's> Splice<'f, 's> {
 
     /// Appends what is to be sent, length and all.
     pub fn append_to(&self, out: &mut Vec<u8>) {
-        out.reserve(self.runs().map(<[u8]>::len).sum());
-        for run in self.runs() {
-            out.extend_from_slice(run);
+        // A loop of its own: an iterator of runs costs more than the few there are. Of a frame that is not there as a
+        // whole, room is made for what is.
+        let most = self.frame.len().saturating_add(self.scratch.owned.len());
+        out.reserve(most.saturating_add(self.length.len()));
+        out.extend_from_slice(&self.length);
+        let mut from = 0;
+        for edit in &self.scratch.edits {
+            out.extend_from_slice(slice(self.frame, from, edit.from));
+            out.extend_from_slice(slice(&self.scratch.owned, edit.put.0, edit.put.1));
+            from = edit.to;
         }
+        out.extend_from_slice(self.frame.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default());
     }
 
     /// As [`Splice::append_to`], into a vector of its own.

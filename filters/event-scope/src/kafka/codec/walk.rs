@@ -5,7 +5,7 @@ mod tags;
 
 use super::edit::{Editor, Value};
 use super::header::known;
-use super::input::{Input, put_length};
+use super::input::{Input, Start, put_length};
 use super::layout::{API_VERSIONS, Api, Field, Fill, Kind, NONE, SLOTS, Struct};
 use super::mark::{Mark, Marks};
 use super::problem::{Problem, WalkError};
@@ -132,7 +132,8 @@ pub(crate) struct Walker<'f, 'e> {
     slots: [Option<Value<'f>>; SLOTS],
     /// The fields behind this one in its struct.
     behind: &'static [Field],
-    within: &'static str,
+    /// The field that holds this one; none in the message itself.
+    within: Option<&'static Field>,
     indexes: [u32; DEPTH],
     depth: usize,
 }
@@ -159,8 +160,8 @@ impl<'f, 'e> Walker<'f, 'e> {
     pub(crate) fn new(frame: &'f [u8], editing: Option<(&'e mut dyn Editor, &'e mut Scratch)>) -> Self {
         let input = Input::new(frame);
         let (slots, indexes) = ([None; SLOTS], [0; DEPTH]);
-        let marks = editing.as_ref().map_or(Marks::of(&[]), |(editor, _)| editor.marks());
-        Self { input, version: 0, flexible: false, editing, marks, slots, behind: &[], within: "", indexes, depth: 0 }
+        let marks = editing.as_ref().map_or(Marks::NONE, |(editor, _)| editor.marks());
+        Self { input, version: 0, flexible: false, editing, marks, slots, behind: &[], within: None, indexes, depth: 0 }
     }
 
     /// Why a walk ended that edits nothing, and where.
@@ -184,7 +185,7 @@ impl<'f, 'e> Walker<'f, 'e> {
         let (api, version) = known(key, version)?;
         self.version = version;
         // The client id is never compact.
-        self.field(&CLIENT_ID)?;
+        self.plain_value(&CLIENT_ID)?;
         self.flexible = api.is_flexible(i16::from(version));
         if self.flexible {
             self.tags(None)?;
@@ -245,33 +246,43 @@ impl<'f, 'e> Walker<'f, 'e> {
         let Some(body) = Struct::of(id) else { return Ok(()) };
         let mut fields = body.plain();
         while let Some((field, behind)) = fields.split_first() {
-            if field.is_in(self.version) {
-                if field.skip != 0 && !self.asks(field) {
-                    self.input.take(field.skip.into())?;
-                } else {
-                    self.behind = behind;
-                    self.field(field)?;
-                }
-            }
             fields = behind;
+            if !field.is_in(self.version) {
+                continue;
+            }
+            let asked = self.asks(field);
+            if field.skip != 0 && !asked {
+                self.input.skip(field.skip.into())?;
+            } else if field.list {
+                self.list(field, asked)?;
+            } else if field.kind == Kind::Struct {
+                self.inner(field)?;
+            } else {
+                self.behind = behind;
+                self.value(field, asked)?;
+            }
         }
-        if self.flexible { self.tags(Some(body)) } else { Ok(()) }
+        // Nearly always there are none.
+        if !self.flexible || self.input.skip_no_tags() { Ok(()) } else { self.tags(Some(body)) }
     }
 
-    /// Whether the editor is asked about it.
+    /// Whether the editor is asked about it. Without one there are no marks.
     #[inline]
     fn asks(&self, field: &'static Field) -> bool {
-        field.mark.is_some_and(|mark| self.marks.contains(mark)) && self.editing.is_some()
+        field.mark.is_some_and(|mark| self.marks.contains(mark))
     }
 
     /// A field that this version has.
     pub(crate) fn field(&mut self, field: &'static Field) -> Result<(), Stop> {
-        if field.list {
-            return self.list(field);
+        match field {
+            _ if field.list => self.list(field, self.asks(field)),
+            _ if field.kind == Kind::Struct => self.inner(field),
+            _ => self.plain_value(field),
         }
-        if field.kind != Kind::Struct {
-            return self.value(field);
-        }
+    }
+
+    /// One struct in another, which has it but where it is null.
+    fn inner(&mut self, field: &'static Field) -> Result<(), Stop> {
         if field.may_be_null(self.version) {
             match self.input.i8()? {
                 -1 => return Ok(()),
@@ -279,50 +290,52 @@ impl<'f, 'e> Walker<'f, 'e> {
                 _ => return Err(Problem::Struct.into()),
             }
         }
-        let outer = std::mem::replace(&mut self.within, field.name());
+        let outer = self.within.replace(field);
         let outcome = self.structure(field.body);
         self.within = outer;
         outcome
     }
 
-    fn list(&mut self, field: &'static Field) -> Result<(), Stop> {
+    fn list(&mut self, field: &'static Field, asked: bool) -> Result<(), Stop> {
         let start = self.input.pos();
+        let of_structs = field.kind == Kind::Struct;
         let Some(count) = self.input.count(self.flexible)? else {
             if !field.may_be_null(self.version) {
                 return Err(Problem::Null.into());
             }
-            return if field.kind == Kind::Struct { self.ask(field, start, Value::Null) } else { Ok(()) };
+            // A mark of a list of bare values is that of each.
+            return if of_structs && asked { self.ask(field, start, Value::Null) } else { Ok(()) };
         };
         let counted = self.input.pos();
         if count.saturating_mul(usize::from(field.least)) > self.input.left().saturating_add(self.input.ahead()) {
             return Err(Problem::Count.into());
         }
-        if field.kind == Kind::Struct {
-            self.ask(field, start, Value::List(count))?;
-        } else if let (Some(size), false) = (field.kind.size(), self.asks(field)) {
-            self.input.take(count.saturating_mul(size))?;
-            return Ok(());
+        if of_structs {
+            if asked {
+                self.ask(field, start, Value::List(count))?;
+            }
+        } else if let (Some(size), false) = (field.kind.size(), asked) {
+            return Ok(self.input.skip(count.saturating_mul(size))?);
         }
         let before = self.editing.as_ref().map_or(0, |(_, scratch)| scratch.edits.len());
-        let outer =
-            if field.kind == Kind::Struct { std::mem::replace(&mut self.within, field.name()) } else { self.within };
+        let outer = if of_structs { self.within.replace(field) } else { self.within };
         self.depth += 1;
         let kept = self.elements(field, count);
         self.depth -= 1;
         self.within = outer;
         let kept = kept?;
-        let flexible = self.flexible;
-        if let Some((_, scratch)) = &mut self.editing
-            && kept != count
+        if kept != count
+            && let Some((_, scratch)) = &mut self.editing
         {
             let put = scratch.owned.len();
-            put_length(&mut scratch.owned, Some(kept), flexible, true)?;
+            put_length(&mut scratch.owned, Some(kept), self.flexible, true)?;
             scratch.put(before, start, counted, put)?;
         }
         Ok(())
     }
 
     /// How many of them are kept.
+    #[inline]
     fn elements(&mut self, field: &'static Field, count: usize) -> Result<usize, Stop> {
         let mut kept = count;
         for n in 0..count {
@@ -330,7 +343,7 @@ impl<'f, 'e> Walker<'f, 'e> {
             if let Some(index) = self.indexes.get_mut(innermost) {
                 *index = u32::try_from(n).unwrap_or(u32::MAX);
             }
-            let start = self.input;
+            let start = self.input.place();
             let rollback = self.editing.as_ref().map(|(_, scratch)| scratch.mark());
             match self.element(field) {
                 Ok(()) => {}
@@ -346,21 +359,19 @@ impl<'f, 'e> Walker<'f, 'e> {
     }
 
     pub(crate) fn element(&mut self, field: &'static Field) -> Result<(), Stop> {
-        if field.kind == Kind::Struct { self.structure(field.body) } else { self.value(field) }
+        if field.kind == Kind::Struct { self.structure(field.body) } else { self.plain_value(field) }
     }
 
     /// Undoes what was edited in the element that began at `start`, walks on to its end and cuts it out.
+    #[cold]
     fn drop_element(
         &mut self,
         field: &'static Field,
-        start: Input<'f>,
+        start: Start,
         rollback: Option<(usize, usize)>,
     ) -> Result<(), Stop> {
-        self.input = start;
-        let editing = self.editing.take();
-        let skipped = self.element(field);
-        self.editing = editing;
-        skipped?;
+        self.input.back_to(start);
+        self.unasked(|walker| walker.element(field))?;
         if self.input.records() > 0 {
             // What is left out has to be there.
             return Err(Problem::Truncated.into());
@@ -372,33 +383,37 @@ impl<'f, 'e> Walker<'f, 'e> {
         Ok(())
     }
 
+    /// Walks on without the editor.
+    fn unasked(&mut self, walk: impl FnOnce(&mut Self) -> Result<(), Stop>) -> Result<(), Stop> {
+        let (editing, marks) = (self.editing.take(), std::mem::replace(&mut self.marks, Marks::NONE));
+        let outcome = walk(self);
+        (self.editing, self.marks) = (editing, marks);
+        outcome
+    }
+
+    /// A value that stands apart: in a list, in a tag or before all others.
+    fn plain_value(&mut self, field: &'static Field) -> Result<(), Stop> {
+        self.value(field, self.asks(field))
+    }
+
     /// A value that is neither a list nor a struct.
-    fn value(&mut self, field: &'static Field) -> Result<(), Stop> {
+    #[inline]
+    fn value(&mut self, field: &'static Field, asked: bool) -> Result<(), Stop> {
         let start = self.input.pos();
-        let value = self.read(field)?;
+        let value = match field.kind {
+            Kind::Text => self.input.text(self.flexible)?.map_or(Value::Null, Value::Bytes),
+            Kind::Bytes => self.input.bytes(self.flexible)?.map_or(Value::Null, Value::Bytes),
+            kind => self.input.fixed(kind)?,
+        };
+        // A list may be null, its elements may not.
+        if value == Value::Null && (field.list || !field.may_be_null(self.version)) {
+            return Err(Problem::Null.into());
+        }
         if field.keeps != NONE
             && let Some(slot) = self.slots.get_mut(usize::from(field.keeps))
         {
             *slot = Some(value);
         }
-        if self.asks(field) { self.ask(field, start, value) } else { Ok(()) }
-    }
-
-    fn read(&mut self, field: &'static Field) -> Result<Value<'f>, Problem> {
-        let (input, flexible) = (&mut self.input, self.flexible);
-        let value = match field.kind {
-            Kind::Int8 => Value::Number(input.i8()?.into()),
-            Kind::Int16 => Value::Number(input.i16()?.into()),
-            Kind::UInt16 => Value::Number(input.u16()?.into()),
-            Kind::Int32 => Value::Number(input.i32()?.into()),
-            Kind::Int64 => Value::Number(input.i64()?),
-            Kind::Uuid => Value::Bytes(input.take(16)?),
-            Kind::Text => input.text(flexible)?.map_or(Value::Null, Value::Bytes),
-            Kind::Bytes => input.bytes(flexible)?.map_or(Value::Null, Value::Bytes),
-            Kind::Struct => Value::Null,
-        };
-        // A list may be null, its elements may not.
-        let nullable = !field.list && field.may_be_null(self.version);
-        if value == Value::Null && !nullable { Err(Problem::Null) } else { Ok(value) }
+        if asked { self.ask(field, start, value) } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@ use super::fetches::Fetch;
 use super::parts::{Answers, Caller, FetchSession, Only, OnlyWithin, Traces};
 use super::peers::{Decision, Peers, Standing, World};
 use super::pending::{Forward, What};
+use super::plain::PlainRequest;
 use super::request::{Found, Request};
 use super::rules::{self, Rule, With};
 use super::sasl::Exchange;
@@ -148,14 +149,31 @@ impl Core {
     ) -> Result<(), Trouble> {
         let mut editor = Request::new(rule, &*world, peers, self.options.topics);
         editor.found.decisions = std::mem::take(&mut self.decided);
+        let start = step.mark();
+        let mut judged = None;
+        if self.pass_plain(frame, header, &mut editor, &mut judged, step).is_some() {
+            let goes_on = match judged {
+                Some((session, _, Fetch::Incremental)) => session,
+                _ => 0,
+            };
+            let found = &mut editor.found;
+            let asked = Asked { frame, header, world: &world, found, consumer: false, sessions: false, goes_on };
+            return self.told(asked, start, step);
+        }
         editor.groups = header.api == DESCRIBE_SHARE_OFFSETS
             || (header.api == OFFSET_FETCH && header.version >= OFFSET_FETCH_GROUPS);
         // Whether a miss is answered as a whole, so that what is left out of a session is said again.
         let mut sessions = header.api == SHARE_FETCH;
         let mut goes_on = 0;
         if header.api == FETCH && header.version >= FETCH_SESSIONS {
-            let (session, epoch) = FetchSession::of(frame, &mut self.scratch)?;
-            match self.fetches.judge(session, epoch, peers.ids) {
+            let (session, epoch, judged) = match judged {
+                Some(judged) => judged,
+                None => {
+                    let (session, epoch) = FetchSession::of(frame, &mut self.scratch)?;
+                    (session, epoch, self.fetches.judge(session, epoch, peers.ids))
+                }
+            };
+            match judged {
                 Fetch::Lost => {
                     return self.deny(frame, header, code::FETCH_SESSION_NOT_FOUND, Reach::Whole, step);
                 }
@@ -187,19 +205,50 @@ impl Core {
         }
         let start = step.mark();
         step.splice(&codec::request(frame, &mut editor, &mut self.scratch)?);
-        let consumer = editor.consumer;
-        let mut found = editor.found;
-        if header.api == PRODUCE {
-            self.trace(frame, &mut found.decisions);
-        }
-        self.note(&mut found, step);
+        let (consumer, found) = (editor.consumer, &mut editor.found);
         if let (JOIN_GROUP, Some(group)) = (header.api, group) {
             self.join(group, consumer);
         }
-        let asked = Asked { frame, header, world, found, consumer, sessions, goes_on };
+        self.told(Asked { frame, header, world: &world, found, consumer, sessions, goes_on }, start, step)
+    }
+
+    /// What was decided is told, and what was mapped goes on or not.
+    fn told(&mut self, asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
+        if asked.header.api == PRODUCE {
+            self.trace(asked.frame, &mut asked.found.decisions);
+        }
+        self.note(asked.found, step);
         let outcome = self.settle(asked, start, step);
         if outcome.is_err() {
             step.back_to(start);
+        }
+        outcome
+    }
+
+    /// Whether a request goes on by a program, as nearly all do that producers and consumers send; `None` where it is to be
+    /// walked, and nothing came of it but what was `judged` of its session.
+    fn pass_plain(
+        &mut self,
+        frame: &[u8],
+        header: RequestHeader<'_>,
+        editor: &mut Request<'_>,
+        judged: &mut Option<(i64, i64, Fetch)>,
+        step: &mut Step,
+    ) -> Option<()> {
+        if editor.world.has_ranges() {
+            return None;
+        }
+        let program = self.programs.of(header.api, header.version, true)?;
+        let start = step.mark();
+        editor.topic = std::mem::take(&mut self.name);
+        let mut names = PlainRequest::new(editor, &mut self.fetches);
+        let outcome = program.run(frame, &mut names, self.options.largest_edits, step);
+        *judged = names.judged;
+        self.name = std::mem::take(&mut editor.topic);
+        if outcome.is_none() {
+            step.back_to(start);
+            editor.found.decisions.clear();
+            editor.found.acks = None;
         }
         outcome
     }
@@ -222,7 +271,11 @@ impl Core {
 
     /// Hands over what was decided, and keeps the room.
     pub(super) fn note(&mut self, found: &mut Found, step: &mut Step) {
-        step.decisions.append(&mut found.decisions);
+        if step.decisions.is_empty() {
+            std::mem::swap(&mut step.decisions, &mut found.decisions);
+        } else {
+            step.decisions.append(&mut found.decisions);
+        }
         if found.decisions.capacity() <= DECIDED {
             self.decided = std::mem::take(&mut found.decisions);
         }
@@ -230,7 +283,7 @@ impl Core {
 
     /// What was mapped is at the end of `step.out`, from `start` on: whether it goes on.
     fn settle(&mut self, asked: Asked<'_>, start: (usize, usize), step: &mut Step) -> Result<(), Trouble> {
-        let Asked { frame, header, world, mut found, consumer, sessions, goes_on } = asked;
+        let Asked { frame, header, world, found, consumer, sessions, goes_on } = asked;
         let unheard = found.acks == Some(0);
         let missing = self.fetches.ask(std::mem::take(&mut found.missing));
         // Without topics, Metadata tells where the brokers are, and a fetch what its session has.
@@ -257,7 +310,7 @@ impl Core {
             step.back_to(start);
             return self.deny(frame, header, 0, Reach::Each, step);
         }
-        let more = self.answers(frame, header, &found)?;
+        let more = self.answers(frame, header, found)?;
         if empty {
             step.back_to(start);
             // Of what is denied all together nothing stands within something that goes on.
@@ -272,7 +325,7 @@ impl Core {
         let forward = Forward {
             api: header.api,
             version: header.version,
-            world,
+            world: Rc::clone(world),
             more,
             key_type: found.key_type,
             consumer,
@@ -310,6 +363,9 @@ impl Core {
     /// Answers to what is denied.
     fn answers(&mut self, frame: &[u8], header: RequestHeader<'_>, found: &Found) -> Result<Answers, Trouble> {
         let mut answers = Answers::default();
+        if found.denied.is_empty() && found.within.is_empty() {
+            return Ok(answers);
+        }
         for code in found.codes() {
             let mut only = Only { denied: &found.denied, code };
             answers.apart.push(self.answer_to(frame, &mut only, code)?);
@@ -356,8 +412,8 @@ impl Core {
 struct Asked<'f> {
     frame: &'f [u8],
     header: RequestHeader<'f>,
-    world: Rc<dyn World>,
-    found: Found,
+    world: &'f Rc<dyn World>,
+    found: &'f mut Found,
     consumer: bool,
     sessions: bool,
     goes_on: i64,

@@ -42,9 +42,9 @@ pub(super) const IDS: usize = 256;
 
 /// Decides about each place of a request.
 pub(super) struct Request<'a> {
-    rule: &'static Rule,
-    world: &'a dyn World,
-    peers: &'a Peers<'a>,
+    pub(super) rule: &'static Rule,
+    pub(super) world: &'a dyn World,
+    pub(super) peers: &'a Peers<'a>,
     /// How many topics one request may name.
     most: usize,
     /// What stands in the place of the fetch session's id.
@@ -55,7 +55,7 @@ pub(super) struct Request<'a> {
     pub(super) groups: bool,
     pub(super) found: Found,
     /// The broker's name of the topic whose partitions follow; empty for none.
-    topic: Vec<u8>,
+    pub(super) topic: Vec<u8>,
     /// Whether the element at hand named its topic by id already.
     by_id: bool,
     /// How many ids were looked up.
@@ -205,7 +205,7 @@ impl<'a> Request<'a> {
     }
 
     /// Asks about the topic at hand; the error where it is denied.
-    fn decide(&mut self, action: Action) -> Option<i16> {
+    pub(super) fn decide(&mut self, action: Action) -> Option<i16> {
         let topic = std::mem::take(&mut self.topic);
         let (allow, reason) = if action.is_within(self.world.access(&topic)) {
             let ruling = self.peers.decide.decide(self.world, action, &topic);
@@ -251,7 +251,7 @@ impl<'a> Request<'a> {
         self.found.decisions.push(decision);
     }
 
-    fn is_too_much(&self) -> bool {
+    pub(super) fn is_too_much(&self) -> bool {
         self.found.decisions.len() > self.most
     }
 

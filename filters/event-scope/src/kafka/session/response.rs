@@ -34,10 +34,10 @@ const ASKED_OF_PARTITIONS: Marks = ASKED.and(Mark::Partition);
 /// Decides about each place of a response.
 pub(super) struct Response<'a> {
     request: &'a Forward,
-    world: &'a dyn World,
-    peers: &'a Peers<'a>,
+    pub(super) world: &'a dyn World,
+    pub(super) peers: &'a Peers<'a>,
     /// The broker's name of the topic at hand; empty for none.
-    topic: Vec<u8>,
+    pub(super) topic: Vec<u8>,
     /// The fetch session that the broker speaks of.
     pub(super) session: Option<i64>,
     /// Whether there are records in it.

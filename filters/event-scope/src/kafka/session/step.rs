@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::peers::Decision;
 use super::{Close, Trouble};
-use crate::kafka::codec::Splice;
+use crate::kafka::codec::{Sink, Splice};
 
 /// What comes of bytes that were read.
 #[derive(Debug, Default)]
@@ -73,10 +73,14 @@ impl Step {
     }
 
     /// This goes on.
+    #[inline]
     pub(super) fn put(&mut self, run: &[u8]) {
+        if run.len() < LONG {
+            return self.out.extend_from_slice(run);
+        }
         let at = run.as_ptr().addr().wrapping_sub(self.input.start);
         let end = at.saturating_add(run.len());
-        if run.len() >= LONG && end <= self.input.len() {
+        if end <= self.input.len() {
             self.kept.push(Kept { behind: self.out.len(), run: at..end });
         } else {
             self.out.extend_from_slice(run);
@@ -100,6 +104,16 @@ impl Step {
     pub(super) fn back_to(&mut self, (out, kept): (usize, usize)) {
         self.out.truncate(out);
         self.kept.truncate(kept);
+    }
+}
+
+impl Sink for Step {
+    fn put(&mut self, run: &[u8]) {
+        self.put(run);
+    }
+
+    fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
     }
 }
 

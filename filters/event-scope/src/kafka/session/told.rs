@@ -39,7 +39,10 @@ impl Core {
     }
 
     fn forward(&mut self, forward: &Forward, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Result<(), Trouble> {
-        let Forward { api, version, more, .. } = forward;
+        let Forward { api, version, more, world, .. } = forward;
+        if more.is_empty() && !world.has_ranges() && self.forward_plain(forward, frame, peers, step).is_some() {
+            return Ok(());
+        }
         let mut editor = Response::new(forward, peers);
         let splice = codec::response(*api, *version, frame, &mut editor, &mut self.scratch)?;
         if more.is_empty() {
@@ -51,6 +54,23 @@ impl Core {
         step.fetched |= editor.records && matches!(*api, FETCH | SHARE_FETCH);
         self.sessions(forward, editor.session);
         Ok(())
+    }
+
+    /// A response that goes on by a program; `None` where it is to be walked, and nothing came of it.
+    fn forward_plain(&mut self, forward: &Forward, frame: &[u8], peers: &Peers<'_>, step: &mut Step) -> Option<()> {
+        let program = self.programs.of(forward.api, forward.version, false)?;
+        let start = step.mark();
+        let mut editor = Response::new(forward, peers);
+        editor.topic = std::mem::take(&mut self.name);
+        let outcome = program.run(frame, &mut editor, self.options.largest_edits, step);
+        self.name = editor.topic;
+        if outcome.is_none() {
+            step.back_to(start);
+            return None;
+        }
+        step.fetched |= editor.records && forward.api == FETCH;
+        self.sessions(forward, editor.session);
+        Some(())
     }
 
     /// What a response says of its fetch session.

@@ -8,15 +8,17 @@ use crate::kafka::codec::mark::Mark;
 use crate::kafka::codec::problem::Problem;
 
 impl<'f> Walker<'f, '_> {
-    /// Asks the editor about what stood between `start` and here.
+    /// Asks the editor about what stood between `start` and here: a field about which it is asked.
     pub(super) fn ask(&mut self, field: &'static Field, start: usize, value: Value<'f>) -> Result<(), Stop> {
-        let (Some(mark), true) = (field.mark, self.asks(field)) else { return Ok(()) };
+        let Some(mark) = field.mark else { return Ok(()) };
         if field.ahead != 0 {
             self.look_ahead(field)?;
         }
         let Self { editing: Some((editor, scratch)), slots, indexes, depth, within, .. } = self else { return Ok(()) };
-        let [kind, pattern] = field.looks_at.map(|n| slots.get(usize::from(n)).copied().flatten());
+        let slot = |n: u8| if n == NONE { None } else { slots.get(usize::from(n)).copied().flatten() };
+        let [kind, pattern] = field.looks_at.map(slot);
         let indexes = indexes.get(..*depth).unwrap_or_default();
+        let within = within.map_or("", Field::name);
         let place = Place { mark, field: field.name(), within, value, kind, pattern, indexes };
         scratch.new.clear();
         match editor.place(&place, &mut scratch.new) {
@@ -35,18 +37,20 @@ impl<'f> Walker<'f, '_> {
             slot != NONE && (0..2).any(|n| field.ahead >> n & 1 == 1 && field.looks_at.get(n) == Some(&slot))
         };
         let mut missing = field.ahead.count_ones();
-        let (here, behind, editing) = (self.input, self.behind, self.editing.take());
-        let mut outcome = Ok(());
-        for later in behind {
-            if missing == 0 || outcome.is_err() {
-                break;
+        let (here, behind) = (self.input, self.behind);
+        let outcome = self.unasked(|walker| {
+            for later in behind {
+                if missing == 0 {
+                    break;
+                }
+                if later.is_in(walker.version) {
+                    walker.field(later)?;
+                }
+                missing -= u32::from(wanted(later.keeps));
             }
-            if later.is_in(self.version) {
-                outcome = self.field(later);
-            }
-            missing -= u32::from(wanted(later.keeps));
-        }
-        (self.input, self.editing) = (here, editing);
+            Ok(())
+        });
+        self.input = here;
         outcome
     }
 
@@ -65,18 +69,19 @@ impl<'f> Walker<'f, '_> {
             (Verdict::Null, Kind::Bytes) if nullable => put_length(&mut scratch.owned, None, flexible, true)?,
             (Verdict::Replace, Kind::Text) if scratch.new.len() <= LONGEST_TEXT => {
                 put_length(&mut scratch.owned, Some(scratch.new.len()), flexible, false)?;
-                scratch.owned.append(&mut scratch.new);
+                scratch.owned.extend_from_slice(&scratch.new);
             }
             (Verdict::Replace, Kind::Bytes) => {
                 put_length(&mut scratch.owned, Some(scratch.new.len()), flexible, true)?;
-                scratch.owned.append(&mut scratch.new);
+                scratch.owned.extend_from_slice(&scratch.new);
             }
-            (Verdict::Replace, Kind::Uuid) if scratch.new.len() == 16 => scratch.owned.append(&mut scratch.new),
+            (Verdict::Replace, Kind::Uuid) if scratch.new.len() == 16 => {
+                scratch.owned.extend_from_slice(&scratch.new);
+            }
             (Verdict::Number(number), kind) => put_number(&mut scratch.owned, number, kind)?,
             _ => return Err(Problem::Edit),
         }
-        let n = scratch.edits.len();
-        scratch.put(n, start, end, put)
+        scratch.push(start, end, put)
     }
 
     /// Walks the message inside of the bytes between `start` and here.
