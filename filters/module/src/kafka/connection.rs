@@ -118,13 +118,17 @@ impl Connection {
             // Some of what clients and brokers say goes on as it is, and is not copied back.
             Ok(()) if step.is_unchanged(&bytes) => {}
             Ok(()) => {
-                let mut runs = step.runs(&bytes);
-                let first = runs.next().unwrap_or_default();
-                host::replace_stream_data(way, size, first);
-                runs.fold(first.len(), |length, run| {
-                    host::append_stream_data(way, length, run);
-                    length.saturating_add(run.len())
+                let mut length = 0;
+                step.each_run(&bytes, |run| {
+                    match length {
+                        0 => host::replace_stream_data(way, size, run),
+                        _ => host::append_stream_data(way, length, run),
+                    }
+                    length = length.saturating_add(run.len());
                 });
+                if length == 0 {
+                    host::replace_stream_data(way, size, &[]);
+                }
             }
             Err(end) => self.end(&end),
         }

@@ -58,9 +58,29 @@ impl Step {
         kept.chain([rest]).filter(|run| !run.is_empty())
     }
 
+    /// The same, one after the other: for what comes with each piece that is read.
+    pub fn each_run<'a>(&'a self, bytes: &'a [u8], mut tell: impl FnMut(&'a [u8])) {
+        let mut tell = |run: Option<&'a [u8]>| match run {
+            None | Some([]) => {}
+            Some(run) => tell(run),
+        };
+        let mut from = 0;
+        for Kept { behind, run } in &self.kept {
+            tell(self.out.get(from..*behind));
+            tell(bytes.get(run.clone()));
+            from = *behind;
+        }
+        tell(self.out.get(from..));
+    }
+
     /// Whether `bytes`, which the step is over, go on as they are.
     #[must_use]
     pub fn is_unchanged(&self, bytes: &[u8]) -> bool {
+        // Names that are mapped are seldom as long as they were.
+        let size = self.kept.iter().fold(self.out.len(), |size, kept| size.saturating_add(kept.run.len()));
+        if size != bytes.len() {
+            return false;
+        }
         let mut rest = Some(bytes);
         for run in self.runs(bytes) {
             // A run that is no copy is not compared byte by byte.
@@ -136,6 +156,9 @@ mod tests {
         let all = step.runs(&bytes).collect::<Vec<_>>().concat();
         let expected = [b"head", &bytes[7..7 + LONG], &bytes[..LONG - 1], &bytes[7..7 + LONG], &bytes[2 * LONG..]];
         assert!(all == expected.concat());
+        let mut told = Vec::new();
+        step.each_run(&bytes, |run| told.push(run));
+        assert!(told.into_iter().eq(step.runs(&bytes)));
         step.back_to(mark);
         assert_eq!(step.kept.len(), 1);
     }
