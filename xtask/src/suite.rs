@@ -37,8 +37,7 @@ const AT_ONCE: usize = 2;
 /// `environment` is what they are told. What each prints is shown when it ended.
 pub(crate) fn run_all_but(package: &str, environment: &[(&str, &Path)]) -> Result<()> {
     let (_, programs) = parted(package)?;
-    let run = |program: &Program| program.run_whole(environment);
-    in_lanes(&[(programs.iter().collect(), AT_ONCE)], &run)
+    in_lanes(&[(programs.iter().collect(), AT_ONCE)], environment)
 }
 
 /// Builds all test programs, and the programs that they start, then runs those of `package`: a few at once, and one after the
@@ -57,13 +56,12 @@ pub(crate) fn run_side_by_side(
     let is = |program: &&Program, names: &[&str]| names.iter().any(|name| program.is(name));
     let (apart, together): (Vec<_>, Vec<_>) = programs.iter().partition(|program| is(program, alone));
     let (waiting, together): (Vec<_>, Vec<_>) = together.into_iter().partition(|program| is(program, waiting));
-    let run = |program: &Program| program.run_whole(environment);
-    in_lanes(&[(together, AT_ONCE), (waiting, 1)], &run)?;
-    apart.into_iter().try_for_each(run)
+    in_lanes(&[(together, AT_ONCE), (waiting, 1)], environment)?;
+    apart.into_iter().try_for_each(|program| program.run_whole(environment))
 }
 
 /// Runs each list of programs, so many of it at once. After one that fails no other begins.
-fn in_lanes(lists: &[(Vec<&Program>, usize)], run: &(dyn Fn(&Program) -> Result<()> + Sync)) -> Result<()> {
+fn in_lanes(lists: &[(Vec<&Program>, usize)], environment: &[(&str, &Path)]) -> Result<()> {
     let failed = Mutex::new(None);
     let work = |queue: &Mutex<std::slice::Iter<'_, &Program>>| {
         let next = || {
@@ -71,7 +69,7 @@ fn in_lanes(lists: &[(Vec<&Program>, usize)], run: &(dyn Fn(&Program) -> Result<
             if stop { None } else { queue.lock().unwrap_or_else(PoisonError::into_inner).next() }
         };
         while let Some(program) = next() {
-            if let Err(error) = run(program) {
+            if let Err(error) = program.run_whole(environment) {
                 failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         }

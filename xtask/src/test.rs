@@ -118,7 +118,7 @@ fn integration() -> Result<()> {
     )
 }
 
-/// Tests of [`INTEGRATION`] that wait until something has grown old, minutes with next to nothing to do.
+/// Tests of [`INTEGRATION`] that wait for minutes until something has grown old, most of their time with nothing to do.
 const WAITING: &[&str] = &["bad_bundles", "key_sets"];
 
 /// Tests of [`INTEGRATION`] that say how soon something is to come, or how much of it: another one beside them would

@@ -39,7 +39,9 @@ impl Way {
             Side::Request => self.session.from_client(bytes, &self.all.peers(), &mut step),
             Side::Response => self.session.from_broker(bytes, &self.all.peers(), &mut step),
         }
-        (step.runs(bytes).collect::<Vec<_>>().concat(), step)
+        let mut all = Vec::new();
+        step.each_run(bytes, |run| all.extend_from_slice(run));
+        (all, step)
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) struct Decided {
 
 #[derive(Clone, Debug)]
 struct Known {
-    chosen: Chosen,
+    /// The set, by its number.
+    set: usize,
     /// What the place is of, and whether it is a name.
     of: (u32, bool),
     path: Box<[u8]>,
@@ -27,7 +28,9 @@ struct Known {
 impl Decided {
     /// What `sets` say of a place by the set that is chosen.
     pub(super) fn decide(&mut self, sets: &Sets, chosen: Chosen, place: &Place<'_>) -> Decision {
-        if chosen == Chosen::Open || place.path.len() > LONGEST {
+        // Without a set paths are not read.
+        let Chosen::Set(set) = chosen else { return sets.decide(chosen, place) };
+        if place.path.len() > LONGEST {
             return sets.decide(chosen, place);
         }
         let of = (place.slot as u32, place.part == Part::Key);
@@ -37,13 +40,13 @@ impl Decided {
         let hash = crate::hash::of(place.path) as usize ^ of.0 as usize ^ usize::from(of.1);
         let Some(known) = self.places.get_mut(hash % PLACES) else { return sets.decide(chosen, place) };
         if let Some(known) = known
-            && (known.chosen, known.of) == (chosen, of)
+            && (known.set, known.of) == (set, of)
             && *known.path == *place.path
         {
             return known.decision;
         }
         let decision = sets.decide(chosen, place);
-        *known = Some(Known { chosen, of, path: place.path.into(), decision });
+        *known = Some(Known { set, of, path: place.path.into(), decision });
         decision
     }
 }

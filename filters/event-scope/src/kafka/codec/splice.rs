@@ -152,34 +152,25 @@ impl<'f, 's> Splice<'f, 's> {
         usize::try_from(i32::from_be_bytes(self.length)).unwrap_or_default()
     }
 
-    /// What to send, in order: the four bytes of the length, then runs of the frame and what stands between. No run is
-    /// empty but those of an empty frame.
-    pub fn runs(&self) -> impl Iterator<Item = &[u8]> {
+    /// Tells what to send, in order: the four bytes of the length, then runs of the frame and what stands between. A run may be
+    /// empty. An iterator would cost more than the few runs there are.
+    pub fn each_run<'a>(&'a self, mut tell: impl FnMut(&'a [u8])) {
+        tell(&self.length);
         let mut from = 0;
-        let edited = self.scratch.edits.iter().flat_map(move |edit| {
-            let kept = slice(self.frame, from, edit.from);
+        for edit in &self.scratch.edits {
+            tell(slice(self.frame, from, edit.from));
+            tell(slice(&self.scratch.owned, edit.put.0, edit.put.1));
             from = edit.to;
-            [kept, slice(&self.scratch.owned, edit.put.0, edit.put.1)]
-        });
-        let last = self.scratch.edits.last().map_or(0, |edit| edit.to);
-        let rest = self.frame.get(usize::try_from(last).unwrap_or(usize::MAX)..).unwrap_or_default();
-        std::iter::once(self.length.as_slice()).chain(edited).chain([rest]).filter(|run| !run.is_empty())
+        }
+        tell(self.frame.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default());
     }
 
     /// Appends what is to be sent, length and all.
     pub fn append_to(&self, out: &mut Vec<u8>) {
-        // A loop of its own: an iterator of runs costs more than the few there are. Of a frame that is not there as a
-        // whole, room is made for what is.
+        // Of a frame that is not there as a whole, room is made for what is.
         let most = self.frame.len().saturating_add(self.scratch.owned.len());
         out.reserve(most.saturating_add(self.length.len()));
-        out.extend_from_slice(&self.length);
-        let mut from = 0;
-        for edit in &self.scratch.edits {
-            out.extend_from_slice(slice(self.frame, from, edit.from));
-            out.extend_from_slice(slice(&self.scratch.owned, edit.put.0, edit.put.1));
-            from = edit.to;
-        }
-        out.extend_from_slice(self.frame.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default());
+        self.each_run(|run| out.extend_from_slice(run));
     }
 
     /// As [`Splice::append_to`], into a vector of its own.

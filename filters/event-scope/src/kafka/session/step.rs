@@ -45,20 +45,8 @@ impl Step {
         Self { input: start..start.saturating_add(bytes.len()), ..Self::default() }
     }
 
-    /// What goes on, in order; `bytes` are those that the step is over.
-    pub fn runs<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let mut from = 0;
-        let kept = self.kept.iter().flat_map(move |Kept { behind, run }| {
-            let own = self.out.get(from..*behind).unwrap_or_default();
-            from = *behind;
-            [own, bytes.get(run.clone()).unwrap_or_default()]
-        });
-        let last = self.kept.last().map_or(0, |kept| kept.behind);
-        let rest = self.out.get(last..).unwrap_or_default();
-        kept.chain([rest]).filter(|run| !run.is_empty())
-    }
-
-    /// The same, one after the other: for what comes with each piece that is read.
+    /// Tells what goes on, in order and no run empty; `bytes` are those that the step is over. An iterator would cost more than
+    /// the few runs there are.
     pub fn each_run<'a>(&'a self, bytes: &'a [u8], mut tell: impl FnMut(&'a [u8])) {
         let mut tell = |run: Option<&'a [u8]>| match run {
             None | Some([]) => {}
@@ -82,13 +70,13 @@ impl Step {
             return false;
         }
         let mut rest = Some(bytes);
-        for run in self.runs(bytes) {
+        self.each_run(bytes, |run| {
             // A run that is no copy is not compared byte by byte.
-            rest = rest.filter(|rest| rest.len() >= run.len()).and_then(|rest| {
+            rest = rest.and_then(|rest| {
                 let (here, behind) = rest.split_at_checked(run.len())?;
                 (std::ptr::eq(here, run) || here == run).then_some(behind)
             });
-        }
+        });
         rest.is_some_and(<[u8]>::is_empty)
     }
 
@@ -112,7 +100,7 @@ impl Step {
         if self.input.len() < LONG {
             return splice.append_to(&mut self.out);
         }
-        splice.runs().for_each(|run| self.put(run));
+        splice.each_run(|run| self.put(run));
     }
 
     /// Where [`Step::back_to`] can return to.
@@ -153,12 +141,12 @@ mod tests {
         let mark = step.mark();
         step.put(&bytes[2 * LONG..]);
         assert_eq!((step.out.len(), step.kept.len()), (4 + LONG - 1 + LONG, 2));
-        let all = step.runs(&bytes).collect::<Vec<_>>().concat();
-        let expected = [b"head", &bytes[7..7 + LONG], &bytes[..LONG - 1], &bytes[7..7 + LONG], &bytes[2 * LONG..]];
-        assert!(all == expected.concat());
         let mut told = Vec::new();
         step.each_run(&bytes, |run| told.push(run));
-        assert!(told.into_iter().eq(step.runs(&bytes)));
+        assert!(told.iter().all(|run| !run.is_empty()));
+        let all = told.concat();
+        let expected = [b"head", &bytes[7..7 + LONG], &bytes[..LONG - 1], &bytes[7..7 + LONG], &bytes[2 * LONG..]];
+        assert!(all == expected.concat());
         step.back_to(mark);
         assert_eq!(step.kept.len(), 1);
     }
