@@ -1,5 +1,5 @@
-//! Records of other tenants in exports over gRPC, from before a collector and from behind an app: they reach a quarantine that
-//! speaks gRPC, as calls that it can read, and what it says of them is counted.
+//! Records of other tenants in exports over gRPC, from before a collector and from behind an app: they reach a quarantine, as
+//! calls that it can read or, where it speaks HTTP alone, as posts, and what it says of them is counted.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -29,27 +29,40 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const UNAVAILABLE: &str = "refuse in trailers";
 const EXHAUSTED: &str = "refuse in headers";
 
-struct Stage {
+struct Stage<Q = App> {
     proxy: Proxy,
     collector: Collector,
-    quarantine: App,
+    quarantine: Q,
     acme: Identity,
 }
 
+/// One whose quarantine speaks gRPC alone, and one whose speaks HTTP alone.
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
-    let ([port], collector) = (free().unwrap(), Collector::start().unwrap());
-    let quarantine = App::start(port, answered).unwrap();
-    let options = Options {
-        name: "redaction-quarantine-grpc",
-        redaction: REDACTION,
-        quarantine: Some(Quarantine::Grpc(port)),
-        workload: Some("invoices"),
-        ..Options::default()
-    };
-    let proxy = Proxy::start(&options, &collector).unwrap();
-    let acme = proxy.site.certificates.issue(vec![uri("spiffe://mesh.example/tenant/acme/sa/web").unwrap()]).unwrap();
-    Stage { proxy, collector, quarantine, acme }
+    let [port] = free().unwrap();
+    Stage::new("redaction-quarantine-grpc", App::start(port, answered).unwrap(), Quarantine::Grpc(port))
 });
+static POSTED: LazyLock<Stage<Collector>> = LazyLock::new(|| {
+    let quarantine = Collector::start().unwrap();
+    let by = Quarantine::Http(quarantine.http);
+    Stage::new("redaction-quarantine-http", quarantine, by)
+});
+
+impl<Q> Stage<Q> {
+    fn new(name: &str, quarantine: Q, by: Quarantine) -> Self {
+        let collector = Collector::start().unwrap();
+        let options = Options {
+            name,
+            redaction: REDACTION,
+            quarantine: Some(by),
+            workload: Some("invoices"),
+            ..Options::default()
+        };
+        let proxy = Proxy::start(&options, &collector).unwrap();
+        let name = uri("spiffe://mesh.example/tenant/acme/sa/web").unwrap();
+        let acme = proxy.site.certificates.issue(vec![name]).unwrap();
+        Self { proxy, collector, quarantine, acme }
+    }
+}
 
 fn answered(seen: &Seen) -> Reply {
     let mut reply = grpc::reply(&[b""]);
@@ -62,7 +75,7 @@ fn answered(seen: &Seen) -> Reply {
     reply
 }
 
-impl Stage {
+impl<Q> Stage<Q> {
     /// Calls a method as a workload of acme; says whether it was answered well.
     fn call(&self, path: &str, run: &str, encoding: &str, message: &[u8]) -> bool {
         let (folded, message) = match encoding {
@@ -91,6 +104,26 @@ impl Stage {
         of_run.remove(0)
     }
 
+    /// Posts to a path as a workload of acme; says how it was answered.
+    fn post(&self, path: &str, run: &str, (media, encoding): (&str, &str), body: &[u8]) -> u16 {
+        let request = Request::post(format!("https://collector{path}"))
+            .header("content-type", media)
+            .header("content-encoding", encoding)
+            .header("authorization", "Bearer of-acme")
+            .header("x-run", run)
+            .body(())
+            .unwrap();
+        let tls = Tls { sni: Some("collector"), client: Some(self.acme.for_rustls()) };
+        http2::send(self.proxy.guarded(), Some(tls), request, &[body], None).unwrap().status
+    }
+
+    fn counted(&self, outcome: &str) -> f64 {
+        let labels = [("carrier", "otlp_logs"), ("outcome", outcome)];
+        self.proxy.envoy.metric("partywall_log_redaction_quarantined_total", &labels).unwrap_or(0.0)
+    }
+}
+
+impl Stage {
     /// The one call to the quarantine with `mark` in its message, and the message.
     fn apart(&self, mark: &str) -> (Seen, Vec<u8>) {
         let with_mark = || {
@@ -102,11 +135,6 @@ impl Stage {
         assert_eq!(found.len(), 1, "{found:?}");
         let (message, seen) = found.remove(0);
         (seen, message)
-    }
-
-    fn counted(&self, outcome: &str) -> f64 {
-        let labels = [("carrier", "otlp_logs"), ("outcome", outcome)];
-        self.proxy.envoy.metric("partywall_log_redaction_quarantined_total", &labels).unwrap_or(0.0)
     }
 }
 
@@ -238,4 +266,56 @@ fn a_call_that_the_quarantine_refuses_is_counted_as_failed() {
         let right = || Some(()).filter(|()| counted().0 == failed && (failed > 0.0 || counted().1 >= 1.0));
         assert!(wait::until(PATIENCE, right).is_some(), "{refused}: {:?}", counted());
     }
+}
+
+/// It gets neither frames nor what belongs to them.
+#[test]
+fn a_quarantine_that_speaks_http_alone_gets_calls_as_posts() {
+    for encoding in ["identity", "deflate"] {
+        let (run, mark) = (unique(), unique());
+        let theirs = format!("theirs {mark}, of bob@example.com");
+        assert!(POSTED.call(LOGS, &run, encoding, &logs(&[("acme", "mine"), ("globex", &theirs)])), "{encoding}");
+        assert!(has(&POSTED.arrived(&run), "mine"));
+        let kept = || POSTED.quarantine.of("").into_iter().find(|arrival| has(arrival, &mark));
+        let kept = wait::until(PATIENCE, kept).expect("the quarantine");
+        assert_eq!((kept.path.as_str(), &kept.damage), ("/v1/logs", &None));
+        assert!(
+            has(&kept, &format!("theirs {mark}, of [REDACTED:email")) && !has(&kept, "mine"),
+            "{:?}",
+            kept.read.texts
+        );
+        let header = |name: &str| kept.headers.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str());
+        assert_eq!(header("content-type"), Some("application/x-protobuf"));
+        assert_eq!(header("content-encoding"), Some(encoding).filter(|encoding| *encoding != "identity"));
+        for gone in ["authorization", "x-run", "te", "grpc-encoding"] {
+            assert_eq!(header(gone), None, "{gone}");
+        }
+    }
+    let counted = || (POSTED.counted("sent"), POSTED.counted("failed"));
+    assert!(wait::until(PATIENCE, || Some(()).filter(|()| counted() == (2.0, 0.0))).is_some(), "{:?}", counted());
+}
+
+#[test]
+fn a_quarantine_that_speaks_grpc_alone_gets_posts_of_protobuf_as_calls_and_nothing_else() {
+    for encoding in ["identity", "deflate"] {
+        let (run, mark) = (unique(), unique());
+        let export = logs(&[("acme", "mine"), ("globex", &mark)]);
+        let body =
+            if encoding == "deflate" { miniz_oxide::deflate::compress_to_vec_zlib(&export, 6) } else { export.clone() };
+        assert_eq!(STAGE.post("/v1/logs", &run, ("application/x-protobuf", encoding), &body), 200, "{encoding}");
+        let (kept, told) = STAGE.apart(&mark);
+        assert_eq!((kept.path.as_str(), texts(&told)), (LOGS, vec![mark]));
+        assert_eq!(text(&kept.headers, "content-type"), "application/grpc");
+        assert_eq!(text(&kept.headers, "te"), "trailers");
+    }
+    // Counted apart from what other tests send: of another carrier.
+    let failed = || {
+        let labels = [("carrier", "loki"), ("outcome", "failed")];
+        STAGE.proxy.envoy.metric("partywall_log_redaction_quarantined_total", &labels).unwrap_or(0.0)
+    };
+    let (run, mark) = (unique(), unique());
+    let push = format!(r#"{{"streams":[{{"stream":{{"tenant":"globex"}},"values":[["1","{mark}"]]}}]}}"#);
+    STAGE.post("/loki/api/v1/push", &run, ("application/json", "identity"), push.as_bytes());
+    assert!(wait::until(PATIENCE, || Some(()).filter(|()| failed() == 1.0)).is_some(), "{} failed", failed());
+    assert!(!STAGE.quarantine.seen("").iter().any(|seen| contains(&seen.body, &mark)));
 }

@@ -21,7 +21,7 @@ pub(crate) struct TelemetryPlace {
     pub(crate) memory: Option<u32>,
 }
 
-/// Who gets records of other tenants. They are written as they came, so what speaks HTTP/1.1 can make nothing of gRPC.
+/// Who gets records of other tenants. OTLP is made what it speaks.
 #[derive(Debug)]
 pub(crate) enum Quarantine {
     /// By HTTP/1.1.

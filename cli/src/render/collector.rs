@@ -169,7 +169,13 @@ fn filter(given: Given<'_>, place: &TelemetryPlace, keys: bool) -> String {
         0 | 1 => String::new(),
         several => format!("approvals: {several}"),
     };
-    let quarantine = place.quarantine.as_ref().map(|_| format!("quarantine: {{ cluster: {QUARANTINE} }}"));
+    let quarantine = place.quarantine.as_ref().map(|quarantine| {
+        let protocol = match quarantine {
+            Quarantine::Http(_) => "http",
+            Quarantine::Grpc(_) => "grpc",
+        };
+        format!("quarantine: {{ cluster: {QUARANTINE}, protocol: {protocol} }}")
+    });
     let memory = place.memory.map_or_else(String::new, |bytes| format!("memory: {bytes}"));
     fill(
         FILTER,

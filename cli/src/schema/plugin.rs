@@ -155,7 +155,17 @@ pub(super) fn log_redaction() -> Value {
                 object(
                     "the quarantine",
                     "Who gets records of other tenants, where `tenants.foreign` of redaction.yaml is `quarantine`",
-                    [must("cluster", any_text("Envoy's cluster", &["partywall-quarantine"]))],
+                    [
+                        must("cluster", any_text("Envoy's cluster", &["partywall-quarantine"])),
+                        may(
+                            "protocol",
+                            word(
+                                "What it speaks: each request goes as it came, what came by gRPC is made HTTP, or OTLP in \
+                                 protobuf gRPC",
+                                ["as_received", "http", "grpc"],
+                            ),
+                        ),
+                    ],
                 ),
             ),
             may("memory", whole("What all bodies of a worker may hold, in bytes", 67_108_864, FRAME, 536_870_912)),

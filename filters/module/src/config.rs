@@ -17,7 +17,7 @@ use shared::{RawKeys, RawLog, Variables, one, read, trust};
 
 pub(crate) use kafka::Kafka;
 #[cfg(feature = "redaction")]
-pub(crate) use redaction::{Place, Redaction};
+pub(crate) use redaction::{Place, Protocol, Redaction};
 pub(crate) use shared::BundleSource;
 
 /// A checked configuration.

@@ -12,6 +12,7 @@
 //! INVARIANT: what is no telemetry, or comes from a workload that nobody knows, goes no further than this.
 
 mod access;
+mod letter;
 mod quarantine;
 mod shared;
 mod stream;

@@ -203,9 +203,9 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 
 fn bootstrap([guarded, open, outbound, admin, http, grpc, bundles]: [u16; 7], options: &Options<'_>) -> String {
     let access_log = if options.access_log { access_log() } else { String::new() };
-    let filters = access_log + &filter("role: inbound", options.quarantine.is_some());
+    let filters = access_log + &filter("role: inbound", options.quarantine);
     let of_app = options.workload.map_or(String::new(), |service| {
-        let filter = filter(&format!("role: outbound\n{OWN}service: {service}"), options.quarantine.is_some());
+        let filter = filter(&format!("role: outbound\n{OWN}service: {service}"), options.quarantine);
         listener("outbound", outbound, "OUTBOUND", "", &filter)
     });
     let listeners = listener("guarded", guarded, "INBOUND", MUTUAL_TLS, &filters)
@@ -237,8 +237,14 @@ const STATS: &str = r#"stats_config:
 /// Its place in the filter, by spaces: what a `log_redaction` has that others have not.
 const OWN: &str = "                            ";
 
-fn filter(place: &str, quarantines: bool) -> String {
-    let quarantine = if quarantines { format!("{OWN}quarantine: {{ cluster: quarantine }}\n") } else { String::new() };
+fn filter(place: &str, quarantine: Option<Quarantine>) -> String {
+    let quarantine = quarantine.map_or(String::new(), |quarantine| {
+        let protocol = match quarantine {
+            Quarantine::Http(_) => "http",
+            Quarantine::Grpc(_) => "grpc",
+        };
+        format!("{OWN}quarantine: {{ cluster: quarantine, protocol: {protocol} }}\n")
+    });
     wasm("log_redaction", &format!("{OWN}{place}\n{quarantine}"))
 }
 

@@ -23,8 +23,8 @@ pub(crate) struct Redaction {
     pub(crate) fingerprint: Secrets,
     /// Master keys, under which tenants' keys are sealed; without them there are only masks.
     pub(crate) redaction_keys: Option<Secrets>,
-    /// The Envoy cluster that gets records of other tenants where rules quarantine them.
-    pub(crate) quarantine: Option<String>,
+    /// Who gets records of other tenants where rules quarantine them.
+    pub(crate) quarantine: Option<Quarantine>,
     /// What all bodies of this VM may hold, in bytes.
     pub(crate) memory: usize,
 }
@@ -38,6 +38,29 @@ pub(crate) enum Place {
     Workload(String),
     /// Anywhere, for the access log: these headers are written down, in lower case.
     AccessLog(Vec<String>),
+}
+
+/// Who gets records of other tenants.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quarantine {
+    /// An Envoy cluster.
+    pub(crate) cluster: String,
+    #[serde(default)]
+    pub(crate) protocol: Protocol,
+}
+
+/// What it speaks.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Protocol {
+    /// Each as it came.
+    #[default]
+    AsReceived,
+    /// What came by gRPC is made HTTP.
+    Http,
+    /// OTLP in protobuf is made gRPC; nothing else is.
+    Grpc,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +78,7 @@ struct Raw {
     #[serde(default = "one")]
     approvals: f64,
     secrets: RawSecrets,
-    quarantine: Option<RawQuarantine>,
+    quarantine: Option<Quarantine>,
     #[serde(default = "memory")]
     memory: f64,
 }
@@ -92,12 +115,6 @@ struct RawSecrets {
     redaction_keys: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawQuarantine {
-    cluster: String,
-}
-
 fn memory() -> f64 {
     MEMORY
 }
@@ -119,8 +136,8 @@ impl Redaction {
                 return Err("`service` is missing: write the name of the service whose sidecar this is".into());
             }
         };
-        let quarantine = raw.quarantine.map(|quarantine| quarantine.cluster);
-        if quarantine.as_deref().is_some_and(str::is_empty) {
+        let quarantine = raw.quarantine;
+        if quarantine.as_ref().is_some_and(|quarantine| quarantine.cluster.is_empty()) {
             return Err(
                 "`quarantine.cluster` is empty: write the Envoy cluster that gets other tenants' records".into()
             );

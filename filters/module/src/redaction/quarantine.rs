@@ -12,6 +12,7 @@ use partywall_log_redaction::encodings::Encoding;
 use partywall_log_redaction::redactor::{Facts, Pass, Redactor};
 
 use super::Setup;
+use super::letter::{self, Letter, Like};
 use super::shared::Ready;
 use crate::host;
 
@@ -35,22 +36,7 @@ pub(super) struct Quarantine {
     over: bool,
 }
 
-/// How the second request is written.
-pub(super) struct Like<'l> {
-    pub(super) path: &'l str,
-    pub(super) content_type: &'l str,
-    pub(super) kind: Kind,
-    pub(super) encoding: Encoding,
-}
-
-/// What is to be sent.
-struct Letter {
-    what: What,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-/// What a letter is.
+/// What is sent.
 #[derive(Clone, Copy)]
 struct What {
     form: Form,
@@ -63,31 +49,31 @@ struct What {
 /// What waits to be sent, and for its answer.
 #[derive(Default)]
 pub(super) struct Outbox {
-    waiting: RefCell<Vec<Letter>>,
+    waiting: RefCell<Vec<(What, Letter)>>,
     sent: RefCell<HashMap<u32, What>>,
 }
 
 impl Outbox {
-    fn put(&self, setup: &Setup, letter: Letter) {
+    fn put(&self, setup: &Setup, what: What, letter: Letter) {
         let mut waiting = self.waiting.borrow_mut();
-        let held: usize = waiting.iter().map(|one| one.body.len()).sum();
+        let held: usize = waiting.iter().map(|(_, one)| one.body.len()).sum();
         if held + letter.body.len() > WAITING || self.sent.borrow().len() >= UNANSWERED {
-            letter.what.tell(setup, "full");
+            what.tell(setup, "full");
             return;
         }
-        waiting.push(letter);
+        waiting.push((what, letter));
     }
 
     /// Sends all that waits. Called by the plugin itself.
     pub(super) fn send(&self, setup: &Setup) {
-        let Some(cluster) = setup.config.quarantine.as_deref() else { return };
-        for letter in self.waiting.borrow_mut().drain(..) {
+        let Some(to) = &setup.config.quarantine else { return };
+        for (what, letter) in self.waiting.borrow_mut().drain(..) {
             let headers = letter.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            match host::post(cluster, headers, &letter.body, TIMEOUT) {
+            match host::post(&to.cluster, headers, &letter.body, TIMEOUT) {
                 Some(token) => {
-                    self.sent.borrow_mut().insert(token, letter.what);
+                    self.sent.borrow_mut().insert(token, what);
                 }
-                None => letter.what.tell(setup, "failed"),
+                None => what.tell(setup, "failed"),
             }
         }
     }
@@ -157,7 +143,7 @@ impl Quarantine {
         if let Some(redactor) = self.redactor.take() {
             self.ready.give_back(redactor);
         }
-        let Some(cluster) = setup.config.quarantine.as_deref() else { return };
+        let Some(to) = &setup.config.quarantine else { return };
         if self.over {
             setup.tell_quarantine(self.form, "too_large", 1);
             return;
@@ -165,21 +151,14 @@ impl Quarantine {
         if counts.left() == 0 {
             return;
         }
-        // The query may hold what its collector knows the client by.
-        let path = like.path.split('?').next().unwrap_or_default();
-        let mut headers = vec![(":method", "POST"), (":path", path), (":authority", cluster)];
-        headers.extend(Some(like.content_type).filter(|media| !media.is_empty()).map(|media| ("content-type", media)));
-        match like.kind {
-            Kind::OtlpGrpc(_, messages) => {
-                headers.push(("te", "trailers"));
-                headers.extend(messages.written().name().map(|name| ("grpc-encoding", name)));
+        let mut what = What { form: self.form, number: counts.left(), grpc: false };
+        match letter::written(like, std::mem::take(&mut self.out), to.protocol, &to.cluster) {
+            Some(letter) => {
+                what.grpc = letter.grpc;
+                setup.outbox.put(setup, what, letter);
             }
-            _ => headers.extend(like.encoding.written().name().map(|name| ("content-encoding", name))),
+            None => what.tell(setup, "failed"),
         }
-        let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        let what = What { form: self.form, number: counts.left(), grpc: matches!(like.kind, Kind::OtlpGrpc(..)) };
-        let letter = Letter { what, headers, body: std::mem::take(&mut self.out) };
-        setup.outbox.put(setup, letter);
     }
 }
 

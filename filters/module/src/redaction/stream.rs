@@ -15,7 +15,8 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, GrpcStatusCode};
 
 use super::Setup;
-use super::quarantine::{Like, Quarantine};
+use super::letter::Like;
+use super::quarantine::Quarantine;
 use super::shared::{self, Ready};
 use super::told::Outcome;
 use crate::denial::Denial;
