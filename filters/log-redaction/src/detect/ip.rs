@@ -94,14 +94,14 @@ fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
         before -= 1;
     }
     let word = text.slice(text.run_back(LETTER, before, 24), before);
-    let told = |words: &[&[u8]]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let told = |words: &[&[u8]]| !word.is_empty() && words.iter().any(|known| word.eq_ignore_ascii_case(known));
     if told(VERSIONS) || look.key_is_any(VERSIONS) {
         return true;
     }
     // `upgraded from v1.4.9 to 2.0.1.7`
     let near = text.slice(start.saturating_sub(24), start);
     let tagged = |three: &[u8]| matches!(three, [a, b'v', b'0'..=b'9'] if !a.is_ascii_alphanumeric());
-    if near.windows(3).any(tagged) {
+    if near.contains(&b'v') && near.windows(3).any(tagged) {
         return true;
     }
     // A product before the slash and a nought at the end; `peer/10.0.0.7` is how Java writes an address.

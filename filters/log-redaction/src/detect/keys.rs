@@ -85,12 +85,21 @@ pub(super) struct Keys {
     rows: Vec<Row>,
     /// Rows of one head.
     located: Vec<Vec<usize>>,
-    /// Heads by how many bytes of them are seen, each with the byte that it starts with, in lower case.
-    ///
-    /// INVARIANT: those of as many bytes are sorted.
-    heads: Vec<(usize, Vec<(u8, usize)>)>,
+    /// By how many bytes of them are seen.
+    heads: Vec<Heads>,
     /// Rows by keyword.
     pub(super) keywords: Vec<(&'static str, Vec<usize>)>,
+}
+
+/// Heads of which as many bytes are seen.
+struct Heads {
+    seen: usize,
+    /// A bit for each byte that one starts with, by its last six bits.
+    firsts: u64,
+    /// Each with the byte that it starts with, in lower case.
+    ///
+    /// INVARIANT: sorted.
+    all: Vec<(u8, usize)>,
 }
 
 struct Row {
@@ -137,8 +146,11 @@ impl Keys {
                 }
             }
         }
-        parted.values_mut().for_each(|heads| heads.sort_unstable());
-        keys.heads = parted.into_iter().collect();
+        for (seen, mut all) in parted {
+            all.sort_unstable();
+            let firsts = all.iter().fold(0, |firsts, (first, _)| firsts | 1 << (first & 63));
+            keys.heads.push(Heads { seen, firsts, all });
+        }
         (keys, heads)
     }
 }
@@ -292,11 +304,17 @@ fn by_first<'a>(all: impl Iterator<Item = (u8, &'a str)>) -> String {
 /// The keys whose heads end at `end`. Returns where to go on, behind one that is proved.
 pub(super) fn located(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> usize {
     let mut on = 0;
-    for (seen, heads) in &look.rules.keys.heads {
-        let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.at(head)) else { continue };
+    let heads = &look.rules.keys.heads;
+    look.text.spend(heads.len());
+    for Heads { seen, firsts, all } in heads {
+        let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.all().get(head)) else { continue };
         let first = first.to_ascii_lowercase();
-        let from = heads.partition_point(|(known, _)| *known < first);
-        for (_, head) in heads.iter().skip(from).take_while(|(known, _)| *known == first) {
+        // Nearly always none starts so.
+        if firsts >> (first & 63) & 1 == 0 {
+            continue;
+        }
+        let from = all.partition_point(|(known, _)| *known < first);
+        for (_, head) in all.iter().skip(from).take_while(|(known, _)| *known == first) {
             let Some(found) = one(look, *head, end) else { continue };
             out.push(found);
             on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });

@@ -3,7 +3,7 @@
 
 use super::catalog::Built;
 use super::keys::entropy;
-use super::text::{ALNUM, DASH, DOT, HIGH, MARKER, QUOTE, SPACE, UNDERSCORE};
+use super::text::{ALNUM, Class, DASH, DOT, HIGH, MARKER, QUOTE, REST, SPACE, UNDERSCORE, is};
 use super::words::{ABOUT, SECRET, TOKEN};
 use super::{Candidate, Look, Strength};
 
@@ -156,7 +156,11 @@ pub(super) fn in_text(look: &Look<'_>, end: usize) -> Option<Candidate> {
     }
     let (start, stop) = extent(look, at, separator)?;
     let mut start = start;
-    for scheme in [&b"basic "[..], b"bearer ", b"token ", b"splunk ", b"apikey "] {
+    let schemes: &[&[u8]] = match text.at(start).map(|byte| byte.to_ascii_lowercase()) {
+        Some(b'a' | b'b' | b's' | b't') => &[b"basic ", b"bearer ", b"token ", b"splunk ", b"apikey "],
+        _ => &[],
+    };
+    for scheme in schemes {
         if text.starts_folded(start, scheme) {
             let (from, _) = extent(look, start + scheme.len(), b':')?;
             start = from;
@@ -189,7 +193,14 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
     let (known_start, known_end) = look.extent.get();
     let known = quote.is_none() && separator != b'>' && known_start <= start && start < known_end;
     let mut end = if known { known_end } else { start };
-    while end - start < LONGEST {
+    if quote.is_none() && separator != b'>' {
+        // Nearly all bytes of a value end none.
+        let rest = text.all().get(end..text.len().min(start + LONGEST)).unwrap_or_default();
+        let length = rest.iter().position(|byte| is(*byte, ENDS) && ends(*byte)).unwrap_or(rest.len());
+        text.spend(length + 1);
+        end += length;
+    }
+    while (quote.is_some() || separator == b'>') && end - start < LONGEST {
         let Some(byte) = text.at(end) else { break };
         let stop = match quote {
             Some(quote) if escaped == 0 && byte == b'\\' && text.at(end + 1) == Some(quote) => {
@@ -197,11 +208,7 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
                 continue;
             }
             Some(quote) => byte == quote || escaped == 1 && byte == b'\\' && text.at(end + 1) == Some(quote),
-            None if separator == b'>' => byte == b'<',
-            None => {
-                byte <= b' '
-                    || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|')
-            }
+            None => byte == b'<',
         };
         if stop {
             break;
@@ -216,6 +223,14 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
         }
     }
     (end > start).then_some((start, end))
+}
+
+/// Kinds that what ends a value without quotes is of.
+const ENDS: Class = SPACE | QUOTE | REST;
+
+/// Whether a byte ends a value without quotes.
+fn ends(byte: u8) -> bool {
+    byte <= b' ' || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|')
 }
 
 fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Candidate> {
@@ -243,7 +258,11 @@ fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Cand
 
 /// Whether nothing is there, or something that was masked or is filled in later.
 fn is_nothing(value: &[u8]) -> bool {
-    let known = NOTHING.iter().any(|known| value.eq_ignore_ascii_case(known));
+    // Few of those who are asked for have as many bytes and start so.
+    let first = value.first().map_or(0, u8::to_ascii_lowercase);
+    let known = NOTHING
+        .iter()
+        .any(|known| known.len() == value.len() && known.first() == Some(&first) && value.eq_ignore_ascii_case(known));
     let stars = value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b'#'));
     let filled =
         value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
