@@ -270,21 +270,22 @@ impl<'t> Look<'t> {
 
     /// Whether a word beside `start..end`, or the field's name, speaks of `bit`.
     fn told(&self, bit: Bit, start: usize, end: usize) -> bool {
-        self.said(bit, start, end) != 0
-    }
-
-    /// Which of `bits` words beside `start..end`, or the field's name, speak of.
-    fn said(&self, bits: Bit, start: usize, end: usize) -> Bit {
+        if self.key_bits.0 & bit != 0 {
+            return true;
+        }
         let (mut before, mut after) = (self.before.get(), self.after.get());
         if before.0 != start {
             before = (start, self.rules.words.before(&self.text, &self.quiet, start));
             self.before.set(before);
         }
+        if before.1 & bit != 0 {
+            return true;
+        }
         if after.0 != end {
             after = (end, self.rules.words.after(&self.text, end));
             self.after.set(after);
         }
-        (self.key_bits.0 | before.1 | after.1) & bits
+        after.1 & bit != 0
     }
 
     /// Whether the field's name ends with one of `words`.

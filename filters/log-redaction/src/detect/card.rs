@@ -94,12 +94,13 @@ const GROUPED: &[Shape] = &[
     shape("4-5-6"),
 ];
 
-/// The card that starts with `number`.
-pub(super) fn card(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<Candidate> {
-    let lengths = LENGTHS.get(number.lead()).copied().unwrap_or_default() & number.totals();
-    if lengths == 0 {
-        return None;
-    }
+/// The lengths of cards that start with two digits, one bit each.
+pub(super) fn lengths(lead: usize) -> u32 {
+    LENGTHS.get(lead).copied().unwrap_or_default()
+}
+
+/// The card that starts with `number` and has one of `lengths`.
+pub(super) fn card(look: &Look<'_>, start: usize, number: &Number<'_>, lengths: u32) -> Option<Candidate> {
     for (index, group) in number.groups_of(lengths) {
         let digits = number.digits(group.total);
         let grouped = index > 0;

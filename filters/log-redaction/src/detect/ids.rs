@@ -133,7 +133,7 @@ impl Shapes {
 }
 
 /// The lengths of ids of digits, one bit each: 7 to 18.
-const TOTALS: u32 = (1 << 19) - (1 << 7);
+pub(super) const TOTALS: u32 = (1 << 19) - (1 << 7);
 
 /// The id of digits that starts with `number`, which no letter or digit stands before, and is no fraction.
 pub(super) fn number(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<Candidate> {
@@ -183,25 +183,36 @@ fn ask(
     if !closes(look, end) {
         return None;
     }
-    // Nearly always nothing speaks of one, and few are free.
-    let said = if shape.told.is_empty() { 0 } else { look.said(shape.words, start, end) };
-    if said == 0 && shape.free.is_empty() {
+    // The checks of a few cost less than to read words.
+    let asked = shape.told.len() <= FEW || look.told(shape.words, start, end);
+    if !asked && shape.free.is_empty() {
         return None;
     }
-    let digits = number.digits(total);
     let mut code = [0; 24];
-    let written = digits.iter().map(|digit| b'0' + digit).chain(letter.map(|letter| letter.to_ascii_uppercase()));
-    code.iter_mut().zip(written).for_each(|(place, byte)| *place = byte);
-    let code = code.get(..digits.len() + usize::from(letter.is_some()))?;
-    let right = |index: &usize, strength| {
-        look.text.spend(code.len());
-        let rule = look.rules.ids.get(*index)?;
-        if (rule.check)(code) { look.found_as(id(*index), start, end, strength) } else { None }
+    let whole = look.text.all().get(start..end).unwrap_or_default();
+    let code = if whole.len() == total {
+        whole
+    } else {
+        let digits = number.digits(total).iter().map(|digit| b'0' + digit);
+        let written = digits.chain(letter.map(|letter| letter.to_ascii_uppercase()));
+        code.iter_mut().zip(written).for_each(|(place, byte)| *place = byte);
+        code.get(..total + usize::from(letter.is_some()))?
     };
-    let free = shape.free.iter().find_map(|index| right(index, Strength::Checked));
-    let told = || shape.told.iter().filter(|index| said & bit(**index) != 0);
-    free.or_else(|| told().find_map(|index| right(index, Strength::Told)))
+    let right = |index: &usize| {
+        look.text.spend(code.len());
+        look.rules.ids.get(*index).is_some_and(|rule| (rule.check)(code))
+    };
+    let found = |index: &usize, strength| look.found_as(id(*index), start, end, strength);
+    let free = shape.free.iter().find_map(|index| if right(index) { found(index, Strength::Checked) } else { None });
+    if free.is_some() || !asked {
+        return free;
+    }
+    let told = |index: &&usize| right(index) && look.told(bit(**index), start, end);
+    shape.told.iter().filter(told).find_map(|index| found(index, Strength::Told))
 }
+
+/// So many ids of one shape are checked before their words are asked for.
+const FEW: usize = 3;
 
 /// Words of letters and digits that are ids, by how long they are.
 pub(super) struct Forms(Vec<Vec<Form>>);

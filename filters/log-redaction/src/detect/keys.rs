@@ -96,10 +96,10 @@ struct Heads {
     seen: usize,
     /// A bit for each byte that one starts with, by its last six bits.
     firsts: u64,
-    /// Each with the byte that it starts with, in lower case.
+    /// Each with the byte that it starts with, in lower case, and its text.
     ///
     /// INVARIANT: sorted.
-    all: Vec<(u8, usize)>,
+    all: Vec<(u8, usize, &'static str)>,
 }
 
 struct Row {
@@ -122,7 +122,7 @@ impl Keys {
         let (names, first) = (names(), super::catalog::built() + super::ids::all().count());
         let mut keys = Self { rows: Vec::new(), located: Vec::new(), heads: Vec::new(), keywords: Vec::new() };
         let mut heads: Vec<Head> = Vec::new();
-        let mut parted: BTreeMap<usize, Vec<(u8, usize)>> = BTreeMap::new();
+        let mut parted: BTreeMap<usize, Vec<(u8, usize, &'static str)>> = BTreeMap::new();
         for key in all() {
             let index = names.binary_search(&key.name).unwrap_or(0);
             let pieces = pieces(key.format);
@@ -140,7 +140,7 @@ impl Keys {
                 Some(at) => keys.located.get_mut(at).into_iter().for_each(|rows| rows.push(row)),
                 None => {
                     let first = head.first.to_ascii_lowercase();
-                    parted.entry(head.seen).or_default().push((first, heads.len()));
+                    parted.entry(head.seen).or_default().push((first, heads.len(), head.text));
                     heads.push(head);
                     keys.located.push(vec![row]);
                 }
@@ -148,7 +148,7 @@ impl Keys {
         }
         for (seen, mut all) in parted {
             all.sort_unstable();
-            let firsts = all.iter().fold(0, |firsts, (first, _)| firsts | 1 << (first & 63));
+            let firsts = all.iter().fold(0, |firsts, (first, ..)| firsts | 1 << (first & 63));
             keys.heads.push(Heads { seen, firsts, all });
         }
         (keys, heads)
@@ -236,7 +236,8 @@ pub(super) struct Head {
     /// Whether something else of the key stands before it.
     led: bool,
     first: u8,
-    /// What follows, as a regular expression writes it.
+    text: &'static str,
+    /// What follows its first byte, as a regular expression writes it.
     rest: String,
     /// How many bytes are seen of it.
     seen: usize,
@@ -244,10 +245,11 @@ pub(super) struct Head {
 
 fn head(pieces: &[Piece]) -> Head {
     let led = matches!(pieces.first(), Some(Piece::Some { .. }));
-    let (mut first, mut pattern) = (0, String::new());
+    let (mut first, mut text, mut pattern) = (0, "", String::new());
     let mut rest = pieces.iter().skip(usize::from(led));
     let mut seen = 0;
-    if let Some(Piece::Text(text)) = rest.next() {
+    if let Some(Piece::Text(written)) = rest.next() {
+        text = written;
         seen = text.len();
         first = text.bytes().next().unwrap_or_default();
         text.chars().skip(1).for_each(|character| escaped(character, &mut pattern));
@@ -259,7 +261,7 @@ fn head(pieces: &[Piece]) -> Head {
         pattern.push_str(&format!("{}{{{more}}}", written(*class)));
         seen += more;
     }
-    Head { led, first, rest: pattern, seen }
+    Head { led, first, text, rest: pattern, seen }
 }
 
 fn escaped(character: char, out: &mut String) {
@@ -307,14 +309,17 @@ pub(super) fn located(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> 
     let heads = &look.rules.keys.heads;
     look.text.spend(heads.len());
     for Heads { seen, firsts, all } in heads {
-        let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.all().get(head)) else { continue };
-        let first = first.to_ascii_lowercase();
+        let head = end.checked_sub(*seen).and_then(|head| look.text.all().get(head..)).unwrap_or_default();
+        let Some(first) = head.first().map(u8::to_ascii_lowercase) else { continue };
         // Nearly always none starts so.
         if firsts >> (first & 63) & 1 == 0 {
             continue;
         }
-        let from = all.partition_point(|(known, _)| *known < first);
-        for (_, head) in all.iter().skip(from).take_while(|(known, _)| *known == first) {
+        let from = all.partition_point(|(known, ..)| *known < first);
+        let there = |text: &str| head.starts_with(text.as_bytes());
+        let of_first = all.iter().skip(from).take_while(|(known, ..)| *known == first);
+        for (_, head, _) in of_first.filter(|(.., text)| there(text)) {
+            look.text.spend(*seen);
             let Some(found) = one(look, *head, end) else { continue };
             out.push(found);
             on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });

@@ -63,7 +63,7 @@ pub(super) const fn lettered(shape: Shape, dashed: bool) -> Shape {
     shape << 8 | 31 << 3 | dashed as u64
 }
 
-/// Three bits for what separates groups; 0 for nothing.
+/// As `code`, by a table.
 #[inline]
 fn code_of(separator: u8) -> u64 {
     const CODES: [u8; 16] = {
@@ -78,6 +78,7 @@ fn code_of(separator: u8) -> u64 {
     CODES.get(usize::from(separator.wrapping_sub(b' '))).copied().unwrap_or_default().into()
 }
 
+/// Three bits for what separates groups; 0 for nothing.
 const fn code(separator: u8) -> u64 {
     match separator {
         b' ' => 1,
@@ -128,12 +129,12 @@ impl<'t> Number<'t> {
             totals |= 1 << total;
             count += 1;
             let (separator, next) = separator(bytes, at);
-            after = separator;
+            after = separator & 7;
             if separator == 0 {
                 break;
             }
             // What comes next is not looked for behind a no-break space.
-            whole &= bytes.get(at) != Some(&0xc2);
+            whole &= separator & WIDE == 0;
             at = next;
             if count == GROUPS {
                 cut = total + digits(bytes, at) > DIGITS;
@@ -270,6 +271,9 @@ const fn others(eight: u64) -> u64 {
     (((from_nought & !HIGH) + 0x7676_7676_7676_7676) | from_nought) & HIGH
 }
 
+/// What a no-break space has besides the three bits of a blank.
+const WIDE: u64 = 8;
+
 /// The three bits of the separator at `at`, and where the digit after it stands; 0 where none is, or no digit after it.
 #[inline]
 fn separator(bytes: &[u8], at: usize) -> (u64, usize) {
@@ -278,7 +282,7 @@ fn separator(bytes: &[u8], at: usize) -> (u64, usize) {
         [b' ', b'(', b'0'..=b'9', ..] => (code(b'('), at + 2),
         [b')', b' ' | b'-' | b'.', b'0'..=b'9', ..] => (code(b')'), at + 2),
         // The no-break space that word processors put between groups.
-        [0xc2, 0xa0, b'0'..=b'9', ..] => (code(b' '), at + 2),
+        [0xc2, 0xa0, b'0'..=b'9', ..] => (code(b' ') | WIDE, at + 2),
         _ => (0, at),
     }
 }

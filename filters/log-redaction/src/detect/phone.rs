@@ -254,8 +254,17 @@ pub(super) fn plus(look: &Look<'_>, end: usize) -> Option<Candidate> {
     finish(look, start, found, &number)
 }
 
-/// The national number that starts at `start`, or one with `00` before the country's code.
-pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<Candidate> {
+/// The lengths that a number may have which starts with two digits, one bit each: those of national numbers, and all behind
+/// `00`.
+pub(super) fn lengths(lead: usize, number: &Number<'_>) -> u32 {
+    // No shape of digits alone is free.
+    let free = if number.groups().len() > 1 { FREE_TOTALS } else { 0 };
+    let national = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
+    if lead == 0 { u32::MAX } else { national | free }
+}
+
+/// The national number that starts at `start` and may have one of `lengths`, or one with `00` before the country's code.
+pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>, lengths: u32) -> Option<Candidate> {
     let text = &look.text;
     let before = text.before(start);
     if before == Some(b'+') || before == Some(b'-') && !text.opens(start - 1, ALNUM) {
@@ -270,16 +279,15 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>) -> Op
     {
         return finish(look, open, group, number);
     }
-    let lengths = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
-    // No shape of digits alone is free.
-    let free = if number.groups().len() > 1 { FREE_TOTALS } else { 0 };
-    for (index, group) in number.groups_of(lengths | free) {
+    let national = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
+    for (index, group) in number.groups_of(lengths & (national | FREE_TOTALS)) {
         // What has dots like an address, or blanks between single digits, is something else.
         let odd = || {
-            index == 3 && number.groups().take(index).all(|group| group.separator == b'.')
-                || number.groups().take(index).filter(|group| group.size == 1).count() > 1
+            let before = || number.groups().take(index);
+            index == 3 && before().all(|group| group.separator == b'.')
+                || index > 1 && before().filter(|group| group.size == 1).count() > 1
         };
-        let fits = lengths >> group.total & 1 == 1;
+        let fits = national >> group.total & 1 == 1;
         if is_free(number, &group) || fits && !odd() && look.told(PHONE, start, group.end) {
             return finish(look, open, group, number);
         }

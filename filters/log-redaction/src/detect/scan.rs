@@ -428,9 +428,13 @@ fn one(look: &Look<'_>, number: &Number<'_>) -> Option<Candidate> {
     if !text.opens(start, ALNUM) || text.is_before(start, DOT) && !text.opens(start - 1, DIGIT) {
         return None;
     }
-    card::card(look, start, number)
-        .or_else(|| ids::number(look, start, number))
-        .or_else(|| phone::national(look, start, number))
+    // Most numbers are too long or too short for how they start.
+    let (lead, totals) = (number.lead(), number.totals());
+    let lengths = card::lengths(lead) & totals;
+    let card = if lengths == 0 { None } else { card::card(look, start, number, lengths) };
+    let found = if totals & ids::TOTALS == 0 { card } else { card.or_else(|| ids::number(look, start, number)) };
+    let lengths = phone::lengths(lead, number) & totals;
+    if lengths == 0 { found } else { found.or_else(|| phone::national(look, start, number, lengths)) }
 }
 
 /// Whether a date starts at `at`, as in `2026-11-29`: nearly every line has one.

@@ -12,83 +12,90 @@ const LONGEST: usize = 1024;
 /// How much of it is looked at to say whether it is one.
 const LOOKED_AT: usize = 256;
 
-/// What is written where no value is, and what sentences go on with.
-const NOTHING: &[&[u8]] = &[
-    b"null",
-    b"nil",
-    b"none",
-    b"undefined",
-    b"true",
-    b"false",
-    b"redacted",
-    b"filtered",
-    b"masked",
-    b"hidden",
-    b"required",
-    b"invalid",
-    b"incorrect",
-    b"missing",
-    b"expired",
-    b"wrong",
-    b"ok",
-    b"failed",
-    b"must",
-    b"empty",
-    b"unset",
-    b"not",
-    b"is",
-    b"was",
-    b"the",
-    b"a",
-    b"n/a",
-    b"yes",
-    b"no",
-    b"string",
-    b"<nil>",
-    b"[filtered]",
-    b"[hidden]",
-    b"[masked]",
-    b"optional",
-    b"denied",
-    b"rejected",
-    b"accepted",
-    b"set",
-    b"present",
-    b"absent",
-    b"unknown",
-    b"bearer",
-    b"basic",
-    b"secret",
-    b"password",
-    b"changed",
-    b"mismatch",
-    b"too",
-    b"cannot",
-    b"for",
-    b"from",
-    b"in",
-    b"to",
-    b"with",
-    b"and",
-    b"or",
-    b"on",
-    b"by",
-    b"authentication",
-    b"plain",
-    b"default",
-    b"some",
-    b"any",
-    b"no,",
-    b"unauthorized",
-    b"forbidden",
-    b"revoked",
-    b"valid",
-    b"success",
-    b"error",
-    b"user",
-    b"disabled",
-    b"enabled",
-];
+/// Whether it is written where no value is, or what sentences go on with.
+fn is_no_value(value: &[u8]) -> bool {
+    let mut lower = [0; 14];
+    let Some(place) = lower.get_mut(..value.len()) else { return false };
+    place.copy_from_slice(value);
+    place.make_ascii_lowercase();
+    matches!(
+        &*place,
+        b"null"
+            | b"nil"
+            | b"none"
+            | b"undefined"
+            | b"true"
+            | b"false"
+            | b"redacted"
+            | b"filtered"
+            | b"masked"
+            | b"hidden"
+            | b"required"
+            | b"invalid"
+            | b"incorrect"
+            | b"missing"
+            | b"expired"
+            | b"wrong"
+            | b"ok"
+            | b"failed"
+            | b"must"
+            | b"empty"
+            | b"unset"
+            | b"not"
+            | b"is"
+            | b"was"
+            | b"the"
+            | b"a"
+            | b"n/a"
+            | b"yes"
+            | b"no"
+            | b"string"
+            | b"<nil>"
+            | b"[filtered]"
+            | b"[hidden]"
+            | b"[masked]"
+            | b"optional"
+            | b"denied"
+            | b"rejected"
+            | b"accepted"
+            | b"set"
+            | b"present"
+            | b"absent"
+            | b"unknown"
+            | b"bearer"
+            | b"basic"
+            | b"secret"
+            | b"password"
+            | b"changed"
+            | b"mismatch"
+            | b"too"
+            | b"cannot"
+            | b"for"
+            | b"from"
+            | b"in"
+            | b"to"
+            | b"with"
+            | b"and"
+            | b"or"
+            | b"on"
+            | b"by"
+            | b"authentication"
+            | b"plain"
+            | b"default"
+            | b"some"
+            | b"any"
+            | b"no,"
+            | b"unauthorized"
+            | b"forbidden"
+            | b"revoked"
+            | b"valid"
+            | b"success"
+            | b"error"
+            | b"user"
+            | b"disabled"
+            | b"enabled"
+    )
+}
 
 /// The locators: a word and what separates it from its value, and options of a command line.
 pub(super) const FIELD: &str = concat!(
@@ -258,11 +265,7 @@ fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Cand
 
 /// Whether nothing is there, or something that was masked or is filled in later.
 fn is_nothing(value: &[u8]) -> bool {
-    // Few of those who are asked for have as many bytes and start so.
-    let first = value.first().map_or(0, u8::to_ascii_lowercase);
-    let known = NOTHING
-        .iter()
-        .any(|known| known.len() == value.len() && known.first() == Some(&first) && value.eq_ignore_ascii_case(known));
+    let known = is_no_value(value);
     let stars = value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b'#'));
     let filled =
         value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
