@@ -523,3 +523,48 @@ fn crc_is_right(body: &[u8]) -> bool {
         right
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detectors, Selection};
+
+    #[test]
+    fn keys_by_the_text_of_their_heads_are_those_that_all_heads_are_asked_for() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let mut state = 53_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let mut some = 0;
+        for round in 0..20_000 {
+            let row = &detectors.rules.keys.rows[round % detectors.rules.keys.rows.len()];
+            let mut text = String::from(" ");
+            for piece in &row.pieces {
+                match piece {
+                    Piece::Text(written) => text.push_str(written),
+                    Piece::Some { class, least, .. } => {
+                        let signs: Vec<u8> = (33..127).filter(|byte| super::super::text::is(*byte, *class)).collect();
+                        text.extend((0..(*least).min(64)).map(|_| char::from(signs[below(signs.len())])));
+                    }
+                }
+            }
+            if below(4) == 0 {
+                text = text.to_lowercase();
+            }
+            let look = Look::new(text.as_bytes(), &detectors.rules, b"", (0, 0));
+            for end in 1..text.len().min(40) {
+                let mut found = Vec::new();
+                located(&look, end, &mut found);
+                let heads = detectors.rules.keys.heads.iter().flat_map(|heads| &heads.all);
+                let plain: Vec<Candidate> = heads.filter_map(|(_, head, _)| one(&look, *head, end)).collect();
+                let told = |all: &[Candidate]| all.iter().map(|one| (one.start, one.end, one.id)).collect::<Vec<_>>();
+                let (found, plain) = (told(&found), told(&plain));
+                assert_eq!(found, plain, "{text} up to {end}");
+                some += found.len();
+            }
+        }
+        assert!(some > 5_000, "{some}");
+    }
+}

@@ -273,3 +273,15 @@ fn is_nothing(value: &[u8]) -> bool {
     let bracket = value.first() == Some(&b'<') && value.last() == Some(&b'>');
     known || stars || filled || shown || bracket || value.starts_with(b"[REDACTED") || value == b"["
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_value_is_of_the_kinds_that_are_looked_at() {
+        for byte in 0..=255 {
+            assert!(!ends(byte) || is(byte, ENDS), "{byte}");
+        }
+    }
+}
