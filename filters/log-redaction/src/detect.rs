@@ -233,6 +233,8 @@ struct Look<'t> {
     /// What the words before a place, and those after one, speak of, as they were read last.
     before: Cell<(usize, Bit)>,
     after: Cell<(usize, Bit)>,
+    /// Where none of them speaks of anything.
+    quiet: Cell<words::Quiet<'t>>,
     /// The value without quotes that was walked last.
     extent: Cell<(usize, usize)>,
 }
@@ -247,6 +249,7 @@ impl<'t> Look<'t> {
             key_bits,
             before: none(),
             after: none(),
+            quiet: Cell::default(),
             extent: Cell::new((usize::MAX, 0)),
         }
     }
@@ -270,18 +273,19 @@ impl<'t> Look<'t> {
         if self.key_bits.0 & bit != 0 {
             return true;
         }
-        let read = |cell: &Cell<(usize, Bit)>, at: usize, words: fn(&Text<'t>, usize) -> &'t [u8]| {
-            let (known, bits) = cell.get();
-            if known == at {
-                return bits;
-            }
-            let words = words(&self.text, at);
-            self.text.spend(2 * words.len());
-            let bits = self.rules.words.speak_of(words);
-            cell.set((at, bits));
-            bits
-        };
-        read(&self.before, start, words::before) & bit != 0 || read(&self.after, end, words::after) & bit != 0
+        let (mut before, mut after) = (self.before.get(), self.after.get());
+        if before.0 != start {
+            before = (start, self.rules.words.before(&self.text, &self.quiet, start));
+            self.before.set(before);
+        }
+        if before.1 & bit != 0 {
+            return true;
+        }
+        if after.0 != end {
+            after = (end, self.rules.words.after(&self.text, end));
+            self.after.set(after);
+        }
+        after.1 & bit != 0
     }
 
     /// Whether the field's name ends with one of `words`.

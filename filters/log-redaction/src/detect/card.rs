@@ -94,18 +94,17 @@ const GROUPED: &[Shape] = &[
     shape("4-5-6"),
 ];
 
-/// The card that starts with `number`.
-pub(super) fn card(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
-    if !matches!(number.digits(1), [1..=6 | 8 | 9]) {
-        return None;
-    }
-    for (index, group) in number.groups().iter().enumerate().rev() {
-        if !(12..=19).contains(&group.total) {
-            continue;
-        }
+/// The lengths of cards that start with two digits, one bit each.
+pub(super) fn lengths(lead: usize) -> u32 {
+    LENGTHS.get(lead).copied().unwrap_or_default()
+}
+
+/// The card that starts with `number` and has one of `lengths`.
+pub(super) fn card(look: &Look<'_>, start: usize, number: &Number<'_>, lengths: u32) -> Option<Candidate> {
+    for (index, group) in number.groups_of(lengths) {
         let digits = number.digits(group.total);
         let grouped = index > 0;
-        if !issued(digits) || grouped && !is_grouped(number, index) || !luhn(digits) || flat(digits) {
+        if !in_a_range(digits) || grouped && !is_grouped(number, index) || !luhn(digits) || flat(digits) {
             continue;
         }
         let told = || look.told(CARD, start, group.end);
@@ -143,20 +142,13 @@ fn apart(look: &Look<'_>, start: usize, end: usize, grouped: bool) -> bool {
 }
 
 /// Whether the groups up to the `last`th are those of a card, one kind of separator between them.
-fn is_grouped(number: &Number, last: usize) -> bool {
-    let groups = number.groups();
-    let Some(first) = groups.first() else { return false };
-    let same = groups.iter().take(last).all(|group| group.separator == first.separator);
+fn is_grouped(number: &Number<'_>, last: usize) -> bool {
+    let Some(first) = number.groups().next() else { return false };
+    let same = number.groups().take(last).all(|group| group.separator == first.separator);
     // As if dashes stood there, whatever does.
-    let sizes = groups.iter().take(last + 1).fold(0, |shape: Shape, group| shape << 8 | (group.size as u64) << 3 | 2);
+    let sizes = number.groups().take(last + 1).fold(0, |shape: Shape, group| shape << 8 | (group.size as u64) << 3 | 2);
     let dashed = sizes & !(7 << (8 * last));
     same && matches!(first.separator, b' ' | b'-' | b'.') && GROUPED.contains(&dashed)
-}
-
-fn issued(digits: &[u8]) -> bool {
-    let [first, second, ..] = digits else { return false };
-    let lengths = LENGTHS.get(usize::from(*first) * 10 + usize::from(*second)).copied().unwrap_or_default();
-    lengths >> digits.len() & 1 == 1 && in_a_range(digits)
 }
 
 fn in_a_range(digits: &[u8]) -> bool {
@@ -169,6 +161,11 @@ fn in_a_range(digits: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whether the lengths by two digits say so, and a range.
+    fn issued(digits: &[u8]) -> bool {
+        LENGTHS[usize::from(digits[0]) * 10 + usize::from(digits[1])] >> digits.len() & 1 == 1 && in_a_range(digits)
+    }
 
     #[test]
     fn what_is_no_card_by_two_digits_and_its_length_is_in_no_range() {

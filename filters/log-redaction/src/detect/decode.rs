@@ -3,6 +3,7 @@
 use base64::Engine;
 
 use super::runs::RUN;
+use super::text::{HEX, LOWER, UPPER, kind_of};
 use super::token::{STANDARD, URL_SAFE};
 
 /// How much is decoded at once, and by how much one piece overlaps the next, in bytes.
@@ -106,8 +107,36 @@ fn unicode(digits: &[u8]) -> Option<(char, usize)> {
 
 /// Whether a run may be base64 of text: letters of both cases, and more than hexadecimal digits.
 pub(super) fn may_be_base64(run: &[u8]) -> bool {
-    let head = run.get(..run.len().min(64)).unwrap_or_default();
-    let upper = head.iter().any(u8::is_ascii_uppercase);
-    let lower = head.iter().any(u8::is_ascii_lowercase);
-    upper && lower && !head.iter().all(u8::is_ascii_hexdigit) && run.len() >= RUN
+    let mut seen = 0;
+    let enough = |byte: &u8| {
+        seen |= kind_of(*byte);
+        seen & UPPER != 0 && seen & LOWER != 0 && seen & !HEX != 0
+    };
+    run.len() >= RUN && run.iter().take(64).any(enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_may_be_base64_where_its_letters_say_so_each_by_itself() {
+        let mut state = 31_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let mut some = 0;
+        for _ in 0..100_000 {
+            let (length, signs) = (below(80), 1 + below(12));
+            let run: Vec<u8> = (0..length).map(|_| b"0aAb5F-zZ/+_"[below(signs)]).collect();
+            let head = &run[..run.len().min(64)];
+            let upper = head.iter().any(u8::is_ascii_uppercase);
+            let lower = head.iter().any(u8::is_ascii_lowercase);
+            let plain = upper && lower && !head.iter().all(u8::is_ascii_hexdigit) && run.len() >= RUN;
+            assert_eq!(may_be_base64(&run), plain, "{}", String::from_utf8_lossy(&run));
+            some += usize::from(plain);
+        }
+        assert!(some > 10_000, "{some}");
+    }
 }

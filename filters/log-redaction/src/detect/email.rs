@@ -2,8 +2,8 @@
 
 use super::catalog::Built;
 use super::text::{
-    ALNUM, COLON, DASH, DIGIT, DOT, HEX, HIGH, LETTER, MARKER, PERCENT, PLUS, QUOTE, SLASH, SPACE, TILDE, Text,
-    UNDERSCORE,
+    ALNUM, COLON, DASH, DIGIT, DOT, HEX, HIGH, LETTER, MARKER, PERCENT, PLUS, QUOTE, REST, SLASH, SPACE, TILDE, Text,
+    UNDERSCORE, is,
 };
 use super::{Candidate, Look, Strength};
 
@@ -243,27 +243,7 @@ fn top_level(look: &Look<'_>, from: usize, class: u32) -> Option<usize> {
 #[allow(clippy::option_option, reason = "a URL's name that stays must not be taken for mail")]
 fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
     let text = &look.text;
-    let before = text.all().get(at.saturating_sub(USERINFO + 1)..at)?;
-    let (mut slashes, mut signs) = (0, 0);
-    let mut found = None;
-    for (nth, byte) in before.iter().rev().enumerate() {
-        if *byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | b'`' | b'?') {
-            break;
-        }
-        let start = at - nth;
-        text.spend(1);
-        if *byte == b'/' && text.ends(start, b"://") {
-            found = Some(start);
-            break;
-        }
-        slashes += usize::from(*byte == b'/');
-        // A password may have one; with more of them a text of nothing else would be walked again and again.
-        signs += usize::from(*byte == b'@');
-        if signs > 1 {
-            break;
-        }
-    }
-    let found = found?;
+    let (found, slashes) = behind_scheme(text, at)?;
     // https://host/~ada@example.com: what stands before the first `/` is a host.
     if slashes > 0 && !text.slice(found, at).contains(&b':') || found == at {
         return None;
@@ -294,6 +274,32 @@ fn userinfo(look: &Look<'_>, at: usize) -> Option<Option<Candidate>> {
     Some(look.found(built, found, at, Strength::Checked))
 }
 
+/// Where the name before an `@` starts that stands in a URL, and how many slashes are in it.
+fn behind_scheme(text: &Text<'_>, at: usize) -> Option<(usize, usize)> {
+    let before = text.all().get(at.saturating_sub(USERINFO + 1)..at)?;
+    let (mut slashes, mut signs, mut start) = (0, 0, at);
+    let found = before.iter().rev().find_map(|byte| {
+        let here = start;
+        start -= 1;
+        // Nearly all bytes are no sign of anything.
+        if !is(*byte, SLASH | SPACE | QUOTE | REST) && *byte > b' ' {
+            return None;
+        }
+        match byte {
+            0..=b' ' | b'"' | b'<' | b'>' | b'`' | b'?' => return Some(None),
+            b'/' if text.all().get(..here).is_some_and(|all| all.ends_with(b"://")) => return Some(Some(here)),
+            b'/' => slashes += 1,
+            // A password may have one; with more of them a text of nothing else would be walked again and again.
+            b'@' if signs > 0 => return Some(None),
+            b'@' => signs += 1,
+            _ => {}
+        }
+        None
+    });
+    text.spend(at - start);
+    Some((found??, slashes))
+}
+
 fn placeholder(info: &[u8]) -> bool {
     matches!(info, b"REDACTED:REDACTED" | b"REDACTED" | b"***:***" | b"user:***")
 }
@@ -301,6 +307,9 @@ fn placeholder(info: &[u8]) -> bool {
 /// `user:password@tcp(host:3306)/name` of Go, `user/password@//host` of Oracle.
 fn dsn(look: &Look<'_>, at: usize) -> Option<Candidate> {
     let text = &look.text;
+    if !matches!(text.at(at + 1)?, b't' | b'T' | b'u' | b'U' | b'c' | b'C' | b'/') {
+        return None;
+    }
     let go = [&b"tcp("[..], b"unix(", b"udp(", b"cloudsql("].iter().any(|after| text.starts_folded(at + 1, after));
     let thin = text.starts(at + 1, b"//");
     if !go && !thin {
@@ -329,6 +338,47 @@ fn dsn(look: &Look<'_>, at: usize) -> Option<Candidate> {
 mod tests {
     use super::*;
     use crate::detect::{Detectors, Selection};
+
+    /// As `behind_scheme`, sign by sign.
+    fn plain(text: &[u8], at: usize) -> Option<(usize, usize)> {
+        let (mut slashes, mut signs) = (0, 0);
+        for (nth, byte) in text[at.saturating_sub(USERINFO + 1)..at].iter().rev().enumerate() {
+            if *byte <= b' ' || b"\"<>`?".contains(byte) {
+                return None;
+            }
+            if *byte == b'/' && text[..at - nth].ends_with(b"://") {
+                return Some((at - nth, slashes));
+            }
+            slashes += usize::from(*byte == b'/');
+            signs += usize::from(*byte == b'@');
+            if signs > 1 {
+                return None;
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_name_in_a_url_starts_where_it_does_sign_by_sign() {
+        let mut state = 37_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let (mut some, mut none) = (0, 0);
+        for _ in 0..100_000 {
+            let length = if below(50) == 0 { 300 } else { below(20) };
+            let mut text = if below(2) == 0 { b"x://".to_vec() } else { Vec::new() };
+            for _ in 0..length {
+                text.push(if below(12) == 0 { below(256) as u8 } else { b"ab:/@c1.-_%"[below(11)] });
+            }
+            let found = behind_scheme(&Text::new(&text), text.len());
+            assert_eq!(found, plain(&text, text.len()), "{}", String::from_utf8_lossy(&text));
+            some += usize::from(found.is_some());
+            none += usize::from(found.is_none());
+        }
+        assert!(some > 10_000 && none > 10_000, "{some}, {none}");
+    }
 
     #[test]
     fn an_at_sign_that_stands_alone_is_of_no_address() {

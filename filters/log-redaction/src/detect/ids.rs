@@ -63,75 +63,102 @@ pub(super) fn id(index: usize) -> DetectorId {
     DetectorId((super::catalog::built() + index) as u16)
 }
 
-/// A shape, whose it is, and whether it counts by itself.
-pub(super) struct Shape {
+/// How ids are written: a shape, whose it is by itself, and whose it is with a word.
+struct Shape {
     written: number::Shape,
-    index: usize,
-    free: bool,
+    free: Vec<usize>,
+    told: Vec<usize>,
+    /// Whose words are asked for.
+    words: Bit,
 }
 
-/// All shapes, sorted, and one bit for each by its hash: most numbers are written as no id is.
+/// All shapes, and where each stands by its hash: most numbers are written as no id is.
 pub(super) struct Shapes {
     all: Vec<Shape>,
-    known: [u64; 64],
+    /// INVARIANT: most are empty, so that a search ends: one more than where it stands.
+    places: [u8; PLACES],
 }
 
-fn hash(written: number::Shape) -> (usize, u32) {
-    let hash = (written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize;
-    (hash / 64, (hash % 64) as u32)
+const PLACES: usize = 512;
+
+fn hash(written: number::Shape) -> usize {
+    (written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize % PLACES
 }
 
 impl Shapes {
     pub(super) fn new() -> Self {
-        let mut shapes = Self { all: Vec::new(), known: [0; 64] };
+        let mut shapes = Self { all: Vec::new(), places: [0; PLACES] };
         for (index, id) in all().enumerate() {
-            let one = |free| move |written: &&'static str| Shape { written: number::shape(written), index, free };
-            shapes.all.extend(id.free.iter().map(one(true)));
-            shapes.all.extend(id.told.iter().map(one(false)));
+            id.free.iter().for_each(|written| shapes.add(number::shape(written), index, true));
+            id.told.iter().for_each(|written| shapes.add(number::shape(written), index, false));
         }
-        shapes.all.sort_by_key(|shape| (shape.written, !shape.free));
-        for shape in &shapes.all {
-            let (word, bit) = hash(shape.written);
-            if let Some(word) = shapes.known.get_mut(word) {
-                *word |= 1 << bit;
+        for (index, shape) in shapes.all.iter().enumerate() {
+            let mut at = hash(shape.written);
+            while let Some(place) = shapes.places.get_mut(at) {
+                if *place == 0 {
+                    *place = index as u8 + 1;
+                    break;
+                }
+                at = (at + 1) % PLACES;
             }
         }
         shapes
     }
 
-    /// Those that are written so.
-    fn of(&self, written: number::Shape) -> &[Shape] {
-        let (word, bit) = hash(written);
-        if self.known.get(word).is_none_or(|word| word >> bit & 1 == 0) {
-            return &[];
+    fn add(&mut self, written: number::Shape, index: usize, free: bool) {
+        if !self.all.iter().any(|known| known.written == written) {
+            self.all.push(Shape { written, free: Vec::new(), told: Vec::new(), words: 0 });
         }
-        let from = self.all.partition_point(|known| known.written < written);
-        let count = self.all.iter().skip(from).take_while(|known| known.written == written).count();
-        self.all.get(from..from + count).unwrap_or_default()
+        let Some(shape) = self.all.iter_mut().find(|known| known.written == written) else { return };
+        if free {
+            shape.free.push(index);
+        } else {
+            shape.told.push(index);
+            shape.words |= bit(index);
+        }
+    }
+
+    /// Those that are written so.
+    #[inline]
+    fn of(&self, written: number::Shape) -> Option<&Shape> {
+        let mut at = hash(written);
+        loop {
+            let shape = self.all.get(usize::from(*self.places.get(at)?).checked_sub(1)?)?;
+            if shape.written == written {
+                return Some(shape);
+            }
+            at = (at + 1) % PLACES;
+        }
     }
 }
 
-/// The id of digits that starts with `number`.
-pub(super) fn number(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
-    let text = &look.text;
-    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && !text.opens(start - 1, DIGIT) {
-        return None;
-    }
-    let groups = number.groups();
-    for group in groups.iter().rev() {
-        if !(7..=18).contains(&group.total) {
-            continue;
-        }
-        let digits = number.digits(group.total);
-        if let Some(found) = ask(look, (start, group.end), group.shape, digits, None) {
+/// The lengths of ids of digits, one bit each: 7 to 18.
+pub(super) const TOTALS: u32 = (1 << 19) - (1 << 7);
+
+/// The id of digits that starts with `number`, which no letter or digit stands before, and is no fraction.
+pub(super) fn number(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<Candidate> {
+    let shapes = &look.rules.shapes;
+    for (index, group) in number.groups_of(TOTALS) {
+        if let Some(shape) = shapes.of(group.shape)
+            && let Some(found) = ask(look, (start, group.end), shape, (number, group.total), None)
+        {
             return Some(found);
         }
-        // The letter after digits belongs to some ids.
-        let dashed = look.text.at(group.end) == Some(b'-');
-        let at = group.end + usize::from(dashed);
-        if let Some(letter) = look.text.at(at).filter(u8::is_ascii_alphabetic) {
-            let shape = number::lettered(group.shape, dashed);
-            if let Some(found) = ask(look, (start, at + 1), shape, digits, Some(letter)) {
+        // The letter after digits belongs to some ids: another group has none before it.
+        if index + 1 < number.groups().len() {
+            continue;
+        }
+        let (dashed, letter) = match look.text.all().get(group.end..).unwrap_or_default() {
+            [b'-', letter, ..] => (true, *letter),
+            [letter, ..] => (false, *letter),
+            [] => continue,
+        };
+        look.text.spend(2);
+        if letter.is_ascii_alphabetic()
+            && let Some(shape) = shapes.of(number::lettered(group.shape, dashed))
+        {
+            let end = group.end + usize::from(dashed) + 1;
+            if let Some(found) = ask(look, (start, end), shape, (number, group.total), Some(letter)) {
                 return Some(found);
             }
         }
@@ -145,43 +172,65 @@ fn closes(look: &Look<'_>, end: usize) -> bool {
     text.closes(end, ALNUM) && !longer
 }
 
+/// The id that so many digits of a number are, which are written as `shape`, with a letter after them or none.
 fn ask(
     look: &Look<'_>,
     (start, end): (usize, usize),
-    shape: number::Shape,
-    digits: &[u8],
+    shape: &Shape,
+    (number, total): (&Number<'_>, usize),
     letter: Option<u8>,
 ) -> Option<Candidate> {
-    let known = look.rules.shapes.of(shape);
-    if known.is_empty() || !closes(look, end) {
+    if !closes(look, end) {
+        return None;
+    }
+    // The checks of a few cost less than to read words.
+    let asked = shape.told.len() <= FEW || look.told(shape.words, start, end);
+    if !asked && shape.free.is_empty() {
         return None;
     }
     let mut code = [0; 24];
-    let written = digits.iter().map(|digit| b'0' + digit).chain(letter.map(|letter| letter.to_ascii_uppercase()));
-    code.iter_mut().zip(written).for_each(|(place, byte)| *place = byte);
-    let code = code.get(..digits.len() + usize::from(letter.is_some()))?;
-    for known in known {
-        let rule = look.rules.ids.get(known.index)?;
+    let whole = look.text.all().get(start..end).unwrap_or_default();
+    let code = if whole.len() == total {
+        whole
+    } else {
+        let digits = number.digits(total).iter().map(|digit| b'0' + digit);
+        let written = digits.chain(letter.map(|letter| letter.to_ascii_uppercase()));
+        code.iter_mut().zip(written).for_each(|(place, byte)| *place = byte);
+        code.get(..total + usize::from(letter.is_some()))?
+    };
+    let right = |index: &usize| {
         look.text.spend(code.len());
-        if (rule.check)(code) && (known.free || look.told(bit(known.index), start, end)) {
-            let strength = if known.free { Strength::Checked } else { Strength::Told };
-            if let Some(found) = look.found_as(id(known.index), start, end, strength) {
-                return Some(found);
-            }
-        }
+        look.rules.ids.get(*index).is_some_and(|rule| (rule.check)(code))
+    };
+    let found = |index: &usize, strength| look.found_as(id(*index), start, end, strength);
+    let free = shape.free.iter().find_map(|index| if right(index) { found(index, Strength::Checked) } else { None });
+    if free.is_some() || !asked {
+        return free;
     }
-    None
+    let told = |index: &&usize| right(index) && look.told(bit(**index), start, end);
+    shape.told.iter().filter(told).find_map(|index| found(index, Strength::Told))
 }
 
+/// So many ids of one shape are checked before their words are asked for.
+const FEW: usize = 3;
+
 /// Words of letters and digits that are ids, by how long they are.
-pub(super) struct Forms(Vec<Vec<(usize, usize)>>);
+pub(super) struct Forms(Vec<Vec<Form>>);
+
+/// Whose form it is, which one of that, and how it is written.
+struct Form {
+    index: usize,
+    form: usize,
+    written: &'static [u8],
+}
 
 impl Forms {
     pub(super) fn new() -> Self {
-        let mut forms = vec![Vec::new(); LONGEST + 1];
+        let mut forms: Vec<Vec<Form>> = (0..=LONGEST).map(|_| Vec::new()).collect();
         for (index, id) in all().enumerate() {
             for (form, lettered) in id.lettered.iter().enumerate().filter(|(_, lettered)| lettered.pattern.is_empty()) {
-                forms.get_mut(lettered.written.len()).into_iter().for_each(|list| list.push((index, form)));
+                let written = lettered.written.as_bytes();
+                forms.get_mut(written.len()).into_iter().for_each(|list| list.push(Form { index, form, written }));
             }
         }
         Self(forms)
@@ -198,7 +247,23 @@ pub(super) const LONGEST: usize = 18;
 /// The id that all of the word `start..end` is.
 pub(super) fn word(look: &Look<'_>, start: usize, end: usize) -> Option<Candidate> {
     let forms = look.rules.forms.0.get(end - start)?;
-    forms.iter().find_map(|(index, form)| lettered(look, *index, *form, end))
+    let word = look.text.all().get(start..end)?;
+    forms.iter().find_map(|form| {
+        // Few words are written as one: nearly always their ends say so.
+        look.text.spend(2);
+        let right = word.iter().zip(form.written).rev().all(|(byte, form)| fits(*byte, *form));
+        if right { lettered(look, form.index, form.form, end) } else { None }
+    })
+}
+
+/// Whether a letter or digit may stand where a form is written so.
+#[inline]
+fn fits(byte: u8, form: u8) -> bool {
+    match form {
+        b'A' => byte.is_ascii_alphabetic(),
+        b'9' => byte.is_ascii_digit(),
+        _ => true,
+    }
 }
 
 /// The id with letters that ends at `end`: the `form`th of the `index`th.
@@ -214,12 +279,7 @@ pub(super) fn lettered(look: &Look<'_>, index: usize, form: usize, end: usize) -
         match text.at(start)? {
             byte if byte.is_ascii_alphanumeric() => {
                 left -= 1;
-                let right = match form.written.as_bytes().get(left)? {
-                    b'A' => byte.is_ascii_alphabetic(),
-                    b'9' => byte.is_ascii_digit(),
-                    _ => true,
-                };
-                if !right {
+                if !fits(byte, *form.written.as_bytes().get(left)?) {
                     return None;
                 }
                 *code.get_mut(left)? = byte.to_ascii_uppercase();
@@ -307,4 +367,108 @@ fn mod_11_10(bytes: &[u8]) -> bool {
         (if sum == 0 { 10 } else { sum } * 2) % 11
     });
     (11 - product) % 10 == digit(*check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detectors, Selection, words};
+
+    /// As `number`, each shape of each id by itself, and words as they are told one by one.
+    fn plain(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<(usize, usize, DetectorId)> {
+        for group in number.groups().rev().filter(|group| (7..=18).contains(&group.total)) {
+            let dashed = look.text.at(group.end) == Some(b'-');
+            let at = group.end + usize::from(dashed);
+            let letter = look.text.at(at).filter(u8::is_ascii_alphabetic);
+            let lettered = letter.map(|letter| (at + 1, number::lettered(group.shape, dashed), Some(letter)));
+            for (end, shape, letter) in [Some((group.end, group.shape, None)), lettered].into_iter().flatten() {
+                let digits = number.digits(group.total).iter().map(|digit| b'0' + digit);
+                let code: Vec<u8> = digits.chain(letter.map(|letter| letter.to_ascii_uppercase())).collect();
+                for free in [true, false] {
+                    for (index, rule) in all().enumerate() {
+                        let written = if free { rule.free } else { rule.told };
+                        if written.iter().any(|written| number::shape(written) == shape)
+                            && closes(look, end)
+                            && (rule.check)(&code)
+                            && (free || look.told(bit(index), start, end))
+                        {
+                            return Some((start, end, id(index)));
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn ids_by_their_shapes_are_those_that_all_are_asked_for() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let mut state = 41_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let written: Vec<&str> = all().flat_map(|id| id.free.iter().chain(id.told)).copied().collect();
+        let known: Vec<&str> = all().flat_map(|id| id.words).copied().collect();
+        let (mut free, mut told) = (0, 0);
+        for _ in 0..200_000 {
+            let mut text = if below(2) == 0 { format!("{} ", known[below(known.len())]) } else { String::from("of ") };
+            let start = text.len();
+            let mut count = 0;
+            for sign in written[below(written.len())].bytes().chain(*b" ") {
+                if sign.is_ascii_digit() {
+                    count = count * 10 + usize::from(sign - b'0');
+                    continue;
+                }
+                // Early months, so that dates are often right.
+                text.extend((0..count).map(|nth| char::from(b'0' + below(if nth % 2 == 0 { 3 } else { 10 }) as u8)));
+                text.push(if sign == b'L' { "AKTx".chars().nth(below(4)).unwrap() } else { char::from(sign) });
+                count = 0;
+            }
+            text.push_str(["", "-1", "x", ".", "5 3"][below(5)]);
+            let look =
+                Look::new(text.as_bytes(), &detectors.rules, b"", (if below(4) == 0 { words::PHONE } else { 0 }, 0));
+            let one = Number::read(&look.text, start);
+            let found = number(&look, start, &one).map(|found| (found.start, found.end, found.id));
+            assert_eq!(found, plain(&look, start, &one), "{text:?}");
+            let by_itself = found.is_some() && text.starts_with("of ");
+            free += usize::from(by_itself);
+            told += usize::from(found.is_some() && !by_itself);
+        }
+        assert!(free > 1_000 && told > 1_000, "{free} free, {told} told");
+    }
+
+    #[test]
+    fn a_word_is_an_id_where_one_of_all_forms_says_so() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let mut state = 43_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let forms: Vec<&str> = all().flat_map(|id| id.lettered).map(|form| form.written).collect();
+        let mut some = 0;
+        for _ in 0..200_000 {
+            let mut text = String::from("of ");
+            for sign in forms[below(forms.len())].bytes() {
+                text.push(match sign {
+                    b'A' if below(40) > 0 => char::from(b'A' + below(26) as u8),
+                    b'9' if below(40) > 0 => char::from(b'0' + below(10) as u8),
+                    _ => "5Kc".chars().nth(below(3)).unwrap(),
+                });
+            }
+            let look = Look::new(text.as_bytes(), &detectors.rules, b"", (0, 0));
+            let plain = all().enumerate().find_map(|(index, id)| {
+                let mut forms = (0..id.lettered.len()).filter(|form| {
+                    id.lettered[*form].pattern.is_empty() && id.lettered[*form].written.len() == text.len() - 3
+                });
+                forms.find_map(|form| lettered(&look, index, form, text.len()))
+            });
+            let found = word(&look, 3, text.len());
+            assert_eq!(found.map(|one| (one.start, one.id)), plain.map(|one| (one.start, one.id)), "{text}");
+            some += usize::from(found.is_some());
+        }
+        assert!(some > 1_000, "{some}");
+    }
 }

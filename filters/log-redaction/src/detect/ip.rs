@@ -56,8 +56,7 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
     let last = end.checked_sub(1)?;
     let start = text.run_back(DIGIT | DOT, last, 12);
     let end = text.run(DIGIT, last, 4);
-    let mut octets = text.slice(start, end).split(|byte| *byte == b'.');
-    if octets.by_ref().take(4).filter(|octet| is_octet(octet)).count() != 4 || octets.next().is_some() {
+    if !is_four_octets(text.slice(start, end)) {
         return None;
     }
     if !text.opens(start, WORD | DOT)
@@ -73,15 +72,30 @@ pub(super) fn ipv4(look: &Look<'_>, end: usize) -> Option<Candidate> {
     look.found(Built::Ipv4, start, end, Strength::Shaped)
 }
 
-fn is_octet(octet: &[u8]) -> bool {
-    matches!(
-        octet,
-        [b'0'..=b'9']
-            | [b'1'..=b'9', b'0'..=b'9']
-            | [b'1', b'0'..=b'9', b'0'..=b'9']
-            | [b'2', b'0'..=b'4', b'0'..=b'9']
-            | [b'2', b'5', b'0'..=b'5']
-    )
+/// Whether digits and dots are four numbers of at most 255, without noughts before them.
+fn is_four_octets(written: &[u8]) -> bool {
+    // None has been read where it is empty.
+    let (mut dots, mut octet) = (0, None);
+    for byte in written {
+        if *byte == b'.' {
+            if octet.is_none() || dots == 3 {
+                return false;
+            }
+            (dots, octet) = (dots + 1, None);
+            continue;
+        }
+        let more = u32::from(byte.wrapping_sub(b'0'));
+        let value = match octet {
+            None => more,
+            Some(0) => return false,
+            Some(octet) => octet * 10 + more,
+        };
+        if value > 255 {
+            return false;
+        }
+        octet = Some(value);
+    }
+    dots == 3 && octet.is_some()
 }
 
 /// Whether four numbers are a version by the word before them: `Chrome/120.0.0.0`, `version 1.2.3.4`.
@@ -94,14 +108,14 @@ fn is_version(look: &Look<'_>, start: usize, end: usize) -> bool {
         before -= 1;
     }
     let word = text.slice(text.run_back(LETTER, before, 24), before);
-    let told = |words: &[&[u8]]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let told = |words: &[&[u8]]| !word.is_empty() && words.iter().any(|known| word.eq_ignore_ascii_case(known));
     if told(VERSIONS) || look.key_is_any(VERSIONS) {
         return true;
     }
     // `upgraded from v1.4.9 to 2.0.1.7`
     let near = text.slice(start.saturating_sub(24), start);
     let tagged = |three: &[u8]| matches!(three, [a, b'v', b'0'..=b'9'] if !a.is_ascii_alphanumeric());
-    if near.windows(3).any(tagged) {
+    if near.contains(&b'v') && near.windows(3).any(tagged) {
         return true;
     }
     // A product before the slash and a nought at the end; `peer/10.0.0.7` is how Java writes an address.
@@ -117,6 +131,9 @@ fn ipv6_around(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
     let text = &look.text;
     let middle = if full { end - 1 } else { end.checked_sub(2)? };
     let start = text.run_back(HEX | COLON, middle, 40);
+    if !text.opens(start, WORD | COLON | DOT) {
+        return None;
+    }
     let mut end = text.run(HEX | COLON | DOT, middle, 46);
     while end > middle && text.is_before(end, DOT) {
         end -= 1;
@@ -126,10 +143,7 @@ fn ipv6_around(look: &Look<'_>, end: usize, full: bool) -> Option<Candidate> {
     if colon {
         end -= 1;
     }
-    if end - start > 45
-        || !text.opens(start, WORD | COLON | DOT)
-        || !text.closes(end, if colon { 0 } else { WORD | COLON })
-    {
+    if end - start > 45 || !text.closes(end, if colon { 0 } else { WORD | COLON }) {
         return None;
     }
     let written = std::str::from_utf8(text.slice(start, end)).ok()?;
@@ -205,6 +219,43 @@ pub(super) fn mac(look: &Look<'_>, end: usize, dotted: bool) -> Option<Candidate
 mod tests {
     use super::*;
     use crate::detect::{Detectors, Selection};
+
+    /// As `is_four_octets`, each by itself.
+    fn is_octet(octet: &[u8]) -> bool {
+        matches!(
+            octet,
+            [b'0'..=b'9']
+                | [b'1'..=b'9', b'0'..=b'9']
+                | [b'1', b'0'..=b'9', b'0'..=b'9']
+                | [b'2', b'0'..=b'4', b'0'..=b'9']
+                | [b'2', b'5', b'0'..=b'5']
+        )
+    }
+
+    #[test]
+    fn four_octets_are_those_that_are_each_one() {
+        let signs = b"0125869.";
+        let mut state = 47_u64;
+        let mut some = 0;
+        for _ in 0..400_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let mut left = state >> 20;
+            let mut sign = |of: usize| {
+                let one = signs[left as usize % of];
+                left /= of as u64;
+                one
+            };
+            let text: Vec<u8> = match state >> 60 {
+                0..8 => (0..12).map(|_| sign(8)).collect(),
+                _ => [sign(8), sign(7), b'.', sign(8), b'.', sign(7), sign(8), b'.', sign(8), sign(8)].into(),
+            };
+            let octets: Vec<_> = text.split(|byte| *byte == b'.').collect();
+            let plain = octets.len() == 4 && octets.iter().all(|octet| is_octet(octet));
+            assert_eq!(is_four_octets(&text), plain, "{}", String::from_utf8_lossy(&text));
+            some += usize::from(plain);
+        }
+        assert!(some > 1_000, "{some}");
+    }
 
     #[test]
     fn what_is_a_scope_is_no_address() {

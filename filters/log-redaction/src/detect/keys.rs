@@ -85,12 +85,21 @@ pub(super) struct Keys {
     rows: Vec<Row>,
     /// Rows of one head.
     located: Vec<Vec<usize>>,
-    /// Heads by how many bytes of them are seen, each with the byte that it starts with, in lower case.
-    ///
-    /// INVARIANT: those of as many bytes are sorted.
-    heads: Vec<(usize, Vec<(u8, usize)>)>,
+    /// By how many bytes of them are seen.
+    heads: Vec<Heads>,
     /// Rows by keyword.
     pub(super) keywords: Vec<(&'static str, Vec<usize>)>,
+}
+
+/// Heads of which as many bytes are seen.
+struct Heads {
+    seen: usize,
+    /// A bit for each byte that one starts with, by its last six bits.
+    firsts: u64,
+    /// Each with the byte that it starts with, in lower case, and its text.
+    ///
+    /// INVARIANT: sorted.
+    all: Vec<(u8, usize, &'static str)>,
 }
 
 struct Row {
@@ -113,7 +122,7 @@ impl Keys {
         let (names, first) = (names(), super::catalog::built() + super::ids::all().count());
         let mut keys = Self { rows: Vec::new(), located: Vec::new(), heads: Vec::new(), keywords: Vec::new() };
         let mut heads: Vec<Head> = Vec::new();
-        let mut parted: BTreeMap<usize, Vec<(u8, usize)>> = BTreeMap::new();
+        let mut parted: BTreeMap<usize, Vec<(u8, usize, &'static str)>> = BTreeMap::new();
         for key in all() {
             let index = names.binary_search(&key.name).unwrap_or(0);
             let pieces = pieces(key.format);
@@ -131,14 +140,17 @@ impl Keys {
                 Some(at) => keys.located.get_mut(at).into_iter().for_each(|rows| rows.push(row)),
                 None => {
                     let first = head.first.to_ascii_lowercase();
-                    parted.entry(head.seen).or_default().push((first, heads.len()));
+                    parted.entry(head.seen).or_default().push((first, heads.len(), head.text));
                     heads.push(head);
                     keys.located.push(vec![row]);
                 }
             }
         }
-        parted.values_mut().for_each(|heads| heads.sort_unstable());
-        keys.heads = parted.into_iter().collect();
+        for (seen, mut all) in parted {
+            all.sort_unstable();
+            let firsts = all.iter().fold(0, |firsts, (first, ..)| firsts | 1 << (first & 63));
+            keys.heads.push(Heads { seen, firsts, all });
+        }
         (keys, heads)
     }
 }
@@ -224,7 +236,8 @@ pub(super) struct Head {
     /// Whether something else of the key stands before it.
     led: bool,
     first: u8,
-    /// What follows, as a regular expression writes it.
+    text: &'static str,
+    /// What follows its first byte, as a regular expression writes it.
     rest: String,
     /// How many bytes are seen of it.
     seen: usize,
@@ -232,10 +245,11 @@ pub(super) struct Head {
 
 fn head(pieces: &[Piece]) -> Head {
     let led = matches!(pieces.first(), Some(Piece::Some { .. }));
-    let (mut first, mut pattern) = (0, String::new());
+    let (mut first, mut text, mut pattern) = (0, "", String::new());
     let mut rest = pieces.iter().skip(usize::from(led));
     let mut seen = 0;
-    if let Some(Piece::Text(text)) = rest.next() {
+    if let Some(Piece::Text(written)) = rest.next() {
+        text = written;
         seen = text.len();
         first = text.bytes().next().unwrap_or_default();
         text.chars().skip(1).for_each(|character| escaped(character, &mut pattern));
@@ -247,7 +261,7 @@ fn head(pieces: &[Piece]) -> Head {
         pattern.push_str(&format!("{}{{{more}}}", written(*class)));
         seen += more;
     }
-    Head { led, first, rest: pattern, seen }
+    Head { led, first, text, rest: pattern, seen }
 }
 
 fn escaped(character: char, out: &mut String) {
@@ -292,11 +306,20 @@ fn by_first<'a>(all: impl Iterator<Item = (u8, &'a str)>) -> String {
 /// The keys whose heads end at `end`. Returns where to go on, behind one that is proved.
 pub(super) fn located(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) -> usize {
     let mut on = 0;
-    for (seen, heads) in &look.rules.keys.heads {
-        let Some(first) = end.checked_sub(*seen).and_then(|head| look.text.at(head)) else { continue };
-        let first = first.to_ascii_lowercase();
-        let from = heads.partition_point(|(known, _)| *known < first);
-        for (_, head) in heads.iter().skip(from).take_while(|(known, _)| *known == first) {
+    let heads = &look.rules.keys.heads;
+    look.text.spend(heads.len());
+    for Heads { seen, firsts, all } in heads {
+        let head = end.checked_sub(*seen).and_then(|head| look.text.all().get(head..)).unwrap_or_default();
+        let Some(first) = head.first().map(u8::to_ascii_lowercase) else { continue };
+        // Nearly always none starts so.
+        if firsts >> (first & 63) & 1 == 0 {
+            continue;
+        }
+        let from = all.partition_point(|(known, ..)| *known < first);
+        let there = |text: &str| head.starts_with(text.as_bytes());
+        let of_first = all.iter().skip(from).take_while(|(known, ..)| *known == first);
+        for (_, head, _) in of_first.filter(|(.., text)| there(text)) {
+            look.text.spend(*seen);
             let Some(found) = one(look, *head, end) else { continue };
             out.push(found);
             on = on.max(if found.strength == Strength::Proved { found.end } else { 0 });
@@ -499,4 +522,49 @@ fn crc_is_right(body: &[u8]) -> bool {
         crc /= 62;
         right
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detectors, Selection};
+
+    #[test]
+    fn keys_by_the_text_of_their_heads_are_those_that_all_heads_are_asked_for() {
+        let detectors = Detectors::new(&Selection::default()).unwrap();
+        let mut state = 53_u64;
+        let mut below = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let mut some = 0;
+        for round in 0..20_000 {
+            let row = &detectors.rules.keys.rows[round % detectors.rules.keys.rows.len()];
+            let mut text = String::from(" ");
+            for piece in &row.pieces {
+                match piece {
+                    Piece::Text(written) => text.push_str(written),
+                    Piece::Some { class, least, .. } => {
+                        let signs: Vec<u8> = (33..127).filter(|byte| super::super::text::is(*byte, *class)).collect();
+                        text.extend((0..(*least).min(64)).map(|_| char::from(signs[below(signs.len())])));
+                    }
+                }
+            }
+            if below(4) == 0 {
+                text = text.to_lowercase();
+            }
+            let look = Look::new(text.as_bytes(), &detectors.rules, b"", (0, 0));
+            for end in 1..text.len().min(40) {
+                let mut found = Vec::new();
+                located(&look, end, &mut found);
+                let heads = detectors.rules.keys.heads.iter().flat_map(|heads| &heads.all);
+                let plain: Vec<Candidate> = heads.filter_map(|(_, head, _)| one(&look, *head, end)).collect();
+                let told = |all: &[Candidate]| all.iter().map(|one| (one.start, one.end, one.id)).collect::<Vec<_>>();
+                let (found, plain) = (told(&found), told(&plain));
+                assert_eq!(found, plain, "{text} up to {end}");
+                some += found.len();
+            }
+        }
+        assert!(some > 5_000, "{some}");
+    }
 }

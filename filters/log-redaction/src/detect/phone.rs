@@ -2,7 +2,7 @@
 
 use super::catalog::Built;
 use super::number::{Group, Number, Shape, shape};
-use super::text::{ALNUM, DIGIT, DOT, LETTER, PLUS};
+use super::text::{ALNUM, DIGIT, LETTER, PLUS};
 use super::words::PHONE;
 use super::{Candidate, Look, Strength};
 
@@ -160,12 +160,8 @@ const LENGTHS: [u32; 100] = {
     lengths
 };
 
-/// Whether numbers of some country start so and have so many digits.
-fn fits(number: &Number, total: usize) -> bool {
-    let [first, second] = number.digits(2) else { return false };
-    let lengths = LENGTHS.get(usize::from(*first) * 10 + usize::from(*second)).copied().unwrap_or_default();
-    lengths.checked_shr(total as u32).is_some_and(|lengths| lengths & 1 == 1)
-}
+/// The lengths of national numbers, one bit each: 7 to 14.
+const TOTALS: u32 = (1 << 15) - (1 << 7);
 
 /// Shapes in which nothing else is written, how they start, and the most they are asked besides.
 const FREE: &[(Shape, &[&str])] = &[
@@ -198,24 +194,42 @@ const FREE: &[(Shape, &[&str])] = &[
 ];
 
 /// A bit for each shape of `FREE` by its hash: most numbers are written in none of them.
-const FREE_KNOWN: u64 = {
-    let (mut known, mut nth) = (0, 0);
+const FREE_KNOWN: [u64; 8] = {
+    let (mut known, mut nth) = ([0; 8], 0);
     #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
     while nth < FREE.len() {
-        known |= free_bit(FREE[nth].0);
+        let (word, bit) = free_bit(FREE[nth].0);
+        known[word] |= 1 << bit;
         nth += 1;
     }
     known
 };
 
-/// The bit of a shape in `FREE_KNOWN`.
-const fn free_bit(written: Shape) -> u64 {
-    1 << (written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+/// How many digits the shapes of `FREE` have, one bit each.
+const FREE_TOTALS: u32 = {
+    let (mut totals, mut nth) = (0, 0);
+    #[allow(clippy::indexing_slicing, reason = "checked when compiled")]
+    while nth < FREE.len() {
+        let (mut shape, mut total) = (FREE[nth].0, 0);
+        while shape != 0 {
+            (shape, total) = (shape >> 8, total + (shape >> 3 & 31));
+        }
+        totals |= 1 << total;
+        nth += 1;
+    }
+    totals & TOTALS
+};
+
+/// The word of `FREE_KNOWN` for a shape, and the bit in it.
+const fn free_bit(written: Shape) -> (usize, u32) {
+    let hash = written.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55;
+    ((hash >> 6) as usize, hash as u32 & 63)
 }
 
 /// Whether `number` up to its group is written as nothing but a number of a phone is.
-fn is_free(number: &Number, group: &Group) -> bool {
-    FREE_KNOWN & free_bit(group.shape) != 0
+fn is_free(number: &Number<'_>, group: &Group) -> bool {
+    let (word, bit) = free_bit(group.shape);
+    FREE_KNOWN.get(word).is_some_and(|known| known >> bit & 1 == 1)
         && FREE.iter().any(|(known, with)| *known == group.shape && with.iter().any(|with| begins(number, with)))
         && right_in_nanp(group.shape, number)
 }
@@ -240,47 +254,53 @@ pub(super) fn plus(look: &Look<'_>, end: usize) -> Option<Candidate> {
     finish(look, start, found, &number)
 }
 
-/// The national number that starts at `start`, or one with `00` before the country's code.
-pub(super) fn national(look: &Look<'_>, start: usize, number: &Number) -> Option<Candidate> {
+/// The lengths that a number may have which starts with two digits, one bit each: those of national numbers, and all behind
+/// `00`.
+pub(super) fn lengths(lead: usize, number: &Number<'_>) -> u32 {
+    // No shape of digits alone is free.
+    let free = if number.groups().len() > 1 { FREE_TOTALS } else { 0 };
+    let national = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
+    if lead == 0 { u32::MAX } else { national | free }
+}
+
+/// The national number that starts at `start` and may have one of `lengths`, or one with `00` before the country's code.
+pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>, lengths: u32) -> Option<Candidate> {
     let text = &look.text;
-    let fraction = text.is_before(start, DOT) && !text.opens(start - 1, DIGIT);
-    if !text.opens(start, ALNUM | PLUS) || fraction {
-        return None;
-    }
     let before = text.before(start);
-    if before == Some(b'-') && !text.opens(start - 1, ALNUM) {
+    if before == Some(b'+') || before == Some(b'-') && !text.opens(start - 1, ALNUM) {
         return None;
     }
     let open = if before == Some(b'(') { start - 1 } else { start };
-    if number.digits(2) == [0, 0]
+    let lead = number.lead();
+    if lead == 0
         && number.digits(3) != [0, 0, 0]
         && let Some(group) = international(number, 2)
         && (number.groups().len() > 1 || look.told(PHONE, start, group.end))
     {
         return finish(look, open, group, number);
     }
-    for (index, group) in number.groups().iter().enumerate().rev() {
-        if !(7..=14).contains(&group.total) {
-            continue;
-        }
-        let free = is_free(number, group);
+    let national = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
+    for (index, group) in number.groups_of(lengths & (national | FREE_TOTALS)) {
         // What has dots like an address, or blanks between single digits, is something else.
-        let before = number.groups().get(..index).unwrap_or_default();
-        let odd = index == 3 && before.iter().all(|group| group.separator == b'.')
-            || before.iter().filter(|group| group.size == 1).count() > 1;
-        if free || !odd && fits(number, group.total) && look.told(PHONE, start, group.end) {
-            return finish(look, open, *group, number);
+        let odd = || {
+            let before = || number.groups().take(index);
+            index == 3 && before().all(|group| group.separator == b'.')
+                || index > 1 && before().filter(|group| group.size == 1).count() > 1
+        };
+        let fits = national >> group.total & 1 == 1;
+        if is_free(number, &group) || fits && !odd() && look.told(PHONE, start, group.end) {
+            return finish(look, open, group, number);
         }
     }
     None
 }
 
-fn begins(number: &Number, with: &str) -> bool {
+fn begins(number: &Number<'_>, with: &str) -> bool {
     number.digits(with.len()).iter().map(|digit| digit + b'0').eq(with.bytes())
 }
 
 /// Area and exchange of the North American plan start with 2 to 9.
-fn right_in_nanp(written: Shape, number: &Number) -> bool {
+fn right_in_nanp(written: Shape, number: &Number<'_>) -> bool {
     const AT_0: [Shape; 5] = [shape("3)3-4"), shape("3)3.4"), shape("3)3 4"), shape("3-3-4"), shape("3.3.4")];
     const AT_1: [Shape; 2] = [shape("1-3-3-4"), shape("1.3.3.4")];
     let at = match written {
@@ -293,7 +313,7 @@ fn right_in_nanp(written: Shape, number: &Number) -> bool {
 }
 
 /// The group that ends a number whose country's code starts after `skip` digits.
-fn international(number: &Number, skip: usize) -> Option<Group> {
+fn international(number: &Number<'_>, skip: usize) -> Option<Group> {
     let digits = number.digits(skip + 3);
     let code = |length: usize| super::number::value(digits.get(skip..skip + length).unwrap_or_default());
     let known = (1..=3).find_map(|length| {
@@ -304,19 +324,19 @@ fn international(number: &Number, skip: usize) -> Option<Group> {
             .map(|known| (length, known.1, known.2))
     });
     let (length, least, most) = known.unwrap_or((3, 5, 12));
-    number.groups().iter().enumerate().rev().find_map(|(index, group)| {
+    number.groups().enumerate().rev().find_map(|(index, group)| {
         let more = group.total.checked_sub(skip + length)?;
         // +44 (0) 20 …: the nought in parentheses is not dialled.
-        let nought = number.groups().iter().any(|group| group.separator == b'(');
+        let nought = number.groups().any(|group| group.separator == b'(');
         let fits = (least..=most + usize::from(nought)).contains(&more) && group.total - skip >= 8;
-        let decimal = index == 1 && number.groups().first().is_some_and(|group| group.separator == b'.');
-        (fits && !decimal).then_some(*group)
+        let decimal = index == 1 && number.groups().next().is_some_and(|group| group.separator == b'.');
+        (fits && !decimal).then_some(group)
     })
 }
 
-fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number) -> Option<Candidate> {
+fn finish(look: &Look<'_>, start: usize, group: Group, number: &Number<'_>) -> Option<Candidate> {
     let text = &look.text;
-    let whole = !number.cut && number.groups().last().is_some_and(|last| last.end == group.end);
+    let whole = !number.cut && number.end() == group.end;
     let mut end = group.end;
     // x123, ext. 123, #123
     let blank = usize::from(text.at(end) == Some(b' '));
@@ -357,7 +377,7 @@ mod tests {
                 let one = |(_, with, least, most): &(&str, &[&str], usize, usize)| {
                     (*least..=*most).contains(&total) && with.iter().any(|with| written.starts_with(with))
                 };
-                assert_eq!(fits(&number, total), NATIONAL.iter().any(one), "{start:02} of {total}");
+                assert_eq!(LENGTHS[number.lead()] >> total & 1 == 1, NATIONAL.iter().any(one), "{start:02} of {total}");
             }
         }
     }

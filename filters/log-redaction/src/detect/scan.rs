@@ -5,10 +5,10 @@ use regex_automata::hybrid::regex;
 use super::catalog::Built;
 use super::cues::Cue;
 use super::decode::{Decoded, may_be_base64};
-use super::number::{Number, has_enough, start_of_eight};
+use super::number::{FEWEST, Number, start_of_eight};
 use super::runs::{Long, long};
 use super::states::States;
-use super::text::{ALNUM, DIGIT, MARKER, MARKER_MOST, Text};
+use super::text::{ALNUM, DIGIT, DOT, MARKER, MARKER_MOST, Text};
 use super::words::Bit;
 use super::{
     Candidate, Detectors, Finding, Hint, Look, Rules, Strength, card, crypto, email, iban, ids, ip, keys, phone, place,
@@ -392,30 +392,49 @@ fn validate(look: &Look<'_>, cue: Cue, end: usize) -> Option<Candidate> {
 
 /// A run of digits in groups of which eight end at `end`: at each group, a card, an id or a phone number, in this order.
 fn numbers(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) {
-    let Some(mut at) = start_of_eight(&look.text, end) else { return };
-    if is_time(&look.text, at) {
+    let text = &look.text;
+    let Some(mut at) = start_of_eight(text, end) else { return };
+    if is_time(text, at) {
         return;
     }
     loop {
-        let found = if has_enough(&look.text, at) && !is_date(&look.text, at) { number(look, at) } else { None };
-        // Where a card or an id ends, what follows is something else.
-        let (next, last) = next_group(&look.text, at, found.map_or(at, |found| found.end));
-        out.extend(found);
-        at = next;
+        let mut number = Number::read(text, at);
+        let (next, last) = loop {
+            let may_be = number.total() >= FEWEST && !(number.first() == 4 && is_date(text, number.start));
+            if may_be && let Some(found) = one(look, &number) {
+                out.push(found);
+                // Where a card or an id ends, what follows is something else.
+                break next_group(text, number.start + number.first(), found.end);
+            }
+            if !number.is_whole() {
+                break next_group(text, number.start + number.first(), number.start);
+            }
+            // With a later group there are fewer digits, of no date and time more.
+            if number.total() < FEWEST || !number.next() {
+                break next_group(text, number.end(), number.start);
+            }
+        };
         if last {
             return;
         }
+        at = next;
     }
 }
 
-fn number(look: &Look<'_>, start: usize) -> Option<Candidate> {
-    if !look.text.opens(start, ALNUM) {
+/// The card, the id or the number of a phone that starts with `number`.
+fn one(look: &Look<'_>, number: &Number<'_>) -> Option<Candidate> {
+    let (text, start) = (&look.text, number.start);
+    // A fraction is part of a number, whichever it is.
+    if !text.opens(start, ALNUM) || text.is_before(start, DOT) && !text.opens(start - 1, DIGIT) {
         return None;
     }
-    let number = Number::read(&look.text, start);
-    card::card(look, start, &number)
-        .or_else(|| ids::number(look, start, &number))
-        .or_else(|| phone::national(look, start, &number))
+    // Most numbers are too long or too short for how they start.
+    let (lead, totals) = (number.lead(), number.totals());
+    let lengths = card::lengths(lead) & totals;
+    let card = if lengths == 0 { None } else { card::card(look, start, number, lengths) };
+    let found = if totals & ids::TOTALS == 0 { card } else { card.or_else(|| ids::number(look, start, number)) };
+    let lengths = phone::lengths(lead, number) & totals;
+    if lengths == 0 { found } else { found.or_else(|| phone::national(look, start, number, lengths)) }
 }
 
 /// Whether a date starts at `at`, as in `2026-11-29`: nearly every line has one.
@@ -432,9 +451,11 @@ fn is_time(text: &Text<'_>, at: usize) -> bool {
     is_date(text, at) && !text.at(at + 10).is_some_and(goes_on)
 }
 
-/// Where the next group after the one at `at` starts, no earlier than `from`; and whether there is none.
-fn next_group(text: &Text<'_>, at: usize, from: usize) -> (usize, bool) {
-    let mut end = text.run(DIGIT, at, usize::MAX);
+/// Where the next group after the one that ends at `end` starts, no earlier than `from`; and whether there is none.
+fn next_group(text: &Text<'_>, mut end: usize, from: usize) -> (usize, bool) {
+    if text.all().get(end).is_some_and(u8::is_ascii_digit) {
+        end = text.run(DIGIT, end, usize::MAX);
+    }
     loop {
         let sign = |byte: &u8| matches!(byte, b' ' | b'.' | b'/' | b'(' | b')' | b'-');
         let next = match text.all().get(end..).unwrap_or_default() {
@@ -506,7 +527,7 @@ mod tests {
     fn plain_numbers(look: &Look<'_>, end: usize, out: &mut Vec<Candidate>) {
         let Some(mut at) = start_of_eight(&look.text, end) else { return };
         loop {
-            let found = if is_date(&look.text, at) { None } else { number(look, at) };
+            let found = if is_date(&look.text, at) { None } else { one(look, &Number::read(&look.text, at)) };
             let (next, last) = next_group(&look.text, at, found.map_or(at, |found| found.end));
             out.extend(found);
             at = next;

@@ -3,7 +3,7 @@
 
 use super::catalog::Built;
 use super::keys::entropy;
-use super::text::{ALNUM, DASH, DOT, HIGH, MARKER, QUOTE, SPACE, UNDERSCORE};
+use super::text::{ALNUM, Class, DASH, DOT, HIGH, MARKER, QUOTE, REST, SPACE, UNDERSCORE, is};
 use super::words::{ABOUT, SECRET, TOKEN};
 use super::{Candidate, Look, Strength};
 
@@ -12,83 +12,90 @@ const LONGEST: usize = 1024;
 /// How much of it is looked at to say whether it is one.
 const LOOKED_AT: usize = 256;
 
-/// What is written where no value is, and what sentences go on with.
-const NOTHING: &[&[u8]] = &[
-    b"null",
-    b"nil",
-    b"none",
-    b"undefined",
-    b"true",
-    b"false",
-    b"redacted",
-    b"filtered",
-    b"masked",
-    b"hidden",
-    b"required",
-    b"invalid",
-    b"incorrect",
-    b"missing",
-    b"expired",
-    b"wrong",
-    b"ok",
-    b"failed",
-    b"must",
-    b"empty",
-    b"unset",
-    b"not",
-    b"is",
-    b"was",
-    b"the",
-    b"a",
-    b"n/a",
-    b"yes",
-    b"no",
-    b"string",
-    b"<nil>",
-    b"[filtered]",
-    b"[hidden]",
-    b"[masked]",
-    b"optional",
-    b"denied",
-    b"rejected",
-    b"accepted",
-    b"set",
-    b"present",
-    b"absent",
-    b"unknown",
-    b"bearer",
-    b"basic",
-    b"secret",
-    b"password",
-    b"changed",
-    b"mismatch",
-    b"too",
-    b"cannot",
-    b"for",
-    b"from",
-    b"in",
-    b"to",
-    b"with",
-    b"and",
-    b"or",
-    b"on",
-    b"by",
-    b"authentication",
-    b"plain",
-    b"default",
-    b"some",
-    b"any",
-    b"no,",
-    b"unauthorized",
-    b"forbidden",
-    b"revoked",
-    b"valid",
-    b"success",
-    b"error",
-    b"user",
-    b"disabled",
-    b"enabled",
-];
+/// Whether it is written where no value is, or what sentences go on with.
+fn is_no_value(value: &[u8]) -> bool {
+    let mut lower = [0; 14];
+    let Some(place) = lower.get_mut(..value.len()) else { return false };
+    place.copy_from_slice(value);
+    place.make_ascii_lowercase();
+    matches!(
+        &*place,
+        b"null"
+            | b"nil"
+            | b"none"
+            | b"undefined"
+            | b"true"
+            | b"false"
+            | b"redacted"
+            | b"filtered"
+            | b"masked"
+            | b"hidden"
+            | b"required"
+            | b"invalid"
+            | b"incorrect"
+            | b"missing"
+            | b"expired"
+            | b"wrong"
+            | b"ok"
+            | b"failed"
+            | b"must"
+            | b"empty"
+            | b"unset"
+            | b"not"
+            | b"is"
+            | b"was"
+            | b"the"
+            | b"a"
+            | b"n/a"
+            | b"yes"
+            | b"no"
+            | b"string"
+            | b"<nil>"
+            | b"[filtered]"
+            | b"[hidden]"
+            | b"[masked]"
+            | b"optional"
+            | b"denied"
+            | b"rejected"
+            | b"accepted"
+            | b"set"
+            | b"present"
+            | b"absent"
+            | b"unknown"
+            | b"bearer"
+            | b"basic"
+            | b"secret"
+            | b"password"
+            | b"changed"
+            | b"mismatch"
+            | b"too"
+            | b"cannot"
+            | b"for"
+            | b"from"
+            | b"in"
+            | b"to"
+            | b"with"
+            | b"and"
+            | b"or"
+            | b"on"
+            | b"by"
+            | b"authentication"
+            | b"plain"
+            | b"default"
+            | b"some"
+            | b"any"
+            | b"no,"
+            | b"unauthorized"
+            | b"forbidden"
+            | b"revoked"
+            | b"valid"
+            | b"success"
+            | b"error"
+            | b"user"
+            | b"disabled"
+            | b"enabled"
+    )
+}
 
 /// The locators: a word and what separates it from its value, and options of a command line.
 pub(super) const FIELD: &str = concat!(
@@ -156,7 +163,11 @@ pub(super) fn in_text(look: &Look<'_>, end: usize) -> Option<Candidate> {
     }
     let (start, stop) = extent(look, at, separator)?;
     let mut start = start;
-    for scheme in [&b"basic "[..], b"bearer ", b"token ", b"splunk ", b"apikey "] {
+    let schemes: &[&[u8]] = match text.at(start).map(|byte| byte.to_ascii_lowercase()) {
+        Some(b'a' | b'b' | b's' | b't') => &[b"basic ", b"bearer ", b"token ", b"splunk ", b"apikey "],
+        _ => &[],
+    };
+    for scheme in schemes {
         if text.starts_folded(start, scheme) {
             let (from, _) = extent(look, start + scheme.len(), b':')?;
             start = from;
@@ -189,7 +200,14 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
     let (known_start, known_end) = look.extent.get();
     let known = quote.is_none() && separator != b'>' && known_start <= start && start < known_end;
     let mut end = if known { known_end } else { start };
-    while end - start < LONGEST {
+    if quote.is_none() && separator != b'>' {
+        // Nearly all bytes of a value end none.
+        let rest = text.all().get(end..text.len().min(start + LONGEST)).unwrap_or_default();
+        let length = rest.iter().position(|byte| is(*byte, ENDS) && ends(*byte)).unwrap_or(rest.len());
+        text.spend(length + 1);
+        end += length;
+    }
+    while (quote.is_some() || separator == b'>') && end - start < LONGEST {
         let Some(byte) = text.at(end) else { break };
         let stop = match quote {
             Some(quote) if escaped == 0 && byte == b'\\' && text.at(end + 1) == Some(quote) => {
@@ -197,11 +215,7 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
                 continue;
             }
             Some(quote) => byte == quote || escaped == 1 && byte == b'\\' && text.at(end + 1) == Some(quote),
-            None if separator == b'>' => byte == b'<',
-            None => {
-                byte <= b' '
-                    || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|')
-            }
+            None => byte == b'<',
         };
         if stop {
             break;
@@ -216,6 +230,14 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
         }
     }
     (end > start).then_some((start, end))
+}
+
+/// Kinds that what ends a value without quotes is of.
+const ENDS: Class = SPACE | QUOTE | REST;
+
+/// Whether a byte ends a value without quotes.
+fn ends(byte: u8) -> bool {
+    byte <= b' ' || matches!(byte, b',' | b';' | b'&' | b'"' | b'\'' | b'`' | b'<' | b')' | b'}' | b']' | b'|')
 }
 
 fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Candidate> {
@@ -243,11 +265,23 @@ fn value(look: &Look<'_>, start: usize, end: usize, strong: bool) -> Option<Cand
 
 /// Whether nothing is there, or something that was masked or is filled in later.
 fn is_nothing(value: &[u8]) -> bool {
-    let known = NOTHING.iter().any(|known| value.eq_ignore_ascii_case(known));
+    let known = is_no_value(value);
     let stars = value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_' | b'?' | b'#'));
     let filled =
         value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<%") || value.starts_with(b"$(");
     let shown = value.starts_with(b"%") && value.len() <= 3;
     let bracket = value.first() == Some(&b'<') && value.last() == Some(&b'>');
     known || stars || filled || shown || bracket || value.starts_with(b"[REDACTED") || value == b"["
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_value_is_of_the_kinds_that_are_looked_at() {
+        for byte in 0..=255 {
+            assert!(!ends(byte) || is(byte, ENDS), "{byte}");
+        }
+    }
 }

@@ -28,7 +28,8 @@ pub(super) const HIGH: Class = 32768;
 pub(super) const COLON: Class = 65536;
 /// What ends a value in nearly every way that logs are written in.
 pub(super) const QUOTE: Class = 131_072;
-const REST: Class = 262_144;
+/// Whatever else is ASCII.
+pub(super) const REST: Class = 262_144;
 
 pub(super) const LOWER: Class = HEX_LOWER | REST_LOWER;
 pub(super) const UPPER: Class = HEX_UPPER | REST_UPPER;
@@ -78,10 +79,16 @@ const KINDS: [Class; 256] = {
     kinds
 };
 
+/// The kind of a byte.
+#[inline(always)]
+pub(super) fn kind_of(byte: u8) -> Class {
+    KINDS.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 /// Whether `byte` is in `class`.
 #[inline(always)]
 pub(super) fn is(byte: u8, class: Class) -> bool {
-    KINDS.get(usize::from(byte)).is_some_and(|kind| kind & class != 0)
+    kind_of(byte) & class != 0
 }
 
 /// What a masked value is written as; see the redaction marker in the documentation.
@@ -118,7 +125,8 @@ impl<'a> Text<'a> {
     }
 
     pub(super) fn spend(&self, steps: usize) {
-        self.steps.set(self.steps.get().saturating_add(steps as u64));
+        // No text is so long that they go round.
+        self.steps.set(self.steps.get().wrapping_add(steps as u64));
     }
 
     /// The byte at `at`.

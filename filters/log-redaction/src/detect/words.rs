@@ -1,7 +1,11 @@
 //! The words beside a value and in its field's name: what they say that it is.
 
+mod beside;
+mod marks;
+
+pub(super) use self::beside::{Quiet, after, before};
+use self::marks::Marks;
 use super::ids;
-use super::text::{MARKER, Text};
 
 /// What a word speaks of, one bit each.
 pub(super) type Bit = u128;
@@ -15,6 +19,8 @@ pub(super) const SECRET: Bit = 8;
 pub(super) const TOKEN: Bit = 16;
 /// Said last in a field's name, it holds something about a secret.
 pub(super) const ABOUT: Bit = 32;
+/// What is asked of words beside a value, rather than of the name of a field.
+const BESIDE: Bit = !(SECRET | TOKEN | ABOUT);
 
 const KNOWN: &[(Bit, &[&str])] = &[
     (
@@ -310,21 +316,23 @@ const KNOWN: &[(Bit, &[&str])] = &[
     ),
 ];
 
-/// How far from a value words speak of it, in bytes before and after.
-const BEFORE: usize = 48;
-const AFTER: usize = 20;
-
 /// Words by their hash alone: that of another word in a text may be the same once in millions, and then something is taken
 /// for what it is not, which masks it.
 pub(super) struct Words {
-    /// A bit for each hash that is known: nearly all words of a text speak of nothing.
-    some: [u64; SOME / 64],
+    /// Of what stands beside values, and of all, as names of fields.
+    beside: Ends,
+    all: Ends,
     /// INVARIANT: half of them are empty at least, so that a search ends.
     slots: Vec<(u32, Bit)>,
 }
 
+/// By the first letter and the length of a word of ASCII, a bit for each letter that one ends with: nearly all words of a text
+/// speak of nothing, and are not read for that.
+type Ends = [u32; 32 * LONGER];
+
 const SLOTS: usize = 2048;
-const SOME: usize = 16384;
+/// More bytes than any word of ASCII has.
+const LONGER: usize = 32;
 /// What hashes are a polynomial of: an odd number without any order in its bits.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -342,10 +350,9 @@ fn slot(hash: u32) -> usize {
     (hash >> 16) as usize % SLOTS
 }
 
-/// The word of `Words::some`, and the bit in it.
-fn mark(hash: u32) -> (usize, u32) {
-    let at = hash as usize % SOME;
-    (at / 64, at as u32 % 64)
+/// Which letter of the alphabet it is, whatever the case.
+fn nth(letter: u8) -> usize {
+    usize::from(letter & 31)
 }
 
 /// Letters in lower case, and bytes of UTF-8 beyond ASCII; 0 for all else.
@@ -361,9 +368,15 @@ const LETTERS: [u8; 256] = {
     letters
 };
 
+/// The letter that a byte is, in lower case; 0 where it is none.
+#[inline]
+fn letter(byte: u8) -> u8 {
+    LETTERS.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 impl Words {
     pub(super) fn new() -> Self {
-        let mut words = Self { some: [0; SOME / 64], slots: vec![(0, 0); SLOTS] };
+        let mut words = Self { beside: [0; 32 * LONGER], all: [0; 32 * LONGER], slots: vec![(0, 0); SLOTS] };
         for (bit, list) in KNOWN {
             list.iter().for_each(|word| words.add(word, *bit));
         }
@@ -375,9 +388,12 @@ impl Words {
 
     fn add(&mut self, word: &str, bit: Bit) {
         let hash = mixed(word.bytes().fold(0, with));
-        let (place, nth) = mark(hash);
-        if let Some(place) = self.some.get_mut(place) {
-            *place |= 1 << nth;
+        if let (Some(first), Some(last)) = (word.bytes().next(), word.bytes().last()) {
+            let at = nth(first) * LONGER + word.len() % LONGER;
+            let ends = [(BESIDE, &mut self.beside), (Bit::MAX, &mut self.all)];
+            for (_, ends) in ends.into_iter().filter(|(of, _)| of & bit != 0) {
+                ends.get_mut(at).into_iter().for_each(|lasts| *lasts |= 1 << nth(last));
+            }
         }
         let mut at = slot(hash);
         while let Some(place) = self.slots.get_mut(at) {
@@ -389,19 +405,9 @@ impl Words {
         }
     }
 
-    #[inline]
+    /// What the word of that hash speaks of, if it is known at all.
     fn of(&self, hash: u64) -> Bit {
         let hash = mixed(hash);
-        let (place, nth) = mark(hash);
-        if self.some.get(place).is_none_or(|place| place >> nth & 1 == 0) {
-            return 0;
-        }
-        self.known(hash)
-    }
-
-    /// What the word of that hash speaks of, if it is known at all.
-    #[cold]
-    fn known(&self, hash: u32) -> Bit {
         let mut at = slot(hash);
         while let Some((known, bit)) = self.slots.get(at) {
             if *bit == 0 || *known == hash {
@@ -412,20 +418,52 @@ impl Words {
         0
     }
 
-    /// What the words of `text` speak of: runs of letters, parted where a lower-case letter is followed by an upper-case
-    /// one, and any two neighbours of them together.
-    pub(super) fn speak_of(&self, text: &[u8]) -> Bit {
-        self.name(text).0
+    /// What the words of the name of a field speak of, and what its last word does: runs of letters, parted where a lower-case
+    /// letter is followed by an upper-case one, and any two neighbours of them together.
+    pub(super) fn name(&self, name: &[u8]) -> (Bit, Bit) {
+        match Marks::of(name, 0, name.len()) {
+            Some(marks) => {
+                let read = self.read(name, &marks, &self.all, &[]);
+                (read.bits, read.last)
+            }
+            None => self.name_by_bytes(name),
+        }
     }
 
-    /// As `speak_of`, for the name of a field, and what its last word speaks of.
-    pub(super) fn name(&self, name: &[u8]) -> (Bit, Bit) {
+    /// As `name`, of words in at most 64 bytes of ASCII which may be among `ends`, and the last word of what stands before.
+    fn read<'t>(&self, text: &'t [u8], marks: &Marks, ends: &Ends, before: &'t [u8]) -> Read<'t> {
+        let may_be = |first: u8, last: u8, length: usize| {
+            length < LONGER && ends.get(nth(first) * LONGER + length).is_some_and(|lasts| lasts >> nth(last) & 1 == 1)
+        };
+        let of = |word: &[u8], hash| word.iter().fold(hash, |hash, byte| with(hash, byte | 0x20));
+        let mut read = Read { bits: 0, last: 0, word: before };
+        let mut starts = marks.starts();
+        while starts != 0 {
+            let at = starts.trailing_zeros() as usize;
+            starts &= starts - 1;
+            let length = ((!marks.letters | starts) >> at).trailing_zeros() as usize;
+            let before = read.word;
+            read.word = text.get(at..text.len().min(at + length)).unwrap_or_default();
+            let (Some(first), Some(end)) = (read.word.first(), read.word.last()) else { break };
+            read.last = if may_be(*first, *end, read.word.len()) { self.of(of(read.word, 0)) } else { 0 };
+            read.bits |= read.last;
+            if let Some(first) = before.first()
+                && may_be(*first, *end, before.len() + read.word.len())
+            {
+                read.bits |= self.of(of(read.word, of(before, 0)));
+            }
+        }
+        read
+    }
+
+    /// As `name`, whatever the bytes are and however many.
+    fn name_by_bytes(&self, name: &[u8]) -> (Bit, Bit) {
         let (mut bits, mut last) = (0, 0);
         // The word before; and of this one its hash, and what a hash is multiplied with to have this one after it.
         let (mut before, mut single, mut power) = (None, 0_u64, 1_u64);
         let mut after_lower = false;
         for byte in name {
-            let letter = LETTERS.get(usize::from(*byte)).copied().unwrap_or_default();
+            let letter = letter(*byte);
             // A letter that is another in lower case is a capital.
             if power != 1 && (letter == 0 || after_lower && letter != *byte) {
                 last = self.of(single);
@@ -445,33 +483,12 @@ impl Words {
     }
 }
 
-/// The words before `start`. Markers end them: what was masked says nothing of what was not.
-pub(super) fn before<'t>(text: &Text<'t>, start: usize) -> &'t [u8] {
-    let window = text.slice(start.saturating_sub(BEFORE), start);
-    let (mut from, mut open) = (0, None);
-    for (at, byte) in window.iter().enumerate().rev() {
-        match byte {
-            b']' | b'\n' => {
-                from = at + 1;
-                break;
-            }
-            b'[' if open.is_none() => open = Some(at),
-            _ => {}
-        }
-    }
-    // The window may start in the middle of a word, or of a marker.
-    if from == 0 && start > BEFORE {
-        from = window.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(window.len());
-    }
-    let marker = open.filter(|open| window.get(*open..).unwrap_or_default().starts_with(MARKER));
-    window.get(from..marker.unwrap_or(window.len())).unwrap_or_default()
-}
-
-/// The words after `end`, as far as nothing else begins.
-pub(super) fn after<'t>(text: &Text<'t>, end: usize) -> &'t [u8] {
-    let after = text.slice(end, end.saturating_add(AFTER));
-    let stop = after.iter().position(|byte| matches!(byte, b'[' | b'\n' | b',' | b';' | b'=' | b':' | b'"'));
-    after.get(..stop.unwrap_or(after.len())).unwrap_or_default()
+/// What was read of words.
+struct Read<'t> {
+    bits: Bit,
+    /// What the last one speaks of, and the last one.
+    last: Bit,
+    word: &'t [u8],
 }
 
 #[cfg(test)]
@@ -527,6 +544,7 @@ mod tests {
             }
             let plain = plain(text.as_bytes());
             assert_eq!(words.name(text.as_bytes()), plain, "{text}");
+            assert_eq!(words.name_by_bytes(text.as_bytes()), plain, "{text}");
             speaking += usize::from(plain.0 != 0);
         }
         assert!(speaking > 5_000, "{speaking} speak of something");
