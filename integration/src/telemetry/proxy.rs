@@ -58,6 +58,8 @@ pub struct Options<'a> {
     pub redaction: &'a str,
     /// Where records of other tenants go that are kept back.
     pub quarantine: Option<Quarantine>,
+    /// What all bodies of a worker may hold, in bytes, if it is said.
+    pub memory: Option<u32>,
     /// The service whose app sends to a listener of its own sidecar, in the clear.
     pub workload: Option<&'a str>,
     /// Whether a filter `access_log` stands before it; the log has what it says.
@@ -203,9 +205,9 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 
 fn bootstrap([guarded, open, outbound, admin, http, grpc, bundles]: [u16; 7], options: &Options<'_>) -> String {
     let access_log = if options.access_log { access_log() } else { String::new() };
-    let filters = access_log + &filter("role: inbound", options.quarantine);
+    let filters = access_log + &filter("role: inbound", options);
     let of_app = options.workload.map_or(String::new(), |service| {
-        let filter = filter(&format!("role: outbound\n{OWN}service: {service}"), options.quarantine);
+        let filter = filter(&format!("role: outbound\n{OWN}service: {service}"), options);
         listener("outbound", outbound, "OUTBOUND", "", &filter)
     });
     let listeners = listener("guarded", guarded, "INBOUND", MUTUAL_TLS, &filters)
@@ -237,15 +239,16 @@ const STATS: &str = r#"stats_config:
 /// Its place in the filter, by spaces: what a `log_redaction` has that others have not.
 const OWN: &str = "                            ";
 
-fn filter(place: &str, quarantine: Option<Quarantine>) -> String {
-    let quarantine = quarantine.map_or(String::new(), |quarantine| {
+fn filter(place: &str, options: &Options<'_>) -> String {
+    let memory = options.memory.map_or(String::new(), |bytes| format!("{OWN}memory: {bytes}\n"));
+    let quarantine = options.quarantine.map_or(String::new(), |quarantine| {
         let protocol = match quarantine {
             Quarantine::Http(_) => "http",
             Quarantine::Grpc(_) => "grpc",
         };
         format!("{OWN}quarantine: {{ cluster: quarantine, protocol: {protocol} }}\n")
     });
-    wasm("log_redaction", &format!("{OWN}{place}\n{quarantine}"))
+    wasm("log_redaction", &format!("{OWN}{place}\n{quarantine}{memory}"))
 }
 
 fn access_log() -> String {

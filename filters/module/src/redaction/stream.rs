@@ -205,7 +205,10 @@ impl Stream {
                 Outcome::Refused(refusal.cause)
             }
             Ended::Nothing => Outcome::Nothing,
-            Ended::Full => Outcome::Full,
+            Ended::Full => {
+                self.setup.tell_full();
+                Outcome::Full
+            }
         };
         telemetry.over(&self.setup, outcome);
         if self.responding {

@@ -79,6 +79,12 @@ impl Setup {
         host::log(LogLevel::Debug, &format!("partywall: telemetry is refused: {refusal}"));
     }
 
+    /// There is no room for it.
+    pub(super) fn tell_full(&self) {
+        host::set_property(DECISION, b"deny");
+        host::set_property(REASON, b"refused_full");
+    }
+
     /// It is over.
     pub(super) fn tell(&self, form: Form, outcome: Outcome, counts: &Counts, found: &[Count]) {
         let carrier = ("carrier", form.name());
