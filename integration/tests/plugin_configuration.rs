@@ -190,7 +190,8 @@ fn the_words_are_the_same() {
             let mut other = every_field(&both.schema, 0);
             *other.pointer_mut(&path).unwrap() = json!("no such word");
             let why = both.agree(&other).unwrap();
-            assert!(why.contains(&format!("`{}`", &path[1..])), "{path} is not named: {why}");
+            let first = path.split('/').nth(1).unwrap();
+            assert!(why.contains(&format!("`{first}`")), "{path} is not named: {why}");
             assert_eq!(expected(&why), words.iter().map(text).collect(), "{path}: {why}");
             told += 1;
         }
