@@ -12,7 +12,7 @@ use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn lines(run: &str, length: usize) -> Request {
+fn export(run: &str, length: usize) -> Request {
     Request::new("POST", "/v1/logs")
         .header("host", "collector")
         .header("content-type", "application/x-protobuf")
@@ -38,7 +38,7 @@ fn a_body_for_which_there_is_no_room_is_denied_and_told_so() {
     let mut open: Vec<(String, Connection)> = (0..8)
         .map(|_| {
             let (run, mut connection) = (unique(), Connection::mutual_tls(proxy.guarded(), &acme).unwrap());
-            connection.send(&lines(&run, 1000).header("content-encoding", "zstd").bytes()).unwrap();
+            connection.send(&export(&run, 1000).header("content-encoding", "zstd").bytes()).unwrap();
             (run, connection)
         })
         .collect();
@@ -55,7 +55,7 @@ fn a_body_for_which_there_is_no_room_is_denied_and_told_so() {
     drop(open);
     let good = || {
         let mut connection = Connection::mutual_tls(proxy.guarded(), &acme).ok()?;
-        connection.send(&lines(&unique(), 0).header("content-encoding", "zstd").bytes()).ok()?;
+        connection.send(&export(&unique(), 0).header("content-encoding", "zstd").bytes()).ok()?;
         Some(()).filter(|()| connection.receive().is_ok_and(|answer| answer.status != 503))
     };
     assert!(wait::until(PATIENCE, good).is_some());

@@ -138,14 +138,12 @@ pub fn usual() -> impl Iterator<Item = (&'static str, Form)> {
 }
 
 const USUAL: [(&str, Form); 18] = [
-    // https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
-    ("/v1/logs", Form::OtlpLogs),
-    ("/v1/traces", Form::OtlpTraces),
-    ("/v1/metrics", Form::OtlpMetrics),
-    // https://opentelemetry.io/docs/specs/otlp/#otlpgrpc
-    ("/opentelemetry.proto.collector.logs.v1.LogsService/Export", Form::OtlpLogs),
-    ("/opentelemetry.proto.collector.trace.v1.TraceService/Export", Form::OtlpTraces),
-    ("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", Form::OtlpMetrics),
+    (Signal::Logs.path(), Form::OtlpLogs),
+    (Signal::Traces.path(), Form::OtlpTraces),
+    (Signal::Metrics.path(), Form::OtlpMetrics),
+    (Signal::Logs.method(), Form::OtlpLogs),
+    (Signal::Traces.method(), Form::OtlpTraces),
+    (Signal::Metrics.method(), Form::OtlpMetrics),
     // https://grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs
     ("/loki/api/v1/push", Form::Loki),
     ("/api/prom/push", Form::Loki),

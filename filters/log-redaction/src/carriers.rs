@@ -33,6 +33,7 @@ pub use bulk::{Action, Item};
 pub use counts::Counts;
 pub use leaves::{Change, Leaves, Part, Place, Slot, Tag, Unit, Verdict};
 pub use otlp::Signal;
+pub use otlp::grpc::{call_of, message_of};
 pub use refusal::{Cause, Refusal};
 
 use crate::encodings::Encoding;

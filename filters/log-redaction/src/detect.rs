@@ -17,6 +17,7 @@ mod crypto;
 mod cues;
 mod custom;
 mod decode;
+mod eights;
 mod email;
 mod iban;
 mod ids;

@@ -19,6 +19,8 @@ mod hash;
 mod logged;
 mod path;
 mod pieces;
+#[cfg(test)]
+mod random;
 pub mod redactor;
 pub mod replace;
 mod slice;

@@ -118,14 +118,11 @@ pub(super) fn may_be_base64(run: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random;
 
     #[test]
     fn a_run_may_be_base64_where_its_letters_say_so_each_by_itself() {
-        let mut state = 31_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(31);
         let mut some = 0;
         for _ in 0..100_000 {
             let (length, signs) = (below(80), 1 + below(12));

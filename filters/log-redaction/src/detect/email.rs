@@ -338,6 +338,7 @@ fn dsn(look: &Look<'_>, at: usize) -> Option<Candidate> {
 mod tests {
     use super::*;
     use crate::detect::{Detectors, Selection};
+    use crate::random::random;
 
     /// As `behind_scheme`, sign by sign.
     fn plain(text: &[u8], at: usize) -> Option<(usize, usize)> {
@@ -360,11 +361,7 @@ mod tests {
 
     #[test]
     fn a_name_in_a_url_starts_where_it_does_sign_by_sign() {
-        let mut state = 37_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(37);
         let (mut some, mut none) = (0, 0);
         for _ in 0..100_000 {
             let length = if below(50) == 0 { 300 } else { below(20) };

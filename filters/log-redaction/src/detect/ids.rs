@@ -373,6 +373,7 @@ fn mod_11_10(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::detect::{Detectors, Selection, words};
+    use crate::random::random;
 
     /// As `number`, each shape of each id by itself, and words as they are told one by one.
     fn plain(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<(usize, usize, DetectorId)> {
@@ -404,11 +405,7 @@ mod tests {
     #[test]
     fn ids_by_their_shapes_are_those_that_all_are_asked_for() {
         let detectors = Detectors::new(&Selection::default()).unwrap();
-        let mut state = 41_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(41);
         let written: Vec<&str> = all().flat_map(|id| id.free.iter().chain(id.told)).copied().collect();
         let known: Vec<&str> = all().flat_map(|id| id.words).copied().collect();
         let (mut free, mut told) = (0, 0);
@@ -442,11 +439,7 @@ mod tests {
     #[test]
     fn a_word_is_an_id_where_one_of_all_forms_says_so() {
         let detectors = Detectors::new(&Selection::default()).unwrap();
-        let mut state = 43_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(43);
         let forms: Vec<&str> = all().flat_map(|id| id.lettered).map(|form| form.written).collect();
         let mut some = 0;
         for _ in 0..200_000 {

@@ -528,15 +528,12 @@ fn crc_is_right(body: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::detect::{Detectors, Selection};
+    use crate::random::random;
 
     #[test]
     fn keys_by_the_text_of_their_heads_are_those_that_all_heads_are_asked_for() {
         let detectors = Detectors::new(&Selection::default()).unwrap();
-        let mut state = 53_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(53);
         let mut some = 0;
         for round in 0..20_000 {
             let row = &detectors.rules.keys.rows[round % detectors.rules.keys.rows.len()];

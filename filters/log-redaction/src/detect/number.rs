@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::eights::{HIGH, SEVEN, each, from};
 use super::text::Text;
 
 /// The most digits that are read; a longer number is none of ours.
@@ -156,8 +157,8 @@ impl<'t> Number<'t> {
         let on = (self.ends >> (first - 8) & 0xff) - (self.shape >> (first - 5) & 31);
         // No byte is less than what is taken from it.
         let kept = (1 << first) - 1;
-        self.ends = (self.ends & kept) - ((on * EACH) & kept);
-        self.sums = (self.sums & kept) - ((size * EACH) & kept);
+        self.ends = (self.ends & kept) - ((on * each(1)) & kept);
+        self.sums = (self.sums & kept) - ((size * each(1)) & kept);
         self.shape &= kept & !(7 << (first - 8));
         self.totals = self.totals >> size & !1;
         self.start += on as usize;
@@ -242,9 +243,6 @@ impl<'t> Number<'t> {
     }
 }
 
-/// A one in each byte.
-const EACH: u64 = 0x0101_0101_0101_0101;
-
 /// How many digits stand from `at` on; of more than are ever read, some more than these.
 #[inline]
 pub(super) fn digits(bytes: &[u8], at: usize) -> usize {
@@ -263,12 +261,10 @@ pub(super) fn digits(bytes: &[u8], at: usize) -> usize {
     end + rest.iter().take_while(|byte| byte.is_ascii_digit()).count() - at
 }
 
-/// The highest bit of each byte of eight that is no digit.
+/// The high bit of each byte of eight that is no digit.
 const fn others(eight: u64) -> u64 {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A digit is less than ten then, and what is 118 more has no highest bit.
-    let from_nought = eight ^ 0x3030_3030_3030_3030;
-    (((from_nought & !HIGH) + 0x7676_7676_7676_7676) | from_nought) & HIGH
+    let from_nought = eight ^ each(b'0');
+    (from(from_nought & SEVEN, 10) | from_nought) & HIGH
 }
 
 /// What a no-break space has besides the three bits of a blank.
@@ -347,6 +343,7 @@ pub(super) fn month_day(month: u64, day: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random;
 
     /// All that can be told of a number.
     type Told = (usize, Vec<(usize, usize, usize, u8, Shape)>, Vec<u8>, bool);
@@ -387,11 +384,7 @@ mod tests {
 
     #[test]
     fn a_number_is_read_as_it_is_digit_by_digit_and_so_is_each_that_starts_with_a_later_group() {
-        let mut state = 29_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(29);
         let pieces = [
             "1",
             "02",

@@ -263,8 +263,8 @@ pub(super) fn lengths(lead: usize, number: &Number<'_>) -> u32 {
     if lead == 0 { u32::MAX } else { national | free }
 }
 
-/// The national number that starts at `start` and may have one of `lengths`, or one with `00` before the country's code.
-pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>, lengths: u32) -> Option<Candidate> {
+/// The national number that starts at `start`, or one with `00` before the country's code.
+pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>) -> Option<Candidate> {
     let text = &look.text;
     let before = text.before(start);
     if before == Some(b'+') || before == Some(b'-') && !text.opens(start - 1, ALNUM) {
@@ -280,7 +280,7 @@ pub(super) fn national(look: &Look<'_>, start: usize, number: &Number<'_>, lengt
         return finish(look, open, group, number);
     }
     let national = LENGTHS.get(lead).copied().unwrap_or_default() & TOTALS;
-    for (index, group) in number.groups_of(lengths & (national | FREE_TOTALS)) {
+    for (index, group) in number.groups_of(national | FREE_TOTALS) {
         // What has dots like an address, or blanks between single digits, is something else.
         let odd = || {
             let before = || number.groups().take(index);

@@ -4,6 +4,7 @@
 //! what is long is found by shifting it over itself. It costs the same whatever the text is. (Warren, "Hacker's Delight",
 //! 6-2 and 7-4.)
 
+use super::eights::{HIGH, SEVEN, bits, equal, from, letters};
 use super::ids::{LONGEST, SHORTEST};
 
 /// The shortest run of base64 that is looked into, in bytes: 15 of what it holds.
@@ -80,40 +81,16 @@ fn kinds(block: &[u8], last: Option<&[u8; 8]>) -> (u64, u64) {
     (of_words, of_base64)
 }
 
-/// Eight times a byte.
-const fn eight(byte: u8) -> u64 {
-    byte as u64 * 0x0101_0101_0101_0101
-}
-
-const HIGH: u64 = eight(0x80);
-const SEVEN: u64 = eight(0x7f);
-
-/// The high bit of each byte, of seven bits, that is `least` or more. No byte carries into the next.
-const fn from(seven: u64, least: u8) -> u64 {
-    seven + eight(0x80 - least)
-}
-
-/// The high bit of each byte, of seven bits, that is `byte`.
-const fn equal(seven: u64, byte: u8) -> u64 {
-    !((seven ^ eight(byte)) + SEVEN)
-}
-
 /// The high bit of each byte that is a letter or digit of ASCII, and of each that is one, or `+`, `/`, `-` or `_`.
 #[inline(always)]
 const fn told(bytes: u64) -> (u64, u64) {
     let seven = bytes & SEVEN;
-    let folded = seven | eight(0x20);
     let digit = from(seven, b'0') & !from(seven, b'9' + 1);
-    let letter = from(folded, b'a') & !from(folded, b'z' + 1);
+    let letter = letters(seven);
     // Of those from `+` to `/`, the odd ones.
     let sign = from(seven, b'+') & !from(seven, b'0') & seven << 7 | equal(seven, b'_');
     let ascii = !bytes & HIGH;
     ((digit | letter) & ascii, (digit | letter | sign) & ascii)
-}
-
-/// The high bits of eight bytes, one beside the other.
-const fn bits(high: u64) -> u64 {
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// A walk over blocks of bits, for runs of at least so many ones.

@@ -433,8 +433,11 @@ fn one(look: &Look<'_>, number: &Number<'_>) -> Option<Candidate> {
     let lengths = card::lengths(lead) & totals;
     let card = if lengths == 0 { None } else { card::card(look, start, number, lengths) };
     let found = if totals & ids::TOTALS == 0 { card } else { card.or_else(|| ids::number(look, start, number)) };
-    let lengths = phone::lengths(lead, number) & totals;
-    if lengths == 0 { found } else { found.or_else(|| phone::national(look, start, number, lengths)) }
+    if phone::lengths(lead, number) & totals == 0 {
+        found
+    } else {
+        found.or_else(|| phone::national(look, start, number))
+    }
 }
 
 /// Whether a date starts at `at`, as in `2026-11-29`: nearly every line has one.
@@ -475,6 +478,7 @@ fn next_group(text: &Text<'_>, mut end: usize, from: usize) -> (usize, bool) {
 mod tests {
     use super::*;
     use crate::detect::{Selection, words};
+    use crate::random::random;
 
     #[test]
     fn what_is_too_short_is_looked_through_all_the_same_and_nothing_is_found() {
@@ -498,11 +502,7 @@ mod tests {
             let sign = |nth: u32| signs[at / signs.len().pow(nth) % signs.len()];
             check(&[sign(0), sign(1), sign(2)], b"");
         }
-        let mut random = 5_u64;
-        let mut below = |end: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) as usize % end
-        };
+        let mut below = random(5);
         let pieces = [
             "otp", "sid", "cvc", "pwd", "pass", ":", "=", ">", "1", "23", "a", "@", "::1", "%40", "-", " ", ".", "1.1",
         ];
@@ -512,15 +512,6 @@ mod tests {
             check(text.as_bytes(), keys[below(keys.len())].as_bytes());
         }
         assert!(short > 10_000, "{short} were too short");
-    }
-
-    /// Random numbers below an end, the same in each run.
-    fn random(seed: u64) -> impl FnMut(usize) -> usize {
-        let mut random = seed;
-        move |end| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) as usize % end
-        }
     }
 
     /// As `numbers`, looking at each group.

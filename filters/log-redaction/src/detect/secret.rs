@@ -14,6 +14,7 @@ const LOOKED_AT: usize = 256;
 
 /// Whether it is written where no value is, or what sentences go on with.
 fn is_no_value(value: &[u8]) -> bool {
+    // None of them is longer.
     let mut lower = [0; 14];
     let Some(place) = lower.get_mut(..value.len()) else { return false };
     place.copy_from_slice(value);
@@ -198,16 +199,18 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
     let quote = text.at(at + escaped).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let start = at + escaped + usize::from(quote.is_some());
     let (known_start, known_end) = look.extent.get();
-    let known = quote.is_none() && separator != b'>' && known_start <= start && start < known_end;
+    // Neither quotes nor a tag say where it ends.
+    let bare = quote.is_none() && separator != b'>';
+    let known = bare && known_start <= start && start < known_end;
     let mut end = if known { known_end } else { start };
-    if quote.is_none() && separator != b'>' {
+    if bare {
         // Nearly all bytes of a value end none.
         let rest = text.all().get(end..text.len().min(start + LONGEST)).unwrap_or_default();
         let length = rest.iter().position(|byte| is(*byte, ENDS) && ends(*byte)).unwrap_or(rest.len());
         text.spend(length + 1);
         end += length;
     }
-    while (quote.is_some() || separator == b'>') && end - start < LONGEST {
+    while !bare && end - start < LONGEST {
         let Some(byte) = text.at(end) else { break };
         let stop = match quote {
             Some(quote) if escaped == 0 && byte == b'\\' && text.at(end + 1) == Some(quote) => {
@@ -222,7 +225,7 @@ fn extent(look: &Look<'_>, at: usize, separator: u8) -> Option<(usize, usize)> {
         }
         end += 1;
     }
-    if quote.is_none() && separator != b'>' {
+    if bare {
         look.extent.set((start, end));
         // The end of a sentence.
         while end > start && matches!(text.before(end), Some(b'.' | b':' | b'?' | b'!')) && text.is(end, SPACE) {

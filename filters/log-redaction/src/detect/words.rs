@@ -494,6 +494,7 @@ struct Read<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random;
 
     /// What words of `text` speak of, each looked up as it is written.
     fn plain(text: &[u8]) -> (Bit, Bit) {
@@ -526,11 +527,7 @@ mod tests {
         let words = Words::new();
         let lists = KNOWN.iter().map(|(_, list)| *list).chain(ids::all().map(|id| id.words));
         let all: Vec<&str> = lists.flatten().copied().collect();
-        let mut state = 3_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(3);
         let mut speaking = 0;
         for _ in 0..20_000 {
             let mut text = String::new();

@@ -250,6 +250,7 @@ mod tests {
     use std::ops::RangeInclusive;
 
     use super::*;
+    use crate::random::random;
     use crate::tenants::{Listed, TenantRules};
 
     /// A directory of which neither how its hosts end is known nor how many labels they have at least, so that every name is
@@ -345,11 +346,7 @@ mod tests {
             "12:04:11.250",
             "T1_000000000000000A",
         ];
-        let mut random = 3_u64;
-        let mut below = |end: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) as usize % end
-        };
+        let mut below = random(3);
         let mut seen = 0;
         for _ in 0..20_000 {
             let text: String = (0..1 + below(9)).map(|_| PIECES[below(PIECES.len())]).collect();

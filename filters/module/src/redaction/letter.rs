@@ -3,7 +3,7 @@
 //! OTLP is the same message over HTTP and gRPC, so that either is made of the other without reading it
 //! (<https://opentelemetry.io/docs/specs/otlp/>).
 
-use partywall_log_redaction::carriers::{Kind, Signal};
+use partywall_log_redaction::carriers::{Kind, call_of, message_of};
 use partywall_log_redaction::encodings::Encoding;
 
 use crate::config::Protocol;
@@ -24,9 +24,6 @@ pub(super) struct Letter {
     pub(super) grpc: bool,
 }
 
-/// The head of a message of gRPC: whether it is folded, and its length.
-const HEAD: usize = 5;
-
 /// `body` for `authority`. `None` where the quarantine has no way to take such a request.
 pub(super) fn written(like: &Like<'_>, body: Vec<u8>, protocol: Protocol, authority: &str) -> Option<Letter> {
     // The query may hold what its collector knows the client by.
@@ -36,19 +33,13 @@ pub(super) fn written(like: &Like<'_>, body: Vec<u8>, protocol: Protocol, author
             (path, like.content_type, coding.written().name(), true, body)
         }
         (Protocol::Http, Kind::OtlpGrpc(signal, coding)) => {
-            let (head, message) = body.split_first_chunk::<HEAD>()?;
-            let [folded, length @ ..] = *head;
-            if u32::from_be_bytes(length) as usize != message.len() {
-                return None;
-            }
-            let coding = if folded == 0 { None } else { coding.written().name() };
-            (of(signal).0, "application/x-protobuf", coding, false, message.to_vec())
+            let (message, encoded) = message_of(&body)?;
+            let coding = if encoded { coding.written().name() } else { None };
+            (signal.path(), "application/x-protobuf", coding, false, message.to_vec())
         }
         (Protocol::Grpc, Kind::OtlpBinary(signal)) => {
             let coding = like.encoding.written().name();
-            let length = u32::try_from(body.len()).ok()?.to_be_bytes();
-            let framed = [&[u8::from(coding.is_some())][..], &length, &body].concat();
-            (of(signal).1, "application/grpc", coding, true, framed)
+            (signal.method(), "application/grpc", coding, true, call_of(&body, coding.is_some())?)
         }
         (Protocol::Grpc, _) => return None,
         (Protocol::AsReceived | Protocol::Http, _) => {
@@ -63,13 +54,4 @@ pub(super) fn written(like: &Like<'_>, body: Vec<u8>, protocol: Protocol, author
     headers.extend(coding.map(|name| (if grpc { "grpc-encoding" } else { "content-encoding" }, name)));
     let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
     Some(Letter { headers, body, grpc })
-}
-
-/// Where it is sent to over HTTP, and over gRPC.
-fn of(signal: Signal) -> (&'static str, &'static str) {
-    match signal {
-        Signal::Logs => ("/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"),
-        Signal::Traces => ("/v1/traces", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"),
-        Signal::Metrics => ("/v1/metrics", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"),
-    }
 }

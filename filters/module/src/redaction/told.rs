@@ -50,8 +50,7 @@ impl Setup {
     /// A request is denied: it is no telemetry, or nobody knows whose.
     pub(super) fn tell_denied(&self, reason: Reason, detail: &str) {
         self.metrics.count("log_redaction_denied_total", &[("reason", reason.code())]);
-        host::set_property(DECISION, b"deny");
-        host::set_property(REASON, reason.code().as_bytes());
+        set_denied(reason.code());
         host::set_property("partywall.detail", detail.as_bytes());
         host::log(LogLevel::Debug, &format!("partywall: telemetry is denied ({}): {detail}", reason.code()));
     }
@@ -74,15 +73,13 @@ impl Setup {
     pub(super) fn tell_refused(&self, form: Form, refusal: &Refusal) {
         let labels = [("carrier", form.name()), ("cause", refusal.cause.name())];
         self.metrics.count("log_redaction_refused_total", &labels);
-        host::set_property(DECISION, b"deny");
-        host::set_property(REASON, format!("refused_{}", refusal.cause.name()).as_bytes());
+        set_denied(&format!("refused_{}", refusal.cause.name()));
         host::log(LogLevel::Debug, &format!("partywall: telemetry is refused: {refusal}"));
     }
 
     /// There is no room for it.
     pub(super) fn tell_full(&self) {
-        host::set_property(DECISION, b"deny");
-        host::set_property(REASON, b"refused_full");
+        set_denied("refused_full");
     }
 
     /// It is over.
@@ -122,4 +119,9 @@ impl Setup {
     pub(super) fn tell_quarantine(&self, form: Form, outcome: &'static str, number: u64) {
         self.metrics.add("log_redaction_quarantined_total", &[("carrier", form.name()), ("outcome", outcome)], number);
     }
+}
+
+fn set_denied(reason: &str) {
+    host::set_property(DECISION, b"deny");
+    host::set_property(REASON, reason.as_bytes());
 }

@@ -103,11 +103,30 @@ impl Grpc {
             let plain = std::mem::take(&mut changed);
             encoder.push(&plain, true, &mut changed)?;
         }
-        let size = u32::try_from(changed.len())
-            .map_err(|_| Refusal::new(Cause::TooLarge, "a message of gRPC became longer than any may be"))?;
-        out.push(flag);
-        out.extend_from_slice(&size.to_be_bytes());
-        out.extend_from_slice(&changed);
-        Ok(())
+        put(flag, &changed, out)
+            .ok_or_else(|| Refusal::new(Cause::TooLarge, "a message of gRPC became longer than any may be"))
     }
+}
+
+/// Appends a message with its head. `None` where it is longer than any may be.
+fn put(flag: u8, message: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let size = u32::try_from(message.len()).ok()?;
+    out.push(flag);
+    out.extend_from_slice(&size.to_be_bytes());
+    out.extend_from_slice(message);
+    Some(())
+}
+
+/// A call of one message, which may be encoded. `None` where it is longer than any may be.
+pub fn call_of(message: &[u8], encoded: bool) -> Option<Vec<u8>> {
+    let mut call = Vec::with_capacity(HEAD + message.len());
+    put(u8::from(encoded), message, &mut call)?;
+    Some(call)
+}
+
+/// The one message of a call, and whether it is encoded. `None` where there are more, or it is not whole.
+pub fn message_of(call: &[u8]) -> Option<(&[u8], bool)> {
+    let (head, message) = call.split_first_chunk::<HEAD>()?;
+    let [flag, length @ ..] = *head;
+    (u32::from_be_bytes(length) as usize == message.len()).then_some((message, flag != 0))
 }

@@ -101,15 +101,12 @@ fn begins(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random;
 
     #[test]
     fn words_beside_a_place_say_what_they_do_byte_by_byte_whatever_was_asked_before() {
         let words = Words::new();
-        let mut state = 17_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(17);
         let pieces = [
             "phone",
             "tel",

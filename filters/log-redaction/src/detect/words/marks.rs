@@ -1,5 +1,7 @@
 //! Where letters stand in a short text of ASCII, a bit for each byte: eight bytes are read at once.
 
+use crate::detect::eights::{HIGH, bits, letters};
+
 /// How many bytes have a bit.
 const MOST: usize = 64;
 
@@ -34,9 +36,7 @@ impl Marks {
     /// Adds the eight bytes of ASCII that stand before.
     #[inline(always)]
     fn add(&mut self, eight: u64) {
-        let folded = eight | eighth(0x20);
-        let from_a = folded.wrapping_add(eighth(0x80 - b'a'));
-        let letters = from_a & !folded.wrapping_add(eighth(0x80 - b'z' - 1)) & HIGH;
+        let letters = letters(eight) & HIGH;
         self.letters = self.letters << 8 | bits(letters);
         // What is 32 more is the same letter in lower case.
         self.lower = self.lower << 8 | bits(letters & eight << 2);
@@ -47,19 +47,6 @@ impl Marks {
     pub(super) fn starts(&self) -> u64 {
         self.letters & (!(self.letters << 1) | !self.lower & self.lower << 1)
     }
-}
-
-const HIGH: u64 = eighth(0x80);
-
-/// Eight times a byte.
-const fn eighth(byte: u8) -> u64 {
-    byte as u64 * 0x0101_0101_0101_0101
-}
-
-/// The highest bits of eight bytes, side by side.
-#[inline(always)]
-const fn bits(eight: u64) -> u64 {
-    (eight >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// The eight bytes at `at`, or what there is of them.
@@ -75,14 +62,11 @@ fn load(text: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random;
 
     #[test]
     fn each_byte_is_marked_as_it_is_alone() {
-        let mut state = 23_u64;
-        let mut below = |end: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % end
-        };
+        let mut below = random(23);
         let mut some = 0;
         for round in 0..60_000 {
             let high = if round % 4 == 0 { 256 } else { 128 };
