@@ -65,12 +65,12 @@ fn each_callback_asks_the_host_for_bytes_and_gives_some_back() {
     let mut host = host();
     let connection = host.connect().unwrap();
     for api in [Api::Produce, Api::Fetch] {
-        // Long records are not copied, and given back apart.
+        // Of long records the first are read, and nothing more until their frame ends.
         for (size, most) in [(200, 1), (64 << 10, 2)] {
             for Cost { calls, .. } in cost(&mut host, connection, api, size) {
                 let [read, written] = ["get_buffer", "set_buffer"].map(|name| calls.get(name).copied().unwrap_or(0));
                 assert!(
-                    calls.len() == 2 && read == 1 && (1..=most).contains(&written),
+                    calls.len() == 2 && (1..=most).contains(&read) && written == 1,
                     "{} {size}: {calls:?}",
                     api.word()
                 );
@@ -88,8 +88,8 @@ fn nobody_reads_records() {
         for ((short, long), longer) in short.iter().zip(long).zip(longer) {
             // Nor copies them, which would be 1,024 for each 64 KB.
             assert!(longer.instructions <= long.instructions + 500, "{}: {long:?}, {longer:?}", api.word());
-            // Two runs are more to go through than one.
-            assert!(long.instructions <= short.instructions + 3_500, "{}: {short:?}, {long:?}", api.word());
+            // What is read in pieces is walked, and its end looked at apart.
+            assert!(long.instructions <= short.instructions + 20_000, "{}: {short:?}, {long:?}", api.word());
         }
     }
 }

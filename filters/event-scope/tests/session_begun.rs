@@ -13,7 +13,7 @@ use common::talk::{Talk, bytes, request, response, text};
 use common::world::{All, Prefix};
 use common::{Random, Setting, Side, Writer, table};
 use partywall_event_scope::kafka::codec::Problem;
-use partywall_event_scope::kafka::session::{Action, Close, Options, Session, Step, Trouble};
+use partywall_event_scope::kafka::session::{Action, Close, Decision, Options, Session, Step, Trouble};
 use partywall_event_scope::scope::Cluster;
 
 /// The length with which a frame begins.
@@ -207,6 +207,56 @@ fn long_runs_of_what_was_read_are_not_copied() {
     }
 }
 
+/// What comes of bytes of which so many are read at a time where more stand behind them, and of records none that need not be:
+/// what goes on, what was decided, and how many were not read.
+fn in_part(talk: &mut Talk, bytes: &[u8], begin: usize) -> (Vec<u8>, Vec<Decision>, usize) {
+    let (mut sent, mut decided, mut unread) = (Vec::new(), Vec::new(), 0);
+    let (mut at, mut all) = (0, false);
+    while at < bytes.len() {
+        let unseen = talk.session.rest_from_client().unseen().min(bytes.len() - at);
+        talk.session.pass_from_client(unseen);
+        sent.extend_from_slice(&bytes[at..at + unseen]);
+        (at, unread) = (at + unseen, unread + unseen);
+        let left = bytes.len() - at;
+        let piece =
+            &bytes[at..at + if all || talk.session.holds_nothing() != [true; 2] { left } else { begin.min(left) }];
+        let mut step = Step::over(piece);
+        step.behind = left - piece.len();
+        talk.session.from_client(piece, &talk.all.peers(), &mut step);
+        assert_eq!(step.trouble, None);
+        assert!(step.left == 0 || step.behind > 0, "all that there is is taken");
+        let taken = &piece[..piece.len() - step.left];
+        step.each_run(taken, |run| sent.extend_from_slice(run));
+        decided.append(&mut step.decisions);
+        (at, all) = (at + taken.len(), step.left > 0);
+    }
+    (sent, decided, unread)
+}
+
+#[test]
+fn what_stands_behind_need_not_be_read() {
+    let topics = ["orders", "secret", "orders", "orders", "a b", "orders"];
+    let asked = topics.map(|topic| produce(1, topic)).concat();
+    for traces in [false, true] {
+        let talk = || {
+            let mut talk = talk();
+            talk.session = Session::new(Options { large: 1, traces, ..Options::default() });
+            talk.session.identify("acme".into());
+            talk
+        };
+        let whole = talk().ask(&asked);
+        let mut most = 0;
+        for begin in 1..asked.len() {
+            let (sent, decided, unread) = in_part(&mut talk(), &asked, begin);
+            assert!(sent == whole.out, "{begin} at a time: other bytes");
+            assert_eq!(decided, whole.decisions, "{begin} at a time");
+            most = most.max(unread);
+        }
+        // What records say of their trace is looked for in them.
+        assert!(if traces { most == 0 } else { most > 150 }, "{most} bytes were not read");
+    }
+}
+
 #[test]
 fn what_is_denied_is_waited_for() {
     for (acks, topic) in [(1, "secret"), (0, "secret"), (1, "a b")] {
@@ -231,8 +281,8 @@ fn what_goes_on_is_outstanding_until_it_is_there() {
     assert!(!talk.ask(&frame[..60]).out.is_empty());
     assert_eq!(talk.session.outstanding(), 1, "so that who is suspended meanwhile does not send the rest");
     let missing = frame.len() - 60;
-    assert!(!talk.session.passes_from_client(missing + 1), "something comes behind it");
-    assert!(talk.session.passes_from_client(missing - 1));
+    assert_eq!(talk.session.rest_from_client().unseen(), missing);
+    talk.session.pass_from_client(missing - 1);
     assert_eq!(talk.session.outstanding(), 1);
     assert_eq!(talk.ask(&[b"r", &*produce(1, "secret")].concat()).out[0], b'r');
     assert_eq!(talk.session.outstanding(), 1, "the one that is denied");
@@ -258,11 +308,9 @@ fn a_large_frame_is_not_held() {
     body.extend(bytes(&vec![b'r'; 10 << 20]));
     let (mut sent, mut held) = (0, 0);
     for piece in request(0, 3, &body).chunks(16 << 10) {
-        if !talk.session.passes_from_client(piece.len()) {
-            sent += talk.ask(piece).out.len();
-        } else {
-            sent += piece.len();
-        }
+        let passed = talk.session.rest_from_client().unseen().min(piece.len());
+        talk.session.pass_from_client(passed);
+        sent += passed + talk.ask(&piece[passed..]).out.len();
         held = held.max(talk.session.held());
     }
     // `acme.` twice.

@@ -133,19 +133,20 @@ impl Way {
     }
 }
 
-/// The next bytes of a connection, all `size` of them; within a callback of that way alone.
-pub(crate) fn stream_data(way: Way, size: usize) -> Option<Vec<u8>> {
-    hostcalls::get_buffer(way.buffer(), 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
+/// Those of the next bytes of a connection that stand behind the first `at`, all `size` of them; within a callback of that way
+/// alone.
+pub(crate) fn stream_data(way: Way, at: usize, size: usize) -> Option<Vec<u8>> {
+    hostcalls::get_buffer(way.buffer(), at, size).ok().flatten().filter(|bytes| bytes.len() == size)
 }
 
-/// Puts `bytes` in the place of the next `size` bytes; within a callback of that way alone.
+/// Puts `bytes` in the place of the next `size` bytes, of which there may be more: those stay. Within a callback of that way alone.
 pub(crate) fn replace_stream_data(way: Way, size: usize, bytes: &[u8]) {
     let _ = hostcalls::set_buffer(way.buffer(), 0, size, bytes);
 }
 
-/// Puts `bytes` behind what there is, which are `length` bytes; within a callback of that way alone.
-pub(crate) fn append_stream_data(way: Way, length: usize, bytes: &[u8]) {
-    let _ = hostcalls::set_buffer(way.buffer(), length, 0, bytes);
+/// Puts `bytes` behind all that there is; within a callback of that way alone.
+pub(crate) fn append_stream_data(way: Way, bytes: &[u8]) {
+    let _ = hostcalls::set_buffer(way.buffer(), usize::MAX, 0, bytes);
 }
 
 /// Closes the connection, with what was not written yet. Never where the stream ends by itself: the host would take the

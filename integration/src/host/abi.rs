@@ -157,7 +157,7 @@ fn get_buffer(mut host: Host<'_>, kind: u32, from: u32, most: u32, address: u32,
     Ok(OK)
 }
 
-/// Puts bytes in the place of others, where Envoy allows it here: in what passes through a connection.
+/// Puts bytes in the place of others, where Envoy allows it: in what passes through a connection, at its beginning or end.
 fn set_buffer(mut host: Host<'_>, kind: u32, from: u32, most: u32, at: u32, size: u32) -> Status {
     host.data_mut().called("set_buffer");
     if !matches!(kind, DOWNSTREAM_DATA | UPSTREAM_DATA) {
@@ -166,6 +166,9 @@ fn set_buffer(mut host: Host<'_>, kind: u32, from: u32, most: u32, at: u32, size
     let bytes = take(&host, at, size)?;
     let data = &mut host.data_mut().stream_data;
     let from = data.len().min(from as usize);
+    if from > 0 && from < data.len() {
+        return Ok(BAD_ARGUMENT);
+    }
     let to = data.len().min(from.saturating_add(most as usize));
     data.splice(from..to, bytes);
     Ok(OK)

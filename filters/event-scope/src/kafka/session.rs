@@ -310,14 +310,32 @@ impl Session {
         core.run(step, bytes, (broker, largest), Way::Out, peers);
     }
 
-    /// Whether the next `size` bytes from the client go on whatever they are, as records do; then they have come.
-    pub fn passes_from_client(&mut self, size: usize) -> bool {
-        !self.core.ended && passes(&mut self.client, size)
+    /// What is yet to come from the client of a request that went on before it was there.
+    #[must_use]
+    pub fn rest_from_client(&mut self) -> Rest {
+        if self.core.ended { Rest::default() } else { *self.client.rest() }
+    }
+
+    /// The same of a response from the broker.
+    #[must_use]
+    pub fn rest_from_broker(&mut self) -> Rest {
+        if self.core.ended { Rest::default() } else { *self.broker.rest() }
+    }
+
+    /// So many bytes of that have come from the client of which nobody looks at any.
+    pub fn pass_from_client(&mut self, size: usize) {
+        self.client.rest().pass(size);
     }
 
     /// The same of bytes from the broker.
-    pub fn passes_from_broker(&mut self, size: usize) -> bool {
-        !self.core.ended && passes(&mut self.broker, size)
+    pub fn pass_from_broker(&mut self, size: usize) {
+        self.broker.rest().pass(size);
+    }
+
+    /// Whether nothing is held of a frame that is not whole yet, from the client or the broker.
+    #[must_use]
+    pub fn holds_nothing(&self) -> [bool; 2] {
+        [&self.client, &self.broker].map(|frames| frames.held() == 0)
     }
 
     /// How many bytes of memory it holds, for whoever bounds that over all connections.
@@ -337,14 +355,6 @@ impl Session {
     pub fn outstanding(&self) -> usize {
         self.core.queue.len() + usize::from(self.client.is_open())
     }
-}
-
-fn passes(frames: &mut Frames, size: usize) -> bool {
-    let all = size <= frames.rest().unseen();
-    if all {
-        frames.rest().pass(size);
-    }
-    all
 }
 
 impl Core {
@@ -390,6 +400,10 @@ impl Core {
                     && let Some(open) = self.open(way, begun, peers, step)
                 {
                     frames.opened(open);
+                    break Ok(());
+                }
+                if step.behind > 0 {
+                    step.left = rest.len();
                     break Ok(());
                 }
             }

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use partywall_event_scope::kafka::codec::Rest;
 use partywall_event_scope::kafka::session::{Close, Decision, Peers, Session, Step, Trouble};
 use partywall_tenancy::Reason;
 use proxy_wasm::traits::{Context, StreamContext};
@@ -23,6 +24,12 @@ const DECIDED: usize = 32;
 const ROOM: usize = 128;
 /// For how many bytes there is room at once; of more, most are in long runs.
 const SHORT: usize = 16 << 10;
+/// Of more than so many bytes the first ones are looked at alone at first, in case nothing but records follows.
+const LARGE: usize = 32 << 10;
+/// How many those are: names and numbers take some hundred.
+const BEGIN: usize = 2 << 10;
+/// After how many that were read as a whole that is tried again, where it was of no use: what comes next is likely to be the same.
+const PATIENCE: u8 = 16;
 /// How much of that room is kept for what comes next, in bytes: one for all connections of a plugin.
 const KEPT: usize = 64 << 10;
 
@@ -44,6 +51,31 @@ pub(crate) struct Connection {
     lines: Lines,
     /// Room for what is decided next.
     decided: Vec<Decision>,
+    /// How often no frame is tried by its first bytes.
+    patience: u8,
+}
+
+/// A part of what came at once, and what comes of it.
+struct Piece {
+    /// Where it stands.
+    at: usize,
+    bytes: Vec<u8>,
+    /// How much of it was taken.
+    taken: usize,
+    step: Step,
+    /// Whether it goes on as it is.
+    is_unchanged: bool,
+}
+
+impl Piece {
+    fn end(&self) -> usize {
+        self.at.saturating_add(self.taken)
+    }
+}
+
+fn read(way: Way, at: usize, size: usize) -> Result<Vec<u8>, End> {
+    let failed = || End { word: "host", reason: "", detail: "the host did not give what it has".into() };
+    host::stream_data(way, at, size).ok_or_else(failed)
 }
 
 /// Why a connection ends: a word for the metric, the reason and what more there is to say.
@@ -67,6 +99,7 @@ impl Connection {
             is_end_told: false,
             lines: Lines::default(),
             decided: Vec::new(),
+            patience: 0,
         }
     }
 
@@ -78,13 +111,11 @@ impl Connection {
         if size == 0 {
             return Action::Continue;
         }
-        if !self.over {
-            match self.look(way) {
-                // The host is not even asked for it.
-                Ok(()) if self.passes(way, size) => return Action::Continue,
-                Ok(()) => self.next(way, size),
-                Err(end) => self.end(&end),
-            }
+        if !self.over
+            && let Err(end) =
+                self.look(way).and_then(|()| if size > LARGE { self.much(way, size) } else { self.next(way, size) })
+        {
+            self.end(&end);
         }
         if self.over {
             host::replace_stream_data(way, size, &[]);
@@ -95,50 +126,147 @@ impl Connection {
         Action::Continue
     }
 
-    /// Whether so many bytes go on whatever they are: records whose beginning was understood.
-    fn passes(&mut self, way: Way, size: usize) -> bool {
+    /// What comes next is looked at.
+    fn next(&mut self, way: Way, size: usize) -> Result<(), End> {
+        // The host is not even asked for it.
+        if self.rest(way).unseen() >= size {
+            self.pass(way, size, true);
+            return Ok(());
+        }
+        let bytes = read(way, 0, size)?;
+        let mut step = Step::over(&bytes);
+        self.step(way, &bytes, &mut step)?;
+        // Some of what clients and brokers say goes on as it is, and is not copied back.
+        if !step.is_unchanged(&bytes) {
+            let mut replaced = size;
+            step.each_run(&bytes, |run| match std::mem::take(&mut replaced) {
+                0 => host::append_stream_data(way, run),
+                size => host::replace_stream_data(way, size, run),
+            });
+            if replaced > 0 {
+                host::replace_stream_data(way, size, &[]);
+            }
+        }
+        self.keep_room(&mut step);
+        Ok(())
+    }
+
+    /// As [`Connection::next`], of much: its first bytes are read alone, and where nothing but records comes behind them, or
+    /// frames of which nothing changes, the host is not asked for the rest.
+    fn much(&mut self, way: Way, size: usize) -> Result<(), End> {
+        let mut changed: Vec<Piece> = Vec::new();
+        let (mut at, mut is_short) = (0, true);
+        loop {
+            at += self.pass(way, size.saturating_sub(at), changed.is_empty());
+            let left = size.saturating_sub(at);
+            if left == 0 {
+                break;
+            }
+            is_short = is_short && changed.is_empty() && left > LARGE && self.may_begin(way);
+            let mut piece = self.piece(way, at, if is_short { BEGIN } else { left }, left)?;
+            at = piece.end();
+            let rest = self.rest(way);
+            // What is behind it is read as a whole where little of it is skipped, or changes, too; and so next time.
+            let is_whole = rest.unseen() < LARGE || !piece.is_unchanged && at.saturating_add(rest.size()) < size;
+            if is_short && is_whole {
+                (is_short, self.patience) = (false, PATIENCE);
+            }
+            if piece.is_unchanged {
+                self.keep_room(&mut piece.step);
+            } else {
+                changed.push(piece);
+            }
+        }
+        self.put(way, size, changed)
+    }
+
+    /// Goes by records whose beginning was understood, whatever they are, where it is worth to read what is behind them apart:
+    /// where that is the end of their frame, or they are many. By how many of `size` bytes.
+    fn pass(&mut self, way: Way, size: usize, is_unchanged: bool) -> usize {
+        let rest = self.rest(way);
+        let unseen = rest.unseen().min(size);
+        if size > rest.size() && (unseen < LARGE || !is_unchanged) {
+            return 0;
+        }
         match way {
-            Way::In => self.session.passes_from_client(size),
-            Way::Out => self.session.passes_from_broker(size),
+            Way::In => self.session.pass_from_client(unseen),
+            Way::Out => self.session.pass_from_broker(unseen),
+        }
+        unseen
+    }
+
+    /// What is yet to come of a frame that went on before it was there.
+    fn rest(&mut self, way: Way) -> Rest {
+        match way {
+            Way::In => self.session.rest_from_client(),
+            Way::Out => self.session.rest_from_broker(),
         }
     }
 
-    /// What comes next, which is looked at.
-    fn next(&mut self, way: Way, size: usize) {
-        let Some(bytes) = host::stream_data(way, size) else {
-            let detail = "the host did not give what it has".into();
-            return self.end(&End { word: "host", reason: "", detail });
-        };
+    /// Whether a frame may go on by its first bytes: nothing of it is held, and what was tried last was of use.
+    fn may_begin(&mut self, way: Way) -> bool {
+        self.patience = self.patience.saturating_sub(1);
+        let [client, broker] = self.session.holds_nothing();
+        self.patience == 0 && if way == Way::In { client } else { broker }
+    }
+
+    /// The next `size` bytes, and what comes of them.
+    fn piece(&mut self, way: Way, at: usize, size: usize, left: usize) -> Result<Piece, End> {
+        let bytes = read(way, at, size)?;
         let mut step = Step::over(&bytes);
+        step.behind = left.saturating_sub(size);
+        self.step(way, &bytes, &mut step)?;
+        let taken = size.saturating_sub(step.left);
+        let is_unchanged = bytes.get(..taken).is_some_and(|bytes| step.is_unchanged(bytes));
+        Ok(Piece { at, bytes, taken, step, is_unchanged })
+    }
+
+    fn step(&mut self, way: Way, bytes: &[u8], step: &mut Step) -> Result<(), End> {
         step.decisions = std::mem::take(&mut self.decided);
         step.out = self.client.setup.room.take();
         // Names grow by a prefix, and long runs are not copied.
-        step.out.reserve(size.min(SHORT).saturating_add(ROOM));
-        match self.walk(way, &bytes, &mut step) {
-            // Some of what clients and brokers say goes on as it is, and is not copied back.
-            Ok(()) if step.is_unchanged(&bytes) => {}
-            Ok(()) => {
-                let mut length = 0;
-                step.each_run(&bytes, |run| {
-                    match length {
-                        0 => host::replace_stream_data(way, size, run),
-                        _ => host::append_stream_data(way, length, run),
-                    }
-                    length = length.saturating_add(run.len());
-                });
-                if length == 0 {
-                    host::replace_stream_data(way, size, &[]);
-                }
-            }
-            Err(end) => self.end(&end),
-        }
-        step.out.clear();
-        if step.out.capacity() <= KEPT {
-            self.client.setup.room.set(step.out);
-        }
+        step.out.reserve(bytes.len().min(SHORT).saturating_add(ROOM));
+        let outcome = self.walk(way, bytes, step);
         step.decisions.clear();
         if step.decisions.capacity() <= DECIDED {
-            self.decided = step.decisions;
+            self.decided = std::mem::take(&mut step.decisions);
+        }
+        outcome
+    }
+
+    /// Puts what became of pieces in their places, and what lies between two of them again. Where something stays behind them,
+    /// from behind: the host puts bytes in the place of the first ones that it has, or before or behind all.
+    fn put(&mut self, way: Way, size: usize, mut pieces: Vec<Piece>) -> Result<(), End> {
+        let Some(last) = pieces.last() else { return Ok(()) };
+        let end = last.end();
+        let taken: usize = pieces.iter().map(|piece| piece.taken).sum();
+        let all = if taken < end { read(way, 0, last.at)? } else { Vec::new() };
+        let (mut runs, mut from) = (Vec::new(), 0);
+        for piece in &pieces {
+            runs.extend(all.get(from..piece.at).filter(|run| !run.is_empty()));
+            piece.step.each_run(&piece.bytes, |run| runs.push(run));
+            from = piece.end();
+        }
+        let stays = end < size;
+        if stays {
+            runs.reverse();
+        }
+        let mut runs = runs.into_iter();
+        host::replace_stream_data(way, end, runs.next().unwrap_or_default());
+        for run in runs {
+            match stays {
+                true => host::replace_stream_data(way, 0, run),
+                false => host::append_stream_data(way, run),
+            }
+        }
+        pieces.iter_mut().for_each(|piece| self.keep_room(&mut piece.step));
+        Ok(())
+    }
+
+    fn keep_room(&self, step: &mut Step) {
+        step.out.clear();
+        if step.out.capacity() <= KEPT {
+            self.client.setup.room.set(std::mem::take(&mut step.out));
         }
     }
 

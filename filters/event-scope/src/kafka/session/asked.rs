@@ -255,8 +255,7 @@ impl Core {
 
     /// Finds out of which traces those records are of which there is something to tell.
     fn trace(&mut self, frame: &[u8], decisions: &mut [Decision]) {
-        let is_told = |decision: &Decision| decision.code != 0 || decision.reason.is_some();
-        if !self.options.traces && !decisions.iter().any(is_told) {
+        if !tells(self.options.traces, decisions) {
             return;
         }
         let mut traces = Traces::default();
@@ -406,6 +405,11 @@ impl Core {
         }
         self.joined.push((group, consumer));
     }
+}
+
+/// Whether there is something to tell of records but that they may be written, which would be told with `traces` alone.
+pub(super) fn tells(traces: bool, decisions: &[Decision]) -> bool {
+    traces || decisions.iter().any(|decision| decision.code != 0 || decision.reason.is_some())
 }
 
 /// A request that was walked.

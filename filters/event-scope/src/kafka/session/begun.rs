@@ -8,6 +8,7 @@
 
 use std::rc::Rc;
 
+use super::asked::tells;
 use super::parts::Answers;
 use super::peers::Peers;
 use super::pending::{Forward, What};
@@ -32,6 +33,10 @@ impl Core {
         let (splice, rest) = request_begun(begin, &mut editor, &mut self.scratch).ok()?;
         let mut found = editor.found;
         if !found.denied.is_empty() || found.whole.is_some() || !found.missing.is_empty() {
+            return None;
+        }
+        // What records say of their trace stands behind what was read, and is there.
+        if step.behind > 0 && tells(self.options.traces, &found.decisions) {
             return None;
         }
         let start = step.mark();

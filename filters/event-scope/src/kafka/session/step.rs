@@ -21,6 +21,11 @@ pub struct Step {
     pub close: Close,
     /// Why, where it was.
     pub trouble: Option<Trouble>,
+    /// How many bytes came behind those that the step is over, which can be read, too. The step need not take a frame of which
+    /// some stand there, if it cannot go on as far as it is.
+    pub behind: usize,
+    /// How many of the last bytes that the step is over were not taken; none unless there is something behind them.
+    pub left: usize,
     /// Where what was read lies in memory: so a run of it is told from a copy of it.
     input: Range<usize>,
 }
