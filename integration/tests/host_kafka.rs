@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use partywall_integration::artefacts;
-use partywall_integration::bench::kafka::wire::{Api, records, request, response};
+use partywall_integration::bench::kafka::wire::{Api, Topic, records, request, response};
 use partywall_integration::bench::kafka::{AT_BROKER, TOPIC, site};
 use partywall_integration::host::sample::{Place, brokers};
 use partywall_integration::host::{Cost, Host, Way};
@@ -52,8 +52,8 @@ fn pass(host: &mut Host, connection: u32, way: Way, frame: &[u8], expected: &[u8
 fn cost(host: &mut Host, connection: u32, api: Api, size: usize) -> [Cost; 2] {
     let batch = records(size);
     let turn = |id: u32| {
-        let asked = |topic| numbered(request(api, topic, &batch), 8, id);
-        let answered = |topic| numbered(response(api, topic, &batch), 4, id);
+        let asked = |topic| numbered(request(api, Topic::Name(topic), &batch), 8, id);
+        let answered = |topic| numbered(response(api, Topic::Name(topic), &batch), 4, id);
         let down = pass(host, connection, Way::Down, &asked(TOPIC), &scoped(&asked(AT_BROKER)));
         [down, pass(host, connection, Way::Up, &answered(AT_BROKER), &answered(TOPIC))]
     };

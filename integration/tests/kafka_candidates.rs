@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use partywall_integration::bench::kafka::wire::{Api, records, request};
+use partywall_integration::bench::kafka::wire::{Api, Topic, records, request};
 use partywall_integration::host::sample::{Place, brokers_with};
 use partywall_integration::host::{Host, Way};
 use partywall_integration::served::served;
@@ -87,7 +87,7 @@ impl Site {
     fn told(&self, bundles: &Path, topic: &str) -> (Option<Value>, String) {
         let mut host = self.host(bundles);
         let connection = host.connect().unwrap();
-        host.data(connection, Way::Down, &request(Api::Produce, topic, &records(200))).unwrap();
+        host.data(connection, Way::Down, &request(Api::Produce, Topic::Name(topic), &records(200))).unwrap();
         host.tick(250).unwrap();
         let log = host.world().log().to_vec();
         let lines = log.iter().filter_map(|line| line.strip_prefix("partywall: event "));

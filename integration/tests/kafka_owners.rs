@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use partywall_integration::bench::kafka::wire::{Api, records, request};
+use partywall_integration::bench::kafka::wire::{Api, Topic, records, request};
 use partywall_integration::host::sample::{Place, brokers};
 use partywall_integration::host::{Host, Way};
 use partywall_integration::served::served;
@@ -35,7 +35,7 @@ forbid (principal, action == Action::"events:consume", resource == Topic::"price
 fn reads(host: &mut Host, topic: &str, there: &str) -> (bool, Option<Value>) {
     let before = host.world().log().len();
     let connection = host.connect().unwrap();
-    let passed = host.data(connection, Way::Down, &request(Api::Fetch, topic, &records(200))).unwrap();
+    let passed = host.data(connection, Way::Down, &request(Api::Fetch, Topic::Name(topic), &records(200))).unwrap();
     let goes = passed.bytes.windows(there.len()).any(|part| part == there.as_bytes());
     let line = host.world().log()[before..].iter().find_map(|line| line.strip_prefix("partywall: event "));
     (goes, line.map(|line| serde_json::from_str(line).unwrap()))

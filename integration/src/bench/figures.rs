@@ -53,7 +53,9 @@ impl Figures {
 
     /// The table.
     pub fn table(&self) -> String {
-        let mut lines = vec![row("figure", "median", "unit", "least", "most", "ratio", "to")];
+        let wide = self.0.iter().map(|figure| figure.name.len()).fold(NAME, usize::max);
+        let row = |name: &str, rest: [&str; 6]| row(wide, name, rest);
+        let mut lines = vec![row("figure", ["median", "unit", "least", "most", "ratio", "to"])];
         for figure in &self.0 {
             let (least, most) =
                 figure.spread.map_or((String::new(), String::new()), |(least, most)| (number(least), number(most)));
@@ -61,14 +63,17 @@ impl Figures {
                 .ratio_to
                 .as_ref()
                 .map_or(("", String::new()), |(to, ratio)| (to.as_str(), format!("{ratio:.3}")));
-            lines.push(row(&figure.name, &number(figure.value), figure.unit, &least, &most, &ratio, to));
+            lines.push(row(&figure.name, [&number(figure.value), figure.unit, &least, &most, &ratio, to]));
         }
         lines.join("\n")
     }
 }
 
-fn row(name: &str, value: &str, unit: &str, least: &str, most: &str, ratio: &str, to: &str) -> String {
-    format!("{name:<36} {value:>12} {unit:<13} {least:>10} {most:>10} {ratio:>8}  {to}").trim_end().to_owned()
+/// How wide a name is at least.
+const NAME: usize = 36;
+
+fn row(wide: usize, name: &str, [value, unit, least, most, ratio, to]: [&str; 6]) -> String {
+    format!("{name:<wide$} {value:>12} {unit:<13} {least:>10} {most:>10} {ratio:>8}  {to}").trim_end().to_owned()
 }
 
 /// With as many digits as there is sense in.

@@ -1,26 +1,27 @@
 //! What a proxy of Kafka's protocol costs: the same Produce and Fetch through Envoy's `tcp_proxy` alone, through it with a
 //! module that does nothing, through ours and through Kroxylicious, in turn, before a broker that answers at once; then
-//! before a real one.
+//! before a real one. Each names its topic as clients did up to Kafka 3, and by its id as those of today do.
 
 mod broker;
 mod load;
 mod proxies;
 pub mod wire;
 
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Bound;
 use super::figures::{Figure, Figures, median, quantile, summary};
 use crate::kafka::{Brokers, Options};
 use crate::site::Site;
 use crate::{artefacts, wait};
-use load::{Clients, Kind};
+use load::{Clients, Kind, id};
 pub use proxies::{AT_BROKER, TOPIC};
 use proxies::{Policy, Proxy, What};
-use wire::{Api, records};
+use wire::{Api, Topic, records};
 
 /// Records of a request or response.
 struct Size {
@@ -61,12 +62,41 @@ pub fn site(name: &str) -> Result<Site> {
     Policy::compile(name)
 }
 
-/// A proxy with connections to it.
+/// What requests call a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Name,
+    Id,
+}
+
+impl By {
+    /// Its word in names of figures.
+    fn word(self) -> &'static str {
+        match self {
+            By::Name => "",
+            By::Id => " by id",
+        }
+    }
+}
+
+/// A proxy, and connections to it over which topics are called so: what is said over one stays alike.
 struct Driven {
-    proxy: Proxy,
+    proxy: Rc<Proxy>,
+    by: By,
     clients: Clients,
     alone: Clients,
 }
+
+impl Driven {
+    fn is(&self) -> (What, By) {
+        (self.proxy.what, self.by)
+    }
+}
+
+/// The requests of a case, for whoever calls the topic as told.
+type Kinds<'a> = dyn Fn(What, By) -> Kind + 'a;
+/// A case, and what it gave of each.
+type Case = (String, Vec<((What, By), Measured)>);
 
 /// What the rounds gave of one case and proxy.
 #[derive(Default)]
@@ -94,14 +124,18 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
     let batches = SIZES.each_ref().map(|size| records(size.bytes));
     let null = broker::start(AT_BROKER, &batches)?;
     let mut driven = start(&kinds, &policy, null, &progress)?;
+    let learned = learn(&driven, &|topic| topic.to_owned())?;
     let mut cases = Vec::new();
     for (size, batch) in SIZES.iter().zip(&batches) {
         for api in [Api::Produce, Api::Fetch] {
             progress(&format!("{} of {}, {rounds} rounds", api.word(), size.word));
-            let name = format!("{}/{}", api.word(), size.word);
-            let measured = measure(&mut driven, size, rounds, &|topic| Kind::new(api, topic, batch))?;
-            tell(&name, size.bytes, &kinds, &measured, &mut figures);
-            cases.push((name, measured));
+            let kind = |what: What, by| match by {
+                By::Name => Kind::new(api, Topic::Name(what.topic()), batch),
+                By::Id => Kind::new(api, Topic::Id(learned), batch),
+            };
+            let measured = measure(&mut driven, size, rounds, &kind)?;
+            tell(("", api, size), &measured, &mut figures);
+            cases.push((format!("{}/{}", api.word(), size.word), measured));
         }
     }
     drop(driven);
@@ -114,24 +148,42 @@ pub fn run(rounds: usize, progress: fn(&str)) -> Result<(Figures, Vec<Bound>)> {
         Ok(_) => cases.extend(real(&kinds, rounds, &policy, &progress, &mut figures)?),
         Err(_) => progress("without Apache Kafka: KAFKA_JARS names no folder"),
     }
-    Ok((figures, bounds(&kinds, &cases)))
+    Ok((figures, bounds(&cases)))
 }
 
 fn start(kinds: &[What], policy: &Policy, broker: u16, progress: &dyn Fn(&str)) -> Result<Vec<Driven>> {
-    let start = |what: &What| {
+    let mut driven = Vec::new();
+    for what in kinds {
         progress(&format!("start {}", what.word()));
-        let proxy = started(*what, what.word(), policy, broker)?;
-        let clients = Clients::connect(proxy.address, CONNECTIONS)?;
-        let alone = Clients::connect(proxy.address, 1)?;
-        Ok(Driven { proxy, clients, alone })
-    };
-    kinds.iter().map(start).collect()
+        let proxy = Rc::new(started(*what, what.word(), policy, broker)?);
+        for by in [By::Name, By::Id] {
+            // To Kroxylicious an id is whatever its client says.
+            if (*what, by) == (What::Kroxylicious, By::Id) {
+                continue;
+            }
+            let clients = Clients::connect(proxy.address, CONNECTIONS)?;
+            let alone = Clients::connect(proxy.address, 1)?;
+            driven.push(Driven { proxy: Rc::clone(&proxy), by, clients, alone });
+        }
+    }
+    driven.sort_by_key(|driven| driven.by == By::Id);
+    Ok(driven)
+}
+
+/// The id of the topic that is called so, which each proxy hears, too.
+fn learn(driven: &[Driven], called: &dyn Fn(&str) -> String) -> Result<[u8; 16]> {
+    let by_id = driven.iter().filter(|driven| driven.by == By::Id);
+    let ids = by_id.map(|driven| id(driven.proxy.address, &called(driven.proxy.what.topic())));
+    let ids = ids.collect::<Result<Vec<_>>>()?;
+    let first = *ids.first().context("nobody asks by an id")?;
+    ensure!(ids.iter().all(|id| *id == first), "one topic with several ids");
+    Ok(first)
 }
 
 /// Starts one and waits until it serves.
 fn started(what: What, name: &str, policy: &Policy, broker: u16) -> Result<Proxy> {
     let proxy = Proxy::start(what, name, policy, broker)?;
-    let kind = Kind::new(Api::Produce, what.topic(), &records(100));
+    let kind = Kind::new(Api::Produce, Topic::Name(what.topic()), &records(100));
     let mut last = None;
     let serves = wait::until(PATIENCE, || {
         last = Clients::greet(proxy.address, 1, &kind).err();
@@ -142,11 +194,11 @@ fn started(what: What, name: &str, policy: &Policy, broker: u16) -> Result<Proxy
 }
 
 /// One case, all proxies in turn.
-fn measure(driven: &mut [Driven], size: &Size, rounds: usize, kind: &dyn Fn(&str) -> Kind) -> Result<Vec<Measured>> {
-    let mut all: Vec<Measured> = driven.iter().map(|_| Measured::default()).collect();
+fn measure(driven: &mut [Driven], size: &Size, rounds: usize, kind: &Kinds<'_>) -> Result<Vec<((What, By), Measured)>> {
+    let mut all: Vec<_> = driven.iter().map(|driven| (driven.is(), Measured::default())).collect();
     for round in 0..=rounds {
-        for (Driven { proxy, clients, alone }, measured) in driven.iter_mut().zip(&mut all) {
-            let kind = kind(proxy.what.topic());
+        for (Driven { proxy, by, clients, alone }, (_, measured)) in driven.iter_mut().zip(&mut all) {
+            let kind = kind(proxy.what, *by);
             let failed = |proxy: &Proxy| format!("{}: {}", proxy.what.word(), proxy.errors());
             if round == 0 {
                 clients.drive(&kind, size.requests * WARM_UP, size.window).with_context(|| failed(proxy))?;
@@ -174,31 +226,35 @@ fn used(proxy: &Proxy) -> Result<Duration> {
 }
 
 /// The figures of a case, each beside that of `tcp_proxy`.
-fn tell(name: &str, bytes: usize, kinds: &[What], measured: &[Measured], figures: &mut Figures) {
-    let Some(bare) = measured.first() else { return };
-    let large = bytes >= 64 << 10;
-    let megabytes = bytes as f64 / 1e6;
+fn tell((before, api, size): (&str, Api, &Size), measured: &[((What, By), Measured)], figures: &mut Figures) {
+    let large = size.bytes >= 64 << 10;
+    let megabytes = size.bytes as f64 / 1e6;
     type Of = fn(&Measured) -> &Vec<f64>;
     let told: [(&str, &'static str, f64, Of); 3] = [
         ("cpu", "us/request", 1.0, |m| &m.cpu),
         ("cpu alone", "us/request", 1.0, |m| &m.alone),
         ("rate", if large { "MB/s" } else { "requests/s" }, if large { megabytes } else { 1.0 }, |m| &m.rate),
     ];
-    let named = |what: &str, kind: &What| format!("{what}/{name}/{}", kind.word());
-    let to = |kind: &What, ratio: f64| (*kind != What::Alone).then(|| ("tcp_proxy".to_owned(), ratio));
-    for (what, unit, by, of) in told {
-        for (kind, measured) in kinds.iter().zip(measured) {
-            let values: Vec<f64> = of(measured).iter().map(|value| value * by).collect();
-            let (value, spread) = summary(&values);
-            let ratio_to = to(kind, ratio(of(measured), of(bare)));
-            figures.add(Figure { name: named(what, kind), value, unit, spread: Some(spread), ratio_to });
+    for by in [By::Name, By::Id] {
+        let measured: Vec<_> = measured.iter().filter(|((_, of), _)| *of == by).collect();
+        let Some((_, bare)) = measured.first() else { continue };
+        let name = format!("{before}{}{}/{}", api.word(), by.word(), size.word);
+        let named = |what: &str, kind: What| format!("{what}/{name}/{}", kind.word());
+        let to = |kind: What, ratio: f64| (kind != What::Alone).then(|| ("tcp_proxy".to_owned(), ratio));
+        for (what, unit, times, of) in told {
+            for ((kind, _), measured) in &measured {
+                let values: Vec<f64> = of(measured).iter().map(|value| value * times).collect();
+                let (value, spread) = summary(&values);
+                let ratio_to = to(*kind, ratio(of(measured), of(bare)));
+                figures.add(Figure { name: named(what, *kind), value, unit, spread: Some(spread), ratio_to });
+            }
         }
-    }
-    for (what, share) in [("p50", 0.5), ("p99", 0.99)] {
-        for (kind, measured) in kinds.iter().zip(measured) {
-            let value = quantile(&measured.waits, share);
-            let ratio_to = to(kind, value / quantile(&bare.waits, share));
-            figures.add(Figure { name: named(what, kind), value, unit: "us", spread: None, ratio_to });
+        for (what, share) in [("p50", 0.5), ("p99", 0.99)] {
+            for ((kind, _), measured) in &measured {
+                let value = quantile(&measured.waits, share);
+                let ratio_to = to(*kind, value / quantile(&bare.waits, share));
+                figures.add(Figure { name: named(what, *kind), value, unit: "us", spread: None, ratio_to });
+            }
         }
     }
 }
@@ -213,7 +269,7 @@ fn held(kinds: &[What], policy: &Policy, broker: u16, batch: &[u8]) -> Result<Ve
     let mut grown = Vec::new();
     for what in kinds {
         let proxy = started(*what, &format!("{}-held", what.word()), policy, broker)?;
-        let kind = Kind::new(Api::Produce, what.topic(), batch);
+        let kind = Kind::new(Api::Produce, Topic::Name(what.topic()), batch);
         let greet = |count| Clients::greet(proxy.address, count, &kind).with_context(|| proxy.errors());
         let _first = greet(FIRST)?;
         let before = proxy.resident()?;
@@ -237,7 +293,7 @@ fn real(
     policy: &Policy,
     progress: &dyn Fn(&str),
     figures: &mut Figures,
-) -> Result<Vec<(String, Vec<Measured>)>> {
+) -> Result<Vec<Case>> {
     progress("a broker of Apache Kafka");
     let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
     let create =
@@ -247,47 +303,60 @@ fn real(
     let mut cases = Vec::new();
     for size in &OF_A_BROKER {
         // A topic of its own: what is fetched is the first batch that was produced.
-        let suffix = format!(".{}", size.bytes);
-        create(&format!("{AT_BROKER}{suffix}"))?;
+        let called = |topic: &str| format!("{topic}.{}", size.bytes);
+        create(&called(AT_BROKER))?;
+        let learned = learn(&driven, &called)?;
         let batch = records(size.bytes);
         for api in [Api::Produce, Api::Fetch] {
             progress(&format!("{} of {} before Apache Kafka, {rounds} rounds", api.word(), size.word));
-            let name = format!("kafka/{}/{}", api.word(), size.word);
-            let kind = |topic: &str| Kind::new(api, &format!("{topic}{suffix}"), &batch);
+            let kind = |what: What, by| match by {
+                By::Name => Kind::new(api, Topic::Name(&called(what.topic())), &batch),
+                By::Id => Kind::new(api, Topic::Id(learned), &batch),
+            };
             let measured = measure(&mut driven, size, rounds, &kind)?;
-            tell(&name, size.bytes, kinds, &measured, figures);
-            cases.push((name, measured));
+            tell(("kafka/", api, size), &measured, figures);
+            cases.push((format!("kafka/{}/{}", api.word(), size.word), measured));
         }
     }
     Ok(cases)
 }
 
 /// What is to hold, where it was measured.
-fn bounds(kinds: &[What], cases: &[(String, Vec<Measured>)]) -> Vec<Bound> {
+fn bounds(cases: &[Case]) -> Vec<Bound> {
     let mut bounds = Vec::new();
-    let ratio_of = |case: &str, what: What, to: What, of: fn(&Measured) -> &Vec<f64>| -> Option<f64> {
+    type Is = (What, By);
+    let ratio_of = |case: &str, is: Is, to: Is, of: fn(&Measured) -> &Vec<f64>| -> Option<f64> {
         let (_, measured) = cases.iter().find(|(name, _)| name == case)?;
-        let at = |wanted| measured.get(kinds.iter().position(|kind| *kind == wanted)?);
-        Some(ratio(of(at(what)?), of(at(to)?)))
+        let at = |wanted| measured.iter().find(|(is, _)| *is == wanted).map(|(_, measured)| of(measured));
+        Some(ratio(at(is)?, at(to)?))
     };
-    for case in ["produce/1 KB", "fetch/1 KB"] {
-        if let Some(times) = ratio_of(case, What::Ours, What::Alone, |m| &m.cpu) {
-            let what = format!("{case}: {times:.2} times the CPU of tcp_proxy, at most {MOST_CPU}");
-            bounds.push(Bound { what, kept: times <= MOST_CPU });
-        }
-    }
-    for case in ["produce/64 KB", "fetch/64 KB"] {
-        if let Some(times) = ratio_of(case, What::Ours, What::Alone, |m| &m.rate) {
-            let what = format!("{case}: {times:.2} times the throughput of tcp_proxy, at least {LEAST_RATE}");
-            bounds.push(Bound { what, kept: times >= LEAST_RATE });
+    for api in [Api::Produce, Api::Fetch] {
+        for by in [By::Name, By::Id] {
+            let (ours, bare) = ((What::Ours, by), (What::Alone, by));
+            let called = format!("{}{}", api.word(), by.word());
+            if let Some(times) = ratio_of(&format!("{}/1 KB", api.word()), ours, bare, |m| &m.cpu) {
+                let what = format!("{called}/1 KB: {times:.2} times the CPU of tcp_proxy, at most {MOST_CPU}");
+                bounds.push(Bound { what, kept: times <= MOST_CPU });
+            }
+            if let Some(times) = ratio_of(&format!("{}/64 KB", api.word()), ours, bare, |m| &m.rate) {
+                let what =
+                    format!("{called}/64 KB: {times:.2} times the throughput of tcp_proxy, at least {LEAST_RATE}");
+                bounds.push(Bound { what, kept: times >= LEAST_RATE });
+            }
         }
     }
     for size in &SIZES {
         for api in [Api::Produce, Api::Fetch] {
             let case = format!("{}/{}", api.word(), size.word);
-            if let Some(times) = ratio_of(&case, What::Kroxylicious, What::Ours, |m| &m.cpu) {
-                let what = format!("{case}: Kroxylicious takes {times:.1} times our CPU, to be {LEAST_OTHERS} times");
-                bounds.push(Bound { what, kept: times >= LEAST_OTHERS });
+            for by in [By::Name, By::Id] {
+                let others = (What::Kroxylicious, By::Name);
+                if let Some(times) = ratio_of(&case, others, (What::Ours, by), |m| &m.cpu) {
+                    let what = format!(
+                        "{case}: Kroxylicious takes {times:.1} times our CPU{}, to be {LEAST_OTHERS} times",
+                        by.word()
+                    );
+                    bounds.push(Bound { what, kept: times >= LEAST_OTHERS });
+                }
             }
         }
     }

@@ -6,11 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 
-use super::wire::{Api, CORRELATION_OF_REQUEST, CORRELATION_OF_RESPONSE, request, response};
+use super::wire::{Api, CORRELATION_OF_REQUEST, CORRELATION_OF_RESPONSE, Topic, request, response};
+use crate::kafka::wire::Wire;
 
 /// How long a proxy may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The version of Metadata that says what id a topic has.
+pub(super) const METADATA: i16 = 12;
 
 /// Requests of one kind, and what answers each.
 pub(super) struct Kind {
@@ -23,13 +29,26 @@ pub(super) struct Kind {
 
 impl Kind {
     /// Of this API and of `records`, of what the client calls `topic`.
-    pub(super) fn new(api: Api, topic: &str, records: &[u8]) -> Self {
+    pub(super) fn new(api: Api, topic: Topic<'_>, records: &[u8]) -> Self {
         let down = if api == Api::Fetch { records } else { &[] };
         let response = response(api, topic, down);
-        let at = response.windows(topic.len()).position(|name| name == topic.as_bytes()).unwrap_or(0);
+        let name = topic.bytes();
+        let at = response.windows(name.len()).position(|bytes| bytes == name).unwrap_or(0);
         // A count, the partition and the code.
-        Self { request: request(api, topic, records), same: at + topic.len() + 1 + 4 + 2, response }
+        Self { request: request(api, topic, records), same: at + name.len() + 1 + 4 + 2, response }
     }
+}
+
+/// The id of a topic, as the broker behind the proxy says: so the proxy knows it, too.
+pub(super) fn id(address: SocketAddr, topic: &str) -> Result<[u8; 16]> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let asked = MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(topic.to_owned()))));
+    let asked = MetadataRequest::default().with_topics(Some(vec![asked]));
+    let told = Wire::over(Box::new(stream), "bench").ask(METADATA, &asked)?.message?;
+    let topic = told.topics.first().context("metadata without topics")?;
+    ensure!(topic.error_code == 0 && !topic.topic_id.is_nil(), "a topic without an id: {topic:?}");
+    Ok(topic.topic_id.into_bytes())
 }
 
 /// What some requests took.

@@ -131,7 +131,7 @@ const CEDAR: &str = r#"
 @id("topics-of-the-bench")
 permit (
     principal,
-    action in [Action::"events:produce", Action::"events:consume"],
+    action in [Action::"events:produce", Action::"events:consume", Action::"events:describe"],
     resource
 );
 "#;

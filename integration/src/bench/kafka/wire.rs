@@ -1,7 +1,7 @@
-//! The few frames of Kafka that the bench speaks, written by hand: Produce in version 9 and Fetch in version 12, of one
-//! topic and one partition.
+//! The few frames of Kafka that the bench speaks, written by hand, of one topic and one partition: Produce in version 9 and
+//! Fetch in version 12, which name it, and versions 13 and 18, which say its id.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,42 @@ impl Api {
     }
 }
 
+/// What a topic is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic<'a> {
+    /// By its name, as clients did up to Kafka 3.
+    Name(&'a str),
+    /// By its id, as those of today do.
+    Id([u8; 16]),
+}
+
+impl Topic<'_> {
+    /// Which version calls it so.
+    fn version(self, api: Api) -> u8 {
+        match (api, self) {
+            (Api::Produce, Topic::Name(_)) => 9,
+            (Api::Produce, Topic::Id(_)) => 13,
+            (Api::Fetch, Topic::Name(_)) => 12,
+            (Api::Fetch, Topic::Id(_)) => 18,
+        }
+    }
+
+    /// As it stands in a frame, but for a length.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Topic::Name(name) => name.as_bytes(),
+            Topic::Id(id) => id,
+        }
+    }
+
+    fn put(self, out: &mut Vec<u8>) {
+        if let Topic::Name(name) = self {
+            varint(out, name.len() + 1);
+        }
+        out.extend(self.bytes());
+    }
+}
+
 /// Of a whole request and of a whole response, where the correlation id stands.
 pub const CORRELATION_OF_REQUEST: usize = 8;
 /// Of a response.
@@ -30,11 +66,8 @@ pub const CORRELATION_OF_RESPONSE: usize = 4;
 const WANTED_FROM_END: usize = 9;
 
 /// A request with its length and without a correlation id yet.
-pub fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
-    let mut out = match api {
-        Api::Produce => vec![0, 0, 0, 0, 0, 0, 0, 9],
-        Api::Fetch => vec![0, 0, 0, 0, 0, 1, 0, 12],
-    };
+pub fn request(api: Api, topic: Topic<'_>, records: &[u8]) -> Vec<u8> {
+    let mut out = vec![0, 0, 0, 0, 0, u8::from(api == Api::Fetch), 0, topic.version(api)];
     out.extend([0; 4]);
     out.extend(b"\0\x05bench\0");
     match api {
@@ -43,19 +76,22 @@ pub fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
             out.extend([0, 0, 1]);
             out.extend(30_000_i32.to_be_bytes());
             out.push(2);
-            text(&mut out, topic);
+            topic.put(&mut out);
             out.extend([2, 0, 0, 0, 0]);
             varint(&mut out, records.len() + 1);
             out.extend(records);
             out.extend([0; 3]);
         }
         Api::Fetch => {
-            // A consumer that waits at most half a second for a byte, and takes 50 MB; no session.
-            for number in [-1, 500, 1, 50 << 20] {
+            // A consumer, where that is said to all, that waits at most half a second for a byte, and takes 50 MB; no session.
+            if matches!(topic, Topic::Name(_)) {
+                out.extend([0xff; 4]);
+            }
+            for number in [500, 1, 50 << 20] {
                 out.extend(i32::to_be_bytes(number));
             }
             out.extend([0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 2]);
-            text(&mut out, topic);
+            topic.put(&mut out);
             out.extend([2, 0, 0, 0, 0]);
             // No epoch of a leader, from the beginning, no last epoch, no start of a log.
             out.extend([0xff; 4]);
@@ -71,13 +107,13 @@ pub fn request(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
 }
 
 /// The response with its length and without a correlation id yet.
-pub fn response(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
+pub fn response(api: Api, topic: Topic<'_>, records: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 4];
     out.extend([0; 5]);
     match api {
         Api::Produce => {
             out.push(2);
-            text(&mut out, topic);
+            topic.put(&mut out);
             out.extend([2, 0, 0, 0, 0, 0, 0]);
             out.extend([0; 8 + 8 + 8]);
             // No errors of records, no message, tags; not throttled.
@@ -87,7 +123,7 @@ pub fn response(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
         Api::Fetch => {
             out.extend([0; 4 + 2 + 4]);
             out.push(2);
-            text(&mut out, topic);
+            topic.put(&mut out);
             out.extend([2, 0, 0, 0, 0, 0, 0]);
             out.extend([0; 8 + 8 + 8]);
             out.push(1);
@@ -100,17 +136,24 @@ pub fn response(api: Api, topic: &str, records: &[u8]) -> Vec<u8> {
     sized(out)
 }
 
-/// What a broker is asked: the API and how many bytes of records it is to answer with. `frame` is without its length.
-pub(super) fn asked(frame: &[u8]) -> Result<(Api, usize)> {
-    match frame.first_chunk() {
-        Some([0, 0, 0, 9]) => Ok((Api::Produce, 0)),
-        Some([0, 1, 0, 12]) => {
+/// What a broker is asked: the API, by what the topic is called in that version, of those in `topics`, and how many bytes
+/// of records it is to answer with. `frame` is without its length.
+pub(super) fn asked<'t>(frame: &[u8], topics: &[Topic<'t>]) -> Result<(Api, Topic<'t>, usize)> {
+    let of = |api, version| topics.iter().copied().find(|topic| topic.version(api) == version);
+    let (api, topic) = match frame.first_chunk() {
+        Some([0, 0, 0, version]) => (Api::Produce, of(Api::Produce, *version)),
+        Some([0, 1, 0, version]) => (Api::Fetch, of(Api::Fetch, *version)),
+        other => bail!("a request that the bench does not send: {other:?}"),
+    };
+    let topic = topic.context("a version that the bench does not send")?;
+    match api {
+        Api::Produce => Ok((api, topic, 0)),
+        Api::Fetch => {
             let wanted = frame.len().checked_sub(WANTED_FROM_END).and_then(|at| frame.get(at..)?.first_chunk());
             let wanted = wanted.map_or(0, |wanted| u32::from_be_bytes(*wanted));
             ensure!(wanted <= 50 << 20, "a fetch of {wanted} bytes");
-            Ok((Api::Fetch, wanted as usize))
+            Ok((api, topic, wanted as usize))
         }
-        other => anyhow::bail!("a request that the bench does not send: {other:?}"),
     }
 }
 
@@ -159,11 +202,6 @@ fn sized(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
-    varint(out, text.len() + 1);
-    out.extend(text.as_bytes());
-}
-
 fn varint(out: &mut Vec<u8>, mut value: usize) {
     while value > 0x7f {
         out.push(value as u8 & 0x7f | 0x80);
@@ -182,9 +220,14 @@ mod tests {
 
     #[test]
     fn a_broker_reads_what_it_is_asked() {
-        assert_eq!(asked(&request(Api::Produce, "orders", &records(200))[4..]).unwrap(), (Api::Produce, 0));
-        assert_eq!(asked(&request(Api::Fetch, "orders", &[0; 1000])[4..]).unwrap(), (Api::Fetch, 1000));
-        assert!(asked(&[0, 3, 0, 0]).is_err());
+        let topics = [Topic::Name("orders"), Topic::Id([7; 16])];
+        for topic in topics {
+            let asked = |api, records: &[u8]| asked(&request(api, topic, records)[4..], &topics).unwrap();
+            assert_eq!(asked(Api::Produce, &records(200)), (Api::Produce, topic, 0));
+            assert_eq!(asked(Api::Fetch, &[0; 1000]), (Api::Fetch, topic, 1000));
+        }
+        assert!(asked(&[0, 3, 0, 0], &topics).is_err());
+        assert!(asked(&request(Api::Fetch, topics[1], &[])[4..], &topics[..1]).is_err());
     }
 
     #[test]
