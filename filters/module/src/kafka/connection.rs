@@ -51,8 +51,17 @@ pub(crate) struct Connection {
     lines: Lines,
     /// Room for what is decided next.
     decided: Vec<Decision>,
-    /// How often no frame is tried by its first bytes.
+    /// What came from the client and from the broker, as far as it says how what comes is best read.
+    habits: [Habit; 2],
+}
+
+/// How large frames came last.
+#[derive(Clone, Copy, Default)]
+struct Habit {
+    /// How often none is tried by its first bytes: that was of no use.
     patience: u8,
+    /// How large the last one was that went on by them and was changed; 0 where nothing of it was.
+    changed: usize,
 }
 
 /// A part of what came at once, and what comes of it.
@@ -99,7 +108,7 @@ impl Connection {
             is_end_told: false,
             lines: Lines::default(),
             decided: Vec::new(),
-            patience: 0,
+            habits: [Habit::default(); 2],
         }
     }
 
@@ -112,8 +121,7 @@ impl Connection {
             return Action::Continue;
         }
         if !self.over
-            && let Err(end) =
-                self.look(way).and_then(|()| if size > LARGE { self.much(way, size) } else { self.next(way, size) })
+            && let Err(end) = self.look(way).and_then(|()| self.next(way, size))
         {
             self.end(&end);
         }
@@ -126,68 +134,47 @@ impl Connection {
         Action::Continue
     }
 
-    /// What comes next is looked at.
+    /// What comes next is looked at. Of much the first bytes are read alone, and where nothing but records comes behind them,
+    /// or frames of which nothing changes, the host is not asked for the rest.
     fn next(&mut self, way: Way, size: usize) -> Result<(), End> {
-        // The host is not even asked for it.
-        if self.rest(way).unseen() >= size {
-            self.pass(way, size, true);
-            return Ok(());
-        }
-        let bytes = read(way, 0, size)?;
-        let mut step = Step::over(&bytes);
-        self.step(way, &bytes, &mut step)?;
-        // Some of what clients and brokers say goes on as it is, and is not copied back.
-        if !step.is_unchanged(&bytes) {
-            let mut replaced = size;
-            step.each_run(&bytes, |run| match std::mem::take(&mut replaced) {
-                0 => host::append_stream_data(way, run),
-                size => host::replace_stream_data(way, size, run),
-            });
-            if replaced > 0 {
-                host::replace_stream_data(way, size, &[]);
-            }
-        }
-        self.keep_room(&mut step);
-        Ok(())
-    }
-
-    /// As [`Connection::next`], of much: its first bytes are read alone, and where nothing but records comes behind them, or
-    /// frames of which nothing changes, the host is not asked for the rest.
-    fn much(&mut self, way: Way, size: usize) -> Result<(), End> {
         let mut changed: Vec<Piece> = Vec::new();
-        let (mut at, mut is_short) = (0, true);
+        let (mut at, mut is_short) = (0, size > LARGE && self.may_begin(way, size));
         loop {
-            at += self.pass(way, size.saturating_sub(at), changed.is_empty());
+            at += self.pass(way, size.saturating_sub(at), is_short && changed.is_empty());
             let left = size.saturating_sub(at);
             if left == 0 {
                 break;
             }
-            is_short = is_short && changed.is_empty() && left > LARGE && self.may_begin(way);
-            let mut piece = self.piece(way, at, if is_short { BEGIN } else { left }, left)?;
+            let mut piece = self.piece(way, at, if is_short { left.min(BEGIN) } else { left }, left)?;
             at = piece.end();
-            let rest = self.rest(way);
-            // What is behind it is read as a whole where little of it is skipped, or changes, too; and so next time.
-            let is_whole = rest.unseen() < LARGE || !piece.is_unchanged && at.saturating_add(rest.size()) < size;
-            if is_short && is_whole {
-                (is_short, self.patience) = (false, PATIENCE);
+            let (rest, left) = (self.rest(way), size.saturating_sub(at));
+            let habit = self.habit(way);
+            if rest.unseen() >= LARGE {
+                habit.changed = if piece.is_unchanged { 0 } else { rest.size() };
+                // To change what is behind it all before is put back.
+                is_short = is_short && (piece.is_unchanged || rest.size() >= left);
+            } else if std::mem::take(&mut is_short) && left > LARGE {
+                habit.patience = PATIENCE;
             }
             if piece.is_unchanged {
                 self.keep_room(&mut piece.step);
+            } else if left == 0 && changed.is_empty() {
+                return self.put(way, size, std::slice::from_mut(&mut piece));
             } else {
                 changed.push(piece);
             }
         }
-        self.put(way, size, changed)
+        self.put(way, size, &mut changed)
     }
 
-    /// Goes by records whose beginning was understood, whatever they are, where it is worth to read what is behind them apart:
-    /// where that is the end of their frame, or they are many. By how many of `size` bytes.
-    fn pass(&mut self, way: Way, size: usize, is_unchanged: bool) -> usize {
+    /// Goes by records whose beginning was understood, whatever they are. What is behind them is read apart then, so that is
+    /// done where `any` may be gone by, and where that is the end of their frame. By how many of `size` bytes.
+    fn pass(&mut self, way: Way, size: usize, any: bool) -> usize {
         let rest = self.rest(way);
-        let unseen = rest.unseen().min(size);
-        if size > rest.size() && (unseen < LARGE || !is_unchanged) {
+        if size > rest.size() && !any {
             return 0;
         }
+        let unseen = rest.unseen().min(size);
         match way {
             Way::In => self.session.pass_from_client(unseen),
             Way::Out => self.session.pass_from_broker(unseen),
@@ -203,11 +190,19 @@ impl Connection {
         }
     }
 
-    /// Whether a frame may go on by its first bytes: nothing of it is held, and what was tried last was of use.
-    fn may_begin(&mut self, way: Way) -> bool {
-        self.patience = self.patience.saturating_sub(1);
+    /// Whether frames may go on by their first bytes: nothing of one is held, and that was of use last. Where they change, that
+    /// is where no more than one begins.
+    fn may_begin(&mut self, way: Way, size: usize) -> bool {
         let [client, broker] = self.session.holds_nothing();
-        self.patience == 0 && if way == Way::In { client } else { broker }
+        let habit = self.habit(way);
+        habit.patience = habit.patience.saturating_sub(1);
+        let is_worth = habit.patience == 0 && (habit.changed == 0 || size / 2 < habit.changed);
+        is_worth && if way == Way::In { client } else { broker }
+    }
+
+    fn habit(&mut self, way: Way) -> &mut Habit {
+        let [client, broker] = &mut self.habits;
+        if way == Way::In { client } else { broker }
     }
 
     /// The next `size` bytes, and what comes of them.
@@ -236,16 +231,21 @@ impl Connection {
 
     /// Puts what became of pieces in their places, and what lies between two of them again. Where something stays behind them,
     /// from behind: the host puts bytes in the place of the first ones that it has, or before or behind all.
-    fn put(&mut self, way: Way, size: usize, mut pieces: Vec<Piece>) -> Result<(), End> {
+    fn put(&self, way: Way, size: usize, pieces: &mut [Piece]) -> Result<(), End> {
         let Some(last) = pieces.last() else { return Ok(()) };
-        let end = last.end();
+        let mut end = last.end();
         let taken: usize = pieces.iter().map(|piece| piece.taken).sum();
         let all = if taken < end { read(way, 0, last.at)? } else { Vec::new() };
         let (mut runs, mut from) = (Vec::new(), 0);
-        for piece in &pieces {
+        for piece in pieces.iter() {
             runs.extend(all.get(from..piece.at).filter(|run| !run.is_empty()));
             piece.step.each_run(&piece.bytes, |run| runs.push(run));
             from = piece.end();
+        }
+        // The end of what was read stays where it is.
+        let stays = last.bytes.get(..last.taken).map(<[u8]>::as_ptr_range);
+        if let Some(run) = runs.pop_if(|run| stays.as_ref().is_some_and(|stays| run.as_ptr_range().end == stays.end)) {
+            end = end.saturating_sub(run.len());
         }
         let stays = end < size;
         if stays {
