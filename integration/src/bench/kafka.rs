@@ -296,8 +296,11 @@ fn real(
 ) -> Result<Vec<Case>> {
     progress("a broker of Apache Kafka");
     let brokers = Brokers::start(&Options { name: "bench", ..Options::default() })?;
-    let create =
-        |topic: &str| brokers.tool("TopicCommand", &["--create", "--topic", topic, "--partitions", "1"])?.succeeds();
+    let create = |topic: &str| {
+        // Its records are of 1970, and would soon be too old to be kept.
+        let kept = ["--partitions", "1", "--config", "retention.ms=-1"];
+        brokers.tool("TopicCommand", &[&["--create", "--topic", topic], &kept[..]].concat())?.succeeds()
+    };
     create(AT_BROKER)?;
     let mut driven = start(kinds, policy, brokers.port(0, 0), progress)?;
     let mut cases = Vec::new();

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -140,12 +140,12 @@ impl Client {
         self.buffer.resize(kind.response.len(), 0);
         self.reader.read_exact(&mut self.buffer[..4])?;
         let expected = &kind.response;
-        ensure!(
-            self.buffer[..4] == expected[..4],
-            "a response of {:?} bytes rather than {:?}",
-            &self.buffer[..4],
-            &expected[..4]
-        );
+        if self.buffer[..4] != expected[..4] {
+            let other = i32::from_be_bytes([self.buffer[0], self.buffer[1], self.buffer[2], self.buffer[3]]);
+            let mut told = vec![0; other.clamp(0, 200) as usize];
+            self.reader.read_exact(&mut told)?;
+            bail!("a response of {other} bytes rather than {}: {told:?}", expected.len() - 4);
+        }
         self.reader.read_exact(&mut self.buffer[4..])?;
         let (before, after) = (CORRELATION_OF_RESPONSE, CORRELATION_OF_RESPONSE + 4);
         ensure!(self.buffer[before..after] == correlation.to_be_bytes(), "a response to another request");
