@@ -1,4 +1,4 @@
-//! Every field of every file, wrong in every way: each is taken, or told with its place and what to write instead.
+//! Every field of every kind of file, wrong in every way: each is taken, or told with its place and what to write instead.
 
 mod support;
 
@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use partywall_cli::diagnostic::{Diagnostic, Severity, Source};
@@ -50,17 +51,37 @@ enum Step {
     Item(usize),
 }
 
+/// A part of a document.
+struct Part {
+    place: Vec<Step>,
+    leaf: bool,
+    /// What fields stand beside it and beside what it is in, and what kind of value it is: parts of which this is the same differ
+    /// in nothing but their good value.
+    shape: String,
+}
+
 /// Every part of a document, the whole first.
-fn parts(value: &Value, here: &[Step], found: &mut Vec<(Vec<Step>, bool)>) {
-    let leaf = !matches!(value, Value::Array(_) | Value::Object(_));
-    found.push((here.to_vec(), leaf));
+fn parts(value: &Value, (here, shape): (&[Step], &str), found: &mut Vec<Part>) {
+    let (leaf, kind) = match value {
+        Value::Array(_) => (false, "list"),
+        Value::Object(_) => (false, "mapping"),
+        Value::String(_) => (true, "text"),
+        Value::Number(_) => (true, "number"),
+        Value::Bool(_) | Value::Null => (true, "word"),
+    };
+    found.push(Part { place: here.to_vec(), leaf, shape: format!("{shape}: {kind}") });
     let down = |step| [here, &[step]].concat();
     match value {
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| parts(item, &down(Step::Item(n)), found));
-        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| {
+            parts(item, (&down(Step::Item(n)), &format!("{shape}[]")), found);
+        }),
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| parts(value, &down(Step::Field(name.clone())), found));
+            let mut beside: Vec<&str> = fields.keys().map(String::as_str).collect();
+            beside.sort_unstable();
+            let beside = beside.join(",");
+            fields.iter().for_each(|(name, value)| {
+                parts(value, (&down(Step::Field(name.clone())), &format!("{shape}{{{beside}}}.{name}")), found);
+            });
         }
         _ => {}
     }
@@ -149,20 +170,31 @@ fn files(directory: &Path, within: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Plays every change of these YAML files; gives how many there were, how many of them were told, and what went wrong.
-fn play(directory: &Path, names: &[String]) -> (usize, usize, Vec<String>) {
+/// The good document in a file, and the parts of it that are like none in `seen` yet.
+fn document(directory: &Path, name: &str, seen: &mut HashSet<String>) -> (Value, Vec<Part>) {
+    let document: Value = serde_saphyr::from_str(&fs::read_to_string(directory.join(name)).unwrap()).unwrap();
+    let mut found = Vec::new();
+    // All files of a folder are of one kind.
+    parts(&document, (&[], name.split('/').next().unwrap()), &mut found);
+    found.retain(|part| seen.insert(part.shape.clone()));
+    (document, found)
+}
+
+/// A file, the good document in it, and what is changed of it.
+type Work = (String, Value, Vec<Part>);
+
+/// Plays every change of these; gives how many there were, how many of them were told, and what went wrong.
+fn play(directory: &Path, work: impl Iterator<Item = Work>) -> (usize, usize, Vec<String>) {
     let deep = format!("{}x{}", "[".repeat(40), "]".repeat(40));
     let long = format!("\"{}\"", "x".repeat(100_000));
     let (mut played, mut told, mut wrong) = (0, 0, Vec::new());
-    for name in names {
+    for (name, document, parts) in work {
+        let name = name.as_str();
         let path = directory.join(name);
         let good = fs::read_to_string(&path).unwrap();
         let errors: Vec<_> = read(directory, name).into_iter().filter(|d| d.severity == Severity::Error).collect();
         assert!(errors.is_empty(), "{name} is not good: {errors:?}");
-        let document: Value = serde_saphyr::from_str(&good).unwrap();
-        let mut found = Vec::new();
-        parts(&document, &[], &mut found);
-        for (target, leaf) in &found {
+        for Part { place: target, leaf, .. } in &parts {
             let values = WRONG.iter().map(|(what, text)| {
                 let text = match *what {
                     "a deep nest" => deep.as_str(),
@@ -217,25 +249,35 @@ fn every_wrong_value_of_every_field_is_told_with_its_place_and_a_remedy() {
         copy(&fixture("every-field"), &directory);
         directory
     };
+    let first = laid("first");
     let mut all = Vec::new();
-    files(&laid("names"), "", &mut all);
+    files(&first, "", &mut all);
     all.retain(|name| name.ends_with(".yaml"));
-    // Each has a directory of its own, of which it changes one file at a time.
-    let parts = std::thread::available_parallelism().map_or(1, Into::into);
-    let laid = &laid;
+    let mut seen = HashSet::new();
+    let documents = all.into_iter().map(|name| {
+        let (document, parts) = document(&first, &name, &mut seen);
+        (name, document, parts)
+    });
+    let mut work: Vec<Work> = documents.collect();
+    // The longest come first, so that nobody waits for one at the end.
+    work.sort_by_key(|(_, _, parts)| parts.len());
+    let work = Mutex::new(work);
+    let next = || work.lock().unwrap().pop();
+    // Each thread has a directory of its own, of which it changes one file at a time.
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
     let mut played: Vec<_> = std::thread::scope(|scope| {
-        let part = |nth: usize| all.iter().skip(nth).step_by(parts).cloned().collect::<Vec<_>>();
-        let run = |nth| {
-            let names = part(nth);
-            scope.spawn(move || play(&laid(&format!("part-{nth}")), &names))
+        let run = |nth: usize| {
+            let directory = laid(&format!("part-{nth}"));
+            scope.spawn(move || play(&directory, std::iter::from_fn(next)))
         };
-        let running: Vec<_> = (0..parts).map(run).collect();
+        let running: Vec<_> = (0..threads).map(run).collect();
         running.into_iter().map(|part| part.join().unwrap()).collect()
     });
     // It lies beside a directory, and not in it.
     let beside = folder("every-field-overlay");
     fs::copy(fixture("every-field-overlay.yaml"), beside.join("overlay.yaml")).unwrap();
-    played.push(play(&beside, &["overlay.yaml".to_owned()]));
+    let (overlay, parts) = document(&beside, "overlay.yaml", &mut HashSet::new());
+    played.push(play(&beside, [("overlay.yaml".to_owned(), overlay, parts)].into_iter()));
     let (mut wrong, mut told, mut changes) = (Vec::new(), 0, 0);
     for part in played {
         changes += part.0;

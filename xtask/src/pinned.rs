@@ -68,14 +68,6 @@ pub(crate) const CVC5: Wheel = Wheel {
     ],
 };
 
-/// Docker Compose v2: reads `docker-compose.yml` as users' Compose will. Needs no engine for that.
-pub(crate) const COMPOSE: GoCommand = GoCommand {
-    module: "github.com/docker/compose/v2",
-    version: "v2.40.3",
-    sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
-    package: "./cmd",
-};
-
 /// The API of the Docker Engine, as its project describes it: 108 operations, to be imported and enforced. It is
 /// fetched for tests alone, and no part of anything that is built.
 pub(crate) const DOCKER_API: GoFile = GoFile {
@@ -98,7 +90,7 @@ pub(crate) const CARGO_DENY: &str = "0.20.2";
 
 /// The oldest Rust that builds everything.
 pub(crate) const RUST: (u32, u32) = (1, 95);
-/// The oldest Go that builds Compose.
+/// The oldest Go that builds the library of Docker Compose.
 pub(crate) const GO: (u32, u32) = (1, 24);
 /// The oldest Java on which Apache Kafka's broker runs.
 pub(crate) const JAVA: (u32, u32) = (17, 0);

@@ -25,7 +25,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
             "go",
             &["version"],
             GO,
-            "install Go; `cargo xtask test` builds Docker Compose with it to check docker-compose.yml, and fetches an API's description",
+            "install Go; `cargo xtask test` checks docker-compose.yml with the library of Docker Compose, and fetches an API's description",
         ),
         java(),
         maven(),
@@ -39,7 +39,7 @@ pub(crate) fn run(_: &[String]) -> Result<ExitCode> {
     step("fetch crates", || run_command(cargo(&["fetch", "--locked"])))?;
     tools::envoy()?;
     tools::cvc5()?;
-    tools::compose()?;
+    tools::compose_modules()?;
     tools::docker_api()?;
     tools::cargo_deny()?;
     kafka::jars()?;

@@ -81,7 +81,7 @@ fn deny() -> Result<()> {
 }
 
 fn compose() -> Result<()> {
-    run_command(command(tools::compose()?, &["--file", "docker-compose.yml", "config", "--quiet"]))
+    run_command(tools::compose(&["docker-compose.yml"]))
 }
 
 fn unit() -> Result<()> {

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::pinned::{CARGO_DENY, COMPOSE, CVC5, DOCKER_API, ENVOY, ENVOY_BINARY, GoCommand, RATELIMIT, Wheel};
+use crate::pinned::{CARGO_DENY, CVC5, DOCKER_API, ENVOY, ENVOY_BINARY, GoCommand, RATELIMIT, Wheel};
 use crate::step::{cargo, command, output, root, run, step};
 
 /// What makes a command of cvc5's library.
@@ -21,9 +22,22 @@ pub(crate) fn envoy() -> Result<PathBuf> {
     })
 }
 
-/// The compose binary, built when it is not there yet.
-pub(crate) fn compose() -> Result<PathBuf> {
-    go(&COMPOSE, "compose")
+/// Reads compose files as Docker Compose does, built by Go when it runs.
+pub(crate) fn compose(files: &[&str]) -> Command {
+    let mut compose = go_compose(&["run", "."]);
+    compose.args(files.iter().map(|file| root().join(file)));
+    compose
+}
+
+/// The modules that it is made of, fetched when they are not there yet; `go.sum` has their hashes.
+pub(crate) fn compose_modules() -> Result<()> {
+    step("fetch the library of Docker Compose", || run(go_compose(&["mod", "download"])))
+}
+
+fn go_compose(arguments: &[&str]) -> Command {
+    let mut go = command("go", arguments);
+    go.current_dir(root().join("xtask/src/compose"));
+    go
 }
 
 /// Envoy's rate limit service, built when it is not there yet.
@@ -36,10 +50,10 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     let folder = tools().join(format!("cargo-deny-{CARGO_DENY}"));
     let binary = folder.join("bin/cargo-deny");
     if !binary.exists() {
-        step(&format!("build cargo-deny {CARGO_DENY} (once; some minutes)"), || {
+        step(&format!("build cargo-deny {CARGO_DENY} (once; a minute or two)"), || {
             let (root, target) = (folder.to_string_lossy(), folder.join("target"));
             let target = target.to_string_lossy();
-            run(cargo(&[
+            let mut install = cargo(&[
                 "install",
                 "cargo-deny",
                 "--version",
@@ -47,11 +61,11 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
                 "--locked",
                 "--quiet",
                 "--no-default-features",
-                "--root",
-                &root,
-                "--target-dir",
-                &target,
-            ]))?;
+            ]);
+            // What it checks takes it seconds either way, and to optimize it takes minutes.
+            install.args(["--debug", "--root", &root, "--target-dir", &target]);
+            install.envs([("CARGO_PROFILE_DEV_DEBUG", "0"), ("CARGO_INCREMENTAL", "0")]);
+            run(install)?;
             fs::remove_dir_all(folder.join("target")).context("cannot remove the build folder of cargo-deny")
         })?;
     }
