@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use ed25519_dalek::SigningKey;
 use partywall_authorization::{
     Across, Authorization, Body, Call, Decision, Effect, PolicyBody, Query, RouteSays, Verdict, authorize_across,
-    authorize_platform, is_platform,
+    authorize_platform, authorize_shared, is_platform,
 };
 use partywall_tenancy::{
     Attributes, Audience, BundleBody, Crossing, Here, Leave, Mode, NameSet, Network, Origin, PolicyState, ProvedBy,
@@ -160,6 +160,11 @@ impl Rehearsal {
         }
         let context = context(ask, &tenant);
         let query = query(ask, &context, &tenant);
+        match self.sharer(ask, &id) {
+            Ok(None) => {}
+            Ok(Some(sharer)) => return self.of_sharer(&query, &sharer),
+            Err(denied) => return denied,
+        }
         let mut owner = None;
         let leave = |crossing: &Crossing<'_>| {
             let (leave, tenant) = self.view.leave(&context, crossing)?;
@@ -188,6 +193,18 @@ impl Rehearsal {
                     Ruling::Denied | Ruling::RouteRefused => settled,
                 }
             }
+        }
+    }
+
+    /// Whether a topic may be read that another tenant shares. What is another tenant's is no matter of modes.
+    fn of_sharer(&self, query: &Query<'_>, sharer: &Tenant) -> Settled {
+        let here = Here { cell: None, region: Some(query.region).filter(|region| !region.is_empty()) };
+        if let Err(reason) = here.serves(query.tenant, self.body()) {
+            return Settled::denied(reason, None, "the tenant is not served in this cell or region");
+        }
+        match authorize_shared(&self.policy, query, sharer) {
+            Decision::Allow { policy, .. } => Settled::permitted_by(policy.to_owned()),
+            Decision::Deny { reason, policy, detail, .. } => Settled::denied(reason, policy.map(str::to_owned), detail),
         }
     }
 

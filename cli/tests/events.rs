@@ -134,6 +134,57 @@ fn cases_ask_about_topics_as_tenants_call_them() {
     when("{ host: acme.shop.example }", "events:consume orders", allow).ends_with(3).says("`given` names no tenant");
 }
 
+/// As the proxy asks: decisions/0022.
+#[test]
+fn whoever_shares_a_topic_is_asked_too() {
+    let desk = desk("events-sharer");
+    let prices = "      - { topic: prices, dataset: order-figures, purpose: analytics, \
+                  shared: { topic: acme.prices, owner: acme, readers: [globex] } }\n";
+    let text = fs::read_to_string(desk.tenancy.join("events.yaml")).unwrap();
+    fs::write(desk.tenancy.join("events.yaml"), text + prices).unwrap();
+    desk.edit("datasets.yaml", "    purposes: [analytics]\n", "    purposes: [analytics]\n    consent: [analytics]\n");
+    desk.edit("tenants/globex.yaml", "tier: silver\n", "tier: silver\nconsents: [analytics]\n");
+    let asked = |role: &str, topic: &str| {
+        let ask = ["--role", role, "--service", "shop-events", "--json", "KAFKA"];
+        let ask = [&["explain", path(&desk.tenancy), "--tenant", "globex"][..], &ask, &[topic]].concat();
+        partywall(&ask).json()
+    };
+    let played = |then: &str| {
+        let case = format!(
+            "{{ name: x, given: {{ tenant: globex, roles: [warehouse] }}, \
+             when: {{ cluster: shop-events, kafka: 'events:consume prices' }}, then: {then} }}"
+        );
+        fs::write(desk.tenancy.join("cases/kafka.yaml"), format!("cases: [{case}]")).unwrap();
+        partywall(&["test", path(&desk.tenancy)]).succeeds();
+    };
+    let read = asked("warehouse", "events:consume prices");
+    assert_eq!(read["decision"], "allow", "{read:#}");
+    assert!(read["facts"]["shared by"].as_str().unwrap().starts_with("acme;"), "{read:#}");
+    played("{ decision: allow, policy: warehouse-sees-orders }");
+    // Of the tenant's own nobody else is asked.
+    let own = asked("warehouse", "events:consume orders");
+    assert_eq!((&own["decision"], &own["facts"]["shared by"]), (&"allow".into(), &Value::Null), "{own:#}");
+
+    desk.edit("tenants/acme.yaml", "consents: [analytics]", "consents: []");
+    assert_eq!(asked("warehouse", "events:consume prices")["reason"], "consent");
+    assert_eq!(asked("warehouse", "events:consume orders")["decision"], "allow");
+    played("{ decision: deny, reason: consent }");
+
+    desk.edit("tenants/acme.yaml", "status: active", "status: suspended");
+    let suspended = asked("warehouse", "events:consume prices");
+    assert_eq!(suspended["reason"], "resource_foreign", "{suspended:#}");
+    assert!(suspended["detail"].as_str().unwrap().contains("`acme.prices`"), "{suspended:#}");
+    played("{ decision: deny, reason: resource_foreign }");
+
+    // A mode lets through what the tenant may not do with its own, and never that.
+    desk.edit("tenants/acme.yaml", "status: suspended", "status: active");
+    desk.edit("tenants/acme.yaml", "consents: []", "consents: [analytics]");
+    desk.edit("mesh.yaml", "mesh: ", "mode: shadow\nmesh: ");
+    let (own, shared) = (asked("guest", "events:consume orders"), asked("guest", "events:consume prices"));
+    assert_eq!((&own["decision"], &own["shadow"]), (&"allow".into(), &"policy_denied".into()), "{own:#}");
+    assert_eq!((&shared["decision"], &shared["reason"]), (&"deny".into(), &"policy_denied".into()), "{shared:#}");
+}
+
 #[test]
 fn what_is_done_to_topics_is_compared_where_both_know_the_clusters() {
     let desk = desk("events-diff");

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use partywall_event_scope::kafka::session::{Action, Kind, Mapped, World};
+use partywall_event_scope::kafka::session::{Access, Action, Kind, Mapped, World};
 use partywall_event_scope::scope::Cluster;
-use partywall_tenancy::{EventCluster, Reason, TenantId};
+use partywall_tenancy::{EventCluster, Reason, Tenant, TenantId};
 
 use crate::rehearsal::{Ask, Rehearsal, Settled};
 
@@ -58,5 +58,30 @@ impl Rehearsal {
         // A proxy stands before the brokers of a region, and in no cell.
         let (region, method) = (events.region.clone(), EventCluster::METHOD.to_owned());
         Ok(Ask { method, path, region, cell: None, ..ask.clone() })
+    }
+
+    /// The other tenant that shares the topic which is asked for, found by its name at the broker as the proxy finds it; `None`
+    /// where nobody does, or nothing is asked of a topic. Or the denial, where that tenant gives nothing.
+    pub(crate) fn sharer(&self, ask: &Ask, reader: &TenantId) -> Result<Option<Tenant>, Settled> {
+        let mut parts = ask.path.split('/').skip(1);
+        let (Some(_action), Some(_rule), Some(topic), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Ok(None);
+        };
+        let events = self.body().events.iter().find(|cluster| cluster.name == ask.service);
+        let Some(events) = events.filter(|_| ask.method == EventCluster::METHOD) else { return Ok(None) };
+        let cluster = Cluster::new(events, Rc::default());
+        let cluster = cluster.map_err(|problem| Settled::denied(Reason::ResourceUnmapped, None, problem))?;
+        let mut at_broker = Vec::new();
+        let is_read = |scope: &dyn World, name: &mut Vec<u8>| {
+            scope.inward(Kind::Topic, topic.as_bytes(), name) == Mapped::Yes && scope.access(name) == Access::Read
+        };
+        if !cluster.scope(reader).is_some_and(|scope| is_read(&scope, &mut at_broker)) {
+            return Ok(None);
+        }
+        let Ok(name) = str::from_utf8(&at_broker) else { return Ok(None) };
+        self.view.owner_of_topic(events, name).map_err(|reason| {
+            Settled::denied(reason, None, format!("whoever shares `{name}` may not act, or is not served there"))
+        })
     }
 }

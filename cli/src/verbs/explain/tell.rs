@@ -150,6 +150,9 @@ fn facts(rehearsal: &Rehearsal, ask: &Ask) -> Vec<(&'static str, String)> {
     if let Some(share) = rehearsal.share(ask).filter(|_| ask.owner.is_none()) {
         facts.push(("crosses", format!("{share}; in place of a permit")));
     }
+    if let Some(Ok(Some(sharer))) = id.as_ref().map(|id| rehearsal.sharer(ask, id)) {
+        facts.push(("shared by", format!("{}; it is asked, too, and no mode lifts what is denied", sharer.id)));
+    }
     facts.extend(rehearsal.attributes(ask));
     facts.extend(ask.time.map(|time| ("time", rfc3339(time))));
     if rehearsal.reads_caller() || ask.caller.is_some() {
