@@ -142,8 +142,11 @@ fn whoever_shares_a_topic_is_asked_too() {
                   shared: { topic: acme.prices, owner: acme, readers: [globex] } }\n";
     let text = fs::read_to_string(desk.tenancy.join("events.yaml")).unwrap();
     fs::write(desk.tenancy.join("events.yaml"), text + prices).unwrap();
-    desk.edit("datasets.yaml", "    purposes: [analytics]\n", "    purposes: [analytics]\n    consent: [analytics]\n");
+    desk.edit("datasets.yaml", "    purposes: [analytics]\n", "    consent: [analytics]\n");
     desk.edit("tenants/globex.yaml", "tier: silver\n", "tier: silver\nconsents: [analytics]\n");
+    // Those of the sample take it that nobody has to consent.
+    fs::remove_dir_all(desk.tenancy.join("cases")).unwrap();
+    fs::create_dir(desk.tenancy.join("cases")).unwrap();
     let asked = |role: &str, topic: &str| {
         let ask = ["--role", role, "--service", "shop-events", "--json", "KAFKA"];
         let ask = [&["explain", path(&desk.tenancy), "--tenant", "globex"][..], &ask, &[topic]].concat();
@@ -179,7 +182,7 @@ fn whoever_shares_a_topic_is_asked_too() {
     // A mode lets through what the tenant may not do with its own, and never that.
     desk.edit("tenants/acme.yaml", "status: suspended", "status: active");
     desk.edit("tenants/acme.yaml", "consents: []", "consents: [analytics]");
-    desk.edit("mesh.yaml", "mesh: ", "mode: shadow\nmesh: ");
+    desk.edit("mesh.yaml", "\nmesh: ", "\nmode: shadow\nmesh: ");
     let (own, shared) = (asked("guest", "events:consume orders"), asked("guest", "events:consume prices"));
     assert_eq!((&own["decision"], &own["shadow"]), (&"allow".into(), &"policy_denied".into()), "{own:#}");
     assert_eq!((&shared["decision"], &shared["reason"]), (&"deny".into(), &"policy_denied".into()), "{shared:#}");
